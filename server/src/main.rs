@@ -1,0 +1,2 @@
+//! `cargo server`.
+fn main() {}

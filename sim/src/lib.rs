@@ -1,0 +1,17 @@
+//! The deterministic testbed of the Noise server.
+
+#[cfg(not(madsim))]
+compile_error!(
+    "sim must be built with `--cfg madsim`: .cargo/config.toml sets it, but an environment RUSTFLAGS \
+     (even an empty one) overrides that setting. Unset it: `env -u RUSTFLAGS cargo ...`, or add `--cfg madsim` to it."
+);
+
+pub mod adversary;
+pub mod fingerprint;
+pub mod history;
+pub mod model;
+pub mod nemesis;
+pub mod random;
+pub mod scenario;
+pub mod workload;
+pub mod world;
