@@ -1,0 +1,279 @@
+//! Bundles: what a client submits in one call, and the parcels in which it reaches its recipients.
+//!
+//! Fields after the terms: `previous bundle digest(32) ‖ recipients(4) ‖ recipients root(32) ‖ payload digest(32) ‖
+//! expiry epoch(8) ‖ seen: optional citation of the last cut`. Slot: the client's own number, from 0.
+//!
+//! The bundle commits to its content: the common payload by its SHA-256, each recipient by a Merkle leaf over
+//! `salt(16) ‖ recipient(32) ‖ SHA-256(ciphertext)(32)`, sorted by recipient. Salted, because a recipient is shown
+//! its own leaf only and must not guess at the others.
+//!
+//! # Invariants
+//! - A client signs one bundle a number, and each names the one before it.
+//! - Bytes that do not match the commitment count as not delivered; they accuse nobody.
+
+use super::{
+    codec::{Decode, DecodeError, Encode, Reader, Writer},
+    digest::Digest,
+    id::{ActorId, BundleNumber, ClientId, Epoch, Position},
+    merkle::{self, Opening, Tree},
+    statement::{Citation, Kind, Statement, Terms, Unverified},
+};
+
+/// Most recipients of a bundle: a large group; larger ones send several bundles.
+pub const RECIPIENTS_MAX: usize = 1024;
+/// Most bytes of the common payload.
+pub const PAYLOAD_MAX: usize = 1 << 20;
+/// Most bytes of one recipient's ciphertext: keys and headers; what is large goes into the common payload.
+pub const CIPHERTEXT_MAX: usize = 1 << 16;
+
+/// A client's signed commitment to one submission.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bundle {
+    /// Who submits it.
+    pub client: ClientId,
+    /// Its number among the client's bundles.
+    pub number: BundleNumber,
+    /// Roster and key.
+    pub terms: Terms,
+    /// The digest of the client's bundle before it.
+    pub previous: Digest,
+    /// What it carries.
+    pub commitment: Commitment,
+    /// The last epoch in which it may be admitted.
+    pub expiry: Epoch,
+    /// The last cut that the client had seen: what it may depend on, and a gossip of views.
+    pub seen: Option<Citation>,
+}
+
+/// The digests of a bundle's content.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Commitment {
+    /// How many recipients.
+    pub recipients: u32,
+    /// The root over their leaves.
+    pub root: Digest,
+    /// The digest of the common payload.
+    pub payload: Digest,
+}
+
+/// What a bundle carries: a payload for all and a ciphertext for each.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Content {
+    /// The common payload, end-to-end encrypted.
+    pub payload: Vec<u8>,
+    /// The recipients' parts, sorted by recipient, each once.
+    pub envelopes: Vec<Envelope>,
+}
+
+/// One recipient's part.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Envelope {
+    /// Whose.
+    pub recipient: ClientId,
+    /// Makes the leaf unguessable.
+    pub salt: [u8; 16],
+    /// End-to-end encrypted for the recipient.
+    pub ciphertext: Vec<u8>,
+}
+
+impl Envelope {
+    fn leaf(&self) -> Digest {
+        let ciphertext = Digest::of(&[&self.ciphertext]);
+        merkle::leaf(&[&self.salt[..], self.recipient.bytes(), &ciphertext.0].concat())
+    }
+}
+
+impl Content {
+    /// Whether the envelopes are sorted by recipient, each recipient once, and not too many.
+    pub fn is_well_formed(&self) -> bool {
+        !self.envelopes.is_empty()
+            && self.envelopes.len() <= RECIPIENTS_MAX
+            && self.envelopes.is_sorted_by(|a, b| a.recipient < b.recipient)
+    }
+
+    /// The recipients' tree.
+    pub fn tree(&self) -> Tree {
+        Tree::new(self.envelopes.iter().map(Envelope::leaf).collect())
+    }
+
+    /// What a bundle with this content commits to.
+    pub fn commitment(&self) -> Commitment {
+        Commitment {
+            recipients: self.envelopes.len() as u32,
+            root: self.tree().root(),
+            payload: Digest::of(&[&self.payload]),
+        }
+    }
+
+    /// How many bytes it carries.
+    pub fn bytes(&self) -> u64 {
+        let ciphertexts: usize = self.envelopes.iter().map(|envelope| envelope.ciphertext.len()).sum();
+        (self.payload.len() + ciphertexts) as u64
+    }
+}
+
+/// A bundle with its content, as a client hands it in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Submission {
+    /// The signed commitment.
+    pub bundle: Unverified<Bundle>,
+    /// What it commits to.
+    pub content: Content,
+}
+
+/// A bundle as its recipients get it: their own envelopes, each with the path to the bundle's commitment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Parcel {
+    /// Where it stands in the queue of its incoming actor.
+    pub position: Position,
+    /// The bundle.
+    pub bundle: Unverified<Bundle>,
+    /// The common payload.
+    pub payload: Vec<u8>,
+    /// The envelopes of the recipients at hand.
+    pub envelopes: Vec<(Envelope, Opening)>,
+}
+
+impl Parcel {
+    /// Whether payload and envelopes are what the bundle commits to.
+    pub fn matches(&self, commitment: &Commitment) -> bool {
+        Digest::of(&[&self.payload]) == commitment.payload
+            && self.envelopes.iter().all(|(envelope, opening)| {
+                opening.size() == u64::from(commitment.recipients)
+                    && opening.leaves().len() == 1
+                    && opening.leaves()[0].1 == envelope.leaf()
+                    && opening.root() == Some(commitment.root)
+            })
+    }
+
+    /// The same parcel for one recipient, if it has an envelope in it.
+    pub fn only_for(&self, recipient: &ClientId) -> Option<Parcel> {
+        let own = self.envelopes.iter().find(|(envelope, _)| envelope.recipient == *recipient)?;
+        Some(Parcel {
+            position: self.position,
+            bundle: self.bundle.clone(),
+            payload: self.payload.clone(),
+            envelopes: vec![own.clone()],
+        })
+    }
+}
+
+impl Statement for Bundle {
+    const KIND: Kind = Kind::Bundle;
+
+    fn actor(&self) -> ActorId {
+        ActorId::Client(self.client)
+    }
+
+    fn slot(&self) -> u64 {
+        self.number.0
+    }
+
+    fn terms(&self) -> Terms {
+        self.terms
+    }
+
+    fn encode_fields(&self, out: &mut Writer) {
+        self.previous.encode(out);
+        out.u32(self.commitment.recipients);
+        self.commitment.root.encode(out);
+        self.commitment.payload.encode(out);
+        self.expiry.encode(out);
+        out.option(self.seen.as_ref());
+    }
+
+    fn decode_fields(
+        actor: ActorId,
+        slot: u64,
+        terms: Terms,
+        input: &mut Reader<'_>,
+    ) -> Result<Self, DecodeError> {
+        Ok(Bundle {
+            client: actor.client().ok_or(DecodeError::Invalid("client"))?,
+            number: BundleNumber(slot),
+            terms,
+            previous: Digest::decode(input)?,
+            commitment: Commitment {
+                recipients: input.u32()?,
+                root: Digest::decode(input)?,
+                payload: Digest::decode(input)?,
+            },
+            expiry: Epoch::decode(input)?,
+            seen: input.option()?,
+        })
+    }
+}
+
+impl Encode for Envelope {
+    fn encode(&self, out: &mut Writer) {
+        self.recipient.encode(out);
+        out.bytes(&self.salt);
+        out.string(&self.ciphertext);
+    }
+}
+
+impl Decode for Envelope {
+    fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Envelope {
+            recipient: ClientId::decode(input)?,
+            salt: input.array()?,
+            ciphertext: input.string("ciphertext", CIPHERTEXT_MAX)?,
+        })
+    }
+}
+
+impl Encode for Content {
+    fn encode(&self, out: &mut Writer) {
+        out.string(&self.payload);
+        out.list(&self.envelopes);
+    }
+}
+
+impl Decode for Content {
+    fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Content {
+            payload: input.string("payload", PAYLOAD_MAX)?,
+            envelopes: input.list("envelopes", RECIPIENTS_MAX)?,
+        })
+    }
+}
+
+impl Encode for Submission {
+    fn encode(&self, out: &mut Writer) {
+        self.bundle.encode(out);
+        self.content.encode(out);
+    }
+}
+
+impl Decode for Submission {
+    fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Submission { bundle: Unverified::decode(input)?, content: Content::decode(input)? })
+    }
+}
+
+impl Encode for Parcel {
+    fn encode(&self, out: &mut Writer) {
+        self.position.encode(out);
+        self.bundle.encode(out);
+        out.string(&self.payload);
+        out.count(self.envelopes.len());
+        for (envelope, opening) in &self.envelopes {
+            envelope.encode(out);
+            opening.encode(out);
+        }
+    }
+}
+
+impl Decode for Parcel {
+    fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let position = Position::decode(input)?;
+        let bundle = Unverified::decode(input)?;
+        let payload = input.string("payload", PAYLOAD_MAX)?;
+        let count = input.count("envelopes", RECIPIENTS_MAX)?;
+        let mut envelopes = Vec::new();
+        for _ in 0..count {
+            envelopes.push((Envelope::decode(input)?, Opening::decode(input)?));
+        }
+        Ok(Parcel { position, bundle, payload, envelopes })
+    }
+}

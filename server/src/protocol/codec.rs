@@ -1,0 +1,233 @@
+//! The canonical encoding: one byte form for every value, the same when signed, sent and stored.
+//!
+//! Without counts and lengths in the bytes an accuser could cut an honest statement into other pieces and
+//! convict its signer, so every list carries its count and every string its length, and decoding is strict.
+//!
+//! # Invariants
+//! - `decode(encode(x)) == x`, and no other bytes decode to `x`.
+//! - Nothing is allocated for a length that the remaining input cannot hold.
+
+/// Why bytes are not the encoding of a value.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DecodeError {
+    /// The input ended inside a value.
+    #[error("the bytes end inside a value")]
+    Truncated,
+    /// Bytes were left after the value.
+    #[error("{0} bytes follow the end of the value")]
+    Trailing(usize),
+    /// A field holds no value of its type.
+    #[error("no valid {0}")]
+    Invalid(&'static str),
+    /// A list or string is longer than its bound.
+    #[error("{what} has {length} items or bytes, the bound is {bound}")]
+    TooLong {
+        /// The field.
+        what: &'static str,
+        /// What it claims to hold.
+        length: usize,
+        /// What it may hold.
+        bound: usize,
+    },
+}
+
+/// Has a canonical byte form.
+pub trait Encode {
+    /// Appends the value's bytes.
+    fn encode(&self, out: &mut Writer);
+
+    /// The value's bytes.
+    fn to_bytes(&self) -> Vec<u8> {
+        let mut out = Writer::default();
+        self.encode(&mut out);
+        out.into_bytes()
+    }
+}
+
+/// Can be read back from its canonical byte form.
+pub trait Decode: Sized {
+    /// Takes the value's bytes from the front of the input.
+    fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError>;
+
+    /// Reads a value that fills the input.
+    fn from_bytes(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let mut input = Reader(bytes);
+        let value = Self::decode(&mut input)?;
+        input.end()?;
+        Ok(value)
+    }
+}
+
+/// Where canonical bytes are written.
+#[derive(Default)]
+pub struct Writer(Vec<u8>);
+
+impl Writer {
+    /// Writes after what the vector holds.
+    pub fn after(bytes: Vec<u8>) -> Self {
+        Writer(bytes)
+    }
+
+    /// What was written.
+    pub fn into_bytes(self) -> Vec<u8> {
+        self.0
+    }
+
+    /// One byte.
+    pub fn u8(&mut self, value: u8) {
+        self.0.push(value);
+    }
+
+    /// Four bytes.
+    pub fn u32(&mut self, value: u32) {
+        self.bytes(&value.to_be_bytes());
+    }
+
+    /// Eight bytes.
+    pub fn u64(&mut self, value: u64) {
+        self.bytes(&value.to_be_bytes());
+    }
+
+    /// Bytes of a length that the type fixes.
+    pub fn bytes(&mut self, bytes: &[u8]) {
+        self.0.extend_from_slice(bytes);
+    }
+
+    /// A count or length.
+    pub fn count(&mut self, count: usize) {
+        self.u32(u32::try_from(count).expect("no value holds 4 G items"));
+    }
+
+    /// A byte string, its length first.
+    pub fn string(&mut self, bytes: &[u8]) {
+        self.count(bytes.len());
+        self.bytes(bytes);
+    }
+
+    /// A list, its count first.
+    pub fn list<T: Encode>(&mut self, items: &[T]) {
+        self.count(items.len());
+        items.iter().for_each(|item| item.encode(self));
+    }
+
+    /// An optional value.
+    pub fn option<T: Encode>(&mut self, value: Option<&T>) {
+        self.u8(u8::from(value.is_some()));
+        if let Some(value) = value {
+            value.encode(self);
+        }
+    }
+}
+
+/// What is left to decode.
+pub struct Reader<'a>(pub &'a [u8]);
+
+impl<'a> Reader<'a> {
+    /// The next `count` bytes.
+    pub fn take(&mut self, count: usize) -> Result<&'a [u8], DecodeError> {
+        let (head, tail) = self.0.split_at_checked(count).ok_or(DecodeError::Truncated)?;
+        self.0 = tail;
+        Ok(head)
+    }
+
+    /// The next `N` bytes.
+    pub fn array<const N: usize>(&mut self) -> Result<[u8; N], DecodeError> {
+        let mut out = [0; N];
+        out.copy_from_slice(self.take(N)?);
+        Ok(out)
+    }
+
+    /// One byte.
+    pub fn u8(&mut self) -> Result<u8, DecodeError> {
+        Ok(self.array::<1>()?[0])
+    }
+
+    /// Four bytes.
+    pub fn u32(&mut self) -> Result<u32, DecodeError> {
+        Ok(u32::from_be_bytes(self.array()?))
+    }
+
+    /// Eight bytes.
+    pub fn u64(&mut self) -> Result<u64, DecodeError> {
+        Ok(u64::from_be_bytes(self.array()?))
+    }
+
+    /// A count or length of at most `bound`.
+    pub fn count(&mut self, what: &'static str, bound: usize) -> Result<usize, DecodeError> {
+        let length = self.u32()? as usize;
+        if length > bound {
+            return Err(DecodeError::TooLong { what, length, bound });
+        }
+        Ok(length)
+    }
+
+    /// A byte string of at most `bound` bytes.
+    pub fn string(&mut self, what: &'static str, bound: usize) -> Result<Vec<u8>, DecodeError> {
+        let length = self.count(what, bound)?;
+        Ok(self.take(length)?.to_vec())
+    }
+
+    /// A list of at most `bound` items.
+    pub fn list<T: Decode>(&mut self, what: &'static str, bound: usize) -> Result<Vec<T>, DecodeError> {
+        let count = self.count(what, bound)?;
+        // every item takes a byte at least, so a false count cannot make us reserve more than we were sent
+        let mut items = Vec::with_capacity(count.min(self.0.len()));
+        for _ in 0..count {
+            items.push(T::decode(self)?);
+        }
+        Ok(items)
+    }
+
+    /// An optional value.
+    pub fn option<T: Decode>(&mut self) -> Result<Option<T>, DecodeError> {
+        match self.u8()? {
+            0 => Ok(None),
+            1 => Ok(Some(T::decode(self)?)),
+            _ => Err(DecodeError::Invalid("option tag")),
+        }
+    }
+
+    /// Checks that nothing is left.
+    pub fn end(&self) -> Result<(), DecodeError> {
+        match self.0.len() {
+            0 => Ok(()),
+            left => Err(DecodeError::Trailing(left)),
+        }
+    }
+}
+
+impl Encode for u64 {
+    fn encode(&self, out: &mut Writer) {
+        out.u64(*self);
+    }
+}
+
+impl Decode for u64 {
+    fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        input.u64()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_false_count_allocates_nothing_and_is_refused() {
+        let mut input = Reader(&[0xff, 0xff, 0xff, 0x00]);
+        assert_eq!(
+            input.list::<u64>("numbers", usize::MAX).unwrap_err(),
+            DecodeError::Truncated
+        );
+    }
+
+    #[test]
+    fn bytes_after_a_value_are_refused() {
+        assert_eq!(u64::from_bytes(&[0; 9]), Err(DecodeError::Trailing(1)));
+    }
+
+    #[test]
+    fn an_option_tag_is_zero_or_one() {
+        assert_eq!(Reader(&[2]).option::<u64>(), Err(DecodeError::Invalid("option tag")));
+    }
+}

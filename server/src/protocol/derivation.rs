@@ -1,0 +1,338 @@
+//! Derivations: how the deliveries of one client in one epoch follow from signed statements.
+//!
+//! A mailbox is a pure function of the cuts and seals. A derivation holds all that this function needs for one
+//! client and one epoch: the cut and the one before it, the seals that the cut takes with the client's manifest
+//! entries and leaves, and the mailbox actor's attestation with its own attestation before it. The client checks
+//! what it is given with it, and when the result differs from what was attested, the same bytes are the evidence.
+//!
+//! # Invariants
+//! - Each hop is judged on its own function: the base is the mailbox actor's *own* previous attestation.
+//! - An honest mailbox actor cannot be convicted whatever others sign: whatever does not fit together (a cut
+//!   that does not follow the one attested before, a seal that the cut does not reach) ends the derivation.
+
+use super::{
+    attestation::{Attestation, MailboxHead},
+    codec::{Decode, DecodeError, Encode, Reader, Writer},
+    crypto::{Claim, PublicKey, Signature},
+    cut::{Cut, Span, spans},
+    digest::Digest,
+    id::{ActorId, ClientId, Epoch, Position, Role, SequenceId},
+    map::{Lookup, Pruned},
+    merkle::Opening,
+    seal::{Positions, Seal},
+    statement::{Signed, Trust, Unverified},
+};
+
+/// Most seals a derivation may hold.
+pub const SEALS_MAX: usize = 1 << 16;
+
+/// What one seal says of one client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SealPart {
+    /// The seal.
+    pub seal: Unverified<Seal>,
+    /// Its manifest, at the client.
+    pub manifest: Pruned<Positions>,
+    /// Its leaves at the client's positions.
+    pub leaves: Opening,
+}
+
+/// All that fixes a client's deliveries in one epoch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Derivation {
+    /// The attestation in question.
+    pub attestation: Unverified<Attestation>,
+    /// The actor's attestation before it; none in the first epoch.
+    pub previous: Option<Unverified<Attestation>>,
+    /// The cut that it cites.
+    pub cut: Unverified<Cut>,
+    /// The cut before that; none in the first epoch.
+    pub before: Option<Unverified<Cut>>,
+    /// The client's entry in the previous attestation.
+    pub base: Pruned<MailboxHead>,
+    /// The client's entry in the attestation.
+    pub after: Pruned<MailboxHead>,
+    /// The seals that the cut takes: all of them, by incoming actor and batch number.
+    pub seals: Vec<SealPart>,
+}
+
+/// Why a derivation derives nothing.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Flaw {
+    /// A statement is not signed by whom it names.
+    #[error("a signature is not that of its signer")]
+    Signature,
+    /// The mailbox is kept by another actor.
+    #[error("the client's mailbox is not kept by this actor")]
+    NotHosted,
+    /// The cited cut is another one.
+    #[error("the attestation does not cite this cut")]
+    OtherCut,
+    /// The statements are not neighbours.
+    #[error("the {0} before it does not come before it")]
+    Broken(&'static str),
+    /// The two cuts contradict each other.
+    #[error("the cut does not follow from the one before it")]
+    Unordered,
+    /// A seal is missing, superfluous or out of its chain.
+    #[error("the seals of incoming/{0} do not lead from one cut to the next")]
+    Seals(u32),
+    /// An opening does not belong to its root.
+    #[error("the {0} does not open what was signed")]
+    Opening(&'static str),
+    /// An opening does not show the client.
+    #[error("the {0} does not show the client")]
+    NotShown(&'static str),
+}
+
+/// One delivery.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Its place in the total order.
+    pub sequence: SequenceId,
+    /// Whose queue it comes from.
+    pub incoming: u32,
+    /// Where it stands there.
+    pub position: Position,
+    /// The leaf of its bundle.
+    pub leaf: Digest,
+}
+
+/// A derivation that holds together: what should have been attested, and what was.
+#[derive(Clone, Debug)]
+pub struct Derived {
+    /// The attestation.
+    pub attestation: Signed<Attestation>,
+    /// The cut.
+    pub cut: Signed<Cut>,
+    /// The mailbox as the actor attested it before.
+    pub base: MailboxHead,
+    /// The mailbox as the actor attests it now.
+    pub attested: MailboxHead,
+    /// The mailbox as it follows.
+    pub expected: MailboxHead,
+    /// The deliveries, in order.
+    pub entries: Vec<Entry>,
+}
+
+impl Derived {
+    /// Whether the actor attested what follows. What is acknowledged is not derived.
+    pub fn holds(&self) -> bool {
+        let key = |head: &MailboxHead| (head.generation, head.count, head.head);
+        key(&self.attested) == key(&self.expected)
+    }
+}
+
+/// The deliveries of one client among what the seals of one epoch hold for it: `(seal, positions, leaves)` each.
+pub fn entries<'a>(
+    spans: &[Span],
+    parts: impl Iterator<Item = (u32, &'a [Position], &'a dyn Fn(Position) -> Option<Digest>)>,
+) -> Option<Vec<Entry>> {
+    let mut entries = Vec::new();
+    for (incoming, positions, leaf_at) in parts {
+        for position in positions {
+            let inside = |span: &&Span| span.incoming == incoming && (span.start..span.end).contains(position);
+            let span = spans.iter().find(inside)?;
+            let leaf = leaf_at(*position)?;
+            entries.push(Entry { sequence: span.sequence_of(*position), incoming, position: *position, leaf });
+        }
+    }
+    entries.sort_by_key(|entry| entry.sequence);
+    Some(entries)
+}
+
+impl Derivation {
+    /// The actor that attested.
+    pub fn mailbox(&self) -> ActorId {
+        self.attestation.claimed_actor()
+    }
+
+    /// The epoch attested.
+    pub fn epoch(&self) -> Epoch {
+        Epoch(self.attestation.claimed_slot())
+    }
+
+    /// Checks everything and derives.
+    pub fn check(&self, client: &ClientId, trust: &Trust) -> Result<Derived, Flaw> {
+        self.check_signatures(trust)?;
+        let attestation = self.attestation.clone().believed();
+        let cut = self.cut.clone().believed();
+        let before = self.before.clone().map(Unverified::believed);
+        let previous = self.previous.clone().map(Unverified::believed);
+        if trust.roster.mailbox_of(client) != attestation.mailbox {
+            return Err(Flaw::NotHosted);
+        }
+        check_neighbours(&attestation, previous.as_ref(), &cut, before.as_ref())?;
+        let spans = spans(before.as_deref(), &cut).ok_or(Flaw::Unordered)?;
+        if cut.reached.len() != trust.roster.incoming() as usize {
+            return Err(Flaw::Unordered);
+        }
+        self.check_seals(before.as_deref(), &cut)?;
+        let entries = self.entries(client, &spans)?;
+        let base = match previous {
+            None => MailboxHead::default(),
+            Some(previous) => shown(&self.base, previous.root, client, "base")?,
+        };
+        let attested = shown(&self.after, attestation.root, client, "attested mailbox")?;
+        let expected = entries.iter().fold(base, |head, entry| head.deliver(entry.sequence, entry.leaf));
+        Ok(Derived { attestation, cut, base, attested, expected, entries })
+    }
+
+    fn check_signatures(&self, trust: &Trust) -> Result<(), Flaw> {
+        let mut claims: Vec<Option<(PublicKey, Vec<u8>, Signature)>> =
+            vec![self.attestation.claim(trust), self.cut.claim(trust)];
+        claims.extend(self.previous.iter().map(|previous| previous.claim(trust)));
+        claims.extend(self.before.iter().map(|before| before.claim(trust)));
+        claims.extend(self.seals.iter().map(|part| part.seal.claim(trust)));
+        let claims: Option<Vec<_>> = claims.into_iter().collect();
+        let claims = claims.ok_or(Flaw::Signature)?;
+        let claims: Vec<Claim<'_>> = claims.iter().map(|(key, text, sig)| (*key, &text[..], *sig)).collect();
+        if trust.verifier.verify_all(&claims) { Ok(()) } else { Err(Flaw::Signature) }
+    }
+
+    /// How many signatures a check verifies.
+    pub fn signatures(&self) -> usize {
+        2 + usize::from(self.previous.is_some()) + usize::from(self.before.is_some()) + self.seals.len()
+    }
+
+    /// The seals of every actor must lead, link by link, from what the cut before reached to what this one does.
+    fn check_seals(&self, before: Option<&Cut>, cut: &Cut) -> Result<(), Flaw> {
+        let mut rest = &self.seals[..];
+        for (j, reached) in cut.reached.iter().enumerate() {
+            let flaw = || Flaw::Seals(j as u32);
+            let actor = ActorId::Server(Role::Incoming, j as u32);
+            let own = rest.iter().take_while(|part| part.seal.claimed_actor() == actor).count();
+            let (parts, others) = rest.split_at(own);
+            rest = others;
+            let from = before.map(|before| before.reached[j]).unwrap_or_default();
+            let mut last = from.seal.map(|seal| (seal.slot, seal.digest));
+            let mut end = from.end;
+            for part in parts {
+                let seal = part.seal.clone().believed();
+                let (slot, previous) = last.map_or((0, Digest::ZERO), |(slot, digest)| (slot + 1, digest));
+                if (seal.batch.0, seal.previous, seal.start) != (slot, previous, end) {
+                    return Err(flaw());
+                }
+                last = Some((slot, seal.digest()));
+                end = seal.end;
+            }
+            if last != reached.seal.map(|seal| (seal.slot, seal.digest)) || end != reached.end {
+                return Err(flaw());
+            }
+        }
+        rest.first().map_or(Ok(()), |extra| {
+            Err(Flaw::Seals(extra.seal.claimed_actor().index_of(Role::Incoming).unwrap_or(u32::MAX)))
+        })
+    }
+
+    fn entries(&self, client: &ClientId, spans: &[Span]) -> Result<Vec<Entry>, Flaw> {
+        let mut all = Vec::new();
+        for part in &self.seals {
+            let seal = part.seal.clone().believed();
+            let positions = match lookup(&part.manifest, seal.manifest, client, "manifest")? {
+                None => continue,
+                Some(positions) => positions.inside(&seal),
+            };
+            if part.leaves.size() != seal.count() || part.leaves.root() != Some(seal.leaves) {
+                return Err(Flaw::Opening("list of leaves"));
+            }
+            let leaf_at = |position: Position| part.leaves.leaf(position.0.checked_sub(seal.start.0)?);
+            let found = entries(spans, std::iter::once((seal.incoming, positions, &leaf_at as &dyn Fn(_) -> _)));
+            all.extend(found.ok_or(Flaw::NotShown("list of leaves"))?);
+        }
+        all.sort_by_key(|entry| entry.sequence);
+        Ok(all)
+    }
+}
+
+fn check_neighbours(
+    attestation: &Signed<Attestation>,
+    previous: Option<&Signed<Attestation>>,
+    cut: &Signed<Cut>,
+    before: Option<&Signed<Cut>>,
+) -> Result<(), Flaw> {
+    if attestation.epoch != cut.epoch || attestation.cut.digest != cut.digest() {
+        return Err(Flaw::OtherCut);
+    }
+    let cut_link = before.map_or((Epoch(1), Digest::ZERO), |before| (before.epoch.next(), before.digest()));
+    if cut_link != (cut.epoch, cut.previous) {
+        return Err(Flaw::Broken("cut"));
+    }
+    let link = previous.map_or((Epoch(1), Digest::ZERO, Digest::ZERO), |previous| {
+        (previous.epoch.next(), previous.digest(), previous.cut.digest)
+    });
+    let same_actor = previous.is_none_or(|previous| previous.mailbox == attestation.mailbox);
+    if !same_actor || link != (attestation.epoch, attestation.previous, cut.previous) {
+        return Err(Flaw::Broken("attestation"));
+    }
+    Ok(())
+}
+
+fn lookup<'a, V: Encode>(
+    pruned: &'a Pruned<V>,
+    root: Digest,
+    client: &ClientId,
+    what: &'static str,
+) -> Result<Option<&'a V>, Flaw> {
+    if pruned.root() != root {
+        return Err(Flaw::Opening(what));
+    }
+    match pruned.get(client) {
+        Lookup::Present(value) => Ok(Some(value)),
+        Lookup::Absent => Ok(None),
+        Lookup::Hidden => Err(Flaw::NotShown(what)),
+    }
+}
+
+fn shown(
+    pruned: &Pruned<MailboxHead>,
+    root: Digest,
+    client: &ClientId,
+    what: &'static str,
+) -> Result<MailboxHead, Flaw> {
+    Ok(lookup(pruned, root, client, what)?.copied().unwrap_or_default())
+}
+
+impl Encode for SealPart {
+    fn encode(&self, out: &mut Writer) {
+        self.seal.encode(out);
+        self.manifest.encode(out);
+        self.leaves.encode(out);
+    }
+}
+
+impl Decode for SealPart {
+    fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(SealPart {
+            seal: Unverified::decode(input)?,
+            manifest: Pruned::decode(input)?,
+            leaves: Opening::decode(input)?,
+        })
+    }
+}
+
+impl Encode for Derivation {
+    fn encode(&self, out: &mut Writer) {
+        self.attestation.encode(out);
+        out.option(self.previous.as_ref());
+        self.cut.encode(out);
+        out.option(self.before.as_ref());
+        self.base.encode(out);
+        self.after.encode(out);
+        out.list(&self.seals);
+    }
+}
+
+impl Decode for Derivation {
+    fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Derivation {
+            attestation: Unverified::decode(input)?,
+            previous: input.option()?,
+            cut: Unverified::decode(input)?,
+            before: input.option()?,
+            base: Pruned::decode(input)?,
+            after: Pruned::decode(input)?,
+            seals: input.list("seals", SEALS_MAX)?,
+        })
+    }
+}

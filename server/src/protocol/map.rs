@@ -1,0 +1,460 @@
+//! Authenticated maps keyed by client: manifests and the set of all mailboxes.
+//!
+//! A binary trie over the bits of the key, most significant first, in which a subtree of one entry is that
+//! entry: an empty subtree is 32 zero bytes, an entry `H(02 ‖ key ‖ value)`, a fork `H(03 ‖ left ‖ right)`. Unlike
+//! a tree over a sorted list it takes an insertion in logarithmic time, and *absence* is proved by the same path
+//! as presence: the place where the key would stand is empty or holds another key.
+//!
+//! One kind of proof serves all: [`Pruned`] is the trie with subtrees replaced by their hashes. It opens one
+//! client, or a whole [`KeyRange`] (what a mailbox actor hosts) with nothing left out.
+//!
+//! # Invariants
+//! - A root fixes the value, or the absence, of every key: two pruned maps of one root never disagree.
+//! - A pruned map says `Hidden` of what it does not show; it never takes it for absent.
+
+use super::{
+    codec::{Decode, DecodeError, Encode, Reader, Writer},
+    digest::Digest,
+    id::ClientId,
+};
+
+/// Bits of a key, and so the greatest depth of a trie.
+const DEPTH_MAX: usize = 256;
+
+fn bit(key: &ClientId, depth: usize) -> bool {
+    key.bytes()[depth / 8] & (0x80 >> (depth % 8)) != 0
+}
+
+fn entry_hash(key: &ClientId, value: &impl Encode) -> Digest {
+    Digest::of(&[&[2], key.bytes(), &value.to_bytes()])
+}
+
+fn fork_hash(left: Digest, right: Digest) -> Digest {
+    Digest::of(&[&[3], &left.0, &right.0])
+}
+
+/// A contiguous piece of the key space: the keys whose first eight bytes lie in `first..=last`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyRange {
+    first: u64,
+    last: u64,
+}
+
+impl KeyRange {
+    /// Range `index` of `count` equal ones: the clients for which [`ClientId::range`] gives `index`.
+    pub fn of(index: u32, count: u32) -> KeyRange {
+        assert!(index < count, "range {index} of {count}");
+        let start = |i: u32| (u128::from(i) << 64).div_ceil(u128::from(count));
+        KeyRange { first: start(index) as u64, last: (start(index + 1) - 1) as u64 }
+    }
+
+    /// Whether any key below the node reached by `path` of `depth` bits lies in the range.
+    fn touches(&self, path: u64, depth: usize) -> bool {
+        let width = u64::MAX.checked_shr(depth as u32).unwrap_or(0);
+        path <= self.last && path | width >= self.first
+    }
+}
+
+/// The path to a child: `path` holds the first 64 bits, below that nothing changes the range.
+fn descend(path: u64, depth: usize, right: bool) -> u64 {
+    if right && depth < 64 { path | (1 << (63 - depth)) } else { path }
+}
+
+/// A map with its hashes.
+#[derive(Clone, Debug)]
+pub struct Map<V> {
+    root: Node<V>,
+    len: u64,
+}
+
+#[derive(Clone, Debug)]
+enum Node<V> {
+    Empty,
+    Entry { key: ClientId, value: V, hash: Digest },
+    Fork { children: Box<[Node<V>; 2]>, hash: Option<Digest> },
+}
+
+impl<V> Default for Map<V> {
+    fn default() -> Self {
+        Map { root: Node::Empty, len: 0 }
+    }
+}
+
+impl<V: Encode + Clone> Map<V> {
+    /// How many entries it has.
+    pub fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// Whether it has none.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// The value of a key.
+    pub fn get(&self, key: &ClientId) -> Option<&V> {
+        let mut node = &self.root;
+        for depth in 0.. {
+            match node {
+                Node::Empty => return None,
+                Node::Entry { key: found, value, .. } => return (found == key).then_some(value),
+                Node::Fork { children, .. } => node = &children[usize::from(bit(key, depth))],
+            }
+        }
+        None
+    }
+
+    /// Sets the value of a key.
+    pub fn insert(&mut self, key: ClientId, value: V) {
+        let hash = entry_hash(&key, &value);
+        self.len += u64::from(self.root.insert(0, Node::Entry { key, value, hash }));
+    }
+
+    /// The root hash. Recomputes what changed since it was last asked for.
+    pub fn root(&mut self) -> Digest {
+        self.root.rehash()
+    }
+
+    /// Shows what there is of one client.
+    pub fn prune_to(&mut self, key: &ClientId) -> Pruned<V> {
+        self.root.rehash();
+        self.root.prune_to(key, 0)
+    }
+
+    /// Shows what there is in a range of clients.
+    pub fn prune_to_range(&mut self, range: KeyRange) -> Pruned<V> {
+        self.root.rehash();
+        self.root.prune_to_range(range, 0, 0)
+    }
+
+    /// All entries, by key.
+    pub fn iter(&self) -> impl Iterator<Item = (&ClientId, &V)> {
+        let mut open = vec![&self.root];
+        std::iter::from_fn(move || {
+            loop {
+                match open.pop()? {
+                    Node::Empty => {}
+                    Node::Entry { key, value, .. } => return Some((key, value)),
+                    Node::Fork { children, .. } => open.extend(children.iter().rev()),
+                }
+            }
+        })
+    }
+}
+
+impl<V: Clone> Node<V> {
+    fn hash(&self) -> Option<Digest> {
+        match self {
+            Node::Empty => Some(Digest::ZERO),
+            Node::Entry { hash, .. } => Some(*hash),
+            Node::Fork { hash, .. } => *hash,
+        }
+    }
+
+    fn known_hash(&self) -> Digest {
+        self.hash().expect("a map is rehashed before it is pruned")
+    }
+
+    fn rehash(&mut self) -> Digest {
+        if let Some(hash) = self.hash() {
+            return hash;
+        }
+        let Node::Fork { children, hash } = self else { unreachable!("only a fork loses its hash") };
+        let fresh = fork_hash(children[0].rehash(), children[1].rehash());
+        *hash = Some(fresh);
+        fresh
+    }
+
+    /// Puts an entry below this node; whether the key is new.
+    fn insert(&mut self, depth: usize, entry: Node<V>) -> bool {
+        let Node::Entry { key: new, .. } = &entry else { unreachable!("only entries are inserted") };
+        match self {
+            Node::Empty => {
+                *self = entry;
+                true
+            }
+            Node::Fork { children, hash } => {
+                *hash = None;
+                children[usize::from(bit(new, depth))].insert(depth + 1, entry)
+            }
+            Node::Entry { key, .. } if key == new => {
+                *self = entry;
+                false
+            }
+            Node::Entry { key, .. } => {
+                let side = usize::from(bit(key, depth));
+                let old = std::mem::replace(self, Node::Empty);
+                let mut children = Box::new([Node::Empty, Node::Empty]);
+                children[side] = old;
+                *self = Node::Fork { children, hash: None };
+                self.insert(depth, entry)
+            }
+        }
+    }
+
+    fn prune_to(&self, wanted: &ClientId, depth: usize) -> Pruned<V> {
+        match self {
+            Node::Empty => Pruned::Empty,
+            Node::Entry { key, value, .. } => Pruned::Entry(*key, value.clone()),
+            Node::Fork { children, .. } => {
+                let right = bit(wanted, depth);
+                let shown = children[usize::from(right)].prune_to(wanted, depth + 1);
+                let hidden = Pruned::Hidden(children[usize::from(!right)].known_hash());
+                Pruned::Fork(Box::new(if right { [hidden, shown] } else { [shown, hidden] }))
+            }
+        }
+    }
+
+    fn prune_to_range(&self, range: KeyRange, path: u64, depth: usize) -> Pruned<V> {
+        if !range.touches(path, depth) {
+            return Pruned::Hidden(self.known_hash());
+        }
+        match self {
+            Node::Empty => Pruned::Empty,
+            Node::Entry { key, value, .. } => Pruned::Entry(*key, value.clone()),
+            Node::Fork { children, .. } => Pruned::Fork(Box::new([
+                children[0].prune_to_range(range, descend(path, depth, false), depth + 1),
+                children[1].prune_to_range(range, descend(path, depth, true), depth + 1),
+            ])),
+        }
+    }
+}
+
+/// A part of a map, with what is needed to compute the root of the whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Pruned<V> {
+    /// A subtree of which only the hash is given.
+    Hidden(Digest),
+    /// A subtree without entries.
+    Empty,
+    /// A subtree of one entry.
+    Entry(ClientId, V),
+    /// A subtree of several entries.
+    Fork(Box<[Pruned<V>; 2]>),
+}
+
+/// What a pruned map says of a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lookup<T> {
+    /// This is its value.
+    Present(T),
+    /// The map has no such key.
+    Absent,
+    /// The part of the map that would show it was left out.
+    Hidden,
+}
+
+impl<V: Encode> Pruned<V> {
+    /// The root of the whole map.
+    pub fn root(&self) -> Digest {
+        match self {
+            Pruned::Hidden(hash) => *hash,
+            Pruned::Empty => Digest::ZERO,
+            Pruned::Entry(key, value) => entry_hash(key, value),
+            Pruned::Fork(children) => fork_hash(children[0].root(), children[1].root()),
+        }
+    }
+
+    /// What it says of a key.
+    pub fn get(&self, key: &ClientId) -> Lookup<&V> {
+        let mut node = self;
+        for depth in 0..=DEPTH_MAX {
+            match node {
+                Pruned::Hidden(_) => return Lookup::Hidden,
+                Pruned::Empty => return Lookup::Absent,
+                Pruned::Entry(found, value) if found == key => return Lookup::Present(value),
+                Pruned::Entry(..) => return Lookup::Absent,
+                Pruned::Fork(_) if depth == DEPTH_MAX => return Lookup::Hidden,
+                Pruned::Fork(children) => node = &children[usize::from(bit(key, depth))],
+            }
+        }
+        Lookup::Hidden
+    }
+
+    /// The same map with all hidden but what it says of one client.
+    pub fn pruned_to(&self, client: &ClientId) -> Pruned<V>
+    where
+        V: Clone,
+    {
+        self.prune(client, 0)
+    }
+
+    fn prune(&self, client: &ClientId, depth: usize) -> Pruned<V>
+    where
+        V: Clone,
+    {
+        match self {
+            Pruned::Fork(children) if depth < DEPTH_MAX => {
+                let right = bit(client, depth);
+                let shown = children[usize::from(right)].prune(client, depth + 1);
+                let hidden = Pruned::Hidden(children[usize::from(!right)].root());
+                Pruned::Fork(Box::new(if right { [hidden, shown] } else { [shown, hidden] }))
+            }
+            other => other.clone(),
+        }
+    }
+
+    /// All entries in a range, by key; none if a part of the range is hidden.
+    pub fn range(&self, range: KeyRange) -> Option<Vec<(&ClientId, &V)>> {
+        let mut found = Vec::new();
+        self.collect(range, 0, 0, &mut found).then_some(found)
+    }
+
+    fn collect<'a>(
+        &'a self,
+        range: KeyRange,
+        path: u64,
+        depth: usize,
+        found: &mut Vec<(&'a ClientId, &'a V)>,
+    ) -> bool {
+        if !range.touches(path, depth) {
+            return true;
+        }
+        match self {
+            Pruned::Hidden(_) => false,
+            Pruned::Empty => true,
+            Pruned::Entry(key, value) => {
+                let prefix = key.bytes()[..8].try_into().map(u64::from_be_bytes).unwrap_or(0);
+                // an entry that stands where its key does not belong is in the map for nobody
+                let at_home = depth == 0 || (prefix ^ path).checked_shr(64 - depth.min(64) as u32) == Some(0);
+                if at_home && (range.first..=range.last).contains(&prefix) {
+                    found.push((key, value));
+                }
+                true
+            }
+            Pruned::Fork(children) => (0..2).all(|side| {
+                children[side].collect(range, descend(path, depth, side == 1), depth + 1, found)
+            }),
+        }
+    }
+}
+
+impl<V: Encode> Encode for Pruned<V> {
+    fn encode(&self, out: &mut Writer) {
+        match self {
+            Pruned::Hidden(hash) => {
+                out.u8(0);
+                hash.encode(out);
+            }
+            Pruned::Empty => out.u8(1),
+            Pruned::Entry(key, value) => {
+                out.u8(2);
+                key.encode(out);
+                value.encode(out);
+            }
+            Pruned::Fork(children) => {
+                out.u8(3);
+                children.iter().for_each(|child| child.encode(out));
+            }
+        }
+    }
+}
+
+impl<V: Decode> Decode for Pruned<V> {
+    fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        decode_at(input, 0)
+    }
+}
+
+fn decode_at<V: Decode>(input: &mut Reader<'_>, depth: usize) -> Result<Pruned<V>, DecodeError> {
+    match input.u8()? {
+        0 => Ok(Pruned::Hidden(Digest::decode(input)?)),
+        1 => Ok(Pruned::Empty),
+        2 => Ok(Pruned::Entry(ClientId::decode(input)?, V::decode(input)?)),
+        3 if depth < DEPTH_MAX => {
+            let left = decode_at(input, depth + 1)?;
+            Ok(Pruned::Fork(Box::new([left, decode_at(input, depth + 1)?])))
+        }
+        _ => Err(DecodeError::Invalid("map node")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::crypto::PublicKey;
+    use proptest::prelude::*;
+
+    fn key(seed: u64) -> ClientId {
+        ClientId(PublicKey(Digest::of(&[&seed.to_be_bytes()]).0))
+    }
+
+    fn map(keys: impl IntoIterator<Item = u64>) -> Map<u64> {
+        let mut map = Map::default();
+        keys.into_iter().for_each(|seed| map.insert(key(seed), seed));
+        map
+    }
+
+    #[test]
+    fn ranges_are_those_of_the_routing_function() {
+        for count in [1, 2, 3, 7, 1024] {
+            for seed in 0..200 {
+                let id = key(seed);
+                let prefix = u64::from_be_bytes(id.bytes()[..8].try_into().unwrap());
+                for index in [0, count / 2, count - 1] {
+                    let range = KeyRange::of(index, count);
+                    let inside = (range.first..=range.last).contains(&prefix);
+                    assert_eq!(inside, id.range(count) == index, "{index} of {count}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn keys_that_share_all_but_the_last_bit_are_told_apart() {
+        let (mut low, mut high) = ([0xaa; 32], [0xaa; 32]);
+        (low[31], high[31]) = (0, 1);
+        let (low, high) = (ClientId(PublicKey(low)), ClientId(PublicKey(high)));
+        let mut map = Map::default();
+        map.insert(low, 1);
+        map.insert(high, 2);
+        let pruned = map.prune_to(&high);
+        let pruned = Pruned::<u64>::from_bytes(&pruned.to_bytes()).unwrap();
+        assert_eq!((pruned.root(), pruned.get(&high)), (map.root(), Lookup::Present(&2)));
+    }
+
+    proptest! {
+        #[test]
+        fn the_root_does_not_depend_on_the_order_of_insertion(keys in prop::collection::vec(0u64..500, 0..60)) {
+            let mut forward = map(keys.iter().copied());
+            let mut backward = map(keys.iter().rev().copied());
+            prop_assert_eq!(forward.root(), backward.root());
+            prop_assert_eq!(forward.len() as usize, keys.iter().collect::<std::collections::BTreeSet<_>>().len());
+            prop_assert!(forward.iter().map(|(key, _)| key).is_sorted());
+        }
+
+        #[test]
+        fn a_pruned_map_shows_presence_and_absence(keys in prop::collection::btree_set(0u64..500, 0..60), wanted in 0u64..500) {
+            let mut map = map(keys.iter().copied());
+            let pruned = Pruned::<u64>::from_bytes(&map.prune_to(&key(wanted)).to_bytes()).unwrap();
+            prop_assert_eq!(pruned.root(), map.root());
+            let expected = if keys.contains(&wanted) { Lookup::Present(&wanted) } else { Lookup::Absent };
+            prop_assert_eq!(pruned.get(&key(wanted)), expected);
+        }
+
+        #[test]
+        fn a_range_is_shown_whole(keys in prop::collection::btree_set(0u64..500, 0..60), index in 0u32..5) {
+            let mut map = map(keys.iter().copied());
+            let range = KeyRange::of(index, 5);
+            let pruned = Pruned::<u64>::from_bytes(&map.prune_to_range(range).to_bytes()).unwrap();
+            prop_assert_eq!(pruned.root(), map.root());
+            let shown: Option<Vec<u64>> = pruned.range(range).map(|all| all.into_iter().map(|(_, v)| *v).collect());
+            let mut expected: Vec<u64> = keys.into_iter().filter(|seed| key(*seed).range(5) == index).collect();
+            expected.sort_by_key(|seed| key(*seed));
+            prop_assert_eq!(shown, Some(expected));
+        }
+
+        #[test]
+        fn what_is_hidden_is_not_taken_for_absent(keys in prop::collection::btree_set(0u64..500, 8..60)) {
+            let mut map = map(keys.iter().copied());
+            let pruned = map.prune_to_range(KeyRange::of(0, 2));
+            let elsewhere = keys.iter().find(|seed| key(**seed).range(2) == 1);
+            if let Some(seed) = elsewhere {
+                prop_assert_ne!(pruned.get(&key(*seed)), Lookup::Absent);
+                if map.len() > 1 && keys.iter().any(|seed| key(*seed).range(2) == 0) {
+                    prop_assert_eq!(pruned.range(KeyRange::of(1, 2)), None);
+                }
+            }
+        }
+    }
+}

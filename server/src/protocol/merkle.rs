@@ -1,0 +1,301 @@
+//! Merkle trees over lists, and proofs that open any set of their leaves.
+//!
+//! The tree is that of RFC 6962 (and RFC 9162): a leaf is `H(00 ‖ data)`, a node `H(01 ‖ left ‖ right)`, and a
+//! list of n leaves splits at the largest power of two below n. Built level by level, that is: pair neighbours,
+//! and an odd last node rises unchanged.
+//!
+//! One kind of proof serves all: an [`Opening`] of a set of leaves lists the roots of the largest subtrees that
+//! hold none of them, from left to right. For one leaf it is RFC 9162's inclusion path, ordered by place
+//! instead of by height.
+//!
+//! # Invariants
+//! - [`Opening::root`] of an opening that [`Tree::open`] made is [`Tree::root`].
+//! - A root and a size fix the leaf at every index: two openings of one root cannot differ in a leaf.
+
+use super::{
+    codec::{Decode, DecodeError, Encode, Reader, Writer},
+    digest::Digest,
+};
+
+/// Most leaves a tree may have. A batch is closed long before.
+pub const LEAVES_MAX: u64 = 1 << 20;
+
+/// The hash of a leaf with this data.
+pub fn leaf(data: &[u8]) -> Digest {
+    Digest::of(&[&[0], data])
+}
+
+fn node(left: Digest, right: Digest) -> Digest {
+    Digest::of(&[&[1], &left.0, &right.0])
+}
+
+/// A tree with all its nodes; level 0 holds the leaves.
+#[derive(Clone, Debug, Default)]
+pub struct Tree {
+    levels: Vec<Vec<Digest>>,
+}
+
+impl Tree {
+    /// The tree over these leaf hashes.
+    pub fn new(leaves: Vec<Digest>) -> Self {
+        let mut levels = vec![leaves];
+        while let Some(below) = levels.last().filter(|level| level.len() > 1) {
+            let above = below.chunks(2).map(|pair| match pair {
+                [left, right] => node(*left, *right),
+                odd => odd[0],
+            });
+            levels.push(above.collect());
+        }
+        Tree { levels }
+    }
+
+    /// How many leaves it has.
+    pub fn size(&self) -> u64 {
+        self.levels.first().map_or(0, |leaves| leaves.len() as u64)
+    }
+
+    /// The leaf hash at an index.
+    pub fn leaf(&self, index: u64) -> Option<Digest> {
+        self.levels.first()?.get(usize::try_from(index).ok()?).copied()
+    }
+
+    /// The root; of an empty tree, the hash of nothing.
+    pub fn root(&self) -> Digest {
+        self.levels.last().and_then(|top| top.first()).copied().unwrap_or_else(|| Digest::of(&[]))
+    }
+
+    /// Opens the leaves at these indices, which must be sorted, unique and inside the tree.
+    pub fn open(&self, indices: &[u64]) -> Opening {
+        debug_assert!(indices.is_sorted_by(|a, b| a < b) && indices.last().is_none_or(|i| *i < self.size()));
+        let mut opening = Opening { size: self.size(), leaves: Vec::new(), hidden: Vec::new() };
+        if self.size() > 0 {
+            self.visit(self.levels.len() - 1, 0, indices, &mut opening);
+        }
+        opening
+    }
+
+    fn visit(&self, level: usize, index: usize, wanted: &[u64], opening: &mut Opening) {
+        if wanted.is_empty() {
+            return opening.hidden.push(self.levels[level][index]);
+        }
+        if level == 0 {
+            return opening.leaves.push((index as u64, self.levels[0][index]));
+        }
+        let middle = ((2 * index + 1) as u64) << (level - 1);
+        let (left, right) = wanted.split_at(wanted.partition_point(|i| *i < middle));
+        self.visit(level - 1, 2 * index, left, opening);
+        if 2 * index + 1 < self.levels[level - 1].len() {
+            self.visit(level - 1, 2 * index + 1, right, opening);
+        }
+    }
+}
+
+/// A set of leaves of one tree, with what is needed to compute its root.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Opening {
+    size: u64,
+    leaves: Vec<(u64, Digest)>,
+    hidden: Vec<Digest>,
+}
+
+impl Opening {
+    /// The size of the tree it claims to open.
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// The opened leaves: index and leaf hash, by index.
+    pub fn leaves(&self) -> &[(u64, Digest)] {
+        &self.leaves
+    }
+
+    /// The opened leaf at an index.
+    pub fn leaf(&self, index: u64) -> Option<Digest> {
+        let found = self.leaves.binary_search_by_key(&index, |(i, _)| *i).ok()?;
+        Some(self.leaves[found].1)
+    }
+
+    /// The opening of some of these leaves alone; none if one of them is not opened here. Indices must be sorted.
+    pub fn narrowed_to(&self, indices: &[u64]) -> Option<Opening> {
+        let mut narrow = Opening { size: self.size, leaves: Vec::new(), hidden: Vec::new() };
+        if self.size > 0 {
+            let mut rest = Rest { size: self.size, leaves: &self.leaves, hidden: &self.hidden };
+            rest.visit(self.height(), 0, &mut Some((indices, &mut narrow)))?;
+        }
+        (narrow.leaves.len() == indices.len()).then_some(narrow)
+    }
+
+    fn height(&self) -> u32 {
+        (self.size - 1).checked_ilog2().map_or(0, |log| log + 1)
+    }
+
+    /// The root that these leaves belong to, or none if this is no opening of any tree.
+    pub fn root(&self) -> Option<Digest> {
+        if self.size == 0 {
+            return (self.leaves.is_empty() && self.hidden.is_empty()).then(|| Digest::of(&[]));
+        }
+        let mut rest = Rest { size: self.size, leaves: &self.leaves, hidden: &self.hidden };
+        let root = rest.visit(self.height(), 0, &mut None)?;
+        (rest.leaves.is_empty() && rest.hidden.is_empty()).then_some(root)
+    }
+}
+
+/// What of an opening has not been used yet.
+struct Rest<'a> {
+    size: u64,
+    leaves: &'a [(u64, Digest)],
+    hidden: &'a [Digest],
+}
+
+/// Collects the opening of fewer leaves while a larger one is visited: the wanted indices, and what is found.
+type Narrowing<'a> = Option<(&'a [u64], &'a mut Opening)>;
+
+impl Rest<'_> {
+    /// The hash of the subtree at this place, taken or computed from what is left.
+    fn visit(&mut self, level: u32, index: u64, narrowing: &mut Narrowing<'_>) -> Option<Digest> {
+        let first = index << level;
+        let end = (first + (1 << level)).min(self.size);
+        let opened = self.leaves.first().is_some_and(|(i, _)| (first..end).contains(i));
+        let wanted = |narrowing: &Narrowing<'_>| {
+            narrowing.as_ref().is_some_and(|(indices, _)| {
+                indices.get(indices.partition_point(|i| *i < first)).is_some_and(|i| *i < end)
+            })
+        };
+        let digest = if !opened {
+            let (digest, rest) = self.hidden.split_first()?;
+            self.hidden = rest;
+            *digest
+        } else if level == 0 {
+            let ((_, digest), rest) = self.leaves.split_first()?;
+            self.leaves = rest;
+            *digest
+        } else {
+            let before = narrowing.as_ref().map(|(_, narrow)| (narrow.leaves.len(), narrow.hidden.len()));
+            let left = self.visit(level - 1, 2 * index, narrowing)?;
+            let digest = if (2 * index + 1) << (level - 1) >= self.size {
+                left
+            } else {
+                node(left, self.visit(level - 1, 2 * index + 1, narrowing)?)
+            };
+            if wanted(narrowing) {
+                return Some(digest);
+            }
+            // nothing wanted below: what the children left is replaced by this one hash
+            if let (Some((_, narrow)), Some((leaves, hidden))) = (narrowing.as_mut(), before) {
+                narrow.leaves.truncate(leaves);
+                narrow.hidden.truncate(hidden);
+            }
+            digest
+        };
+        let is_wanted = wanted(narrowing);
+        if let Some((_, narrow)) = narrowing {
+            match is_wanted && opened {
+                true => narrow.leaves.push((index, digest)),
+                false => narrow.hidden.push(digest),
+            }
+        }
+        Some(digest)
+    }
+}
+
+impl Encode for Opening {
+    fn encode(&self, out: &mut Writer) {
+        out.u64(self.size);
+        out.count(self.leaves.len());
+        for (index, digest) in &self.leaves {
+            out.u64(*index);
+            digest.encode(out);
+        }
+        out.list(&self.hidden);
+    }
+}
+
+impl Decode for Opening {
+    fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let size = input.u64()?;
+        if size > LEAVES_MAX {
+            return Err(DecodeError::Invalid("tree size"));
+        }
+        let count = input.count("opened leaves", LEAVES_MAX as usize)?;
+        let mut leaves = Vec::with_capacity(count.min(input.0.len() / 40));
+        for _ in 0..count {
+            leaves.push((input.u64()?, Digest::decode(input)?));
+        }
+        Ok(Opening { size, leaves, hidden: input.list("hidden nodes", LEAVES_MAX as usize)? })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn tree(size: u64) -> Tree {
+        Tree::new((0..size).map(|i| leaf(&i.to_be_bytes())).collect())
+    }
+
+    /// The test vectors of the certificate-transparency reference implementation for RFC 6962.
+    #[test]
+    fn roots_are_those_of_rfc_6962() {
+        let inputs = ["", "00", "10", "2021", "3031", "40414243", "5051525354555657", "606162636465666768696a6b6c6d6e6f"];
+        let roots = [
+            "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+            "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d",
+            "fac54203e7cc696cf0dfcb42c92a1d9dbaf70ad9e621f4bd8d98662f00e3c125",
+            "aeb6bcfe274b70a14fb067a5e5578264db0fa9b51af5e0ba159158f329e06e77",
+            "d37ee418976dd95753c1c73862b9398fa2a2cf9b4ff0fdfe8b30cd95209614b7",
+            "4e3bbb1f7b478dcfe71fb631631519a3bca12c9aefca1612bfce4c13a86264d4",
+            "76e67dadbcdf1e10e1b74ddc608abd2f98dfb16fbce75277b5232a127f2087ef",
+            "ddb89be403809e325750d3d263cd78929c2942b7942a34b77e122c9594a74c8c",
+            "5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328",
+        ];
+        for (size, root) in roots.iter().enumerate() {
+            let leaves = inputs[..size].iter().map(|text| leaf(&hex::decode(text).unwrap()));
+            assert_eq!(Tree::new(leaves.collect()).root().to_string(), *root, "{size} leaves");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn an_opening_gives_back_root_and_leaves(size in 1u64..70, picks in prop::collection::btree_set(0u64..70, 0..9)) {
+            let tree = tree(size);
+            let picks: Vec<u64> = picks.into_iter().filter(|i| *i < size).collect();
+            let opening = Opening::from_bytes(&tree.open(&picks).to_bytes()).unwrap();
+            prop_assert_eq!(opening.root(), Some(tree.root()));
+            for i in 0..size {
+                prop_assert_eq!(opening.leaf(i), picks.contains(&i).then(|| tree.leaf(i).unwrap()));
+            }
+        }
+
+        #[test]
+        fn a_narrowed_opening_is_the_opening_of_fewer(size in 1u64..70, picks in prop::collection::btree_set(0u64..70, 0..9)) {
+            let tree = tree(size);
+            let picks: Vec<u64> = picks.into_iter().filter(|i| *i < size).collect();
+            let fewer: Vec<u64> = picks.iter().copied().step_by(2).collect();
+            prop_assert_eq!(tree.open(&picks).narrowed_to(&fewer), Some(tree.open(&fewer)));
+            let missing = (0..size).find(|i| !picks.contains(i));
+            if let Some(missing) = missing {
+                prop_assert_eq!(tree.open(&picks).narrowed_to(&[missing]), None);
+            }
+        }
+
+        #[test]
+        fn a_changed_byte_gives_no_or_another_root(size in 1u64..40, pick in 0u64..40, at in 0usize..2000, bit in 0u8..8) {
+            let tree = tree(size);
+            let mut bytes = tree.open(&[pick % size]).to_bytes();
+            let at = at % bytes.len();
+            bytes[at] ^= 1 << bit;
+            if let Ok(opening) = Opening::from_bytes(&bytes) {
+                let same = opening.root() == Some(tree.root()) && opening.size() == size;
+                prop_assert!(!same || opening.leaf(pick % size).is_none());
+            }
+        }
+    }
+
+    #[test]
+    fn unused_parts_make_no_opening() {
+        let mut opening = tree(5).open(&[2]);
+        opening.hidden.push(Digest::ZERO);
+        assert_eq!(opening.root(), None);
+    }
+}

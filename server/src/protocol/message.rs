@@ -1,0 +1,189 @@
+//! Messages: what actors send each other over a connection.
+//!
+//! One tag byte, then the fields. All that travels downstream is *pulled by a cursor*: whoever needs seals,
+//! batches, cuts or deliveries connects to who has them and says from where on ([`Message::Subscribe`]); after a lost
+//! connection it does so again. So nothing is lost between two actors, and no message needs an answer of its own.
+
+use super::{
+    ack::Ack,
+    bundle::{Parcel, Submission},
+    codec::{Decode, DecodeError, Encode, Reader, Writer},
+    cut::Cut,
+    derivation::Derivation,
+    id::{ActorId, BundleNumber, ClientId},
+    map::Pruned,
+    merkle::{LEAVES_MAX, Opening},
+    receipt::Receipted,
+    refusal::Refusal,
+    seal::{Positions, Seal},
+    statement::Unverified,
+};
+
+/// A sealed run, as one mailbox actor gets it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Batch {
+    /// The seal.
+    pub seal: Unverified<Seal>,
+    /// Its manifest over all clients that the actor hosts.
+    pub manifest: Pruned<Positions>,
+    /// Its leaves at their positions.
+    pub leaves: Opening,
+    /// The bundles at those positions, with the hosted clients' envelopes.
+    pub parcels: Vec<Parcel>,
+}
+
+/// What a client got in one epoch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delivery {
+    /// Why it got just that, in this order.
+    pub derivation: Derivation,
+    /// The bundles, in the order in which the mailbox actor delivers them.
+    pub parcels: Vec<Parcel>,
+}
+
+/// What actors send each other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Message {
+    /// The first message of whoever opened the connection.
+    Hello(ActorId),
+    /// Client → handler → incoming actor.
+    Submit(Submission),
+    /// Incoming actor → handler → client.
+    Receipted(Receipted),
+    /// Incoming actor → handler → this client.
+    Refused(Unverified<Refusal>, ClientId),
+    /// Handler → client: not now, and nobody has taken it.
+    RetryLater {
+        /// Whose bundle.
+        client: ClientId,
+        /// Which one.
+        number: BundleNumber,
+        /// When to try again.
+        after_ms: u32,
+    },
+    /// From here on: a batch number of an incoming actor, an epoch of the sequencer, a count of a mailbox.
+    Subscribe(u64),
+    /// All before this is done with, and need not be kept for the sender.
+    Have(u64),
+    /// Incoming actor → sequencer.
+    Sealed(Unverified<Seal>),
+    /// Incoming actor → mailbox actor.
+    Batch(Box<Batch>),
+    /// Sequencer → incoming and mailbox actors.
+    Ordered(Unverified<Cut>),
+    /// Mailbox actor → client.
+    Delivery(Box<Delivery>),
+    /// Client → mailbox actor.
+    Acknowledged(Unverified<Ack>),
+}
+
+impl Message {
+    /// The message's name in traces.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Message::Hello(_) => "hello",
+            Message::Submit(_) => "submit",
+            Message::Receipted(_) => "receipted",
+            Message::Refused(..) => "refused",
+            Message::RetryLater { .. } => "retry-later",
+            Message::Subscribe(_) => "subscribe",
+            Message::Have(_) => "have",
+            Message::Sealed(_) => "sealed",
+            Message::Batch(_) => "batch",
+            Message::Ordered(_) => "ordered",
+            Message::Delivery(_) => "delivery",
+            Message::Acknowledged(_) => "acknowledged",
+        }
+    }
+}
+
+impl Encode for Message {
+    fn encode(&self, out: &mut Writer) {
+        match self {
+            Message::Hello(actor) => tagged(out, 1, actor),
+            Message::Submit(submission) => tagged(out, 2, submission),
+            Message::Receipted(receipted) => tagged(out, 3, receipted),
+            Message::Refused(refusal, client) => {
+                tagged(out, 4, refusal);
+                client.encode(out);
+            }
+            Message::RetryLater { client, number, after_ms } => {
+                tagged(out, 5, client);
+                number.encode(out);
+                out.u32(*after_ms);
+            }
+            Message::Subscribe(from) => tagged(out, 6, from),
+            Message::Have(upto) => tagged(out, 7, upto),
+            Message::Sealed(seal) => tagged(out, 8, seal),
+            Message::Batch(batch) => tagged(out, 9, &**batch),
+            Message::Ordered(cut) => tagged(out, 10, cut),
+            Message::Delivery(delivery) => tagged(out, 11, &**delivery),
+            Message::Acknowledged(ack) => tagged(out, 12, ack),
+        }
+    }
+}
+
+fn tagged(out: &mut Writer, tag: u8, value: &impl Encode) {
+    out.u8(tag);
+    value.encode(out);
+}
+
+impl Decode for Message {
+    fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(match input.u8()? {
+            1 => Message::Hello(ActorId::decode(input)?),
+            2 => Message::Submit(Submission::decode(input)?),
+            3 => Message::Receipted(Receipted::decode(input)?),
+            4 => Message::Refused(Unverified::decode(input)?, ClientId::decode(input)?),
+            5 => Message::RetryLater {
+                client: ClientId::decode(input)?,
+                number: BundleNumber::decode(input)?,
+                after_ms: input.u32()?,
+            },
+            6 => Message::Subscribe(input.u64()?),
+            7 => Message::Have(input.u64()?),
+            8 => Message::Sealed(Unverified::decode(input)?),
+            9 => Message::Batch(Box::new(Batch::decode(input)?)),
+            10 => Message::Ordered(Unverified::decode(input)?),
+            11 => Message::Delivery(Box::new(Delivery::decode(input)?)),
+            12 => Message::Acknowledged(Unverified::decode(input)?),
+            _ => return Err(DecodeError::Invalid("message tag")),
+        })
+    }
+}
+
+impl Encode for Batch {
+    fn encode(&self, out: &mut Writer) {
+        self.seal.encode(out);
+        self.manifest.encode(out);
+        self.leaves.encode(out);
+        out.list(&self.parcels);
+    }
+}
+
+impl Decode for Batch {
+    fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Batch {
+            seal: Unverified::decode(input)?,
+            manifest: Pruned::decode(input)?,
+            leaves: Opening::decode(input)?,
+            parcels: input.list("parcels", LEAVES_MAX as usize)?,
+        })
+    }
+}
+
+impl Encode for Delivery {
+    fn encode(&self, out: &mut Writer) {
+        self.derivation.encode(out);
+        out.list(&self.parcels);
+    }
+}
+
+impl Decode for Delivery {
+    fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Delivery {
+            derivation: Derivation::decode(input)?,
+            parcels: input.list("parcels", LEAVES_MAX as usize)?,
+        })
+    }
+}

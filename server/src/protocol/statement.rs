@@ -1,0 +1,384 @@
+//! Statements: what anyone signs, and how it is cited.
+//!
+//! The preimage of a signature has a fixed shape (see the parent module), so that two 110-byte citations prove an
+//! equivocation without the contents; and every reference to another's statement carries that signature, so that
+//! nobody can be blamed for citing what does not exist.
+//!
+//! # Invariants
+//! - A [`Signed`] was verified, or signed by the holder of the key: its body can be believed to be its signer's.
+//! - The slot of a statement holds neither key epoch nor roster version: changing either licenses nothing.
+
+use std::sync::Arc;
+
+use super::{
+    codec::{Decode, DecodeError, Encode, Reader, Writer},
+    crypto::{Claim, PublicKey, Signature, Signer, Verifier},
+    digest::Digest,
+    id::{ActorId, Deployment},
+    merkle,
+    roster::Roster,
+};
+
+/// The kinds of statements; the byte is the first of every body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Kind {
+    /// [`Roster`].
+    Roster = 0x10,
+    /// [`super::bundle::Bundle`].
+    Bundle = 0x11,
+    /// [`super::receipt::Receipt`].
+    Receipt = 0x12,
+    /// [`super::refusal::Refusal`].
+    Refusal = 0x13,
+    /// [`super::seal::Seal`].
+    Seal = 0x14,
+    /// [`super::cut::Cut`].
+    Cut = 0x16,
+    /// [`super::attestation::Attestation`].
+    Attestation = 0x17,
+    /// [`super::ack::Ack`].
+    Ack = 0x18,
+}
+
+impl Kind {
+    /// Every kind.
+    pub const ALL: [Kind; 8] = [
+        Kind::Roster,
+        Kind::Bundle,
+        Kind::Receipt,
+        Kind::Refusal,
+        Kind::Seal,
+        Kind::Cut,
+        Kind::Attestation,
+        Kind::Ack,
+    ];
+
+    /// The kind's name in evidence and reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::Roster => "roster",
+            Kind::Bundle => "bundle",
+            Kind::Receipt => "receipt",
+            Kind::Refusal => "refusal",
+            Kind::Seal => "seal",
+            Kind::Cut => "cut",
+            Kind::Attestation => "attestation",
+            Kind::Ack => "ack",
+        }
+    }
+
+    /// The kind with this byte.
+    pub fn from_byte(byte: u8) -> Option<Kind> {
+        Kind::ALL.into_iter().find(|kind| *kind as u8 == byte)
+    }
+
+    /// Whether one slot may hold one digest only. A refusal may be given again for another reason.
+    pub fn exclusive(self) -> bool {
+        self != Kind::Refusal
+    }
+}
+
+impl Decode for Kind {
+    fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Kind::from_byte(input.u8()?).ok_or(DecodeError::Invalid("statement kind"))
+    }
+}
+
+/// Under which roster and key a statement was signed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Terms {
+    /// Version of the roster.
+    pub roster: u32,
+    /// Which of the signer's keys.
+    pub key: u32,
+}
+
+/// A statement that an actor or client can sign.
+pub trait Statement: Clone {
+    /// Its kind.
+    const KIND: Kind;
+    /// Who signs it.
+    fn actor(&self) -> ActorId;
+    /// Which of the signer's statements of this kind it is.
+    fn slot(&self) -> u64;
+    /// Under which roster and key.
+    fn terms(&self) -> Terms;
+    /// Appends the fields after the terms.
+    fn encode_fields(&self, out: &mut Writer);
+    /// Reads them back.
+    fn decode_fields(
+        actor: ActorId,
+        slot: u64,
+        terms: Terms,
+        input: &mut Reader<'_>,
+    ) -> Result<Self, DecodeError>;
+
+    /// The canonical body.
+    fn body(&self) -> Vec<u8> {
+        let mut out = Writer::default();
+        out.u8(Self::KIND as u8);
+        self.actor().encode(&mut out);
+        out.u64(self.slot());
+        out.u32(self.terms().roster);
+        out.u32(self.terms().key);
+        self.encode_fields(&mut out);
+        out.into_bytes()
+    }
+
+    /// Reads a body.
+    fn from_body(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let mut input = Reader(bytes);
+        if Kind::decode(&mut input)? != Self::KIND {
+            return Err(DecodeError::Invalid(Self::KIND.name()));
+        }
+        let actor = ActorId::decode(&mut input)?;
+        let slot = input.u64()?;
+        let terms = Terms { roster: input.u32()?, key: input.u32()? };
+        let statement = Self::decode_fields(actor, slot, terms, &mut input)?;
+        input.end()?;
+        Ok(statement)
+    }
+}
+
+/// Bytes of the longest preimage: a client's.
+const PREIMAGE_MAX: usize = 6 + 8 + 1 + 33 + 8 + 32;
+
+/// What a signature covers.
+pub fn preimage(deployment: Deployment, kind: Kind, actor: ActorId, slot: u64, digest: Digest) -> Vec<u8> {
+    let mut out = Writer::after(Vec::with_capacity(PREIMAGE_MAX));
+    out.bytes(b"ord/v1");
+    out.bytes(&deployment.0);
+    out.u8(kind as u8);
+    actor.encode(&mut out);
+    out.u64(slot);
+    digest.encode(&mut out);
+    out.into_bytes()
+}
+
+/// The compact signed form of a statement, by which others refer to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Citation {
+    /// What kind of statement.
+    pub kind: Kind,
+    /// Whose.
+    pub actor: ActorId,
+    /// Which one.
+    pub slot: u64,
+    /// The digest of its body.
+    pub digest: Digest,
+    /// Its signature.
+    pub signature: Signature,
+}
+
+impl Citation {
+    /// Whether this cites a statement of this kind, actor and slot.
+    pub fn is_of(&self, kind: Kind, actor: ActorId, slot: u64) -> bool {
+        (self.kind, self.actor, self.slot) == (kind, actor, slot)
+    }
+
+    /// Whether the cited signature is its actor's.
+    pub fn verify(&self, trust: &Trust) -> bool {
+        let Some(key) = trust.roster.key_of(&self.actor) else { return false };
+        let preimage = preimage(trust.deployment, self.kind, self.actor, self.slot, self.digest);
+        trust.verifier.verify((key, &preimage, self.signature))
+    }
+}
+
+impl Encode for Citation {
+    fn encode(&self, out: &mut Writer) {
+        out.u8(self.kind as u8);
+        self.actor.encode(out);
+        out.u64(self.slot);
+        self.digest.encode(out);
+        out.bytes(&self.signature.0);
+    }
+}
+
+impl Decode for Citation {
+    fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Citation {
+            kind: Kind::decode(input)?,
+            actor: ActorId::decode(input)?,
+            slot: input.u64()?,
+            digest: Digest::decode(input)?,
+            signature: Signature(input.array()?),
+        })
+    }
+}
+
+/// All that a verifier believes without proof: a roster, and an equation for signatures.
+#[derive(Clone)]
+pub struct Trust {
+    /// The deployment whose statements count.
+    pub deployment: Deployment,
+    /// Who is who.
+    pub roster: Arc<Roster>,
+    /// Checks signatures.
+    pub verifier: Arc<dyn Verifier>,
+}
+
+impl Trust {
+    /// Trusts a roster, with this way to check signatures.
+    pub fn new(roster: Roster, verifier: Arc<dyn Verifier>) -> Self {
+        Trust { deployment: roster.deployment(), roster: Arc::new(roster), verifier }
+    }
+}
+
+/// A statement with its signature, believed to be its signer's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signed<T> {
+    body: T,
+    digest: Digest,
+    signature: Signature,
+}
+
+impl<T> std::ops::Deref for Signed<T> {
+    type Target = T;
+    fn deref(&self) -> &T {
+        &self.body
+    }
+}
+
+impl<T: Statement> Signed<T> {
+    /// Signs a statement. The caller has made it durable.
+    pub fn sign(body: T, deployment: Deployment, signer: &dyn Signer) -> Self {
+        let digest = Digest::of(&[&body.body()]);
+        let preimage = preimage(deployment, T::KIND, body.actor(), body.slot(), digest);
+        Signed { signature: signer.sign(&preimage), body, digest }
+    }
+
+    /// The digest of the body.
+    pub fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// The compact form.
+    pub fn cite(&self) -> Citation {
+        Citation {
+            kind: T::KIND,
+            actor: self.body.actor(),
+            slot: self.body.slot(),
+            digest: self.digest,
+            signature: self.signature,
+        }
+    }
+
+    /// What is sent and stored.
+    pub fn to_unverified(&self) -> Unverified<T> {
+        Unverified { body: self.body.clone(), digest: self.digest, signature: self.signature }
+    }
+}
+
+/// A statement as it arrived. Its body is out of reach until its signature has been checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unverified<T> {
+    body: T,
+    digest: Digest,
+    signature: Signature,
+}
+
+/// A signature that is not the claimed signer's.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the signature of {kind} {slot} is not that of {actor}", kind = .kind.name())]
+pub struct SignatureError {
+    /// What was signed.
+    pub kind: Kind,
+    /// Who is said to have signed it.
+    pub actor: ActorId,
+    /// Which of its statements it is said to be.
+    pub slot: u64,
+}
+
+impl<T: Statement> Unverified<T> {
+    /// Who is said to have signed it. For routing alone: nothing is proved yet.
+    pub fn claimed_actor(&self) -> ActorId {
+        self.body.actor()
+    }
+
+    /// Which of the signer's statements it is said to be.
+    pub fn claimed_slot(&self) -> u64 {
+        self.body.slot()
+    }
+
+    /// The digest of the body, whoever signed it.
+    pub fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// The compact form, as yet unverified.
+    pub fn cite(&self) -> Citation {
+        Citation {
+            kind: T::KIND,
+            actor: self.body.actor(),
+            slot: self.body.slot(),
+            digest: self.digest,
+            signature: self.signature,
+        }
+    }
+
+    /// The body, if another has committed to just this statement by the hash of its citation. Whether the
+    /// signature is valid is then a question to whoever committed to it.
+    pub fn committed_as(&self, leaf: Digest) -> Option<&T> {
+        (merkle::leaf(&self.cite().to_bytes()) == leaf).then_some(&self.body)
+    }
+
+    /// The signature to check, if the roster knows the signer.
+    pub fn claim(&self, trust: &Trust) -> Option<(PublicKey, Vec<u8>, Signature)> {
+        let key = trust.roster.key_of(&self.body.actor())?;
+        let preimage =
+            preimage(trust.deployment, T::KIND, self.body.actor(), self.body.slot(), self.digest);
+        Some((key, preimage, self.signature))
+    }
+
+    /// Checks the signature and gives the statement.
+    pub fn verify(self, trust: &Trust) -> Result<Signed<T>, SignatureError> {
+        let valid = self
+            .claim(trust)
+            .is_some_and(|(key, preimage, signature)| trust.verifier.verify((key, &preimage, signature)));
+        if valid { Ok(self.believed()) } else { Err(self.refused()) }
+    }
+
+    /// Checks many at once; each keeps its own answer. One bad signature costs the others a second check.
+    pub fn verify_all(statements: Vec<Self>, trust: &Trust) -> Vec<Result<Signed<T>, SignatureError>> {
+        let claims: Vec<_> = statements.iter().map(|statement| statement.claim(trust)).collect();
+        let known: Option<Vec<Claim<'_>>> = claims
+            .iter()
+            .map(|claim| claim.as_ref().map(|(key, preimage, signature)| (*key, &preimage[..], *signature)))
+            .collect();
+        match known {
+            Some(known) if trust.verifier.verify_all(&known) => {
+                statements.into_iter().map(|statement| Ok(statement.believed())).collect()
+            }
+            _ => statements.into_iter().map(|statement| statement.verify(trust)).collect(),
+        }
+    }
+
+    /// The statement, its signature having been checked among others.
+    pub(super) fn believed(self) -> Signed<T> {
+        Signed { body: self.body, digest: self.digest, signature: self.signature }
+    }
+
+    fn refused(&self) -> SignatureError {
+        SignatureError { kind: T::KIND, actor: self.body.actor(), slot: self.body.slot() }
+    }
+}
+
+/// Most bytes a statement's body may have: a cut over 4,096 incoming actors stays below.
+pub const BODY_MAX: usize = 1 << 20;
+
+impl<T: Statement> Encode for Unverified<T> {
+    fn encode(&self, out: &mut Writer) {
+        out.string(&self.body.body());
+        out.bytes(&self.signature.0);
+    }
+}
+
+impl<T: Statement> Decode for Unverified<T> {
+    fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let length = input.count("statement body", BODY_MAX)?;
+        let bytes = input.take(length)?;
+        let signature = Signature(input.array()?);
+        Ok(Unverified { body: T::from_body(bytes)?, digest: Digest::of(&[bytes]), signature })
+    }
+}
