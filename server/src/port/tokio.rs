@@ -1,0 +1,110 @@
+//! The production adapters: TCP, the system clock and a `redb` file, on tokio.
+
+use std::{collections::BTreeMap, io, net::SocketAddr, path::Path, sync::Arc, time::Duration};
+
+use tokio::{
+    net::{TcpListener, TcpStream},
+    time::Instant,
+};
+
+use super::{Changes, Clock, Network, Rows, Spawn, Storage, StorageError, Time, Work, redb::Redb};
+use crate::{actor::Ledger, protocol::id::ActorId};
+
+/// TCP, with an address book.
+#[derive(Clone)]
+pub struct Tcp {
+    /// Where this node listens.
+    pub listen: SocketAddr,
+    /// Where the others do.
+    pub addresses: Arc<BTreeMap<ActorId, SocketAddr>>,
+}
+
+impl Network for Tcp {
+    type Stream = TcpStream;
+    type Listener = TcpListener;
+
+    async fn listen(&self) -> io::Result<TcpListener> {
+        TcpListener::bind(self.listen).await
+    }
+
+    async fn accept(listener: &mut TcpListener) -> io::Result<TcpStream> {
+        let (stream, _) = listener.accept().await?;
+        stream.set_nodelay(true)?;
+        Ok(stream)
+    }
+
+    async fn connect(&self, to: ActorId) -> io::Result<TcpStream> {
+        let unknown = || io::Error::new(io::ErrorKind::NotFound, format!("no address of {to}"));
+        let stream = TcpStream::connect(self.addresses.get(&to).ok_or_else(unknown)?).await?;
+        stream.set_nodelay(true)?;
+        Ok(stream)
+    }
+}
+
+/// A monotonic clock that begins with the node.
+#[derive(Clone)]
+pub struct SystemClock(Instant);
+
+impl Default for SystemClock {
+    #[expect(clippy::disallowed_methods, reason = "this is the clock port")]
+    fn default() -> Self {
+        SystemClock(Instant::now())
+    }
+}
+
+impl Clock for SystemClock {
+    fn now(&self) -> Time {
+        Time(u64::try_from(self.0.elapsed().as_nanos()).unwrap_or(u64::MAX))
+    }
+
+    async fn sleep_until(&self, deadline: Time) {
+        tokio::time::sleep_until(self.0 + Duration::from_nanos(deadline.0)).await;
+    }
+}
+
+/// A `redb` file; commits run on a thread where blocking is allowed.
+pub struct RedbFile(Arc<Redb>);
+
+impl RedbFile {
+    /// Opens the database in this file, or makes one.
+    pub fn open(path: &Path) -> Result<Self, StorageError> {
+        Ok(RedbFile(Arc::new(Redb::open_file(path)?)))
+    }
+}
+
+async fn blocking<T: Send + 'static>(
+    task: impl FnOnce() -> Result<T, StorageError> + Send + 'static,
+) -> Result<T, StorageError> {
+    let result = tokio::task::spawn_blocking(task).await;
+    result.unwrap_or_else(|error| Err(StorageError(format!("the storage task failed: {error}"))))
+}
+
+impl Storage for RedbFile {
+    async fn load(&mut self) -> Result<Rows, StorageError> {
+        let redb = self.0.clone();
+        blocking(move || redb.load()).await
+    }
+
+    async fn commit(&mut self, changes: Changes) -> Result<(), StorageError> {
+        let redb = self.0.clone();
+        blocking(move || redb.commit(&changes)).await
+    }
+}
+
+/// Real work takes its own time.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RealWork;
+
+impl Work for RealWork {
+    async fn spend(&mut self, _: &Ledger) {}
+}
+
+/// Tasks on the tokio runtime.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct TokioTasks;
+
+impl Spawn for TokioTasks {
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        tokio::spawn(task);
+    }
+}
