@@ -1,0 +1,285 @@
+//! Links: connections between nodes, and the frames on them.
+//!
+//! A frame is a `u32` length and a [`Message`]. Who opens a connection says who it is in its first frame and opens
+//! it again, with growing pauses, when it is lost. Nothing is believed for that: what matters is signed.
+//!
+//! # Invariants
+//! - At most one connection with a peer counts, the newest; what an older one still brings is ignored.
+//! - A peer that reads too slowly loses its connection, never single messages: it subscribes anew.
+
+use std::{
+    collections::BTreeMap,
+    future::Future,
+    io,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use futures_util::future::{Either, select};
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    sync::{Notify, mpsc},
+};
+
+use crate::{
+    actor::{Input, Step, step::Notice},
+    port::{Clock, Network, Spawn},
+    protocol::{
+        codec::{Decode, Encode, Writer},
+        id::ActorId,
+        message::Message,
+    },
+};
+
+/// Most bytes of a frame.
+pub const FRAME_MAX: usize = 64 << 20;
+/// Most bytes that wait to be written to one peer.
+const QUEUE_MAX: usize = 128 << 20;
+/// Bytes read at once.
+const READ_SIZE: usize = 64 << 10;
+/// The first pause before a lost connection is opened again; doubles up to the second.
+const RECONNECT_NS: (u64, u64) = (10_000_000, 640_000_000);
+
+/// What reaches a node.
+pub enum Event {
+    /// From its own application.
+    Input(Input),
+    /// A connection is up.
+    Up { peer: ActorId, connection: u64, outbound: Arc<Outbound> },
+    /// A frame arrived.
+    Frame { peer: ActorId, connection: u64, message: Message },
+    /// A connection is lost; `why` if the peer broke the rules.
+    Down { peer: ActorId, connection: u64, why: Option<String> },
+}
+
+/// Bytes on their way to a peer.
+#[derive(Default)]
+pub struct Outbound {
+    queue: Mutex<Queue>,
+    ready: Notify,
+}
+
+#[derive(Default)]
+struct Queue {
+    bytes: Vec<u8>,
+    closed: bool,
+}
+
+impl Outbound {
+    fn with<T>(&self, f: impl FnOnce(&mut Queue) -> T) -> T {
+        f(&mut self.queue.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn push(&self, message: &Message) {
+        self.with(|queue| {
+            if !queue.closed {
+                append_frame(&mut queue.bytes, message);
+                queue.closed = queue.bytes.len() > QUEUE_MAX;
+            }
+        });
+        self.ready.notify_one();
+    }
+
+    fn close(&self) {
+        self.with(|queue| queue.closed = true);
+        self.ready.notify_one();
+    }
+}
+
+fn append_frame(bytes: &mut Vec<u8>, message: &Message) {
+    let start = bytes.len();
+    bytes.extend([0; 4]);
+    let mut out = Writer::after(std::mem::take(bytes));
+    message.encode(&mut out);
+    *bytes = out.into_bytes();
+    let length = (bytes.len() - start - 4) as u32;
+    bytes[start..start + 4].copy_from_slice(&length.to_be_bytes());
+}
+
+/// The connections of a node.
+pub struct Links<N, C, P> {
+    shared: Shared<N, C, P>,
+    current: BTreeMap<ActorId, (u64, Arc<Outbound>)>,
+}
+
+/// What the tasks of a node's connections have in common.
+#[derive(Clone)]
+struct Shared<N, C, P> {
+    me: ActorId,
+    inbox: mpsc::Sender<Event>,
+    network: N,
+    clock: C,
+    spawn: P,
+    connections: Arc<Mutex<u64>>,
+}
+
+impl<N: Network, C: Clock, P: Spawn> Links<N, C, P> {
+    /// No connections yet.
+    pub fn new(me: ActorId, inbox: mpsc::Sender<Event>, network: N, clock: C, spawn: P) -> Self {
+        let connections = Arc::default();
+        Links { shared: Shared { me, inbox, network, clock, spawn, connections }, current: BTreeMap::new() }
+    }
+
+    /// Takes connections from now on.
+    pub fn accept(&self, mut listener: N::Listener) {
+        let shared = self.shared.clone();
+        self.shared.spawn.spawn(async move {
+            while let Ok(stream) = N::accept(&mut listener).await {
+                shared.spawn.spawn(serve(shared.clone(), stream));
+            }
+        });
+    }
+
+    /// Keeps a connection to a peer.
+    pub fn dial(&self, peer: ActorId) {
+        let shared = self.shared.clone();
+        self.shared.spawn.spawn(async move {
+            let (first, longest) = RECONNECT_NS;
+            let mut pause = first;
+            loop {
+                if let Ok(stream) = shared.network.connect(peer).await {
+                    pause = first;
+                    let hello = Message::Hello(shared.me);
+                    connection(&shared, peer, stream, Vec::new(), Some(hello)).await;
+                }
+                shared.clock.sleep_until(shared.clock.now().after(pause)).await;
+                pause = (2 * pause).min(longest);
+            }
+        });
+    }
+
+    /// What an event means to the actor, if anything.
+    pub fn input_of(&mut self, event: Event, step: &mut Step) -> Option<Input> {
+        match event {
+            Event::Input(input) => Some(input),
+            Event::Up { peer, connection, outbound } => {
+                if let Some((_, older)) = self.current.insert(peer, (connection, outbound)) {
+                    older.close();
+                }
+                Some(Input::Connected(peer))
+            }
+            Event::Frame { peer, connection, message } => {
+                self.is_current(peer, connection).then_some(Input::Message(peer, message))
+            }
+            Event::Down { peer, connection, why } => {
+                if let Some(why) = why {
+                    step.notice(Notice::Suspicious { from: peer, why });
+                }
+                if !self.is_current(peer, connection) {
+                    return None;
+                }
+                self.current.remove(&peer);
+                Some(Input::Disconnected(peer))
+            }
+        }
+    }
+
+    fn is_current(&self, peer: ActorId, connection: u64) -> bool {
+        self.current.get(&peer).is_some_and(|(current, _)| *current == connection)
+    }
+
+    /// Sends to whoever is connected. To others nothing: they will say from where on they want it.
+    pub fn send_all(&self, sends: Vec<(ActorId, Message)>) {
+        for (to, message) in sends {
+            if let Some((_, outbound)) = self.current.get(&to) {
+                outbound.push(&message);
+            }
+        }
+    }
+}
+
+/// Serves a connection that a peer has opened.
+async fn serve<N: Network, C: Clock, P: Spawn>(shared: Shared<N, C, P>, mut stream: N::Stream) {
+    let mut buffer = Vec::new();
+    if let Ok(Message::Hello(peer)) = next_message(&mut stream, &mut buffer).await {
+        connection(&shared, peer, stream, buffer, None).await;
+    }
+}
+
+/// Runs a connection until it is lost. `buffer` holds what has been read already.
+async fn connection<N: Network, C: Clock, P: Spawn>(
+    shared: &Shared<N, C, P>,
+    peer: ActorId,
+    stream: N::Stream,
+    mut buffer: Vec<u8>,
+    hello: Option<Message>,
+) {
+    let connection = {
+        let mut connections = shared.connections.lock().unwrap_or_else(PoisonError::into_inner);
+        *connections += 1;
+        *connections
+    };
+    let outbound = Arc::<Outbound>::default();
+    hello.iter().for_each(|hello| outbound.push(hello));
+    let up = Event::Up { peer, connection, outbound: outbound.clone() };
+    if shared.inbox.send(up).await.is_err() {
+        return;
+    }
+    let (mut reader, writer) = tokio::io::split(stream);
+    let read = std::pin::pin!(async {
+        loop {
+            match next_message(&mut reader, &mut buffer).await {
+                Ok(message) => {
+                    let frame = Event::Frame { peer, connection, message };
+                    if shared.inbox.send(frame).await.is_err() {
+                        return None;
+                    }
+                }
+                Err(error) => return (error.kind() == io::ErrorKind::InvalidData).then(|| error.to_string()),
+            }
+        }
+    });
+    let write = std::pin::pin!(write_all(writer, &outbound));
+    let why = match select(read, write).await {
+        Either::Left((why, _)) => why,
+        Either::Right(_) => None,
+    };
+    outbound.close();
+    // the node may be gone, then nobody needs to know
+    let _ = shared.inbox.send(Event::Down { peer, connection, why }).await;
+}
+
+/// Writes what is queued until the queue is closed or the connection lost.
+fn write_all<'a>(
+    mut writer: impl AsyncWrite + Unpin + 'a,
+    outbound: &'a Outbound,
+) -> impl Future<Output = ()> + 'a {
+    async move {
+        loop {
+            let (bytes, closed) = outbound.with(|queue| (std::mem::take(&mut queue.bytes), queue.closed));
+            if closed {
+                return;
+            }
+            if bytes.is_empty() {
+                outbound.ready.notified().await;
+                continue;
+            }
+            if writer.write_all(&bytes).await.is_err() || writer.flush().await.is_err() {
+                return;
+            }
+        }
+    }
+}
+
+fn invalid(why: impl ToString) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, why.to_string())
+}
+
+/// The next message of a connection.
+async fn next_message(reader: &mut (impl AsyncRead + Unpin), buffer: &mut Vec<u8>) -> io::Result<Message> {
+    loop {
+        if let Some(length) = buffer.first_chunk::<4>().map(|length| u32::from_be_bytes(*length) as usize) {
+            if length > FRAME_MAX {
+                return Err(invalid(format!("a frame of {length} bytes, the bound is {FRAME_MAX}")));
+            }
+            if let Some(frame) = buffer.get(4..4 + length) {
+                let message = Message::from_bytes(frame).map_err(invalid)?;
+                buffer.drain(..4 + length);
+                return Ok(message);
+            }
+        }
+        buffer.reserve(READ_SIZE);
+        if reader.read_buf(buffer).await? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+    }
+}

@@ -1,0 +1,268 @@
+//! The node: the one loop that drives any actor over the ports.
+//!
+//! ```text
+//! drain the inbox → handle each → settle → spend the work → one transaction, synced → sign → release → send
+//! ```
+//!
+//! # Invariants
+//! - Nothing is signed before the transaction that holds it is synced, and nothing is sent before that (rule R8).
+//! - One slot gets one digest, over all restarts: the node keeps the table and would rather stop than sign twice.
+//! - A step that stores nothing commits nothing.
+
+mod link;
+mod slots;
+
+use std::{future::poll_fn, pin::Pin, task::Poll};
+
+use tokio::sync::mpsc;
+
+use crate::{
+    actor::{
+        Actor, Draft, Draught, Input, Notice, RecoverError, Recovered, Step,
+        step::{STATEMENTS, statement_row},
+    },
+    port::{Clock, Network, Ports, Rows, Spawn, Storage, StorageError, Time, Work},
+    protocol::{codec::DecodeError, crypto::Signer, digest::Digest, id::Deployment, statement::Kind},
+};
+
+use link::{Event, Links};
+use slots::Slots;
+
+/// Most events in the inbox; more wait in their connections, and those push back on their senders.
+const INBOX_MAX: usize = 4096;
+/// Most events handled in one step: bounds what a transaction holds.
+const STEP_MAX: usize = 1024;
+
+/// Told what a node does. An observer sees, and changes nothing.
+pub trait Observer: Send + 'static {
+    /// A statement is durable and will be signed. After a restart it is told of those kept, again.
+    fn promised(&mut self, now: Time, draft: &Draft, digest: Digest);
+    /// The actor lets its surroundings know something.
+    fn notice(&mut self, now: Time, notice: Notice);
+    /// A step is over.
+    fn stepped(&mut self, now: Time, step: &Step);
+}
+
+/// Who signs, for which deployment.
+pub struct Identity {
+    /// The deployment.
+    pub deployment: Deployment,
+    /// The key.
+    pub signer: Box<dyn Signer>,
+}
+
+/// Why a node stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum NodeError {
+    /// It could not store: it must not sign.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// What it had stored cannot be read.
+    #[error(transparent)]
+    Recover(#[from] RecoverError),
+    /// It cannot be connected to.
+    #[error("cannot listen: {0}")]
+    Listen(#[from] std::io::Error),
+    /// Its actor wanted to sign a second statement for a slot.
+    #[error("the actor would have equivocated: {} {slot} is taken", .kind.name())]
+    Equivocation {
+        /// The kind of statement.
+        kind: Kind,
+        /// The slot.
+        slot: u64,
+    },
+}
+
+/// The way in for an application on the same node.
+#[derive(Clone)]
+pub struct Door(mpsc::Sender<Event>);
+
+impl Door {
+    /// Hands the client something to send. False if the node is gone or its inbox is full.
+    pub fn send(&self, draught: Draught) -> bool {
+        self.0.try_send(Event::Input(Input::Send(draught))).is_ok()
+    }
+}
+
+/// A node that has not started: its inbox is there, and so can be handed out.
+pub struct Node {
+    inbox: mpsc::Receiver<Event>,
+    door: mpsc::Sender<Event>,
+}
+
+impl Default for Node {
+    fn default() -> Self {
+        let (door, inbox) = mpsc::channel(INBOX_MAX);
+        Node { inbox, door }
+    }
+}
+
+impl Node {
+    /// The way in.
+    pub fn door(&self) -> Door {
+        Door(self.door.clone())
+    }
+
+    /// Recovers the actor from storage and drives it until storage fails.
+    pub async fn run<A, N, C, S, W, P>(
+        self,
+        identity: Identity,
+        ports: Ports<N, C, S, W, P>,
+        mut observer: impl Observer,
+        recover: impl FnOnce(Recovered) -> Result<A, RecoverError>,
+    ) -> Result<(), NodeError>
+    where
+        A: Actor,
+        N: Network,
+        C: Clock,
+        S: Storage,
+        W: Work,
+        P: Spawn,
+    {
+        let Ports { network, clock, mut storage, work, spawn } = ports;
+        let rows = storage.load().await?;
+        let (recovered, slots) = read_back(rows, &identity, clock.now(), &mut observer)?;
+        let actor = recover(recovered)?;
+        let listener = network.listen().await?;
+        let links = Links::new(actor.me(), self.door, network, clock.clone(), spawn);
+        links.accept(listener);
+        actor.dials().into_iter().for_each(|peer| links.dial(peer));
+        let driver = Driver { actor, identity, slots, clock, storage, work, observer, links };
+        driver.run(self.inbox).await
+    }
+}
+
+/// Sorts what was stored into the actor's rows and its statements, signed again.
+fn read_back(
+    rows: Rows,
+    identity: &Identity,
+    now: Time,
+    observer: &mut impl Observer,
+) -> Result<(Recovered, Slots), RecoverError> {
+    let mut recovered = Recovered::default();
+    let mut slots = Slots::default();
+    for (key, value) in rows {
+        if key.first() != Some(&STATEMENTS) {
+            recovered.rows.insert(key, value);
+            continue;
+        }
+        let unreadable = RecoverError::of("statement");
+        let kind = key.get(1).and_then(|byte| Kind::from_byte(*byte));
+        let kind = kind.ok_or_else(|| unreadable(DecodeError::Invalid("kind of a stored statement")))?;
+        let draft = Draft::from_body(kind, &value).map_err(unreadable)?;
+        let digest = Digest::of(&[&value]);
+        slots.restore(kind, draft.slot(), digest);
+        observer.promised(now, &draft, digest);
+        recovered.statements.push(draft.sign(identity.deployment, &*identity.signer));
+    }
+    Ok((recovered, slots))
+}
+
+struct Driver<A, N, C, S, W, P, O> {
+    actor: A,
+    identity: Identity,
+    slots: Slots,
+    clock: C,
+    storage: S,
+    work: W,
+    observer: O,
+    links: Links<N, C, P>,
+}
+
+impl<A, N, C, S, W, P, O> Driver<A, N, C, S, W, P, O>
+where
+    A: Actor,
+    N: Network,
+    C: Clock,
+    S: Storage,
+    W: Work,
+    P: Spawn,
+    O: Observer,
+{
+    async fn run(mut self, mut inbox: mpsc::Receiver<Event>) -> Result<(), NodeError> {
+        let mut events = Vec::new();
+        let clock = self.clock.clone();
+        let mut alarm: Option<(Time, Pin<Box<dyn Future<Output = ()> + Send + '_>>)> = None;
+        loop {
+            let deadline = self.actor.deadline();
+            if alarm.as_ref().map(|(at, _)| *at) != deadline {
+                alarm = deadline.map(|at| (at, Box::pin(clock.sleep_until(at)) as _));
+            }
+            let rang = wait(&mut inbox, &mut events, &mut alarm).await;
+            if rang {
+                alarm = None;
+            }
+            self.step(&mut events, rang).await?;
+        }
+    }
+
+    async fn step(&mut self, events: &mut Vec<Event>, rang: bool) -> Result<(), NodeError> {
+        let mut step = Step::at(self.clock.now());
+        for event in events.drain(..) {
+            if let Some(input) = self.links.input_of(event, &mut step) {
+                step.work.inputs += 1;
+                self.actor.handle(input, &mut step);
+            }
+        }
+        if rang {
+            self.actor.handle(Input::Wake, &mut step);
+        }
+        self.actor.settle(&mut step);
+        let promises = self.make_durable(&mut step).await?;
+        for draft in promises {
+            let issued = draft.sign(self.identity.deployment, &*self.identity.signer);
+            self.actor.release(issued, &mut step);
+        }
+        let now = self.clock.now();
+        self.observer.stepped(now, &step);
+        for notice in step.notices.drain(..) {
+            self.observer.notice(now, notice);
+        }
+        self.links.send_all(step.sends);
+        Ok(())
+    }
+
+    /// Commits what the step changed and promised. When this returns, signing and sending are allowed.
+    async fn make_durable(&mut self, step: &mut Step) -> Result<Vec<Draft>, NodeError> {
+        let promises = std::mem::take(&mut step.promises);
+        let mut digests = Vec::new();
+        for draft in &promises {
+            let (kind, slot, body) = (draft.kind(), draft.slot(), draft.body());
+            let digest = Digest::of(&[&body]);
+            if kind.exclusive() {
+                self.slots.take(kind, slot, digest)?;
+                step.changes.insert(statement_row(kind, slot), Some(body));
+            }
+            digests.push(digest);
+        }
+        step.work.signed += promises.len() as u64;
+        self.work.spend(&step.work).await;
+        if !step.changes.is_empty() {
+            self.storage.commit(std::mem::take(&mut step.changes)).await?;
+        }
+        let now = self.clock.now();
+        for (draft, digest) in promises.iter().zip(digests) {
+            self.observer.promised(now, draft, digest);
+        }
+        Ok(promises)
+    }
+}
+
+/// Waits for events or the alarm; whether it was the alarm.
+async fn wait(
+    inbox: &mut mpsc::Receiver<Event>,
+    events: &mut Vec<Event>,
+    alarm: &mut Option<(Time, Pin<Box<dyn Future<Output = ()> + Send + '_>>)>,
+) -> bool {
+    poll_fn(|context| {
+        if inbox.poll_recv_many(context, events, STEP_MAX).is_ready() {
+            return Poll::Ready(false);
+        }
+        match alarm {
+            Some((_, alarm)) => alarm.as_mut().poll(context).map(|()| true),
+            None => Poll::Pending,
+        }
+    })
+    .await
+}
+
