@@ -1,0 +1,358 @@
+//! The incoming actor: takes the bundles of its clients into a durable queue, and hands runs of it on.
+//!
+//! Two halves that flip. The [`Receiving`] half verifies, appends and promises places ([`Receipt`]); when the
+//! *sending* half is free and time has come, the run it has gathered is closed by a [`Seal`] and becomes the sending
+//! half's: the seal goes to the sequencer, the bundles go to the mailbox actors that host their recipients.
+//!
+//! # Invariants
+//! - The queue is append-only, contiguous for each client, and durable before a receipt leaves.
+//! - A bundle is admitted only when every cut it cites has been seen (rule R10), so the next seal cites at least it.
+//! - A sealed run is kept until every mailbox actor has attested it.
+//! - Nothing is dropped silently: a bundle is appended, held for the one before it, or refused.
+
+mod admission;
+mod batches;
+
+use std::collections::BTreeMap;
+
+pub use admission::IN_FLIGHT_MAX;
+use admission::{Admission, RECENT};
+use batches::{Batches, Sealed};
+
+use super::{
+    Actor, Input, Issued, RecoverError, Recovered, Setup, Step,
+    step::{Notice, row},
+};
+use crate::{
+    port::Time,
+    protocol::{
+        bundle::Submission,
+        codec::{Decode, Encode},
+        cut::Cut,
+        digest::Digest,
+        id::{ActorId, BatchNumber, BundleNumber, ClientId, Epoch, Position, Role},
+        map::Map,
+        merkle::Tree,
+        message::Message,
+        receipt::{Receipt, bundle_leaf},
+        refusal::Refusal,
+        seal::{Manifest, Positions, Seal},
+        statement::{Citation, Kind, Terms, Unverified},
+    },
+};
+
+/// Rows: position → submission.
+const LOG: u8 = 1;
+/// Row: the citation of the last cut seen.
+const SEEN: u8 = 3;
+
+/// Most bundles kept for mailbox actors that have not attested them. With more, submissions are refused: the bound
+/// on the memory of this actor and of the mailbox actors.
+pub const QUEUE_MAX: usize = 100_000;
+/// Most bundles in a run: it is sealed early then.
+const RUN_MAX: usize = 16_384;
+/// What a refused client is told to wait.
+const RETRY_AFTER_MS: u32 = 50;
+
+/// A bundle in the queue.
+#[derive(Clone)]
+struct Logged {
+    submission: Submission,
+    leaf: Digest,
+}
+
+/// The run that is being gathered.
+struct Receiving {
+    start: Position,
+    chain: Digest,
+    run: Vec<Logged>,
+    /// How many of the run have a receipt.
+    receipted: usize,
+}
+
+impl Receiving {
+    fn end(&self) -> Position {
+        Position(self.start.0 + self.run.len() as u64)
+    }
+}
+
+/// The incoming actor.
+pub struct Incoming {
+    index: u32,
+    setup: Setup,
+    admission: Admission,
+    receiving: Receiving,
+    sending: Batches,
+    seen: Option<Citation>,
+    last_seal: Option<(Seal, Digest)>,
+    flipped_at: Option<Time>,
+    /// The newest seal that every mailbox actor has attested.
+    guard: Option<BatchNumber>,
+    /// The seal promised in this step, with its run.
+    sealing: Option<(Manifest, Vec<Logged>)>,
+    notices: Vec<Notice>,
+}
+
+impl Incoming {
+    /// Incoming actor `index`, with what it had stored.
+    pub fn recover(index: u32, setup: Setup, recovered: Recovered) -> Result<Self, RecoverError> {
+        let mut actor = Incoming {
+            index,
+            admission: Admission::new(index, setup.trust.clone()),
+            receiving: Receiving { start: Position(0), chain: Digest::ZERO, run: Vec::new(), receipted: 0 },
+            sending: Batches::new(setup.trust.roster.clone()),
+            seen: None,
+            last_seal: None,
+            flipped_at: None,
+            guard: None,
+            sealing: None,
+            notices: Vec::new(),
+            setup,
+        };
+        let mut log = BTreeMap::new();
+        for (key, value) in &recovered.rows {
+            let (table, key) = key.split_first().unwrap_or((&0, &[]));
+            match *table {
+                LOG => {
+                    let position = Position::from_bytes(key).map_err(RecoverError::of("position"))?;
+                    log.insert(position, Submission::from_bytes(value).map_err(RecoverError::of("submission"))?);
+                }
+                RECENT => actor.admission.recover(key, value).map_err(RecoverError::of("admission"))?,
+                SEEN => {
+                    let cut = Citation::from_bytes(value).map_err(RecoverError::of("citation of a cut"))?;
+                    actor.admission.see(cut);
+                    actor.seen = Some(cut);
+                }
+                _ => {}
+            }
+        }
+        actor.recover_queue(log, recovered.statements);
+        Ok(actor)
+    }
+
+    /// Puts sealed runs back into the sending half, and the rest into the receiving half.
+    fn recover_queue(&mut self, mut log: BTreeMap<Position, Submission>, statements: Vec<Issued>) {
+        for (position, submission) in &log {
+            self.notices.push(appended(*position, submission));
+        }
+        for issued in statements {
+            match issued {
+                Issued::Receipt(receipt) => self.admission.recover_receipt(receipt),
+                Issued::Seal(seal) => {
+                    let rest = log.split_off(&seal.end);
+                    let run: Vec<Logged> = std::mem::replace(&mut log, rest).into_values().map(logged).collect();
+                    self.receiving.start = seal.end;
+                    self.receiving.chain = seal.chain;
+                    self.last_seal = Some(((*seal).clone(), seal.digest()));
+                    if run.len() as u64 == seal.count() {
+                        self.sending.add(Sealed::new(seal.clone(), manifest(seal.start, &run), run));
+                    }
+                }
+                _ => {}
+            }
+        }
+        self.receiving.run = log.into_values().map(logged).collect();
+        self.receiving.chain = self.receiving.run.iter().fold(self.receiving.chain, |chain, l| chain.append(l.leaf));
+        self.receiving.receipted = self.receiving.run.len();
+    }
+
+    /// Appends what has arrived and is in order.
+    fn append(&mut self, step: &mut Step) {
+        let room = QUEUE_MAX.saturating_sub(self.sending.kept() + self.receiving.run.len());
+        let outcome = self.admission.admit(room, step);
+        for (client, number, bundle, reason) in outcome.refused {
+            let (incoming, terms) = (self.index, Terms::default());
+            step.promise(Refusal { incoming, client, number, bundle, terms, reason });
+        }
+        for (_, submission) in outcome.admitted {
+            let position = self.receiving.end();
+            step.put(row(LOG, &position.to_bytes()), submission.to_bytes());
+            step.notice(appended(position, &submission));
+            let logged = logged(submission);
+            self.receiving.chain = self.receiving.chain.append(logged.leaf);
+            self.receiving.run.push(logged);
+        }
+    }
+
+    /// Promises the places of all that was appended since the last receipt, with one signature.
+    fn promise_receipt(&mut self, step: &mut Step) {
+        let fresh = &self.receiving.run[self.receiving.receipted..];
+        if fresh.is_empty() {
+            return;
+        }
+        let tree = Tree::new(fresh.iter().map(|logged| logged.leaf).collect());
+        let first = Position(self.receiving.start.0 + self.receiving.receipted as u64);
+        step.promise(Receipt {
+            incoming: self.index,
+            first,
+            terms: Terms::default(),
+            count: fresh.len() as u32,
+            leaves: tree.root(),
+            chain: self.receiving.chain,
+        });
+        self.admission.tick(first, &tree, step);
+        self.receiving.receipted = self.receiving.run.len();
+    }
+
+    fn flip_due(&self) -> Option<Time> {
+        let Some(flipped_at) = self.flipped_at else { return Some(Time(0)) };
+        let timing = &self.setup.timing;
+        Some(match self.receiving.run.len() {
+            0 => flipped_at.after(timing.heartbeat_ns),
+            RUN_MAX.. => Time(0),
+            _ => flipped_at.after(timing.epoch_ns),
+        })
+    }
+
+    /// Closes the run of the receiving half and gives it to the sending half.
+    fn flip(&mut self, step: &mut Step) {
+        let end = self.receiving.end();
+        let run = std::mem::take(&mut self.receiving.run);
+        let mut manifest = manifest(self.receiving.start, &run);
+        let tree = Tree::new(run.iter().map(|logged| logged.leaf).collect());
+        let seal = Seal {
+            incoming: self.index,
+            batch: self.last_seal.as_ref().map_or(BatchNumber(0), |(last, _)| last.batch.next()),
+            terms: Terms::default(),
+            start: self.receiving.start,
+            end,
+            chain: self.receiving.chain,
+            previous: self.last_seal.as_ref().map_or(Digest::ZERO, |(_, digest)| *digest),
+            leaves: tree.root(),
+            manifest: manifest.root(),
+            content_bytes: run.iter().map(|logged| logged.submission.content.bytes()).sum(),
+            seen: self.seen,
+        };
+        step.work.hashed_bytes += 200 * run.len() as u64;
+        self.receiving = Receiving { start: end, chain: self.receiving.chain, run: Vec::new(), receipted: 0 };
+        self.flipped_at = Some(step.now);
+        self.sealing = Some((manifest, run));
+        step.promise(seal);
+    }
+
+    fn see_cut(&mut self, cut: Unverified<Cut>, from: ActorId, step: &mut Step) {
+        step.work.verified += 1;
+        let cut = match cut.verify(&self.setup.trust) {
+            Ok(cut) => cut,
+            Err(error) => return step.notice(Notice::Suspicious { from, why: error.to_string() }),
+        };
+        step.notice(Notice::SawCut { epoch: cut.epoch, digest: cut.digest() });
+        if self.seen.is_some_and(|seen| seen.slot >= cut.epoch.0) {
+            return;
+        }
+        self.seen = Some(cut.cite());
+        self.admission.see(cut.cite());
+        step.put(row(SEEN, &[]), cut.cite().to_bytes());
+        step.send(ActorId::SEQUENCER, Message::Have(cut.epoch.0));
+    }
+
+    /// Gives up what every mailbox actor has attested.
+    fn retire(&mut self, step: &mut Step) {
+        for (batch, start, end) in self.sending.retire() {
+            (start.0..end.0).for_each(|position| step.delete(row(LOG, &Position(position).to_bytes())));
+            // the newest seal guards its slot and stays, until a newer one does
+            if let Some(guard) = self.guard.replace(batch) {
+                step.forget(Kind::Seal, guard.0);
+            }
+        }
+    }
+}
+
+fn logged(submission: Submission) -> Logged {
+    Logged { leaf: bundle_leaf(&submission.bundle.cite()), submission }
+}
+
+fn appended(position: Position, submission: &Submission) -> Notice {
+    let client = submission.bundle.claimed_actor().client().expect("only clients' bundles are admitted");
+    Notice::Appended {
+        position,
+        client,
+        number: BundleNumber(submission.bundle.claimed_slot()),
+        leaf: bundle_leaf(&submission.bundle.cite()),
+        recipients: submission.content.envelopes.iter().map(|envelope| envelope.recipient).collect(),
+    }
+}
+
+/// Recipient → positions, of a run that starts here.
+fn manifest(start: Position, run: &[Logged]) -> Manifest {
+    let mut positions: BTreeMap<ClientId, Positions> = BTreeMap::new();
+    for (index, logged) in run.iter().enumerate() {
+        for envelope in &logged.submission.content.envelopes {
+            let position = Position(start.0 + index as u64);
+            positions.entry(envelope.recipient).or_default().0.push(position);
+        }
+    }
+    let mut manifest = Map::default();
+    positions.into_iter().for_each(|(recipient, positions)| manifest.insert(recipient, positions));
+    manifest
+}
+
+impl Actor for Incoming {
+    fn me(&self) -> ActorId {
+        ActorId::Server(Role::Incoming, self.index)
+    }
+
+    fn dials(&self) -> Vec<ActorId> {
+        vec![ActorId::SEQUENCER]
+    }
+
+    fn handle(&mut self, input: Input, step: &mut Step) {
+        match input {
+            Input::Connected(ActorId::SEQUENCER) => {
+                let next = self.seen.map_or(Epoch(1), |seen| Epoch(seen.slot).next());
+                step.send(ActorId::SEQUENCER, Message::Subscribe(next.0));
+            }
+            Input::Disconnected(peer) => self.sending.disconnect(peer),
+            Input::Message(from, Message::Submit(submission)) => {
+                let again = self.admission.arrive(from, submission, step);
+                again.into_iter().for_each(|receipted| step.send(from, Message::Receipted(receipted)));
+            }
+            Input::Message(from, Message::Subscribe(next)) => {
+                self.sending.subscribe(from, BatchNumber(next));
+                self.sending.push(from, step);
+            }
+            Input::Message(from, Message::Have(batch)) => {
+                self.sending.have(from, BatchNumber(batch));
+                self.retire(step);
+            }
+            Input::Message(from @ ActorId::SEQUENCER, Message::Ordered(cut)) => self.see_cut(cut, from, step),
+            _ => {}
+        }
+    }
+
+    fn settle(&mut self, step: &mut Step) {
+        step.notices.append(&mut self.notices);
+        self.append(step);
+        self.promise_receipt(step);
+        if self.flip_due().is_some_and(|due| due <= step.now) {
+            self.flip(step);
+        }
+    }
+
+    fn release(&mut self, issued: Issued, step: &mut Step) {
+        match issued {
+            Issued::Receipt(receipt) => {
+                for (handler, receipted) in self.admission.receipted(&receipt) {
+                    step.send(handler, Message::Receipted(receipted));
+                }
+            }
+            Issued::Refusal(refusal) => {
+                if let Some(handler) = self.admission.route(&refusal.client) {
+                    step.send(handler, Message::Refused(refusal.to_unverified(), refusal.client));
+                }
+            }
+            Issued::Seal(seal) => {
+                self.last_seal = Some(((*seal).clone(), seal.digest()));
+                if let Some((manifest, run)) = self.sealing.take() {
+                    self.sending.add(Sealed::new(seal, manifest, run));
+                    self.sending.push_all(step);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn deadline(&self) -> Option<Time> {
+        if self.notices.is_empty() { self.flip_due() } else { Some(Time(0)) }
+    }
+}

@@ -1,0 +1,389 @@
+//! Admission: which bundles may enter the queue, in which order, and what a client gets when it asks again.
+//!
+//! # Invariants
+//! - For each client the admitted numbers are contiguous from 0, and each bundle names the one before it.
+//! - A bundle that cites a cut not yet seen is held, not refused and not admitted (rule R10).
+//! - A bundle handed in twice is admitted once, and its receipt is given again.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::{
+    actor::{
+        Step,
+        step::{Notice, row},
+    },
+    protocol::{
+        bundle::{Bundle, Submission},
+        codec::{Decode, DecodeError, Encode, Reader, Writer},
+        digest::Digest,
+        evidence::Evidence,
+        id::{ActorId, BundleNumber, ClientId, Epoch, Position},
+        merkle::{Opening, Tree},
+        receipt::{Receipt, Receipted},
+        refusal::Reason,
+        statement::{Citation, Kind, Signed, Statement as _, Trust, Unverified},
+    },
+};
+
+/// Rows: client ‖ number → where the bundle was admitted.
+pub const RECENT: u8 = 2;
+
+/// Most bundles of one client without a receipt. What a client may still ask for is bounded by it.
+pub const IN_FLIGHT_MAX: u64 = 64;
+/// How many epochs back a cited cut is compared with the one seen; of an older one the signature is checked.
+const CUTS_KEPT: usize = 1024;
+
+/// What is known of one client.
+#[derive(Default)]
+struct Client {
+    /// The handler that asked for it last.
+    handler: Option<ActorId>,
+    /// Arrived, signed, and not in order yet.
+    held: BTreeMap<BundleNumber, (Signed<Bundle>, Submission)>,
+    /// The last ones admitted; always holds the very last.
+    recent: BTreeMap<BundleNumber, Recent>,
+}
+
+impl Client {
+    fn last(&self) -> Option<(&BundleNumber, &Recent)> {
+        self.recent.last_key_value()
+    }
+
+    fn next(&self) -> BundleNumber {
+        self.last().map_or(BundleNumber(0), |(number, _)| number.next())
+    }
+}
+
+/// Where a bundle was admitted.
+pub struct Recent {
+    citation: Citation,
+    position: Position,
+    /// The first position of its receipt, and its leaf there; none until the receipt is promised.
+    receipt: Option<(Position, Opening)>,
+}
+
+/// A receipt that some client may ask for again.
+struct Tick {
+    receipt: Option<Signed<Receipt>>,
+    members: Vec<(ClientId, BundleNumber)>,
+    live: usize,
+}
+
+/// What came of the bundles that had arrived.
+#[derive(Default)]
+pub struct Outcome {
+    /// To append, in this order.
+    pub admitted: Vec<(ClientId, Submission)>,
+    /// To refuse: client, number, digest and reason.
+    pub refused: Vec<(ClientId, BundleNumber, Digest, Reason)>,
+}
+
+/// What a cited cut is to this actor.
+enum Cited {
+    Known,
+    NotSeen,
+    Forked(Citation),
+    Forged,
+}
+
+/// The admission table of an incoming actor.
+pub struct Admission {
+    index: u32,
+    trust: Trust,
+    arrived: Vec<(ActorId, Submission)>,
+    clients: BTreeMap<ClientId, Client>,
+    /// Clients whose next bundle may be in order, first come first.
+    ready: Vec<ClientId>,
+    /// Clients whose next bundle waits for a cut.
+    waiting: BTreeSet<ClientId>,
+    cuts: BTreeMap<Epoch, Citation>,
+    placed: Vec<(ClientId, BundleNumber)>,
+    ticks: BTreeMap<Position, Tick>,
+}
+
+impl Admission {
+    /// The empty table of incoming actor `index`.
+    pub fn new(index: u32, trust: Trust) -> Self {
+        Admission {
+            index,
+            trust,
+            arrived: Vec::new(),
+            clients: BTreeMap::new(),
+            ready: Vec::new(),
+            waiting: BTreeSet::new(),
+            cuts: BTreeMap::new(),
+            placed: Vec::new(),
+            ticks: BTreeMap::new(),
+        }
+    }
+
+    /// Puts back a stored row.
+    pub fn recover(&mut self, key: &[u8], value: &[u8]) -> Result<(), DecodeError> {
+        let mut key = Reader(key);
+        let (client, number) = (ClientId::decode(&mut key)?, BundleNumber::decode(&mut key)?);
+        let recent = Recent::from_bytes(value)?;
+        if let Some((first, _)) = &recent.receipt {
+            self.member(*first, client, number);
+        }
+        self.clients.entry(client).or_default().recent.insert(number, recent);
+        Ok(())
+    }
+
+    /// Puts back a receipt. Gives up one that nobody can ask for.
+    pub fn recover_receipt(&mut self, receipt: Signed<Receipt>) {
+        if let Some(tick) = self.ticks.get_mut(&receipt.first) {
+            tick.receipt = Some(receipt);
+        }
+    }
+
+    fn member(&mut self, first: Position, client: ClientId, number: BundleNumber) {
+        let tick = self.ticks.entry(first).or_insert(Tick { receipt: None, members: Vec::new(), live: 0 });
+        tick.members.push((client, number));
+        tick.live += 1;
+    }
+
+    /// A cut was seen: what waited for it may go on.
+    pub fn see(&mut self, cut: Citation) {
+        self.cuts.insert(Epoch(cut.slot), cut);
+        while self.cuts.len() > CUTS_KEPT {
+            self.cuts.pop_first();
+        }
+        self.ready.extend(std::mem::take(&mut self.waiting));
+    }
+
+    /// Where answers to a client go.
+    pub fn route(&self, client: &ClientId) -> Option<ActorId> {
+        self.clients.get(client)?.handler
+    }
+
+    /// A submission arrived. If its bundle already has a receipt, that is the answer.
+    pub fn arrive(&mut self, from: ActorId, submission: Submission, step: &mut Step) -> Option<Receipted> {
+        let client = submission.bundle.claimed_actor().client()?;
+        let number = BundleNumber(submission.bundle.claimed_slot());
+        if let Some(known) = self.clients.get_mut(&client) {
+            known.handler = Some(from);
+            let same = known.recent.get(&number).filter(|recent| recent.citation == submission.bundle.cite());
+            if let Some(recent) = same {
+                step.notice(Notice::Reached("a bundle was submitted again after its admission"));
+                let (first, opening) = recent.receipt.as_ref()?;
+                let receipt = self.ticks.get(first)?.receipt.as_ref()?;
+                return Some(Receipted::new(receipt, client, number, opening.clone()));
+            }
+        }
+        self.arrived.push((from, submission));
+        None
+    }
+
+    /// Verifies all that arrived, in one batch, and admits what is in order. `room` is how many may enter.
+    pub fn admit(&mut self, room: usize, step: &mut Step) -> Outcome {
+        let mut outcome = Outcome::default();
+        let arrived = std::mem::take(&mut self.arrived);
+        step.work.verified_batched += arrived.len() as u64;
+        let bundles = arrived.iter().map(|(_, submission)| submission.bundle.clone()).collect();
+        let verified = Unverified::verify_all(bundles, &self.trust);
+        for ((from, submission), bundle) in arrived.into_iter().zip(verified) {
+            match bundle {
+                Ok(bundle) => self.sort(from, bundle, submission, step, &mut outcome),
+                Err(error) => step.notice(Notice::Suspicious { from, why: error.to_string() }),
+            }
+        }
+        for client in std::mem::take(&mut self.ready) {
+            self.drain(client, room, step, &mut outcome);
+        }
+        outcome
+    }
+
+    /// Holds a signed bundle for its turn, or refuses it.
+    fn sort(
+        &mut self,
+        from: ActorId,
+        bundle: Signed<Bundle>,
+        submission: Submission,
+        step: &mut Step,
+        outcome: &mut Outcome,
+    ) {
+        let (client, number) = (bundle.client, bundle.number);
+        let mut refuse = |reason| outcome.refused.push((client, number, bundle.digest(), reason));
+        let misrouted = self.trust.roster.incoming_of(&client) != self.index;
+        let known = self.clients.entry(client).or_default();
+        known.handler = Some(from);
+        if misrouted {
+            return refuse(Reason::Misrouted);
+        }
+        step.work.hashed_bytes += submission.content.bytes();
+        if !submission.content.is_well_formed() || submission.content.commitment() != bundle.commitment {
+            return refuse(Reason::Malformed);
+        }
+        let held = known.held.get(&number).map(|(held, _)| held.cite());
+        let other = known.recent.get(&number).map(|recent| recent.citation).or(held);
+        if let Some(other) = other {
+            if other.digest != bundle.digest() {
+                step.notice(Notice::Caught(Box::new(Evidence::Equivocation {
+                    first: other,
+                    second: bundle.cite(),
+                })));
+                refuse(Reason::Equivocation { other });
+            }
+            return;
+        }
+        let next = known.next();
+        if number.0 >= next.0 + IN_FLIGHT_MAX {
+            return refuse(Reason::Gap { next });
+        }
+        if number < next {
+            return; // older than what a client may still ask for
+        }
+        if number > next {
+            step.notice(Notice::Reached("a bundle was held for the one before it"));
+        }
+        known.held.insert(number, (bundle, submission));
+        self.ready.push(client);
+    }
+
+    /// Admits what is in order of one client.
+    fn drain(&mut self, client: ClientId, room: usize, step: &mut Step, outcome: &mut Outcome) {
+        let Some(known) = self.clients.get_mut(&client) else { return };
+        while let Some(entry) = known.held.first_entry() {
+            let number = *entry.key();
+            if number != known.recent.last_key_value().map_or(BundleNumber(0), |(last, _)| last.next()) {
+                return;
+            }
+            let last = known.recent.last_key_value().map(|(_, recent)| recent.citation);
+            let bundle = &entry.get().0;
+            let reason = match examine(bundle, last, &self.cuts, &self.trust) {
+                Err(NotYet) => {
+                    step.notice(Notice::Reached("a bundle was held for a cut that it cites"));
+                    self.waiting.insert(client);
+                    return;
+                }
+                Ok(Some(reason)) => Some(reason),
+                Ok(None) if outcome.admitted.len() >= room => {
+                    Some(Reason::QueueFull { retry_after_ms: super::RETRY_AFTER_MS })
+                }
+                Ok(None) => None,
+            };
+            let (bundle, submission) = entry.remove();
+            if let Some(reason) = reason {
+                return outcome.refused.push((client, number, bundle.digest(), reason));
+            }
+            let recent = Recent { citation: bundle.cite(), position: Position(u64::MAX), receipt: None };
+            known.recent.insert(number, recent);
+            self.placed.push((client, number));
+            outcome.admitted.push((client, submission));
+        }
+    }
+
+    /// The bundles admitted since the last receipt stand at `first` and after; `tree` is over their leaves. Gives
+    /// the rows to keep, and gives up what no client may ask for any more.
+    pub fn tick(&mut self, first: Position, tree: &Tree, step: &mut Step) {
+        let placed = std::mem::take(&mut self.placed);
+        debug_assert_eq!(placed.len() as u64, tree.size());
+        for (index, (client, number)) in placed.into_iter().enumerate() {
+            self.member(first, client, number);
+            let Some(known) = self.clients.get_mut(&client) else { continue };
+            if let Some(recent) = known.recent.get_mut(&number) {
+                recent.position = Position(first.0 + index as u64);
+                recent.receipt = Some((first, tree.open(&[index as u64])));
+                step.put(recent_row(&client, number), recent.to_bytes());
+            }
+            let oldest = BundleNumber((number.0 + 1).saturating_sub(IN_FLIGHT_MAX));
+            while let Some(entry) = known.recent.first_entry().filter(|entry| *entry.key() < oldest) {
+                step.delete(recent_row(&client, *entry.key()));
+                if let Some((tick, _)) = entry.remove().receipt {
+                    release_tick(&mut self.ticks, tick, step);
+                }
+            }
+        }
+    }
+
+    /// A receipt is out: for each bundle in it, where its proof goes.
+    pub fn receipted(&mut self, receipt: &Signed<Receipt>) -> Vec<(ActorId, Receipted)> {
+        let Some(tick) = self.ticks.get_mut(&receipt.first) else { return Vec::new() };
+        tick.receipt = Some(receipt.clone());
+        let proof = |(client, number): &(ClientId, BundleNumber)| {
+            let known = self.clients.get(client)?;
+            let (_, opening) = known.recent.get(number)?.receipt.as_ref()?;
+            Some((known.handler?, Receipted::new(receipt, *client, *number, opening.clone())))
+        };
+        tick.members.iter().filter_map(proof).collect()
+    }
+}
+
+/// The cut that a bundle cites has not been seen.
+struct NotYet;
+
+/// Why a bundle that is next in line is refused, if it is.
+fn examine(
+    bundle: &Signed<Bundle>,
+    last: Option<Citation>,
+    cuts: &BTreeMap<Epoch, Citation>,
+    trust: &Trust,
+) -> Result<Option<Reason>, NotYet> {
+    if bundle.previous != last.map_or(Digest::ZERO, |last| last.digest) {
+        return Ok(Some(last.map_or(Reason::Malformed, |other| Reason::Equivocation { other })));
+    }
+    match bundle.seen.map_or(Cited::Known, |cited| look_up(&cited, cuts, trust)) {
+        Cited::NotSeen => return Err(NotYet),
+        Cited::Forged => return Ok(Some(Reason::Malformed)),
+        Cited::Forked(known) => return Ok(Some(Reason::ForkedCut { known })),
+        Cited::Known => {}
+    }
+    let newest = cuts.last_key_value().map(|(_, cut)| *cut);
+    Ok(newest.filter(|cut| cut.slot > bundle.expiry.0).map(|cut| Reason::Expired { cut }))
+}
+
+fn look_up(cited: &Citation, cuts: &BTreeMap<Epoch, Citation>, trust: &Trust) -> Cited {
+    let epoch = Epoch(cited.slot);
+    if !cited.is_of(Kind::Cut, ActorId::SEQUENCER, cited.slot) {
+        return Cited::Forged;
+    }
+    match cuts.get(&epoch) {
+        Some(known) if known == cited => Cited::Known,
+        _ if !cited.verify(trust) => Cited::Forged,
+        Some(known) if known.digest != cited.digest => Cited::Forked(*known),
+        Some(_) => Cited::Known,
+        None if cuts.last_key_value().is_none_or(|(newest, _)| epoch > *newest) => Cited::NotSeen,
+        None => Cited::Known,
+    }
+}
+
+fn release_tick(ticks: &mut BTreeMap<Position, Tick>, first: Position, step: &mut Step) {
+    let Some(tick) = ticks.get_mut(&first) else { return };
+    tick.live -= 1;
+    let newest = tick.live == 0 && ticks.last_key_value().is_some_and(|(last, _)| *last == first);
+    if ticks.get(&first).is_some_and(|tick| tick.live == 0) && !newest {
+        ticks.remove(&first);
+        step.forget(Receipt::KIND, first.0);
+    }
+}
+
+fn recent_row(client: &ClientId, number: BundleNumber) -> Vec<u8> {
+    row(RECENT, &[client.to_bytes(), number.to_bytes()].concat())
+}
+
+impl Encode for Recent {
+    fn encode(&self, out: &mut Writer) {
+        self.citation.encode(out);
+        self.position.encode(out);
+        match &self.receipt {
+            None => out.u8(0),
+            Some((first, opening)) => {
+                out.u8(1);
+                first.encode(out);
+                opening.encode(out);
+            }
+        }
+    }
+}
+
+impl Decode for Recent {
+    fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let (citation, position) = (Citation::decode(input)?, Position::decode(input)?);
+        let receipt = match input.u8()? {
+            0 => None,
+            1 => Some((Position::decode(input)?, Opening::decode(input)?)),
+            _ => return Err(DecodeError::Invalid("option tag")),
+        };
+        Ok(Recent { citation, position, receipt })
+    }
+}

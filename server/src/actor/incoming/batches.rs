@@ -1,0 +1,157 @@
+//! The sending half: sealed runs, until every mailbox actor has attested them.
+//!
+//! Each subscriber has a cursor; what it has not got is pushed in order as soon as it exists. The sequencer gets
+//! the seals, a mailbox actor the part of each run that concerns the clients it hosts.
+//!
+//! # Invariants
+//! - A subscriber gets every batch from its cursor on, without a gap.
+//! - A batch is given up only when every mailbox actor of the roster has said that it has attested it.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use super::Logged;
+use crate::{
+    actor::Step,
+    protocol::{
+        bundle::Parcel,
+        id::{ActorId, BatchNumber, Position, Role},
+        merkle::Tree,
+        message::{Batch, Message},
+        roster::Roster,
+        seal::{Manifest, Seal},
+        statement::Signed,
+    },
+};
+
+/// A sealed run.
+pub struct Sealed {
+    seal: Signed<Seal>,
+    manifest: Manifest,
+    tree: Tree,
+    run: Vec<Logged>,
+}
+
+impl Sealed {
+    /// A run with its seal and manifest.
+    pub fn new(seal: Signed<Seal>, manifest: Manifest, run: Vec<Logged>) -> Self {
+        let tree = Tree::new(run.iter().map(|logged| logged.leaf).collect());
+        Sealed { seal, manifest, tree, run }
+    }
+
+    /// What concerns the clients that a mailbox actor hosts.
+    fn part_for(&mut self, mailbox: u32, roster: &Roster) -> Batch {
+        let range = roster.hosted_by(mailbox);
+        let manifest = self.manifest.prune_to_range(range);
+        let mut indices: Vec<u64> = manifest
+            .range(range)
+            .unwrap_or_default()
+            .into_iter()
+            .flat_map(|(_, positions)| positions.0.iter().map(|position| position.0 - self.seal.start.0))
+            .collect();
+        indices.sort_unstable();
+        indices.dedup();
+        let parcels = indices.iter().map(|index| self.parcel(*index, mailbox, roster)).collect();
+        Batch { seal: self.seal.to_unverified(), leaves: self.tree.open(&indices), manifest, parcels }
+    }
+
+    fn parcel(&self, index: u64, mailbox: u32, roster: &Roster) -> Parcel {
+        let Logged { submission, .. } = &self.run[index as usize];
+        let tree = submission.content.tree();
+        let hosted = submission.content.envelopes.iter().enumerate();
+        let hosted = hosted.filter(|(_, envelope)| roster.mailbox_of(&envelope.recipient) == mailbox);
+        Parcel {
+            position: Position(self.seal.start.0 + index),
+            bundle: submission.bundle.clone(),
+            payload: submission.content.payload.clone(),
+            envelopes: hosted.map(|(i, envelope)| (envelope.clone(), tree.open(&[i as u64]))).collect(),
+        }
+    }
+}
+
+#[derive(Default)]
+struct Subscriber {
+    connected: bool,
+    /// The next batch to send.
+    next: BatchNumber,
+    /// All before this is attested.
+    have: BatchNumber,
+}
+
+/// The sealed runs of an incoming actor.
+pub struct Batches {
+    roster: Arc<Roster>,
+    sealed: BTreeMap<BatchNumber, Sealed>,
+    subscribers: BTreeMap<ActorId, Subscriber>,
+    kept: usize,
+}
+
+impl Batches {
+    /// None yet.
+    pub fn new(roster: Arc<Roster>) -> Self {
+        let mailboxes = (0..roster.mailboxes()).map(|k| ActorId::Server(Role::Mailbox, k));
+        let subscribers = mailboxes.map(|mailbox| (mailbox, Subscriber::default())).collect();
+        Batches { roster, sealed: BTreeMap::new(), subscribers, kept: 0 }
+    }
+
+    /// How many bundles are kept.
+    pub fn kept(&self) -> usize {
+        self.kept
+    }
+
+    /// Takes a run over from the receiving half.
+    pub fn add(&mut self, sealed: Sealed) {
+        self.kept += sealed.run.len();
+        self.sealed.insert(sealed.seal.batch, sealed);
+    }
+
+    /// A subscriber wants everything from here on.
+    pub fn subscribe(&mut self, who: ActorId, next: BatchNumber) {
+        let subscriber = self.subscribers.entry(who).or_default();
+        (subscriber.connected, subscriber.next) = (true, next);
+    }
+
+    /// A subscriber is gone; it will say where to go on.
+    pub fn disconnect(&mut self, who: ActorId) {
+        if let Some(subscriber) = self.subscribers.get_mut(&who) {
+            subscriber.connected = false;
+        }
+    }
+
+    /// A mailbox actor has attested all before this.
+    pub fn have(&mut self, who: ActorId, before: BatchNumber) {
+        if let Some(subscriber) = self.subscribers.get_mut(&who) {
+            subscriber.have = subscriber.have.max(before);
+        }
+    }
+
+    /// Sends everybody what is new.
+    pub fn push_all(&mut self, step: &mut Step) {
+        let all: Vec<ActorId> = self.subscribers.keys().copied().collect();
+        all.into_iter().for_each(|who| self.push(who, step));
+    }
+
+    /// Sends one subscriber what is new to it.
+    pub fn push(&mut self, who: ActorId, step: &mut Step) {
+        let Some(subscriber) = self.subscribers.get_mut(&who).filter(|subscriber| subscriber.connected) else {
+            return;
+        };
+        for (batch, sealed) in self.sealed.range_mut(subscriber.next..) {
+            let message = match who {
+                ActorId::Server(Role::Mailbox, k) => Message::Batch(Box::new(sealed.part_for(k, &self.roster))),
+                _ => Message::Sealed(sealed.seal.to_unverified()),
+            };
+            step.send(who, message);
+            subscriber.next = batch.next();
+        }
+    }
+
+    /// Takes out what every mailbox actor has attested: batch, start and end.
+    pub fn retire(&mut self) -> Vec<(BatchNumber, Position, Position)> {
+        let mailboxes = self.subscribers.iter().filter(|(who, _)| who.role() == Role::Mailbox);
+        let done = mailboxes.map(|(_, subscriber)| subscriber.have).min().unwrap_or_default();
+        let kept = self.sealed.split_off(&done);
+        let retired = std::mem::replace(&mut self.sealed, kept);
+        self.kept -= retired.values().map(|sealed| sealed.run.len()).sum::<usize>();
+        retired.into_iter().map(|(batch, sealed)| (batch, sealed.seal.start, sealed.seal.end)).collect()
+    }
+}

@@ -1,0 +1,327 @@
+//! The mailbox actor: a pure function of the cuts and seals.
+//!
+//! For each epoch it appends to the mailboxes it hosts what the cut orders for them, attests the whole set with
+//! one signature, and delivers to each client what is new together with all that the client needs to check it.
+//! The work is cut into steps that a turn runs through, [`Mailbox::next_epoch`], [`Mailbox::derive`] and
+//! [`Mailbox::attest`], each a function of what the one before gave.
+//!
+//! # Invariants
+//! - An epoch is attested only with every cited batch in hand, checked against its roots (rule R10).
+//! - Epochs are attested in order, each on the actor's own attestation before it (rule R7).
+//! - What a client has not acknowledged is kept; acknowledgements take effect with the next attestation.
+
+mod intake;
+mod outbox;
+
+use std::collections::BTreeMap;
+
+pub use intake::Intake;
+pub use outbox::Personal;
+
+use outbox::Outbox;
+
+use super::{
+    Actor, Input, Issued, RecoverError, Recovered, Setup, Step,
+    step::{Notice, row},
+};
+use crate::{
+    port::Time,
+    protocol::{
+        ack::Ack,
+        attestation::{Attestation, MailboxHead, Mailboxes},
+        bundle::Parcel,
+        codec::{Decode, Encode},
+        cut::{Cut, spans},
+        derivation::{Entry, SealPart, entries},
+        digest::Digest,
+        id::{ActorId, BatchNumber, ClientId, Count, Epoch, Position, Role},
+        map::Lookup,
+        message::Message,
+        statement::{Kind, Signed, Statement as _, Terms, Unverified},
+    },
+};
+
+/// Rows: client → head of its mailbox as last attested.
+const MAILBOX: u8 = 1;
+/// Rows: client → count acknowledged.
+const ACKNOWLEDGED: u8 = 2;
+/// Rows: epoch → signed cut.
+const CUT: u8 = 3;
+/// Rows: client ‖ epoch → what to deliver.
+const PERSONAL: u8 = 4;
+
+/// The deliveries of one epoch, by client, each in order.
+pub struct EpochDeliveries {
+    /// The cut that orders them.
+    pub cut: Signed<Cut>,
+    /// Who gets what.
+    pub by_client: BTreeMap<ClientId, Vec<Entry>>,
+}
+
+/// The mailbox actor.
+pub struct Mailbox {
+    index: u32,
+    setup: Setup,
+    intake: Intake,
+    /// All mailboxes, as last attested.
+    mailboxes: Mailboxes,
+    acknowledged: BTreeMap<ClientId, Count>,
+    last: Option<(Epoch, Digest)>,
+    outbox: Outbox,
+}
+
+impl Mailbox {
+    /// Mailbox actor `index`, with what it had stored.
+    pub fn recover(index: u32, setup: Setup, recovered: Recovered) -> Result<Self, RecoverError> {
+        let mut actor = Mailbox {
+            index,
+            intake: Intake::new(index, setup.trust.clone()),
+            mailboxes: Mailboxes::default(),
+            acknowledged: BTreeMap::new(),
+            last: None,
+            outbox: Outbox::default(),
+            setup,
+        };
+        for issued in recovered.statements {
+            if let Issued::Attestation(attestation) = issued {
+                actor.last = Some((attestation.epoch, attestation.digest()));
+                actor.outbox.attested(attestation);
+            }
+        }
+        for (key, value) in &recovered.rows {
+            let (table, key) = key.split_first().unwrap_or((&0, &[]));
+            actor.recover_row(*table, key, value)?;
+        }
+        Ok(actor)
+    }
+
+    fn recover_row(&mut self, table: u8, key: &[u8], value: &[u8]) -> Result<(), RecoverError> {
+        match table {
+            MAILBOX => {
+                let client = ClientId::from_bytes(key).map_err(RecoverError::of("client"))?;
+                self.mailboxes.insert(client, MailboxHead::from_bytes(value).map_err(RecoverError::of("mailbox"))?);
+            }
+            ACKNOWLEDGED => {
+                let client = ClientId::from_bytes(key).map_err(RecoverError::of("client"))?;
+                self.acknowledged.insert(client, Count::from_bytes(value).map_err(RecoverError::of("count"))?);
+            }
+            CUT => {
+                let cut = Unverified::<Cut>::from_bytes(value).map_err(RecoverError::of("cut"))?;
+                // its own storage is the one place whose bytes an actor believes: it verified them before
+                if let Ok(cut) = cut.verify(&self.setup.trust) {
+                    self.intake.resume_at(cut.clone());
+                    self.outbox.ordered(cut);
+                }
+            }
+            PERSONAL => {
+                let personal = Personal::from_bytes(value).map_err(RecoverError::of("delivery"))?;
+                self.outbox.add(personal);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// The roster index of this actor.
+    pub fn index(&self) -> u32 {
+        self.index
+    }
+
+    /// The next cut, if everything that it cites is in hand.
+    pub fn next_epoch(&mut self, step: &mut Step) -> Option<Signed<Cut>> {
+        self.intake.ready(step)
+    }
+
+    /// What the cut orders for the clients hosted here.
+    pub fn derive(&self, cut: Signed<Cut>) -> EpochDeliveries {
+        let spans = spans(self.intake.at(), &cut).expect("the intake hands on cuts that follow only");
+        let mut by_client: BTreeMap<ClientId, Vec<Entry>> = BTreeMap::new();
+        for batch in self.intake.batches_of(&cut) {
+            let seal = &batch.seal;
+            let leaf_at = |position: Position| batch.leaves.leaf(position.0 - seal.start.0);
+            let hosted = batch.manifest.range(self.setup.trust.roster.hosted_by(self.index)).unwrap_or_default();
+            for (client, positions) in hosted {
+                let part = (seal.incoming, positions.inside(seal), &leaf_at as &dyn Fn(_) -> _);
+                let found = entries(&spans, std::iter::once(part)).expect("the intake has checked every leaf");
+                by_client.entry(*client).or_default().extend(found);
+            }
+        }
+        by_client.retain(|_, entries| !entries.is_empty());
+        by_client.values_mut().for_each(|entries| entries.sort_by_key(|entry| entry.sequence));
+        EpochDeliveries { cut, by_client }
+    }
+
+    /// Appends the deliveries, promises the attestation and keeps what each client will be shown.
+    pub fn attest(&mut self, deliveries: EpochDeliveries, step: &mut Step) {
+        let EpochDeliveries { cut, by_client } = deliveries;
+        let bases: Vec<_> = by_client.keys().map(|client| self.mailboxes.prune_to(client)).collect();
+        self.apply_acknowledgements(step);
+        for (client, entries) in &by_client {
+            let head = self.mailboxes.get(client).copied().unwrap_or_default();
+            let head = entries.iter().fold(head, |head, entry| head.deliver(entry.sequence, entry.leaf));
+            self.put_head(*client, head, step);
+        }
+        let attestation = Attestation {
+            mailbox: self.index,
+            epoch: cut.epoch,
+            terms: Terms::default(),
+            cut: cut.cite(),
+            previous: self.last.map_or(Digest::ZERO, |(_, digest)| digest),
+            mailboxes: self.mailboxes.len(),
+            root: self.mailboxes.root(),
+        };
+        for ((client, entries), base) in by_client.into_iter().zip(bases) {
+            let after = self.mailboxes.prune_to(&client);
+            let count = self.mailboxes.get(&client).map_or(Count(0), |head| head.count);
+            let personal = Personal {
+                client,
+                epoch: cut.epoch,
+                upto: count,
+                base,
+                after,
+                seals: self.intake.batches_of(&cut).map(|batch| batch.part_for(&client)).collect(),
+                parcels: self.parcels(&cut, &client, &entries),
+            };
+            step.put(row(PERSONAL, &personal.key()), personal.to_bytes());
+            self.outbox.add(personal);
+        }
+        if attestation.mailboxes == 0 {
+            step.notice(Notice::Reached("an attestation over no mailboxes"));
+        }
+        self.last = Some((cut.epoch, Digest::of(&[&attestation.body()])));
+        step.put(row(CUT, &cut.epoch.to_bytes()), cut.to_unverified().to_bytes());
+        self.outbox.ordered(cut.clone());
+        self.intake.pass(cut);
+        step.promise(attestation);
+    }
+
+    fn put_head(&mut self, client: ClientId, head: MailboxHead, step: &mut Step) {
+        step.work.hashed_bytes += 400;
+        step.put(row(MAILBOX, &client.to_bytes()), head.to_bytes());
+        self.mailboxes.insert(client, head);
+    }
+
+    fn apply_acknowledgements(&mut self, step: &mut Step) {
+        for (client, count) in std::mem::take(&mut self.acknowledged) {
+            step.delete(row(ACKNOWLEDGED, &client.to_bytes()));
+            if let Some(head) = self.mailboxes.get(&client).copied() {
+                self.put_head(client, MailboxHead { acknowledged: count.min(head.count), ..head }, step);
+            }
+        }
+    }
+
+    fn parcels(&self, cut: &Cut, client: &ClientId, entries: &[Entry]) -> Vec<Parcel> {
+        let find = |entry: &Entry| {
+            let mut batches = self.intake.batches_of(cut).filter(|batch| batch.seal.incoming == entry.incoming);
+            batches.find_map(|batch| batch.parcel(entry.position)?.only_for(client))
+        };
+        entries.iter().filter_map(find).collect()
+    }
+
+    fn acknowledge(&mut self, from: ActorId, ack: Unverified<Ack>, step: &mut Step) {
+        step.work.verified += 1;
+        let ack = match ack.verify(&self.setup.trust) {
+            Ok(ack) => ack,
+            Err(error) => return step.notice(Notice::Suspicious { from, why: error.to_string() }),
+        };
+        let Some(head) = self.mailboxes.get(&ack.client) else { return };
+        if ack.count > head.count || ack.count <= head.acknowledged {
+            return;
+        }
+        step.put(row(ACKNOWLEDGED, &ack.client.to_bytes()), ack.count.to_bytes());
+        self.acknowledged.insert(ack.client, ack.count);
+        for key in self.outbox.acknowledged(ack.client, ack.count) {
+            step.delete(row(PERSONAL, &key));
+        }
+        self.outbox.push(ack.client, step);
+    }
+
+    /// Gives up cuts and attestations that no delivery needs any more.
+    fn prune(&mut self, step: &mut Step) {
+        for epoch in self.outbox.prune() {
+            step.delete(row(CUT, &epoch.to_bytes()));
+            step.forget(Kind::Attestation, epoch.0);
+        }
+    }
+
+    /// Tells upstream what need not be kept for this actor any more.
+    fn report(&self, step: &mut Step) {
+        let Some(cut) = self.intake.at() else { return };
+        step.send(ActorId::SEQUENCER, Message::Have(cut.epoch.0));
+        for (j, reached) in cut.reached.iter().enumerate() {
+            if let Some(seal) = reached.seal {
+                step.send(ActorId::Server(Role::Incoming, j as u32), Message::Have(seal.slot + 1));
+            }
+        }
+    }
+}
+
+/// What a batch says of one client, for the client to check.
+impl intake::Held {
+    fn part_for(&self, client: &ClientId) -> SealPart {
+        let manifest = self.manifest.pruned_to(client);
+        let positions = match manifest.get(client) {
+            Lookup::Present(positions) => positions.inside(&self.seal),
+            _ => &[],
+        };
+        let indices: Vec<u64> = positions.iter().map(|position| position.0 - self.seal.start.0).collect();
+        let leaves = self.leaves.narrowed_to(&indices).expect("the intake has checked every leaf");
+        SealPart { seal: self.seal.to_unverified(), leaves, manifest }
+    }
+}
+
+impl Actor for Mailbox {
+    fn me(&self) -> ActorId {
+        ActorId::Server(Role::Mailbox, self.index)
+    }
+
+    fn dials(&self) -> Vec<ActorId> {
+        let incoming = (0..self.setup.trust.roster.incoming()).map(|j| ActorId::Server(Role::Incoming, j));
+        std::iter::once(ActorId::SEQUENCER).chain(incoming).collect()
+    }
+
+    fn handle(&mut self, input: Input, step: &mut Step) {
+        match input {
+            Input::Connected(ActorId::SEQUENCER) => {
+                step.send(ActorId::SEQUENCER, Message::Subscribe(self.intake.next_cut().0));
+            }
+            Input::Connected(ActorId::Server(Role::Incoming, j)) => {
+                let BatchNumber(next) = self.intake.next_batch(j);
+                step.send(ActorId::Server(Role::Incoming, j), Message::Subscribe(next));
+            }
+            Input::Disconnected(ActorId::Client(client)) => self.outbox.disconnect(client),
+            Input::Message(ActorId::Client(client), Message::Subscribe(from)) => {
+                self.outbox.subscribe(client, Count(from));
+                self.outbox.push(client, step);
+            }
+            Input::Message(from, Message::Acknowledged(ack)) => self.acknowledge(from, ack, step),
+            Input::Message(from, Message::Ordered(cut)) => self.intake.take_cut(from, cut, step),
+            Input::Message(from, Message::Batch(batch)) => self.intake.take_batch(from, *batch, step),
+            _ => {}
+        }
+    }
+
+    fn settle(&mut self, step: &mut Step) {
+        while let Some(cut) = self.next_epoch(step) {
+            let deliveries = self.derive(cut);
+            self.attest(deliveries, step);
+        }
+        self.prune(step);
+    }
+
+    fn release(&mut self, issued: Issued, step: &mut Step) {
+        let Issued::Attestation(attestation) = issued else { return };
+        let epoch = attestation.epoch;
+        self.outbox.attested(attestation);
+        for client in self.outbox.clients_of(epoch) {
+            self.outbox.push(client, step);
+        }
+        if self.last.is_some_and(|(last, _)| last == epoch) {
+            self.report(step);
+        }
+    }
+
+    fn deadline(&self) -> Option<Time> {
+        None
+    }
+}

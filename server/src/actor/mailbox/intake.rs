@@ -1,0 +1,209 @@
+//! The intake: cuts and batches, verified, until an epoch can be attested.
+//!
+//! # Invariants
+//! - A batch in here opens to its seal: manifest over all hosted clients, every leaf, every parcel.
+//! - A cut is handed on only if it follows the one before it and leads to seals that are in here.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    actor::{Step, step::Notice},
+    protocol::{
+        bundle::Parcel,
+        cut::{Cut, spans},
+        digest::Digest,
+        id::{ActorId, BatchNumber, Epoch, Position, Role},
+        map::Pruned,
+        merkle::Opening,
+        message::Batch,
+        seal::{Positions, Seal},
+        statement::{Signed, Trust, Unverified},
+    },
+};
+
+/// A verified batch.
+pub struct Held {
+    /// The seal.
+    pub seal: Signed<Seal>,
+    /// Its manifest over all hosted clients.
+    pub manifest: Pruned<Positions>,
+    /// Its leaves at their positions.
+    pub leaves: Opening,
+    parcels: BTreeMap<Position, Parcel>,
+}
+
+impl Held {
+    /// The bundle at a position.
+    pub fn parcel(&self, position: Position) -> Option<&Parcel> {
+        self.parcels.get(&position)
+    }
+}
+
+/// What has arrived and is not attested yet.
+pub struct Intake {
+    index: u32,
+    trust: Trust,
+    /// The last cut attested.
+    at: Option<Signed<Cut>>,
+    cuts: BTreeMap<Epoch, Signed<Cut>>,
+    batches: Vec<BTreeMap<BatchNumber, Held>>,
+}
+
+impl Intake {
+    /// Empty, for mailbox actor `index`.
+    pub fn new(index: u32, trust: Trust) -> Self {
+        let batches = (0..trust.roster.incoming()).map(|_| BTreeMap::new()).collect();
+        Intake { index, trust, at: None, cuts: BTreeMap::new(), batches }
+    }
+
+    /// The last cut attested.
+    pub fn at(&self) -> Option<&Cut> {
+        self.at.as_deref()
+    }
+
+    /// Goes on after this cut, if it is later than the one at hand.
+    pub fn resume_at(&mut self, cut: Signed<Cut>) {
+        if self.at.as_ref().is_none_or(|at| at.epoch < cut.epoch) {
+            self.at = Some(cut);
+        }
+    }
+
+    /// The next cut to ask for.
+    pub fn next_cut(&self) -> Epoch {
+        let newest = self.cuts.last_key_value().map(|(epoch, _)| *epoch);
+        newest.or(self.at.as_ref().map(|at| at.epoch)).unwrap_or_default().next()
+    }
+
+    /// The next batch to ask an incoming actor for.
+    pub fn next_batch(&self, incoming: u32) -> BatchNumber {
+        let attested = || self.reached(incoming).map_or(BatchNumber(0), |(slot, _)| BatchNumber(slot + 1));
+        let newest = self.batches.get(incoming as usize).and_then(|batches| batches.last_key_value());
+        newest.map_or_else(attested, |(batch, _)| batch.next())
+    }
+
+    /// The last attested seal of an incoming actor: slot and digest.
+    fn reached(&self, incoming: u32) -> Option<(u64, Digest)> {
+        let seal = self.at.as_ref()?.reached.get(incoming as usize)?.seal?;
+        Some((seal.slot, seal.digest))
+    }
+
+    /// Takes a cut from the sequencer.
+    pub fn take_cut(&mut self, from: ActorId, cut: Unverified<Cut>, step: &mut Step) {
+        if Epoch(cut.claimed_slot()) != self.next_cut() {
+            return; // one that it has, or one after a gap: it subscribes anew when the connection does
+        }
+        step.work.verified += 1;
+        match cut.verify(&self.trust) {
+            Err(error) => step.notice(Notice::Suspicious { from, why: error.to_string() }),
+            Ok(cut) => {
+                step.notice(Notice::SawCut { epoch: cut.epoch, digest: cut.digest() });
+                self.cuts.insert(cut.epoch, cut);
+            }
+        }
+    }
+
+    /// Takes a batch from an incoming actor.
+    pub fn take_batch(&mut self, from: ActorId, batch: Batch, step: &mut Step) {
+        let Some(incoming) = from.index_of(Role::Incoming) else { return };
+        if batch.seal.claimed_actor() != from
+            || BatchNumber(batch.seal.claimed_slot()) != self.next_batch(incoming)
+        {
+            return;
+        }
+        step.work.verified += 1;
+        step.work.hashed_bytes += batch.parcels.iter().map(|parcel| parcel.payload.len() as u64 + 500).sum::<u64>();
+        match self.check(batch) {
+            Err(why) => step.notice(Notice::Suspicious { from, why }),
+            Ok(held) => {
+                if let Some(batches) = self.batches.get_mut(incoming as usize) {
+                    batches.insert(held.seal.batch, held);
+                }
+            }
+        }
+    }
+
+    /// Bytes that do not open to the seal count as not delivered.
+    fn check(&self, batch: Batch) -> Result<Held, String> {
+        let Batch { seal, manifest, leaves, parcels } = batch;
+        let seal = seal.verify(&self.trust).map_err(|error| error.to_string())?;
+        if manifest.root() != seal.manifest {
+            return Err("the manifest is not the sealed one".to_owned());
+        }
+        let hosted = manifest.range(self.trust.roster.hosted_by(self.index));
+        let hosted = hosted.ok_or("the manifest hides clients that are hosted here")?;
+        if leaves.size() != seal.count() || leaves.root() != Some(seal.leaves) {
+            return Err("the leaves are not the sealed ones".to_owned());
+        }
+        let parcels: BTreeMap<Position, Parcel> =
+            parcels.into_iter().map(|parcel| (parcel.position, parcel)).collect();
+        for (client, positions) in hosted {
+            for position in positions.inside(&seal) {
+                let leaf = leaves.leaf(position.0 - seal.start.0).ok_or("a leaf is missing")?;
+                let parcel = parcels.get(position).ok_or("a bundle is missing")?;
+                let bundle = parcel.bundle.committed_as(leaf).ok_or("a bundle is not the sealed one")?;
+                let shown = parcel.envelopes.iter().any(|(envelope, _)| envelope.recipient == *client);
+                if !shown || !parcel.matches(&bundle.commitment) {
+                    return Err("content is not what the bundle commits to".to_owned());
+                }
+            }
+        }
+        Ok(Held { seal, manifest, leaves, parcels })
+    }
+
+    /// The next cut, if it follows and every batch that it takes is here.
+    pub fn ready(&mut self, step: &mut Step) -> Option<Signed<Cut>> {
+        let cut = self.cuts.first_key_value()?.1;
+        let previous = self.at.as_ref().map_or(Digest::ZERO, Signed::digest);
+        let follows = cut.previous == previous
+            && cut.reached.len() == self.batches.len()
+            && spans(self.at.as_deref(), cut).is_some();
+        if !follows {
+            step.notice(Notice::Reached("a cut that does not follow stops the mailbox actor"));
+            return None;
+        }
+        if (0..self.batches.len()).all(|j| self.leads_to(j, cut)) {
+            return Some(cut.clone());
+        }
+        step.notice(Notice::Reached("a mailbox actor waited for a cited batch"));
+        None
+    }
+
+    /// Whether the batches of one actor lead, link by link, to what the cut reaches.
+    fn leads_to(&self, incoming: usize, cut: &Cut) -> bool {
+        let mut tip = self.reached(incoming as u32);
+        let mut end = self.at.as_ref().map_or(Position(0), |at| at.reached[incoming].end);
+        for held in self.new_batches(incoming, cut) {
+            let (slot, previous) = tip.map_or((0, Digest::ZERO), |(slot, digest)| (slot + 1, digest));
+            if (held.seal.batch.0, held.seal.previous, held.seal.start) != (slot, previous, end) {
+                return false;
+            }
+            (tip, end) = (Some((slot, held.seal.digest())), held.seal.end);
+        }
+        let reached = cut.reached[incoming];
+        (tip, end) == (reached.seal.map(|seal| (seal.slot, seal.digest)), reached.end)
+    }
+
+    fn new_batches<'a>(&'a self, incoming: usize, cut: &Cut) -> impl Iterator<Item = &'a Held> + use<'a> {
+        let last = cut.reached[incoming].seal.map(|seal| BatchNumber(seal.slot));
+        let from = self.reached(incoming as u32).map_or(BatchNumber(0), |(slot, _)| BatchNumber(slot + 1));
+        let range = last.filter(|last| *last >= from).map(|last| from..=last);
+        range.into_iter().flat_map(move |range| self.batches[incoming].range(range).map(|(_, held)| held))
+    }
+
+    /// The batches that a cut takes, by incoming actor and number.
+    pub fn batches_of<'a>(&'a self, cut: &Cut) -> impl Iterator<Item = &'a Held> + use<'a> {
+        let each: Vec<_> = (0..self.batches.len()).map(|j| self.new_batches(j, cut)).collect();
+        each.into_iter().flatten()
+    }
+
+    /// The cut is attested: it and its batches are done with.
+    pub fn pass(&mut self, cut: Signed<Cut>) {
+        self.cuts.remove(&cut.epoch);
+        for (batches, reached) in self.batches.iter_mut().zip(&cut.reached) {
+            if let Some(seal) = reached.seal {
+                *batches = batches.split_off(&BatchNumber(seal.slot + 1));
+            }
+        }
+        self.at = Some(cut);
+    }
+}

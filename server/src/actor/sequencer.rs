@@ -1,0 +1,208 @@
+//! The sequencer: one signed cut an epoch over the seals of all incoming actors.
+//!
+//! It orders references, never messages: its work does not grow with their number. An incoming actor that is late
+//! is cited as before and misses the cut; the next one takes all it has sealed meanwhile.
+//!
+//! # Invariants
+//! - Every cut is derived from seals that it verified and that extend, link by link, what the last cut cites.
+//! - A cut is made when a seal is new, at most one an epoch length; without news one each heartbeat.
+
+use std::collections::BTreeMap;
+
+use super::{Actor, Input, Issued, RecoverError, Recovered, Setup, Step, step::Notice};
+use crate::{
+    port::Time,
+    protocol::{
+        cut::{Cut, Reached},
+        digest::Digest,
+        id::{ActorId, Epoch, Role, SequenceId},
+        message::Message,
+        seal::Seal,
+        statement::{Kind, Signed, Terms, Unverified},
+    },
+};
+
+/// Cuts kept for subscribers that lag or come back, beyond what any of them still lacks.
+const KEPT_MAX: u64 = 4096;
+
+/// The sequencer.
+pub struct Sequencer {
+    setup: Setup,
+    /// What the next cut reaches, by incoming actor.
+    reached: Vec<Reached>,
+    last: Option<Signed<Cut>>,
+    news: bool,
+    last_at: Option<Time>,
+    cuts: BTreeMap<Epoch, Signed<Cut>>,
+    subscribers: BTreeMap<ActorId, Subscriber>,
+}
+
+#[derive(Default)]
+struct Subscriber {
+    connected: bool,
+    /// The next epoch to send.
+    next: Epoch,
+    /// All before this is done with.
+    have: Epoch,
+}
+
+impl Sequencer {
+    /// The sequencer, with what it had stored.
+    pub fn recover(setup: Setup, recovered: Recovered) -> Result<Self, RecoverError> {
+        let mut cuts = BTreeMap::new();
+        for issued in recovered.statements {
+            if let Issued::Cut(cut) = issued {
+                cuts.insert(cut.epoch, cut);
+            }
+        }
+        let last = cuts.last_key_value().map(|(_, cut)| cut.clone());
+        let incoming = setup.trust.roster.incoming() as usize;
+        let reached = last.as_ref().map_or(vec![Reached::default(); incoming], |cut| cut.reached.clone());
+        Ok(Sequencer {
+            setup,
+            reached,
+            last,
+            news: false,
+            last_at: None,
+            cuts,
+            subscribers: BTreeMap::new(),
+        })
+    }
+
+    /// Takes a seal that extends what is held of its actor.
+    fn take(&mut self, from: ActorId, seal: Unverified<Seal>, step: &mut Step) {
+        let suspicious = |why: String| Notice::Suspicious { from, why };
+        if seal.claimed_actor() != from {
+            return step.notice(suspicious("a seal of another actor".to_owned()));
+        }
+        step.work.verified += 1;
+        let seal = match seal.verify(&self.setup.trust) {
+            Ok(seal) => seal,
+            Err(error) => return step.notice(suspicious(error.to_string())),
+        };
+        let reached = &mut self.reached[seal.incoming as usize];
+        let (slot, previous) = reached.seal.map_or((0, Digest::ZERO), |held| (held.slot + 1, held.digest));
+        if seal.batch.0 < slot {
+            return;
+        }
+        if (seal.batch.0, seal.previous, seal.start) != (slot, previous, reached.end) {
+            return step.notice(suspicious(format!("seal {} does not extend the one before it", seal.batch)));
+        }
+        let held = self.last.as_ref().and_then(|cut| cut.reached[seal.incoming as usize].seal);
+        if held != reached.seal {
+            step.notice(Notice::Reached("several seals of one actor went into one cut"));
+        }
+        *reached = Reached { seal: Some(seal.cite()), end: seal.end };
+        self.news = true;
+    }
+
+    fn due(&self) -> Option<Time> {
+        let Some(last_at) = self.last_at else { return self.news.then_some(Time(0)) };
+        let wait = if self.news { self.setup.timing.epoch_ns } else { self.setup.timing.heartbeat_ns };
+        Some(last_at.after(wait))
+    }
+
+    fn cut(&mut self, step: &mut Step) {
+        let base = self.last.as_ref().map_or(SequenceId(0), |last| last.total);
+        let cut = Cut {
+            epoch: self.last.as_ref().map_or(Epoch(1), |last| last.epoch.next()),
+            terms: Terms::default(),
+            previous: self.last.as_ref().map_or(Digest::ZERO, Signed::digest),
+            base,
+            total: SequenceId(self.reached.iter().map(|reached| reached.end.0).sum()),
+            reached: self.reached.clone(),
+        };
+        self.note_coverage(step);
+        (self.news, self.last_at) = (false, Some(step.now));
+        step.promise(cut);
+    }
+
+    fn note_coverage(&self, step: &mut Step) {
+        let unchanged = |j: usize| self.last.as_ref().is_some_and(|cut| cut.reached[j] == self.reached[j]);
+        let late = (0..self.reached.len()).filter(|j| unchanged(*j)).count();
+        match late {
+            0 => {}
+            all if all == self.reached.len() => step.notice(Notice::Reached("a cut without news")),
+            _ => step.notice(Notice::Reached("a late incoming actor missed a cut")),
+        }
+    }
+
+    fn push(&mut self, to: ActorId, step: &mut Step) {
+        let Some(subscriber) = self.subscribers.get_mut(&to).filter(|subscriber| subscriber.connected) else {
+            return;
+        };
+        for (epoch, cut) in self.cuts.range(subscriber.next..) {
+            step.send(to, Message::Ordered(cut.to_unverified()));
+            subscriber.next = epoch.next();
+        }
+    }
+
+    /// Gives up cuts that every subscriber has done with.
+    fn prune(&mut self, step: &mut Step) {
+        let done = self.subscribers.values().map(|subscriber| subscriber.have).min().unwrap_or_default();
+        let newest = self.last.as_ref().map_or(0, |cut| cut.epoch.0);
+        while let Some(entry) = self.cuts.first_entry() {
+            let epoch = *entry.key();
+            if epoch >= done || epoch.0 + KEPT_MAX > newest {
+                return;
+            }
+            step.forget(Kind::Cut, epoch.0);
+            entry.remove();
+        }
+    }
+}
+
+impl Actor for Sequencer {
+    fn me(&self) -> ActorId {
+        ActorId::SEQUENCER
+    }
+
+    fn dials(&self) -> Vec<ActorId> {
+        (0..self.setup.trust.roster.incoming()).map(|j| ActorId::Server(Role::Incoming, j)).collect()
+    }
+
+    fn handle(&mut self, input: Input, step: &mut Step) {
+        match input {
+            Input::Connected(ActorId::Server(Role::Incoming, j)) => {
+                let next = self.reached.get(j as usize).and_then(|reached| reached.seal);
+                let from = next.map_or(0, |seal| seal.slot + 1);
+                step.send(ActorId::Server(Role::Incoming, j), Message::Subscribe(from));
+            }
+            Input::Disconnected(peer) => {
+                if let Some(subscriber) = self.subscribers.get_mut(&peer) {
+                    subscriber.connected = false;
+                }
+            }
+            Input::Message(from, Message::Sealed(seal)) => self.take(from, seal, step),
+            Input::Message(from, Message::Subscribe(epoch)) => {
+                let subscriber = self.subscribers.entry(from).or_default();
+                (subscriber.connected, subscriber.next) = (true, Epoch(epoch));
+                self.push(from, step);
+            }
+            Input::Message(from, Message::Have(epoch)) => {
+                let subscriber = self.subscribers.entry(from).or_default();
+                subscriber.have = subscriber.have.max(Epoch(epoch));
+                self.prune(step);
+            }
+            _ => {}
+        }
+    }
+
+    fn settle(&mut self, step: &mut Step) {
+        if self.due().is_some_and(|due| due <= step.now) {
+            self.cut(step);
+        }
+    }
+
+    fn release(&mut self, issued: Issued, step: &mut Step) {
+        let Issued::Cut(cut) = issued else { return };
+        self.cuts.insert(cut.epoch, cut.clone());
+        self.last = Some(cut);
+        let all: Vec<ActorId> = self.subscribers.keys().copied().collect();
+        all.into_iter().for_each(|subscriber| self.push(subscriber, step));
+    }
+
+    fn deadline(&self) -> Option<Time> {
+        self.due()
+    }
+}

@@ -1,0 +1,259 @@
+//! The step: what one turn of an actor changes, promises, sends, tells and costs.
+
+use crate::{
+    port::{Changes, Time},
+    protocol::{
+        ack::Ack,
+        attestation::Attestation,
+        bundle::Bundle,
+        codec::DecodeError,
+        crypto::Signer,
+        cut::Cut,
+        derivation::Entry,
+        digest::Digest,
+        evidence::Evidence,
+        id::{ActorId, BundleNumber, ClientId, Count, Deployment, Epoch, Position},
+        message::Message,
+        receipt::Receipt,
+        refusal::Refusal,
+        seal::Seal,
+        statement::{Kind, Signed, Statement},
+    },
+};
+
+/// The first byte of the rows in which a node keeps its actor's statements.
+pub const STATEMENTS: u8 = 0;
+
+/// The row of a statement: `0 ‖ kind ‖ slot`.
+pub fn statement_row(kind: Kind, slot: u64) -> Vec<u8> {
+    let mut key = vec![STATEMENTS, kind as u8];
+    key.extend(slot.to_be_bytes());
+    key
+}
+
+/// The row of an actor's own table (from 1 on).
+pub fn row(table: u8, key: &[u8]) -> Vec<u8> {
+    debug_assert!(table != STATEMENTS);
+    [&[table], key].concat()
+}
+
+/// What one turn of an actor comes to.
+#[derive(Default)]
+pub struct Step {
+    /// The time at which the turn began.
+    pub now: Time,
+    /// Rows to put and delete.
+    pub changes: Changes,
+    /// Statements to make durable and sign, in this order.
+    pub promises: Vec<Draft>,
+    /// Messages to send when all is durable.
+    pub sends: Vec<(ActorId, Message)>,
+    /// What an application or an observer may want to know.
+    pub notices: Vec<Notice>,
+    /// What it cost.
+    pub work: Ledger,
+}
+
+impl Step {
+    /// A step that begins now.
+    pub fn at(now: Time) -> Self {
+        Step { now, ..Step::default() }
+    }
+
+    /// Puts a row.
+    pub fn put(&mut self, key: Vec<u8>, value: Vec<u8>) {
+        self.changes.insert(key, Some(value));
+    }
+
+    /// Deletes a row.
+    pub fn delete(&mut self, key: Vec<u8>) {
+        self.changes.insert(key, None);
+    }
+
+    /// Promises a statement: it becomes durable with this step, is signed, and comes back in `release`.
+    pub fn promise(&mut self, draft: impl Into<Draft>) {
+        self.promises.push(draft.into());
+    }
+
+    /// Gives up a statement that nobody will ask for again. The last of each kind must stay: it guards the slot.
+    pub fn forget(&mut self, kind: Kind, slot: u64) {
+        self.delete(statement_row(kind, slot));
+    }
+
+    /// Sends a message when the step is durable.
+    pub fn send(&mut self, to: ActorId, message: Message) {
+        self.sends.push((to, message));
+    }
+
+    /// Tells the application or an observer, when the step is durable.
+    pub fn notice(&mut self, notice: Notice) {
+        self.notices.push(notice);
+    }
+}
+
+/// Operations done in a step, for the work port.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Ledger {
+    /// Inputs handled.
+    pub inputs: u64,
+    /// Signatures made.
+    pub signed: u64,
+    /// Signatures verified one by one.
+    pub verified: u64,
+    /// Signatures verified in batches.
+    pub verified_batched: u64,
+    /// Bytes hashed.
+    pub hashed_bytes: u64,
+    /// Bytes encoded or decoded.
+    pub coded_bytes: u64,
+}
+
+macro_rules! statements {
+    ($($kind:ident),*) => {
+        /// A statement that its actor wants to make.
+        #[derive(Clone, Debug, PartialEq, Eq)]
+        #[allow(missing_docs)]
+        pub enum Draft { $($kind($kind)),* }
+
+        /// A statement that its actor has made.
+        #[derive(Clone, Debug, PartialEq, Eq)]
+        #[allow(missing_docs)]
+        pub enum Issued { $($kind(Signed<$kind>)),* }
+
+        impl Draft {
+            /// The statement's kind.
+            pub fn kind(&self) -> Kind {
+                match self { $(Draft::$kind(_) => <$kind>::KIND),* }
+            }
+
+            /// The statement's slot.
+            pub fn slot(&self) -> u64 {
+                match self { $(Draft::$kind(body) => body.slot()),* }
+            }
+
+            /// The canonical body.
+            pub fn body(&self) -> Vec<u8> {
+                match self { $(Draft::$kind(body) => body.body()),* }
+            }
+
+            /// Signs it.
+            pub fn sign(self, deployment: Deployment, signer: &dyn Signer) -> Issued {
+                match self { $(Draft::$kind(body) => Issued::$kind(Signed::sign(body, deployment, signer))),* }
+            }
+
+            /// Reads a stored body of this kind.
+            pub fn from_body(kind: Kind, bytes: &[u8]) -> Result<Self, DecodeError> {
+                $(if kind == <$kind>::KIND {
+                    return Ok(Draft::$kind(<$kind>::from_body(bytes)?));
+                })*
+                Err(DecodeError::Invalid("kind of a stored statement"))
+            }
+        }
+
+        $(impl From<$kind> for Draft {
+            fn from(body: $kind) -> Draft { Draft::$kind(body) }
+        })*
+    };
+}
+
+statements!(Bundle, Receipt, Refusal, Seal, Cut, Attestation, Ack);
+
+/// What an actor lets its surroundings know. After a crash some are told again, never otherwise than before.
+#[derive(Clone, Debug)]
+pub enum Notice {
+    /// A client has taken over a draught, durably: it will be submitted until there is a receipt.
+    Submitted {
+        /// The application's token.
+        token: u64,
+        /// The bundle's number.
+        number: BundleNumber,
+        /// Its recipients.
+        recipients: Vec<ClientId>,
+        /// The digest of its payload.
+        payload: Digest,
+    },
+    /// A client's submission queue is full: the draught is not taken.
+    Overloaded {
+        /// The application's token.
+        token: u64,
+    },
+    /// A client holds a valid receipt.
+    Receipted {
+        /// The bundle's number.
+        number: BundleNumber,
+        /// Who gave it.
+        incoming: u32,
+        /// The promised place.
+        position: Position,
+    },
+    /// A client's bundle was refused.
+    Refused {
+        /// The bundle's number.
+        number: BundleNumber,
+        /// Why.
+        reason: &'static str,
+    },
+    /// A client has a delivery, verified and durable.
+    Delivered {
+        /// The client's own count of it.
+        count: Count,
+        /// Its place in the order.
+        entry: Entry,
+        /// Who sent it.
+        sender: ClientId,
+        /// The sender's number.
+        number: BundleNumber,
+        /// The digest of the common payload.
+        payload: Digest,
+    },
+    /// A client was told of a bundle that is not one: its leaf is in the order, but the bundle is not valid.
+    Dropped {
+        /// The client's own count of it.
+        count: Count,
+        /// Its place in the order.
+        entry: Entry,
+        /// What is wrong.
+        why: &'static str,
+    },
+    /// A client got a delivery that it cannot use.
+    Unusable {
+        /// What is wrong.
+        why: String,
+    },
+    /// A client has acknowledged.
+    Acknowledged {
+        /// Up to this count.
+        count: Count,
+    },
+    /// An incoming actor has appended a bundle to its queue, durably.
+    Appended {
+        /// Where.
+        position: Position,
+        /// Whose.
+        client: ClientId,
+        /// Which.
+        number: BundleNumber,
+        /// Its leaf.
+        leaf: Digest,
+        /// Its recipients.
+        recipients: Vec<ClientId>,
+    },
+    /// An actor or client holds a valid cut.
+    SawCut {
+        /// Its epoch.
+        epoch: Epoch,
+        /// Its digest.
+        digest: Digest,
+    },
+    /// An actor got a statement that no honest actor could have sent, or a signature that is none.
+    Suspicious {
+        /// From whom.
+        from: ActorId,
+        /// What.
+        why: String,
+    },
+    /// A point in the code that a sweep must reach.
+    Reached(&'static str),
+    /// Someone cheated, and this proves it.
+    Caught(Box<Evidence>),
+}
