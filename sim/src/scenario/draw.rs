@@ -1,0 +1,190 @@
+//! Draws what a scenario leaves to the seed.
+//!
+//! # Invariants
+//! - Each value comes from the stream `scenario/<key path>`: setting one key changes no other. Only wildcards look
+//!   at other values, the sizes of the topology.
+
+use server::protocol::id::Role;
+
+use super::{
+    Adversary, Expect, Fault, FaultPlan, LatencyRange, Network, PaceRange, Scenario, Topology, Workload,
+    drawn::{
+        Drawn, DrawnAdversary, DrawnExpect, DrawnFault, DrawnNetwork, DrawnTopology, DrawnWorkload,
+        FaultAction, Latency, Pace,
+    },
+    name::{ActorName, ActorPattern, Sizes},
+    value::Range,
+};
+use crate::random::{Stream, Streams};
+
+impl Scenario {
+    /// Decides everything that the scenario leaves to the seed.
+    pub fn draw(&self, seed: u64) -> Drawn {
+        let draw = Draw(Streams::new(seed));
+        let topology = draw.topology(&self.topology);
+        let sizes = Sizes {
+            handlers: topology.handlers,
+            incoming: topology.incoming,
+            mailboxes: topology.mailboxes,
+            clients: topology.clients,
+        };
+        let adversaries: Vec<DrawnAdversary> = self
+            .adversaries
+            .iter()
+            .enumerate()
+            .map(|(index, item)| draw.adversary(index, item, &sizes))
+            .collect();
+        Drawn {
+            claim: self.claim.clone(),
+            architecture: self.architecture,
+            network: draw.network(&self.network),
+            workload: draw.workload(&self.workload, sizes.clients),
+            faults: self
+                .faults
+                .iter()
+                .enumerate()
+                .map(|(index, item)| draw.fault(index, item, &sizes))
+                .collect(),
+            expect: draw.expect(&self.expect, &self.adversaries, &adversaries),
+            adversaries,
+            topology,
+        }
+    }
+}
+
+/// Draws values by their key path.
+struct Draw(Streams);
+
+impl Draw {
+    fn stream(&self, path: &str) -> Stream {
+        self.0.stream(&format!("scenario/{path}"))
+    }
+
+    fn count(&self, path: &str, range: &Range<u32>) -> u32 {
+        range.draw(&mut self.stream(path))
+    }
+
+    /// A quantity with a unit.
+    fn quantity(&self, path: &str, range: &Range<u64>) -> u64 {
+        range.draw_round(&mut self.stream(path))
+    }
+
+    fn float(&self, path: &str, range: &Range<f64>) -> f64 {
+        range.draw(&mut self.stream(path))
+    }
+
+    fn actor(&self, path: &str, pattern: &ActorPattern, sizes: &Sizes) -> ActorName {
+        pattern.draw(sizes, &Role::ALL, &mut self.stream(path))
+    }
+
+    fn topology(&self, topology: &Topology) -> DrawnTopology {
+        DrawnTopology {
+            handlers: self.count("topology.handlers", &topology.handlers),
+            incoming: self.count("topology.incoming", &topology.incoming),
+            mailboxes: self.count("topology.mailboxes", &topology.mailboxes),
+            clients: self.count("topology.clients", &topology.clients),
+            epoch_ns: self.quantity("topology.epoch", &topology.epoch_ns),
+            cores: self.count("topology.cores", &topology.cores),
+            costs: topology.costs.clone(),
+            crypto: topology.crypto,
+            storage: topology.storage,
+        }
+    }
+
+    fn network(&self, network: &Network) -> DrawnNetwork {
+        let bandwidth = network.bandwidth_bit_s.as_ref();
+        DrawnNetwork {
+            latency: self.latency(&network.latency),
+            bandwidth_bit_s: bandwidth.map(|range| self.quantity("network.bandwidth", range)),
+            loss: self.float("network.loss", &network.loss),
+        }
+    }
+
+    fn latency(&self, latency: &LatencyRange) -> Latency {
+        match latency {
+            LatencyRange::Constant(range) => {
+                Latency::Constant { ns: self.quantity("network.latency", range) }
+            }
+            LatencyRange::LogNormal { median_ns, p99_ns } => Latency::LogNormal {
+                median_ns: self.quantity("network.latency.median", median_ns),
+                p99_ns: self.quantity("network.latency.p99", p99_ns),
+            },
+        }
+    }
+
+    fn workload(&self, workload: &Workload, clients: u32) -> DrawnWorkload {
+        DrawnWorkload {
+            bundles: workload.bundles.draw(&mut self.stream("workload.bundles")),
+            pace: match &workload.pace {
+                PaceRange::Open(rate) => Pace::Open { rate_per_s: self.float("workload.rate", rate) },
+                PaceRange::Closed(range) => Pace::Closed { in_flight: self.count("workload.closed", range) },
+            },
+            recipients: workload.recipients.map(|count| count.min(clients)),
+            payload_bytes: workload.payload_bytes,
+        }
+    }
+
+    fn fault(&self, index: usize, fault: &Fault, sizes: &Sizes) -> DrawnFault {
+        let path = |key: &str| format!("fault.{index}.{key}");
+        let actor = |pattern: &ActorPattern| self.actor(&path("actor"), pattern, sizes);
+        DrawnFault {
+            at_ns: self.quantity(&path("at"), &fault.at_ns),
+            for_ns: self.quantity(&path("for"), &fault.for_ns),
+            action: match &fault.plan {
+                FaultPlan::Crash { actor: pattern } => FaultAction::Crash { actor: actor(pattern) },
+                FaultPlan::Partition { actors } => {
+                    FaultAction::Partition { actors: self.partition(&path("actors"), actors, sizes) }
+                }
+                FaultPlan::Loss { rate, actor: pattern } => FaultAction::Loss {
+                    rate: self.float(&path("rate"), rate),
+                    actor: pattern.as_ref().map(actor),
+                },
+                FaultPlan::Delay { extra_ns, actor: pattern } => FaultAction::Delay {
+                    extra_ns: self.quantity(&path("extra"), extra_ns),
+                    actor: pattern.as_ref().map(actor),
+                },
+            },
+        }
+    }
+
+    fn partition(&self, path: &str, patterns: &[ActorPattern], sizes: &Sizes) -> Vec<ActorName> {
+        let mut actors = Vec::new();
+        for (index, pattern) in patterns.iter().enumerate() {
+            let actor = self.actor(&format!("{path}.{index}"), pattern, sizes);
+            if !actors.contains(&actor) {
+                actors.push(actor);
+            }
+        }
+        actors
+    }
+
+    fn adversary(&self, index: usize, adversary: &Adversary, sizes: &Sizes) -> DrawnAdversary {
+        let mut stream = self.stream(&format!("adversary.{index}.actor"));
+        DrawnAdversary {
+            actor: adversary.actor.draw(sizes, adversary.attack.roles, &mut stream),
+            attack: adversary.attack,
+            from_ns: self.quantity(&format!("adversary.{index}.from"), &adversary.from_ns),
+        }
+    }
+
+    fn expect(&self, expect: &Expect, plans: &[Adversary], drawn: &[DrawnAdversary]) -> DrawnExpect {
+        let meant = |pattern: &ActorPattern| match pattern {
+            ActorPattern::One(actor) => vec![*actor],
+            wildcard => drawn_from(wildcard, plans, drawn),
+        };
+        let mut exposed: Vec<ActorName> = expect.exposed.iter().flat_map(meant).collect();
+        exposed.sort();
+        exposed.dedup();
+        DrawnExpect {
+            exposed,
+            within_epochs: expect.within_epochs.draw(&mut self.stream("expect.within")),
+            catch_up_ns: self.quantity("expect.catch_up", &expect.catch_up_ns),
+        }
+    }
+}
+
+/// The adversaries that were drawn from that wildcard.
+fn drawn_from(wildcard: &ActorPattern, plans: &[Adversary], drawn: &[DrawnAdversary]) -> Vec<ActorName> {
+    let pairs = plans.iter().zip(drawn).filter(|(plan, _)| plan.actor == *wildcard);
+    pairs.map(|(_, drawn)| drawn.actor).collect()
+}

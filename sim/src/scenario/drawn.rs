@@ -1,0 +1,191 @@
+//! A scenario of which everything is decided.
+//!
+//! A scenario claims something for every seed; a run is about one. Everything concrete about a run is in its
+//! [`Drawn`], so that it can be printed, written out as a plain scenario, and changed value by value to shrink it.
+//!
+//! # Invariants
+//! - No wildcard and no range is left, but recipients and payload: they are distributions, the workload draws from
+//!   them per bundle.
+
+use super::{Architecture, Costs, Crypto, Storage, catalogue::AttackKind, name::ActorName, value::Range};
+
+/// A scenario of which everything is decided.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Drawn {
+    /// What the scenario claims.
+    pub claim: String,
+    /// How the server is built.
+    pub architecture: Architecture,
+    /// The machines and actors.
+    pub topology: DrawnTopology,
+    /// The links between all of them.
+    pub network: DrawnNetwork,
+    /// What the clients send.
+    pub workload: DrawnWorkload,
+    /// What goes wrong, in the order of the file.
+    pub faults: Vec<DrawnFault>,
+    /// Who cheats, in the order of the file.
+    pub adversaries: Vec<DrawnAdversary>,
+    /// What must come of it.
+    pub expect: DrawnExpect,
+}
+
+/// The machines and actors.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DrawnTopology {
+    /// Request handlers.
+    pub handlers: u32,
+    /// Incoming actors.
+    pub incoming: u32,
+    /// Mailbox actors.
+    pub mailboxes: u32,
+    /// Clients.
+    pub clients: u32,
+    /// Nanoseconds from one cut of the sequencer to the next.
+    pub epoch_ns: u64,
+    /// Cores of each simulated machine.
+    pub cores: u32,
+    /// How long the work of an actor takes.
+    pub costs: Costs,
+    /// What signs.
+    pub crypto: Crypto,
+    /// What stores.
+    pub storage: Storage,
+}
+
+/// The links between all actors.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DrawnNetwork {
+    /// One way.
+    pub latency: Latency,
+    /// Bits per second; nothing if unlimited.
+    pub bandwidth_bit_s: Option<u64>,
+    /// The share of packets that are lost.
+    pub loss: f64,
+}
+
+/// How long a packet takes one way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Latency {
+    /// Always the same.
+    Constant {
+        /// Nanoseconds.
+        ns: u64,
+    },
+    /// Log-normal.
+    LogNormal {
+        /// Nanoseconds, above 0.
+        median_ns: u64,
+        /// Nanoseconds, not below the median.
+        p99_ns: u64,
+    },
+}
+
+/// What the clients send.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DrawnWorkload {
+    /// How many bundles, by all clients together.
+    pub bundles: u64,
+    /// How fast.
+    pub pace: Pace,
+    /// Recipients of each bundle; never more than there are clients.
+    pub recipients: Range<u32>,
+    /// Bytes of each bundle's payload.
+    pub payload_bytes: Range<u64>,
+}
+
+/// How fast the clients send.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Pace {
+    /// Open loop: a Poisson process over all clients.
+    Open {
+        /// Bundles per second.
+        rate_per_s: f64,
+    },
+    /// Closed loop.
+    Closed {
+        /// Bundles in flight per client.
+        in_flight: u32,
+    },
+}
+
+/// Something that goes wrong for a while.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DrawnFault {
+    /// Nanoseconds from the start of the run.
+    pub at_ns: u64,
+    /// Nanoseconds until it is healed.
+    pub for_ns: u64,
+    /// What goes wrong.
+    pub action: FaultAction,
+}
+
+impl DrawnFault {
+    /// Nanoseconds from the start of the run until it is healed.
+    pub fn end_ns(&self) -> u64 {
+        self.at_ns.saturating_add(self.for_ns)
+    }
+}
+
+/// What goes wrong.
+#[derive(Clone, Debug, PartialEq)]
+pub enum FaultAction {
+    /// The actor loses all it has not synced, and starts again when the fault ends.
+    Crash {
+        /// Who.
+        actor: ActorName,
+    },
+    /// Nothing passes between these and all others.
+    Partition {
+        /// The one side, nobody twice.
+        actors: Vec<ActorName>,
+    },
+    /// Packets are lost.
+    Loss {
+        /// The share of packets, on top of what the network loses.
+        rate: f64,
+        /// Whose links; everyone's if nothing.
+        actor: Option<ActorName>,
+    },
+    /// Packets take longer.
+    Delay {
+        /// Nanoseconds, on top of the latency of the network.
+        extra_ns: u64,
+        /// Whose links; everyone's if nothing.
+        actor: Option<ActorName>,
+    },
+}
+
+impl FaultAction {
+    /// The name of its kind in scenario files.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            FaultAction::Crash { .. } => "crash",
+            FaultAction::Partition { .. } => "partition",
+            FaultAction::Loss { .. } => "loss",
+            FaultAction::Delay { .. } => "delay",
+        }
+    }
+}
+
+/// Someone who cheats.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DrawnAdversary {
+    /// Who.
+    pub actor: ActorName,
+    /// How.
+    pub attack: &'static AttackKind,
+    /// Nanoseconds from the start of the run until the actor first cheats.
+    pub from_ns: u64,
+}
+
+/// What must come of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DrawnExpect {
+    /// These are exposed and no others; in order, nobody twice.
+    pub exposed: Vec<ActorName>,
+    /// Epochs from the cheat to the verdict.
+    pub within_epochs: u64,
+    /// Nanoseconds after the last fault has healed, in which everything accepted must be delivered.
+    pub catch_up_ns: u64,
+}

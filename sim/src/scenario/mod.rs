@@ -1,0 +1,271 @@
+//! Scenario files: one TOML file, one claim.
+//!
+//! A scenario says what there is (`[topology]`, `[network]`), what is asked of it (`[workload]`), what goes wrong
+//! (`[[fault]]`), who cheats (`[[adversary]]`) and what must come of it (`[expect]`). Its first line is a comment
+//! that says the claim in one sentence. Any number, duration, size or rate may be a range, `"3..9"`, of which each
+//! seed draws one value: a [`Scenario`] has the ranges, a [`Drawn`] what a seed drew of them.
+//!
+//! ```
+//! let text = "# Honest traffic is delivered.\n[topology]\nclients = \"3..9\"\n";
+//! let scenario = sim::scenario::Scenario::parse("calm.toml", text, &["workload.bundles=50".to_owned()])?;
+//! let drawn = scenario.draw(7);
+//! assert!((3..=9).contains(&drawn.topology.clients));
+//! assert_eq!(drawn.workload.bundles, 50);
+//! # Ok::<(), sim::scenario::ScenarioError>(())
+//! ```
+//!
+//! # Invariants
+//! - Whatever the file holds, reading it ends in a scenario or in an error with a place; it never panics.
+//! - Each value is drawn from a stream named after its key: setting one key changes no other.
+//! - What a seed drew can be written out as a scenario that draws the same for every seed.
+
+mod catalogue;
+mod draw;
+mod drawn;
+mod error;
+mod name;
+mod nemesis;
+mod read;
+mod section;
+mod set;
+#[cfg(test)]
+mod tests;
+mod tree;
+mod value;
+mod write;
+
+use std::path::PathBuf;
+
+pub use catalogue::{ATTACKS, AttackKind, FAULTS, FaultKind};
+pub use drawn::{
+    Drawn, DrawnAdversary, DrawnExpect, DrawnFault, DrawnNetwork, DrawnTopology, DrawnWorkload, FaultAction,
+    Latency, Pace,
+};
+pub use error::{ScenarioError, Wrong};
+pub use name::{ActorName, ActorPattern};
+pub use value::Range;
+
+/// A scenario as its file says it, ranges and wildcards included.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Scenario {
+    /// The file, as it was named.
+    pub name: String,
+    /// The first line of the file: what it claims.
+    pub claim: String,
+    /// `architecture`: how the server is built; `"parallel"` unless given.
+    pub architecture: Architecture,
+    /// `[topology]`: the machines and actors.
+    pub topology: Topology,
+    /// `[network]`: the links between all of them.
+    pub network: Network,
+    /// `[workload]`: what the clients send.
+    pub workload: Workload,
+    /// `[[fault]]`: what goes wrong.
+    pub faults: Vec<Fault>,
+    /// `[[adversary]]`: who cheats.
+    pub adversaries: Vec<Adversary>,
+    /// `[expect]`: what must come of it.
+    pub expect: Expect,
+}
+
+/// How the server is built.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Architecture {
+    /// One server, one lock over the data store.
+    Central,
+    /// One server, many threads.
+    Multithreaded,
+    /// The pipeline: any number of each actor.
+    Parallel,
+    /// Stateless front ends over a transactional database.
+    Transactional,
+    /// The pipeline over several operators.
+    Federated,
+}
+
+impl Architecture {
+    /// Every architecture.
+    pub const ALL: [Architecture; 5] = [
+        Architecture::Central,
+        Architecture::Multithreaded,
+        Architecture::Parallel,
+        Architecture::Transactional,
+        Architecture::Federated,
+    ];
+
+    /// The architectures that run; a scenario of another one is refused.
+    pub const BUILT: &[Architecture] = &[Architecture::Parallel];
+
+    /// Its name in scenario files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Architecture::Central => "central",
+            Architecture::Multithreaded => "multithreaded",
+            Architecture::Parallel => "parallel",
+            Architecture::Transactional => "transactional",
+            Architecture::Federated => "federated",
+        }
+    }
+}
+
+/// The machines and actors.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Topology {
+    /// `handlers`: request handlers; 1 unless given.
+    pub handlers: Range<u32>,
+    /// `incoming`: incoming actors; 2 unless given.
+    pub incoming: Range<u32>,
+    /// `mailboxes`: mailbox actors; 2 unless given.
+    pub mailboxes: Range<u32>,
+    /// `clients`: clients; 12 unless given.
+    pub clients: Range<u32>,
+    /// `epoch`: nanoseconds from one cut of the sequencer to the next; `"5ms"` unless given.
+    pub epoch_ns: Range<u64>,
+    /// `cores`: cores of each simulated machine; 2 unless given.
+    pub cores: Range<u32>,
+    /// `costs`: how long the work of an actor takes; `"default"` unless given.
+    pub costs: Costs,
+    /// `crypto`: what signs; `"ed25519"` unless given.
+    pub crypto: Crypto,
+    /// `storage`: what stores; `"redb"` unless given.
+    pub storage: Storage,
+}
+
+/// How long the work of an actor takes on a simulated machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Costs {
+    /// The profile that comes with the simulator.
+    Default,
+    /// Nothing takes any time.
+    Zero,
+    /// A profile made by `cargo sim calibrate`, named as seen from the working directory.
+    File(PathBuf),
+}
+
+/// What signs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Crypto {
+    /// Real signatures.
+    Ed25519,
+    /// Signatures that cannot be forged inside the run: same costs in virtual time, far faster.
+    Modelled,
+}
+
+/// What stores.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Storage {
+    /// The real database on a simulated disk.
+    Redb,
+    /// A plain simulated log: same promises, same disk faults, far faster.
+    Modelled,
+}
+
+/// The links between all actors.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Network {
+    /// `latency`: one way; `{ median = "300us", p99 = "2ms" }` unless given.
+    pub latency: LatencyRange,
+    /// `bandwidth`: bits per second, nothing if unlimited; `"1Gbit/s"` unless given.
+    pub bandwidth_bit_s: Option<Range<u64>>,
+    /// `loss`: the share of packets that are lost; 0 unless given.
+    pub loss: Range<f64>,
+}
+
+/// How long a packet takes one way, as ranges.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LatencyRange {
+    /// Always the same.
+    Constant(Range<u64>),
+    /// Log-normal.
+    LogNormal {
+        /// Nanoseconds.
+        median_ns: Range<u64>,
+        /// Nanoseconds; its smallest value is not below the median's largest.
+        p99_ns: Range<u64>,
+    },
+}
+
+/// What the clients send.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Workload {
+    /// `bundles`: how many, by all clients together; 500 unless given.
+    pub bundles: Range<u64>,
+    /// `rate` or `closed`: how fast; `rate = "500/s"` unless given.
+    pub pace: PaceRange,
+    /// `recipients`: of each bundle, drawn per bundle; `"1..5"` unless given.
+    pub recipients: Range<u32>,
+    /// `payload`: bytes of each bundle, drawn per bundle; `"64B..1kB"` unless given.
+    pub payload_bytes: Range<u64>,
+}
+
+/// How fast the clients send, as ranges.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum PaceRange {
+    /// Open loop: a Poisson process over all clients, bundles per second.
+    Open(Range<f64>),
+    /// Closed loop: bundles in flight per client.
+    Closed(Range<u32>),
+}
+
+/// Something that goes wrong for a while.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Fault {
+    /// `at`: nanoseconds from the start of the run.
+    pub at_ns: Range<u64>,
+    /// `for`: nanoseconds until it is healed.
+    pub for_ns: Range<u64>,
+    /// `kind` and its keys: what goes wrong.
+    pub plan: FaultPlan,
+}
+
+/// What goes wrong, as ranges and wildcards.
+#[derive(Clone, Debug, PartialEq)]
+pub enum FaultPlan {
+    /// `crash`: the actor loses all it has not synced, and starts again when the fault ends.
+    Crash {
+        /// Who.
+        actor: ActorPattern,
+    },
+    /// `partition`: nothing passes between these and all others.
+    Partition {
+        /// The one side.
+        actors: Vec<ActorPattern>,
+    },
+    /// `loss`: packets are lost.
+    Loss {
+        /// The share of packets, on top of what the network loses.
+        rate: Range<f64>,
+        /// Whose links; everyone's if nothing.
+        actor: Option<ActorPattern>,
+    },
+    /// `delay`: packets take longer.
+    Delay {
+        /// Nanoseconds, on top of the latency of the network.
+        extra_ns: Range<u64>,
+        /// Whose links; everyone's if nothing.
+        actor: Option<ActorPattern>,
+    },
+}
+
+/// Someone who cheats.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Adversary {
+    /// `actor`: who.
+    pub actor: ActorPattern,
+    /// `attack`: how.
+    pub attack: &'static AttackKind,
+    /// `from`: nanoseconds from the start of the run until the actor first cheats; 0 unless given.
+    pub from_ns: Range<u64>,
+}
+
+/// What must come of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Expect {
+    /// `exposed`: these and no others; a wildcard means the adversaries drawn from the same wildcard.
+    pub exposed: Vec<ActorPattern>,
+    /// `within`: epochs from the cheat to the verdict; 10 unless given.
+    pub within_epochs: Range<u64>,
+    /// `catch_up`: nanoseconds of virtual time after the last fault has healed, in which everything accepted must
+    /// be delivered; `"5s"` unless given.
+    pub catch_up_ns: Range<u64>,
+}

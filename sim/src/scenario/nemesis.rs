@@ -1,0 +1,130 @@
+//! Reads what goes wrong in a scenario and what must come of it: faults, adversaries, expectations.
+//!
+//! They name actors, so they are read after the topology, and checked against its smallest size: a scenario must
+//! make sense for every seed.
+
+use server::protocol::id::Role;
+
+use super::{
+    Adversary, Expect, Fault, FaultPlan,
+    catalogue::{ATTACKS, AttackKind, FAULT_KEYS, FAULTS, FaultKind},
+    error::Wrong,
+    name::{ActorPattern, Sizes},
+    read::TIME_MAX_NS,
+    section::{Section, actor, actors, list, one_of},
+    tree::{Node, Problem},
+    value::{DURATION, EPOCHS, SHARE},
+};
+
+/// Epochs until a verdict: more than a day of them is no expectation.
+const EPOCHS_MAX: u64 = 1_000_000;
+
+/// Every `[[fault]]`.
+pub(super) fn faults(top: &Section<'_>, sizes: &Sizes) -> Result<Vec<Fault>, Problem> {
+    let nodes = tables(top, "fault", "[[fault]] above each one, or fault = []")?;
+    nodes.iter().map(|node| fault(node, sizes)).collect()
+}
+
+/// Every `[[adversary]]`.
+pub(super) fn adversaries(top: &Section<'_>, sizes: &Sizes) -> Result<Vec<Adversary>, Problem> {
+    let nodes = tables(top, "adversary", "[[adversary]] above each one, or adversary = []")?;
+    nodes.iter().map(|node| adversary(node, sizes)).collect()
+}
+
+fn tables<'a>(top: &Section<'a>, key: &str, example: &'static str) -> Result<&'a [Node], Problem> {
+    match top.find(key) {
+        Some(node) => list(key, node, "a list of tables", example),
+        None => Ok(&[]),
+    }
+}
+
+fn fault(node: &Node, sizes: &Sizes) -> Result<Fault, Problem> {
+    let any = Section::of("a fault", "fault", node, "[[fault]] above its keys")?;
+    let names: Vec<&str> = FAULTS.iter().map(|fault| fault.name).collect();
+    let name = one_of(any.need("kind", "\"crash\"")?, "fault", &names)?;
+    let kind = FaultKind::named(name).unwrap_or(&FAULTS[0]);
+    let section = Section::of(format!("a {name} fault"), "fault", node, "[[fault]] above its keys")?;
+    section.only(&kind.keys())?;
+    for (key, example) in FAULT_KEYS.iter().chain(kind.required) {
+        section.need(key, example)?;
+    }
+    Ok(Fault {
+        at_ns: section.quantity("at", &DURATION, 0..=TIME_MAX_NS, 0)?,
+        for_ns: section.quantity("for", &DURATION, 0..=TIME_MAX_NS, 0)?,
+        plan: plan(name, &section, sizes)?,
+    })
+}
+
+fn plan(name: &str, section: &Section<'_>, sizes: &Sizes) -> Result<FaultPlan, Problem> {
+    match name {
+        "partition" => Ok(FaultPlan::Partition { actors: partitioned(section, sizes)? }),
+        "loss" => Ok(FaultPlan::Loss {
+            rate: section.quantity("rate", &SHARE, 0.0..=1.0, 0.0)?,
+            actor: section.actor("actor", sizes)?,
+        }),
+        "delay" => Ok(FaultPlan::Delay {
+            extra_ns: section.quantity("extra", &DURATION, 0..=TIME_MAX_NS, 0)?,
+            actor: section.actor("actor", sizes)?,
+        }),
+        _ => Ok(FaultPlan::Crash { actor: actor("actor", section.need("actor", "\"incoming/0\"")?, sizes)? }),
+    }
+}
+
+fn partitioned(section: &Section<'_>, sizes: &Sizes) -> Result<Vec<ActorPattern>, Problem> {
+    let node = section.need("actors", "[\"incoming/0\"]")?;
+    let actors = actors("actors", node, sizes)?;
+    match actors.is_empty() {
+        true => Err(node.problem(Wrong::NoActors { key: "actors".to_owned() })),
+        false => Ok(actors),
+    }
+}
+
+fn adversary(node: &Node, sizes: &Sizes) -> Result<Adversary, Problem> {
+    let section = Section::of("an adversary", "adversary", node, "[[adversary]] above its keys")?;
+    section.only(&["actor", "attack", "from"])?;
+    let actor_node = section.need("actor", "\"mailbox/0\"")?;
+    let actor = actor("actor", actor_node, sizes)?;
+    let names: Vec<&str> = ATTACKS.iter().map(|attack| attack.name).collect();
+    let name = one_of(section.need("attack", "\"swap-deliveries\"")?, "attack", &names)?;
+    let attack = AttackKind::named(name).unwrap_or(&ATTACKS[0]);
+    if !attack.roles.iter().any(|role| actor.may_be(*role)) {
+        return Err(actor_node.problem(unfit(attack, &actor)));
+    }
+    Ok(Adversary { actor, attack, from_ns: section.quantity("from", &DURATION, 0..=TIME_MAX_NS, 0)? })
+}
+
+fn unfit(attack: &AttackKind, actor: &ActorPattern) -> Wrong {
+    let wildcards = attack.roles.iter().map(|role: &Role| format!("{role}/0 or {role}/*"));
+    let fitting = wildcards.collect::<Vec<_>>().join(" or ");
+    Wrong::UnfitActor { attack: attack.name, actor: actor.to_string(), fitting }
+}
+
+/// `[expect]`.
+pub(super) fn expect(section: &Section<'_>, sizes: &Sizes, all: &[Adversary]) -> Result<Expect, Problem> {
+    section.only(&["exposed", "within", "catch_up"])?;
+    Ok(Expect {
+        exposed: exposed(section, sizes, all)?,
+        within_epochs: section.quantity("within", &EPOCHS, 1..=EPOCHS_MAX, 10)?,
+        catch_up_ns: section.quantity("catch_up", &DURATION, 0..=TIME_MAX_NS, 5_000_000_000)?,
+    })
+}
+
+fn exposed(section: &Section<'_>, sizes: &Sizes, all: &[Adversary]) -> Result<Vec<ActorPattern>, Problem> {
+    let Some(node) = section.find("exposed") else { return Ok(Vec::new()) };
+    let items = list("exposed", node, "a list of actors", "exposed = [\"mailbox/0\"], or exposed = []")?;
+    items.iter().map(|item| exposed_actor(item, sizes, all)).collect()
+}
+
+fn exposed_actor(node: &Node, sizes: &Sizes, all: &[Adversary]) -> Result<ActorPattern, Problem> {
+    let pattern = actor("exposed", node, sizes)?;
+    let is_one = matches!(pattern, ActorPattern::One(_));
+    if is_one || all.iter().any(|adversary| adversary.actor == pattern) {
+        return Ok(pattern);
+    }
+    let actors: Vec<String> = all.iter().map(|adversary| adversary.actor.to_string()).collect();
+    let advice = match actors.is_empty() {
+        true => "the scenario has no adversary: write exposed = []".to_owned(),
+        false => format!("write the actor as the adversary does: {}", actors.join(" or ")),
+    };
+    Err(node.problem(Wrong::NoSuchAdversary { pattern: pattern.to_string(), advice }))
+}

@@ -1,0 +1,273 @@
+//! Reads a scenario: TOML in, [`Scenario`] or the first mistake out.
+//!
+//! By hand, not through serde: every message must say where the mistake is and what would be right, also for
+//! ranges, units and names of actors, and also for values given on the command line.
+//!
+//! # Invariants
+//! - A key that is not read is refused; a key that is not given has the default that [`Scenario`] documents.
+
+use std::{
+    fs::File,
+    io::{self, Read},
+    path::{Path, PathBuf},
+};
+
+use super::{
+    Architecture, Costs, Crypto, LatencyRange, Network, PaceRange, Scenario, ScenarioError, Storage,
+    Topology, Workload,
+    error::{Wrong, hint},
+    name::Sizes,
+    nemesis,
+    section::{Section, one_of},
+    set,
+    tree::{self, Data, Entry, Node, Place, Problem},
+    value::{BANDWIDTH, COUNT, DURATION, RATE, Range, SHARE, SIZE},
+};
+
+/// Scenarios are written by hand or by the simulator; the largest drawn ones have a few thousand lines.
+const FILE_MAX: u64 = 1 << 20;
+/// Actors of each role: as many as a roster can usefully hold.
+const ACTORS_MAX: u32 = 4096;
+/// Clients: as many as a run holds in memory.
+const CLIENTS_MAX: u32 = 100_000;
+/// Cores of a machine: the largest there are.
+const CORES_MAX: u32 = 256;
+/// Bundles of a run: a day at a thousand a second.
+const BUNDLES_MAX: u64 = 100_000_000;
+/// Bundles a second: more than the pipeline can order.
+const RATE_MAX: f64 = 1_000_000_000.0;
+/// Bundles in flight per client.
+const CLOSED_MAX: u32 = 10_000;
+/// Bytes of a payload: what fits into the body of a statement.
+const PAYLOAD_MAX: u64 = 1_000_000;
+/// Recipients of a bundle.
+const RECIPIENTS_MAX: u32 = 4096;
+/// Below ten microseconds an epoch is shorter than its own work.
+const EPOCH_MIN_NS: u64 = 10_000;
+/// A minute.
+const EPOCH_MAX_NS: u64 = 60_000_000_000;
+/// A simulated day: sums of a few times stay far from overflow.
+pub(super) const TIME_MAX_NS: u64 = 86_400_000_000_000;
+/// A terabit per second.
+const BANDWIDTH_MAX: u64 = 1_000_000_000_000;
+
+const TABLES: &[&str] = &["topology", "network", "workload", "fault", "adversary", "expect"];
+const TABLES_SHOWN: &str = "[topology], [network], [workload], [[fault]], [[adversary]], [expect]";
+const TOP_KEYS: &[&str] =
+    &["architecture", "topology", "network", "workload", "fault", "adversary", "expect"];
+
+impl Scenario {
+    /// Reads a scenario file; each of `sets` is a `key=value` that overrides it.
+    ///
+    /// # Errors
+    /// The first mistake, with its place.
+    pub fn read(path: &Path, sets: &[String]) -> Result<Scenario, ScenarioError> {
+        let name = path.display().to_string();
+        match read_text(path) {
+            Ok(text) => Scenario::parse(&name, &text, sets),
+            Err(source) => Err(ScenarioError::Unreadable { file: name, source }),
+        }
+    }
+
+    /// Reads a scenario from the text of the file called `name`; each of `sets` is a `key=value` that overrides it.
+    ///
+    /// # Errors
+    /// The first mistake, with its place.
+    pub fn parse(name: &str, text: &str, sets: &[String]) -> Result<Scenario, ScenarioError> {
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        scenario(name, text, sets).map_err(|problem| problem.in_file(name))
+    }
+}
+
+fn read_text(path: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    File::open(path)?.take(FILE_MAX + 1).read_to_string(&mut text)?;
+    match text.len() as u64 > FILE_MAX {
+        true => Err(io::Error::other("longer than 1 MiB")),
+        false => Ok(text),
+    }
+}
+
+fn scenario(name: &str, text: &str, sets: &[String]) -> Result<Scenario, Problem> {
+    let claim = claim(text)?;
+    let mut root = tree::parse(text)?;
+    for set in sets {
+        set::apply(&mut root, set)?;
+    }
+    let top = top(&root)?;
+    let topology = topology(&table(&top, "topology", "[topology] above its keys")?)?;
+    let sizes = smallest(&topology);
+    let adversaries = nemesis::adversaries(&top, &sizes)?;
+    Ok(Scenario {
+        name: name.to_owned(),
+        claim,
+        architecture: architecture(&top)?,
+        network: network(&table(&top, "network", "[network] above its keys")?)?,
+        workload: workload(&table(&top, "workload", "[workload] above its keys")?)?,
+        faults: nemesis::faults(&top, &sizes)?,
+        expect: nemesis::expect(&table(&top, "expect", "[expect] above its keys")?, &sizes, &adversaries)?,
+        adversaries,
+        topology,
+    })
+}
+
+fn claim(text: &str) -> Result<String, Problem> {
+    let first = text.lines().next().unwrap_or_default();
+    let claim = first.strip_prefix('#').unwrap_or_default().trim();
+    match claim.is_empty() {
+        true => Err(Problem { place: Place::File { line: 1, column: 1 }, wrong: Wrong::NoClaim }),
+        false => Ok(claim.to_owned()),
+    }
+}
+
+fn top(root: &Node) -> Result<Section<'_>, Problem> {
+    let top = Section::of("the scenario", "the scenario", root, "keys and tables")?;
+    if let Some(table) = top.entries().iter().find(|entry| is_unknown_table(entry)) {
+        return Err(Problem { place: table.place.clone(), wrong: unknown_table(&table.key) });
+    }
+    top.only(TOP_KEYS)?;
+    Ok(top)
+}
+
+fn is_unknown_table(entry: &Entry) -> bool {
+    let is_table = match &entry.node.data {
+        Data::Table(_) => true,
+        Data::List(items) => items.iter().any(|item| matches!(item.data, Data::Table(_))),
+        _ => false,
+    };
+    is_table && !TOP_KEYS.contains(&entry.key.as_str())
+}
+
+fn unknown_table(table: &str) -> Wrong {
+    Wrong::UnknownTable { table: table.to_owned(), hint: hint(table, TABLES), known: TABLES_SHOWN.to_owned() }
+}
+
+fn table<'a>(top: &Section<'a>, key: &'static str, example: &'static str) -> Result<Section<'a>, Problem> {
+    let title = format!("[{key}]");
+    match top.find(key) {
+        Some(node) => Section::of(title, key, node, example),
+        None => Ok(Section::absent(&title)),
+    }
+}
+
+fn architecture(top: &Section<'_>) -> Result<Architecture, Problem> {
+    let words = Architecture::ALL.map(|architecture| (architecture.name(), architecture));
+    let architecture = top.word("architecture", "architecture", &words, Architecture::Parallel)?;
+    match top.find("architecture") {
+        Some(node) if !Architecture::BUILT.contains(&architecture) => {
+            Err(node.problem(Wrong::NotBuilt(architecture.name())))
+        }
+        _ => Ok(architecture),
+    }
+}
+
+fn topology(section: &Section<'_>) -> Result<Topology, Problem> {
+    section.only(&[
+        "handlers",
+        "incoming",
+        "mailboxes",
+        "clients",
+        "epoch",
+        "cores",
+        "costs",
+        "crypto",
+        "storage",
+    ])?;
+    Ok(Topology {
+        handlers: section.count("handlers", 1..=ACTORS_MAX, 1)?,
+        incoming: section.count("incoming", 1..=ACTORS_MAX, 2)?,
+        mailboxes: section.count("mailboxes", 1..=ACTORS_MAX, 2)?,
+        clients: section.count("clients", 1..=CLIENTS_MAX, 12)?,
+        epoch_ns: section.quantity("epoch", &DURATION, EPOCH_MIN_NS..=EPOCH_MAX_NS, 5_000_000)?,
+        cores: section.count("cores", 1..=CORES_MAX, 2)?,
+        costs: costs(section)?,
+        crypto: section.word("crypto", "crypto", CRYPTO, Crypto::Ed25519)?,
+        storage: section.word("storage", "storage", STORAGE, Storage::Redb)?,
+    })
+}
+
+const CRYPTO: &[(&str, Crypto)] = &[("ed25519", Crypto::Ed25519), ("modelled", Crypto::Modelled)];
+const STORAGE: &[(&str, Storage)] = &[("redb", Storage::Redb), ("modelled", Storage::Modelled)];
+
+fn costs(section: &Section<'_>) -> Result<Costs, Problem> {
+    let Some(node) = section.find("costs") else { return Ok(Costs::Default) };
+    match &node.data {
+        Data::Text(path) if path.contains(['/', '.']) => Ok(Costs::File(PathBuf::from(path))),
+        _ => match one_of(node, "costs", &["default", "zero", "the path of a profile such as ./costs.json"])?
+        {
+            "zero" => Ok(Costs::Zero),
+            _ => Ok(Costs::Default),
+        },
+    }
+}
+
+fn smallest(topology: &Topology) -> Sizes {
+    Sizes {
+        handlers: topology.handlers.low,
+        incoming: topology.incoming.low,
+        mailboxes: topology.mailboxes.low,
+        clients: topology.clients.low,
+    }
+}
+
+fn network(section: &Section<'_>) -> Result<Network, Problem> {
+    section.only(&["latency", "bandwidth", "loss"])?;
+    Ok(Network {
+        latency: latency(section)?,
+        bandwidth_bit_s: bandwidth(section)?,
+        loss: section.quantity("loss", &SHARE, 0.0..=1.0, 0.0)?,
+    })
+}
+
+fn latency(section: &Section<'_>) -> Result<LatencyRange, Problem> {
+    match section.find("latency") {
+        Some(node) if matches!(node.data, Data::Table(_)) => log_normal(node),
+        Some(_) => Ok(LatencyRange::Constant(section.quantity("latency", &DURATION, 0..=TIME_MAX_NS, 0)?)),
+        None => {
+            Ok(LatencyRange::LogNormal { median_ns: Range::fixed(300_000), p99_ns: Range::fixed(2_000_000) })
+        }
+    }
+}
+
+fn log_normal(node: &Node) -> Result<LatencyRange, Problem> {
+    let section = Section::of("network.latency", "latency", node, "{ median = \"300us\", p99 = \"2ms\" }")?;
+    section.only(&["median", "p99"])?;
+    let p99_node = section.need("p99", "\"2ms\"")?;
+    section.need("median", "\"300us\"")?;
+    let median_ns = section.quantity("median", &DURATION, 1..=TIME_MAX_NS, 1)?;
+    let p99_ns = section.quantity("p99", &DURATION, 1..=TIME_MAX_NS, 1)?;
+    match p99_ns.low < median_ns.high {
+        true => {
+            Err(p99_node.problem(Wrong::PercentileBelowMedian { median: (DURATION.show)(median_ns.high) }))
+        }
+        false => Ok(LatencyRange::LogNormal { median_ns, p99_ns }),
+    }
+}
+
+fn bandwidth(section: &Section<'_>) -> Result<Option<Range<u64>>, Problem> {
+    match section.find("bandwidth").map(|node| &node.data) {
+        Some(Data::Text(text)) if text == "unlimited" => Ok(None),
+        _ => Ok(Some(section.quantity("bandwidth", &BANDWIDTH, 1..=BANDWIDTH_MAX, 1_000_000_000)?)),
+    }
+}
+
+fn workload(section: &Section<'_>) -> Result<Workload, Problem> {
+    section.only(&["bundles", "rate", "closed", "recipients", "payload"])?;
+    let recipients = section.given("recipients", &COUNT, 1..=RECIPIENTS_MAX.into())?;
+    let payload = section.given("payload", &SIZE, 0..=PAYLOAD_MAX)?;
+    Ok(Workload {
+        bundles: section.quantity("bundles", &COUNT, 0..=BUNDLES_MAX, 500)?,
+        pace: pace(section)?,
+        recipients: recipients.unwrap_or(Range { low: 1, high: 5 }).map(|count| count as u32),
+        payload_bytes: payload.unwrap_or(Range { low: 64, high: 1000 }),
+    })
+}
+
+fn pace(section: &Section<'_>) -> Result<PaceRange, Problem> {
+    let rate = section.quantity("rate", &RATE, 0.001..=RATE_MAX, 500.0)?;
+    let Some(closed) = section.find("closed") else { return Ok(PaceRange::Open(rate)) };
+    if section.find("rate").is_some() {
+        return Err(closed.problem(Wrong::Exclusive { left: "rate", right: "closed" }));
+    }
+    Ok(PaceRange::Closed(section.count("closed", 1..=CLOSED_MAX, 1)?))
+}

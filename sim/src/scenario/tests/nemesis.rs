@@ -1,0 +1,106 @@
+//! Mistakes in faults, adversaries and expectations.
+
+use super::*;
+
+/// Each text below `[[fault]]`, from line 3 on, and what is said about it.
+const WRONG_FAULTS: &[(&str, &str)] = &[
+    ("at = \"1s\"\n", "2:1: a fault needs the key \"kind\": write kind = \"crash\""),
+    ("kind = \"meteor\"\n", "3:8: unknown fault \"meteor\"; known: crash, partition, loss, delay"),
+    (
+        "kind = \"los\"\n",
+        "3:8: unknown fault \"los\", did you mean \"loss\"? known: crash, partition, loss, delay",
+    ),
+    ("kind = \"crash\"\n", "2:1: a crash fault needs the key \"at\": write at = \"1s\""),
+    (
+        "kind = \"crash\"\nat = \"1s\"\nactor = \"incoming/0\"\n",
+        "2:1: a crash fault needs the key \"for\": write for = \"200ms\"",
+    ),
+    (
+        "kind = \"crash\"\nat = \"1s\"\nfor = \"1s\"\n",
+        "2:1: a crash fault needs the key \"actor\": write actor = \"incoming/0\"",
+    ),
+    (
+        "kind = \"delay\"\nat = \"1s\"\nfor = \"1s\"\n",
+        "2:1: a delay fault needs the key \"extra\": write extra = \"5ms\"",
+    ),
+    (
+        "kind = \"loss\"\nat = \"1s\"\nfor = \"1s\"\n",
+        "2:1: a loss fault needs the key \"rate\": write rate = 0.01",
+    ),
+    (
+        "kind = \"crash\"\nat = \"1s\"\nfor = \"1s\"\nactor = \"incoming/0\"\nrate = 0.1\n",
+        "7:1: unknown key \"rate\" in a crash fault; known keys: at, kind, for, actor",
+    ),
+    (
+        "kind = \"crash\"\nat = \"1s\"\nfor = \"1s\"\nactor = \"incoming/7\"\n",
+        "6:9: there is no incoming/7: the smallest topology of this scenario has incoming/0 to incoming/1",
+    ),
+    (
+        "kind = \"crash\"\nat = \"1s\"\nfor = \"1s\"\nactor = \"router/7\"\n",
+        "6:9: \"router/7\" names no actor: write handler/0, incoming/0, sequencer, mailbox/0, client/0, or a wildcard \
+         such as incoming/* or *",
+    ),
+    (
+        "kind = \"crash\"\nat = \"1s\"\nfor = \"1s\"\nactor = 7\n",
+        "6:9: actor must be the name of an actor, not 7: write one such as \"incoming/0\" or \"incoming/*\"",
+    ),
+    (
+        "kind = \"partition\"\nat = \"1s\"\nfor = \"1s\"\nactors = []\n",
+        "6:10: actors must name at least one actor: write actors = [\"incoming/0\"]",
+    ),
+    (
+        "kind = \"partition\"\nat = \"1s\"\nfor = \"1s\"\nactors = [\n  \"handler/0\",\n  \"witness/*\",\n]\n",
+        "8:3: there is no witness/*: the smallest topology of this scenario has no witness",
+    ),
+    ("kind = \"loss\"\nat = \"1s\"\nfor = \"1s\"\nrate = 2\n", "6:8: rate must lie in 0..=1"),
+];
+
+/// Each text about who cheats and what is expected, from line 2 on, and what is said about it.
+const WRONG_CHEATS: &[(&str, &str)] = &[
+    (
+        "[[adversary]]\nattack = \"swap-deliveries\"\n",
+        "2:1: an adversary needs the key \"actor\": write actor = \"mailbox/0\"",
+    ),
+    (
+        "[[adversary]]\nactor = \"mailbox/0\"\n",
+        "2:1: an adversary needs the key \"attack\": write attack = \"swap-deliveries\"",
+    ),
+    (
+        "[[adversary]]\nactor = \"mailbox/0\"\nattack = \"swap-delivery\"\n",
+        "4:10: unknown attack \"swap-delivery\", did you mean \"swap-deliveries\"? known: swap-deliveries",
+    ),
+    (
+        "[[adversary]]\nactor = \"incoming/0\"\nattack = \"swap-deliveries\"\n",
+        "3:9: the attack swap-deliveries does not fit incoming/0: write mailbox/0 or mailbox/*",
+    ),
+    (
+        "[topology]\nmailboxes = \"1..3\"\n[[adversary]]\nactor = \"mailbox/1\"\nattack = \"swap-deliveries\"\n",
+        "5:9: there is no mailbox/1: the smallest topology of this scenario has mailbox/0",
+    ),
+    (
+        "[expect]\nexposed = [\"mailbox/0\", \"mailbox/9\"]\n",
+        "3:25: there is no mailbox/9: the smallest topology of this scenario has mailbox/0 to mailbox/1",
+    ),
+    (
+        "[expect]\nexposed = [\"mailbox/*\"]\n",
+        "3:12: no adversary is drawn from mailbox/*: the scenario has no adversary: write exposed = []",
+    ),
+    (
+        "[expect]\nexposed = [\"*\"]\n[[adversary]]\nactor = \"mailbox/*\"\nattack = \"swap-deliveries\"\n",
+        "3:12: no adversary is drawn from *: write the actor as the adversary does: mailbox/*",
+    ),
+];
+
+#[test]
+fn every_mistake_in_a_fault_has_its_place_and_its_remedy() {
+    for (text, message) in WRONG_FAULTS {
+        assert_eq!(wrong(&format!("[[fault]]\n{text}")), format!("x.toml:{message}"), "{text}");
+    }
+}
+
+#[test]
+fn every_mistake_in_a_cheat_has_its_place_and_its_remedy() {
+    for (text, message) in WRONG_CHEATS {
+        assert_eq!(wrong(text), format!("x.toml:{message}"), "{text}");
+    }
+}

@@ -1,0 +1,185 @@
+//! Writes what a seed drew: as parameters to print, and as a plain scenario file.
+//!
+//! Both come from the same list of keys and values, in the order of the file, so that what is printed under a run is
+//! what its file would say.
+//!
+//! # Invariants
+//! - Every key is written, those at their default too: the file means the same when a default changes.
+//! - The file has no wildcards, and no ranges but the two distributions of the workload.
+
+use toml_edit::{Array, InlineTable, Value};
+
+use super::{
+    Costs, Crypto, Storage,
+    drawn::{
+        Drawn, DrawnAdversary, DrawnExpect, DrawnFault, DrawnNetwork, DrawnTopology, DrawnWorkload,
+        FaultAction, Latency, Pace,
+    },
+    name::ActorName,
+    value::{BANDWIDTH, COUNT, DURATION, EPOCHS, RATE, SIZE},
+};
+
+/// One table of the file: its header, the path of its keys, and what is in it.
+struct Table {
+    header: &'static str,
+    path: String,
+    keys: Vec<(&'static str, Value)>,
+}
+
+impl Drawn {
+    /// What was drawn, as key path and value in the order of the file, for printing.
+    pub fn parameters(&self) -> Vec<(String, String)> {
+        let dotted =
+            |path: &str, key: &str| if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
+        let tables = self.tables();
+        let keys =
+            tables.iter().flat_map(|table| table.keys.iter().map(|(key, value)| (&table.path, key, value)));
+        keys.map(|(path, key, value)| (dotted(path, key), bare(value))).collect()
+    }
+
+    /// A plain scenario file that draws the same for every seed.
+    pub fn to_toml(&self) -> String {
+        let mut text = format!("# {}\n", self.claim);
+        for table in self.tables() {
+            text += &header(table.header);
+            for (key, value) in &table.keys {
+                text += &format!("{key} = {value}\n");
+            }
+        }
+        text
+    }
+
+    fn tables(&self) -> Vec<Table> {
+        let table = |header, keys| Table { header, path: header.to_owned(), keys };
+        let mut tables = vec![
+            table("", vec![("architecture", self.architecture.name().into())]),
+            table("topology", topology(&self.topology)),
+            table("network", network(&self.network)),
+            table("workload", workload(&self.workload)),
+        ];
+        let item = |header, index, keys| Table { header, path: format!("{header}.{index}"), keys };
+        tables.extend(self.faults.iter().enumerate().map(|(index, one)| item("fault", index, fault(one))));
+        let adversaries = self.adversaries.iter().enumerate();
+        tables.extend(adversaries.map(|(index, one)| item("adversary", index, adversary(one))));
+        tables.push(table("expect", expect(&self.expect)));
+        tables
+    }
+}
+
+fn header(name: &str) -> String {
+    match name {
+        "" => String::new(),
+        "fault" | "adversary" => format!("\n[[{name}]]\n"),
+        _ => format!("\n[{name}]\n"),
+    }
+}
+
+/// A value without quotes.
+fn bare(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+type Keys = Vec<(&'static str, Value)>;
+
+fn topology(topology: &DrawnTopology) -> Keys {
+    vec![
+        ("handlers", integer(topology.handlers)),
+        ("incoming", integer(topology.incoming)),
+        ("mailboxes", integer(topology.mailboxes)),
+        ("clients", integer(topology.clients)),
+        ("epoch", duration(topology.epoch_ns)),
+        ("cores", integer(topology.cores)),
+        ("costs", costs(&topology.costs)),
+        ("crypto", if topology.crypto == Crypto::Ed25519 { "ed25519" } else { "modelled" }.into()),
+        ("storage", if topology.storage == Storage::Redb { "redb" } else { "modelled" }.into()),
+    ]
+}
+
+fn costs(costs: &Costs) -> Value {
+    match costs {
+        Costs::Default => "default".into(),
+        Costs::Zero => "zero".into(),
+        Costs::File(path) => path.display().to_string().into(),
+    }
+}
+
+fn network(network: &DrawnNetwork) -> Keys {
+    let bandwidth = network.bandwidth_bit_s.map_or_else(|| "unlimited".to_owned(), BANDWIDTH.show);
+    vec![
+        ("latency", latency(&network.latency)),
+        ("bandwidth", bandwidth.into()),
+        ("loss", network.loss.into()),
+    ]
+}
+
+fn latency(latency: &Latency) -> Value {
+    match latency {
+        Latency::Constant { ns } => duration(*ns),
+        Latency::LogNormal { median_ns, p99_ns } => {
+            let keys = [("median", duration(*median_ns)), ("p99", duration(*p99_ns))];
+            InlineTable::from_iter(keys).into()
+        }
+    }
+}
+
+fn workload(workload: &DrawnWorkload) -> Keys {
+    let pace = match workload.pace {
+        Pace::Open { rate_per_s } => ("rate", (RATE.show)(rate_per_s).into()),
+        Pace::Closed { in_flight } => ("closed", integer(in_flight)),
+    };
+    vec![
+        ("bundles", integer(workload.bundles)),
+        pace,
+        ("recipients", COUNT.show_range(&workload.recipients.map(u64::from)).into()),
+        ("payload", SIZE.show_range(&workload.payload_bytes).into()),
+    ]
+}
+
+fn fault(fault: &DrawnFault) -> Keys {
+    let mut keys = vec![("at", duration(fault.at_ns)), ("kind", fault.action.kind().into())];
+    let mut whose = None;
+    match &fault.action {
+        FaultAction::Crash { actor } => whose = Some(actor),
+        FaultAction::Partition { actors } => keys.push(("actors", names(actors))),
+        FaultAction::Loss { rate, actor } => {
+            keys.push(("rate", (*rate).into()));
+            whose = actor.as_ref();
+        }
+        FaultAction::Delay { extra_ns, actor } => {
+            keys.push(("extra", duration(*extra_ns)));
+            whose = actor.as_ref();
+        }
+    }
+    keys.extend(whose.map(|actor| ("actor", actor.to_string().into())));
+    keys.push(("for", duration(fault.for_ns)));
+    keys
+}
+
+fn adversary(adversary: &DrawnAdversary) -> Keys {
+    vec![
+        ("actor", adversary.actor.to_string().into()),
+        ("attack", adversary.attack.name.into()),
+        ("from", duration(adversary.from_ns)),
+    ]
+}
+
+fn expect(expect: &DrawnExpect) -> Keys {
+    vec![
+        ("exposed", names(&expect.exposed)),
+        ("within", (EPOCHS.show)(expect.within_epochs).into()),
+        ("catch_up", duration(expect.catch_up_ns)),
+    ]
+}
+
+/// Every integer of a scenario is bounded far below what TOML can hold.
+fn integer(value: impl Into<u64>) -> Value {
+    i64::try_from(value.into()).unwrap_or(i64::MAX).into()
+}
+
+fn duration(ns: u64) -> Value {
+    (DURATION.show)(ns).into()
+}
+
+fn names(actors: &[ActorName]) -> Value {
+    Array::from_iter(actors.iter().map(ActorName::to_string)).into()
+}
