@@ -1,0 +1,51 @@
+//! The fingerprint: a rolling hash over everything that happens in a run.
+//!
+//! Same scenario, seed and build must give the same fingerprint, on any machine and any number of threads, in debug
+//! and release. Every delivery of bytes goes in with its time and content, every statement that anyone promises, and
+//! every fault.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use twox_hash::XxHash3_64;
+
+/// The rolling hash of one run.
+#[derive(Clone, Default)]
+pub struct Fingerprint(Arc<Mutex<Rolling>>);
+
+#[derive(Default)]
+struct Rolling {
+    hash: u64,
+    events: u64,
+}
+
+impl Fingerprint {
+    /// Bytes arrived at a machine.
+    pub fn delivery(&self, now_ns: u64, from: usize, to: usize, bytes: &[u8]) {
+        self.fold(&[1, now_ns, from as u64, to as u64, XxHash3_64::oneshot(bytes)]);
+    }
+
+    /// Something happened that the bytes describe.
+    pub fn event(&self, now_ns: u64, bytes: &[u8]) {
+        self.fold(&[2, now_ns, XxHash3_64::oneshot(bytes)]);
+    }
+
+    fn fold(&self, words: &[u64]) {
+        let mut rolling = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut bytes = [0; 48];
+        for (word, out) in words.iter().zip(bytes.chunks_exact_mut(8)) {
+            out.copy_from_slice(&word.to_le_bytes());
+        }
+        rolling.hash = XxHash3_64::oneshot_with_seed(rolling.hash, &bytes);
+        rolling.events += 1;
+    }
+
+    /// The hash over everything so far.
+    pub fn value(&self) -> u64 {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).hash
+    }
+
+    /// How many events went in.
+    pub fn events(&self) -> u64 {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).events
+    }
+}

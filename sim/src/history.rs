@@ -1,0 +1,437 @@
+//! The history: what every client and actor did in a run, as an omniscient observer sees it.
+//!
+//! Checks read it and nothing else. It is told the same thing again when an actor recovers, and takes that as long
+//! as it is the same; what differs is kept as a contradiction.
+//!
+//! # Invariants
+//! - The history changes nothing: a run with another observer has the same fingerprint.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use reports::summary::Latency;
+use server::{
+    actor::{Draft, Notice, Step},
+    node::Observer,
+    port::Time,
+    protocol::{
+        cut::Cut,
+        derivation::Entry,
+        digest::Digest,
+        evidence::Evidence,
+        id::{BundleNumber, ClientId, Count, Epoch, Position},
+        statement::Kind,
+    },
+};
+
+use crate::{fingerprint::Fingerprint, model::clock::VirtualTime, scenario::ActorName, workload::Desk};
+
+/// A bundle of a client: whose and which.
+pub type BundleKey = (u32, BundleNumber);
+
+/// A bundle that a client has taken over.
+#[derive(Clone, Debug)]
+pub struct Submitted {
+    /// When the application wanted it sent.
+    pub wanted_ns: u64,
+    /// Who gets it.
+    pub recipients: Vec<u32>,
+    /// The digest of its payload.
+    pub payload: Digest,
+    /// When the client held a receipt, from whom and for which position.
+    pub receipt: Option<(u64, u32, Position)>,
+    /// When the last recipient had it.
+    pub delivered_ns: Option<u64>,
+    /// Recipients that have it.
+    pub holders: BTreeSet<u32>,
+}
+
+/// A delivery as its client was told of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delivered {
+    /// Its place.
+    pub entry: Entry,
+    /// Whose bundle and which; none if it was no valid bundle.
+    pub bundle: Option<BundleKey>,
+    /// The digest of its payload.
+    pub payload: Option<Digest>,
+}
+
+/// A bundle in a queue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Appended {
+    /// Whose and which.
+    pub bundle: BundleKey,
+    /// Its leaf.
+    pub leaf: Digest,
+    /// Its recipients.
+    pub recipients: Vec<u32>,
+}
+
+/// A piece of evidence that someone produced.
+#[derive(Clone, Debug)]
+pub struct Caught {
+    /// When.
+    pub at_ns: u64,
+    /// By whom.
+    pub by: ActorName,
+    /// The newest epoch at that time.
+    pub epoch: Epoch,
+    /// The evidence.
+    pub evidence: Evidence,
+}
+
+/// A line of the trace.
+#[derive(Clone, Debug)]
+pub struct Event {
+    /// When.
+    pub at_ns: u64,
+    /// Where.
+    pub who: Option<ActorName>,
+    /// What.
+    pub what: String,
+}
+
+/// Everything observed in a run.
+#[derive(Default)]
+pub struct Record {
+    /// Bundles, by client and number.
+    pub submitted: BTreeMap<BundleKey, Submitted>,
+    /// What each client was told, by its own count.
+    pub delivered: BTreeMap<u32, BTreeMap<Count, Delivered>>,
+    /// The queue of each incoming actor.
+    pub queues: BTreeMap<u32, BTreeMap<Position, Appended>>,
+    /// The cuts as the sequencer made them.
+    pub cuts: BTreeMap<Epoch, Cut>,
+    /// Who saw which cut.
+    pub seen_cuts: BTreeMap<Epoch, BTreeMap<Digest, ActorName>>,
+    /// Digests by actor, kind and slot, of statements that take a slot for good.
+    pub slots: BTreeMap<(ActorName, Kind, u64), BTreeSet<Digest>>,
+    /// Evidence, in the order found.
+    pub caught: Vec<Caught>,
+    /// Where two accounts of the same thing differ.
+    pub contradictions: Vec<String>,
+    /// What clients could not use, and actors found suspicious.
+    pub complaints: Vec<String>,
+    /// Nodes that stopped by themselves.
+    pub stopped: Vec<String>,
+    /// Points reached, and how often.
+    pub coverage: BTreeMap<&'static str, u64>,
+    /// Attacks carried out: when each actor began, and how often it cheated.
+    pub attacks: BTreeMap<(ActorName, &'static str), (Epoch, u64)>,
+    /// Faults that had an effect, by kind.
+    pub faults: BTreeMap<&'static str, u64>,
+    /// Draughts that applications handed over, lost with a crash before they were durable, or refused.
+    pub dropped_draughts: u64,
+    /// Steps and inputs over all actors.
+    pub steps: u64,
+    /// Inputs handled.
+    pub inputs: u64,
+    /// Deliveries still to be made.
+    pub missing: u64,
+    /// Bundles still without receipt.
+    pub unreceipted: u64,
+    /// When something last moved on.
+    pub progress_ns: u64,
+    /// Latencies from when the application wanted a bundle sent.
+    pub receipt: Latency,
+    /// To each recipient.
+    pub delivery: Latency,
+    /// The trace, if it is kept.
+    pub trace: Option<Vec<Event>>,
+    wanted: BTreeMap<u64, u64>,
+    /// Handed over and not yet submitted, by client.
+    handed: BTreeMap<u32, u64>,
+    /// Submitted and without receipt, by client.
+    open: BTreeMap<u32, u64>,
+    /// Who waits for the receipts of each client.
+    desks: BTreeMap<u32, Desk>,
+    clients: BTreeMap<ClientId, u32>,
+}
+
+/// The history of a run, shared by its observers.
+#[derive(Clone)]
+pub struct History {
+    record: Arc<Mutex<Record>>,
+    time: VirtualTime,
+    fingerprint: Fingerprint,
+}
+
+impl History {
+    /// Empty; clients are known by index from here on.
+    pub fn new(clients: &[ClientId], trace: bool, time: VirtualTime, fingerprint: Fingerprint) -> Self {
+        let clients = clients.iter().enumerate().map(|(index, id)| (*id, index as u32)).collect();
+        let record = Record { clients, trace: trace.then(Vec::new), ..Record::default() };
+        History { record: Arc::new(Mutex::new(record)), time, fingerprint }
+    }
+
+    /// The hash over everything so far.
+    pub fn fingerprint(&self) -> u64 {
+        self.fingerprint.value()
+    }
+
+    /// The record.
+    pub fn record(&self) -> MutexGuard<'_, Record> {
+        self.record.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes the record out, at the end of a run.
+    pub fn take(&self) -> Record {
+        std::mem::take(&mut *self.record())
+    }
+
+    /// The desk of a client is told of its receipts.
+    pub fn inform(&self, client: u32, desk: Desk) {
+        self.record().desks.insert(client, desk);
+    }
+
+    /// The observer of one node.
+    pub fn observer(&self, who: ActorName) -> NodeObserver {
+        NodeObserver { who, history: self.clone() }
+    }
+
+    /// The application wants a bundle sent, now or since a while ago.
+    pub fn wanted(&self, token: u64, at_ns: u64) {
+        self.record().wanted.insert(token, at_ns);
+    }
+
+    /// The application of a client has handed a draught over.
+    pub fn handed(&self, client: u32) {
+        *self.record().handed.entry(client).or_default() += 1;
+    }
+
+    /// A client (re)starts: what it had not made durable is lost.
+    pub fn started(&self, client: u32) {
+        self.record().handed.remove(&client);
+    }
+
+    /// Bundles of a client that are handed over and have no receipt.
+    pub fn in_flight(&self, client: u32) -> u64 {
+        let record = self.record();
+        let count = |counts: &BTreeMap<u32, u64>| counts.get(&client).copied().unwrap_or(0);
+        count(&record.handed) + count(&record.open)
+    }
+
+    /// An adversary cheats in this epoch.
+    pub fn attack(&self, who: ActorName, attack: &'static str, epoch: Epoch) {
+        self.record().attacks.entry((who, attack)).or_insert((epoch, 0)).1 += 1;
+        self.event(Some(who), || format!("attack {attack} in epoch {epoch}"));
+    }
+
+    /// A fault had an effect.
+    pub fn fault(&self, kind: &'static str) {
+        *self.record().faults.entry(kind).or_default() += 1;
+    }
+
+    /// Something for the trace and the fingerprint.
+    pub fn event(&self, who: Option<ActorName>, what: impl FnOnce() -> String) {
+        let (what, now) = (what(), self.time.now_ns());
+        self.fingerprint.event(now, what.as_bytes());
+        if let Some(trace) = &mut self.record().trace {
+            trace.push(Event { at_ns: now, who, what });
+        }
+    }
+}
+
+impl Record {
+    /// A client by its index.
+    pub fn client(&self, id: &ClientId) -> Option<u32> {
+        self.clients.get(id).copied()
+    }
+
+    /// Draughts handed over to clients that run and have not said what became of them.
+    pub fn pending_draughts(&self) -> u64 {
+        self.handed.values().sum()
+    }
+
+    /// The newest epoch.
+    pub fn epoch(&self) -> Epoch {
+        self.cuts.last_key_value().map_or(Epoch(0), |(epoch, _)| *epoch)
+    }
+
+    fn take_over(&mut self, now: u64, client: u32, token: u64, number: BundleNumber, to: &[ClientId], payload: Digest) {
+        let recipients: Vec<u32> = to.iter().filter_map(|id| self.client(id)).collect();
+        let wanted_ns = self.wanted.get(&token).copied().unwrap_or(now);
+        let missing = recipients.len() as u64;
+        let fresh = Submitted {
+            wanted_ns,
+            recipients,
+            payload,
+            receipt: None,
+            delivered_ns: None,
+            holders: BTreeSet::new(),
+        };
+        match self.submitted.get(&(client, number)) {
+            None => {
+                (self.missing, self.unreceipted) = (self.missing + missing, self.unreceipted + 1);
+                *self.open.entry(client).or_default() += 1;
+                let handed = self.handed.entry(client).or_default();
+                *handed = handed.saturating_sub(1);
+                self.submitted.insert((client, number), fresh);
+            }
+            Some(known) if (&known.recipients, known.payload) != (&fresh.recipients, payload) => {
+                self.contradictions.push(format!("client/{client} made bundle {number} twice, differently"));
+            }
+            Some(_) => {}
+        }
+    }
+
+    fn receipt(&mut self, now: u64, client: u32, number: BundleNumber, incoming: u32, position: Position) {
+        let Some(bundle) = self.submitted.get_mut(&(client, number)) else {
+            return self.contradictions.push(format!("client/{client} has a receipt for {number}, never submitted"));
+        };
+        match bundle.receipt {
+            None => {
+                bundle.receipt = Some((now, incoming, position));
+                self.receipt.record(now.saturating_sub(bundle.wanted_ns));
+                (self.unreceipted, self.progress_ns) = (self.unreceipted - 1, now);
+                *self.open.entry(client).or_default() -= 1;
+                self.desks.get(&client).into_iter().for_each(Desk::moved);
+            }
+            Some((_, _, known)) if known != position => self
+                .contradictions
+                .push(format!("client/{client} has receipts for {number} at {known} and {position}")),
+            Some(_) => {}
+        }
+    }
+
+    fn deliver(&mut self, now: u64, client: u32, count: Count, delivered: Delivered) {
+        let mailbox = self.delivered.entry(client).or_default();
+        if let Some(known) = mailbox.get(&count) {
+            if *known != delivered {
+                self.contradictions.push(format!("client/{client} was told two things at count {count}"));
+            }
+            return;
+        }
+        let bundle = delivered.bundle.and_then(|key| self.submitted.get_mut(&key));
+        if let Some(bundle) = bundle.filter(|bundle| bundle.recipients.contains(&client)) {
+            if bundle.holders.insert(client) {
+                self.delivery.record(now.saturating_sub(bundle.wanted_ns));
+                (self.missing, self.progress_ns) = (self.missing - 1, now);
+                if bundle.holders.len() == bundle.recipients.len() {
+                    bundle.delivered_ns = Some(now);
+                }
+            }
+        }
+        mailbox.insert(count, delivered);
+    }
+
+    fn append(&mut self, incoming: u32, position: Position, appended: Appended) {
+        let queue = self.queues.entry(incoming).or_default();
+        if queue.get(&position).is_some_and(|known| *known != appended) {
+            self.contradictions.push(format!("incoming/{incoming} appended two bundles at {position}"));
+        }
+        queue.insert(position, appended);
+    }
+
+    fn take(&mut self, now: u64, who: ActorName, notice: Notice) {
+        match notice {
+            Notice::Submitted { token, number, recipients, payload } => {
+                self.take_over(now, who.index, token, number, &recipients, payload);
+            }
+            Notice::Overloaded { .. } => {
+                self.dropped_draughts += 1;
+                let handed = self.handed.entry(who.index).or_default();
+                *handed = handed.saturating_sub(1);
+            }
+            Notice::Receipted { number, incoming, position } => {
+                self.receipt(now, who.index, number, incoming, position);
+            }
+            Notice::Delivered { count, entry, sender, number, payload } => {
+                let bundle = self.client(&sender).map(|sender| (sender, number));
+                self.deliver(now, who.index, count, Delivered { entry, bundle, payload: Some(payload) });
+            }
+            Notice::Dropped { count, entry, .. } => {
+                self.deliver(now, who.index, count, Delivered { entry, bundle: None, payload: None });
+            }
+            Notice::Appended { position, client, number, leaf, recipients } => {
+                let recipients = recipients.iter().filter_map(|id| self.client(id)).collect();
+                let Some(client) = self.client(&client) else { return };
+                self.append(who.index, position, Appended { bundle: (client, number), leaf, recipients });
+            }
+            Notice::SawCut { epoch, digest } => {
+                self.seen_cuts.entry(epoch).or_default().entry(digest).or_insert(who);
+            }
+            Notice::Unusable { why } => self.complaints.push(format!("{who}: {why}")),
+            Notice::Suspicious { from, why } => self.complaints.push(format!("{who} about {from}: {why}")),
+            Notice::Refused { .. } => self.cover("a bundle was refused"),
+            Notice::Acknowledged { .. } => {}
+            Notice::Reached(point) => self.cover(point),
+            Notice::Caught(evidence) => {
+                let epoch = self.epoch();
+                let known = self.caught.iter().any(|caught| caught.evidence == *evidence);
+                if !known {
+                    self.caught.push(Caught { at_ns: now, by: who, epoch, evidence: *evidence });
+                }
+            }
+        }
+    }
+
+    /// Counts a point reached.
+    pub fn cover(&mut self, point: &'static str) {
+        *self.coverage.entry(point).or_default() += 1;
+    }
+}
+
+/// Observes one node.
+pub struct NodeObserver {
+    who: ActorName,
+    history: History,
+}
+
+impl Observer for NodeObserver {
+    fn promised(&mut self, _: Time, draft: &Draft, digest: Digest) {
+        let (kind, slot, who) = (draft.kind(), draft.slot(), self.who);
+        self.history.event(Some(who), || format!("promises {} {slot} {digest:?}", kind.name()));
+        let mut record = self.history.record();
+        if kind.exclusive() {
+            record.slots.entry((who, kind, slot)).or_default().insert(digest);
+        }
+        if let Draft::Cut(cut) = draft {
+            record.cuts.insert(cut.epoch, cut.clone());
+        }
+    }
+
+    fn notice(&mut self, _: Time, notice: Notice) {
+        let now = self.history.time.now_ns();
+        let traced = self.history.record().trace.is_some();
+        if traced {
+            let what = describe(&notice);
+            if let Some(trace) = &mut self.history.record().trace {
+                trace.push(Event { at_ns: now, who: Some(self.who), what });
+            }
+        }
+        self.history.record().take(now, self.who, notice);
+    }
+
+    fn stepped(&mut self, _: Time, step: &Step) {
+        let mut record = self.history.record();
+        record.steps += 1;
+        record.inputs += step.work.inputs;
+    }
+}
+
+/// A notice as a line of the trace.
+fn describe(notice: &Notice) -> String {
+    match notice {
+        Notice::Submitted { number, recipients, .. } => format!("submits {number} to {}", recipients.len()),
+        Notice::Overloaded { .. } => "is overloaded".to_owned(),
+        Notice::Receipted { number, incoming, position } => {
+            format!("has receipt of {number} at incoming/{incoming} {position}")
+        }
+        Notice::Refused { number, reason } => format!("is refused {number}: {reason}"),
+        Notice::Delivered { count, entry, number, .. } => {
+            format!("has delivery {count}: sequence {} from incoming/{} {} (bundle {number})", entry.sequence, entry.incoming, entry.position)
+        }
+        Notice::Dropped { count, why, .. } => format!("drops delivery {count}: {why}"),
+        Notice::Unusable { why } => format!("cannot use a delivery: {why}"),
+        Notice::Acknowledged { count } => format!("acknowledges {count}"),
+        Notice::Appended { position, number, .. } => format!("appends bundle {number} at {position}"),
+        Notice::SawCut { epoch, .. } => format!("sees cut {epoch}"),
+        Notice::Suspicious { from, why } => format!("suspects {from}: {why}"),
+        Notice::Reached(point) => format!("reaches: {point}"),
+        Notice::Caught(evidence) => format!("catches {}: {}", evidence.accused(), evidence.predicate()),
+    }
+}

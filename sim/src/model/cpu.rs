@@ -1,0 +1,42 @@
+//! The simulated processor: the time that an actor's work takes.
+//!
+//! An actor is one thread of control. What its step did is added up and takes its time before the results leave;
+//! only batches of signatures are checked on all cores at once.
+
+use server::{actor::Ledger, port::Work};
+
+use super::{clock::VirtualTime, costs::Profile};
+
+/// The processor of one machine.
+pub struct Cpu {
+    profile: Profile,
+    cores: f64,
+    time: VirtualTime,
+}
+
+impl Cpu {
+    /// A processor with this many cores.
+    pub fn new(profile: Profile, cores: u32, time: VirtualTime) -> Self {
+        Cpu { profile, cores: f64::from(cores), time }
+    }
+
+    fn cost_ns(&self, ledger: &Ledger) -> u64 {
+        let Profile { input_ns, sign_ns, verify_ns, verify_batched_ns, hash_byte_ns, code_byte_ns, .. } = self.profile;
+        let alone = ledger.inputs as f64 * input_ns
+            + ledger.signed as f64 * sign_ns
+            + ledger.verified as f64 * verify_ns
+            + ledger.hashed_bytes as f64 * hash_byte_ns
+            + ledger.coded_bytes as f64 * code_byte_ns;
+        let together = ledger.verified_batched as f64 * verify_batched_ns;
+        (alone + together / self.cores) as u64
+    }
+}
+
+impl Work for Cpu {
+    async fn spend(&mut self, ledger: &Ledger) {
+        let cost = self.cost_ns(ledger);
+        if cost > 0 {
+            self.time.sleep_until(self.time.now_ns() + cost).await;
+        }
+    }
+}

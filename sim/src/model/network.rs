@@ -1,0 +1,455 @@
+//! The network port on a fabric of links, one for each direction between two machines.
+//!
+//! A link has a latency (constant or log-normal), a bandwidth and a loss rate, each drawn from its own stream; on
+//! top come the conditions that the nemesis sets for a while: cut, lossy, slow. Connections behave like TCP: in
+//! order, once, bounded, and reset when a cut outlasts [`RESET_AFTER_NS`]. A lost segment is sent again one
+//! retransmission timeout later (twice the median round trip, 1 ms at least), which doubles with each loss.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    io,
+    pin::Pin,
+    sync::{Arc, Mutex, PoisonError},
+    task::{Context, Poll, Waker},
+};
+
+use server::{port::Network, protocol::id::ActorId};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::{
+    clock::VirtualTime,
+    pipe::{CHUNK_MAX, Parcel, Pipe},
+};
+use crate::{
+    fingerprint::Fingerprint,
+    random::{Stream, Streams},
+    scenario::{DrawnNetwork, Latency},
+};
+
+/// A machine: its place in the list of all.
+pub type Machine = usize;
+
+/// A connection whose link is cut for longer is lost.
+const RESET_AFTER_NS: u64 = 1_000_000_000;
+/// A connection that is not answered within this time is given up.
+const CONNECT_TIMEOUT_NS: u64 = 1_000_000_000;
+/// Bytes of a segment: what is lost at once.
+const SEGMENT: usize = 1460;
+/// A lost segment is sent again at most this often before it passes: a rate of 1 must not stop the run.
+const RETRIES_MAX: u32 = 12;
+
+/// Something that is wrong with some links.
+#[derive(Clone, Debug)]
+pub enum Condition {
+    /// Nothing passes between these machines and the others.
+    Cut(Vec<Machine>),
+    /// Segments are lost, on one machine's links or on all.
+    Loss(f64, Option<Machine>),
+    /// Everything takes longer, on one machine's links or on all.
+    Delay(u64, Option<Machine>),
+}
+
+impl Condition {
+    fn touches(machine: Option<Machine>, from: Machine, to: Machine) -> bool {
+        machine.is_none_or(|machine| machine == from || machine == to)
+    }
+
+    fn cuts(&self, from: Machine, to: Machine) -> bool {
+        matches!(self, Condition::Cut(side) if side.contains(&from) != side.contains(&to))
+    }
+
+    fn loss(&self, from: Machine, to: Machine) -> f64 {
+        match self {
+            Condition::Loss(rate, machine) if Condition::touches(*machine, from, to) => *rate,
+            _ => 0.0,
+        }
+    }
+
+    fn delay(&self, from: Machine, to: Machine) -> u64 {
+        match self {
+            Condition::Delay(extra, machine) if Condition::touches(*machine, from, to) => *extra,
+            _ => 0,
+        }
+    }
+}
+
+/// How often the network did what it was told to do.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Fired {
+    /// Segments lost because of a condition or the network's own loss.
+    pub lost: u64,
+    /// Parcels delayed by a condition.
+    pub delayed: u64,
+    /// Parcels and connections held up by a cut.
+    pub held_up: u64,
+}
+
+struct Link {
+    random: Stream,
+    free_at_ns: u64,
+}
+
+struct Connection {
+    /// The machine that opened it, and the one that it opened it to.
+    ends: [Machine; 2],
+    /// What the first sends, and what the second does.
+    pipes: [Pipe; 2],
+}
+
+#[derive(Default)]
+struct Listening {
+    waiting: VecDeque<Stub>,
+    waker: Option<Waker>,
+}
+
+/// One end of a connection: which connection, and which of its ends.
+type Stub = (u64, usize);
+
+struct State {
+    wires: Wires,
+    connections: BTreeMap<u64, Connection>,
+    opened: u64,
+    listening: BTreeMap<Machine, Listening>,
+}
+
+/// The links between all machines, and what is wrong with them.
+struct Wires {
+    network: DrawnNetwork,
+    streams: Streams,
+    links: BTreeMap<(Machine, Machine), Link>,
+    conditions: BTreeMap<usize, (u64, Condition)>,
+    fired: Fired,
+}
+
+/// The network of a run.
+#[derive(Clone)]
+pub struct Fabric {
+    state: Arc<Mutex<State>>,
+    time: VirtualTime,
+    fingerprint: Fingerprint,
+}
+
+impl Wires {
+    fn is_cut(&self, from: Machine, to: Machine) -> bool {
+        self.conditions.values().any(|(_, condition)| condition.cuts(from, to))
+    }
+
+    /// When so many bytes, sent now, arrive; none if the link is cut.
+    fn transmit(&mut self, from: Machine, to: Machine, bytes: usize, now: u64) -> Option<u64> {
+        if self.is_cut(from, to) {
+            self.fired.held_up += 1;
+            return None;
+        }
+        Some(self.arrival(from, to, bytes, now))
+    }
+
+    fn arrival(&mut self, from: Machine, to: Machine, bytes: usize, now: u64) -> u64 {
+        let loss: f64 = self.conditions.values().map(|(_, condition)| condition.loss(from, to)).sum();
+        let loss = (self.network.loss + loss).min(1.0);
+        let extra: u64 = self.conditions.values().map(|(_, condition)| condition.delay(from, to)).sum();
+        let streams = self.streams;
+        let link = self.links.entry((from, to)).or_insert_with(|| Link {
+            random: streams.stream(&format!("network/{from}->{to}")),
+            free_at_ns: 0,
+        });
+        let on_wire = self.network.bandwidth_bit_s.map_or(0, |rate| {
+            (bytes as u128 * 8_000_000_000 / u128::from(rate.max(1))) as u64
+        });
+        link.free_at_ns = link.free_at_ns.max(now) + on_wire;
+        let (latency, timeout) = match self.network.latency {
+            Latency::Constant { ns } => (ns, 4 * ns),
+            Latency::LogNormal { median_ns, p99_ns } => {
+                (link.random.log_normal(median_ns as f64, p99_ns as f64) as u64, 4 * median_ns)
+            }
+        };
+        let mut again = 0;
+        if loss > 0.0 {
+            let segments = bytes.div_ceil(SEGMENT).max(1);
+            let passes = (0..segments).fold(1.0, |all, _| all * (1.0 - loss));
+            let mut retries = 0;
+            while retries < RETRIES_MAX && link.random.chance(1.0 - passes) {
+                again += timeout.max(1_000_000) << retries.min(6);
+                retries += 1;
+            }
+            self.fired.lost += u64::from(retries);
+        }
+        self.fired.delayed += u64::from(extra > 0);
+        link.free_at_ns + latency + extra + again
+    }
+}
+
+impl State {
+    /// Sets the arrival of what a connection holds back, if its link is no longer cut.
+    fn resume(&mut self, id: u64, now: u64, reset: bool) {
+        let Some(connection) = self.connections.get_mut(&id) else { return };
+        for (side, pipe) in connection.pipes.iter_mut().enumerate() {
+            let (from, to) = (connection.ends[side], connection.ends[1 - side]);
+            if reset {
+                pipe.broken = true;
+            } else if !self.wires.is_cut(from, to) {
+                pipe.resume(|bytes| self.wires.arrival(from, to, bytes, now));
+            }
+            pipe.wake();
+        }
+    }
+
+    fn crossing(&self, condition: &Condition) -> Vec<u64> {
+        let crosses = |connection: &Connection| condition.cuts(connection.ends[0], connection.ends[1]);
+        self.connections.iter().filter(|(_, connection)| crosses(connection)).map(|(id, _)| *id).collect()
+    }
+}
+
+impl Fabric {
+    /// A network without conditions.
+    pub fn new(network: DrawnNetwork, streams: Streams, time: VirtualTime, fingerprint: Fingerprint) -> Self {
+        let wires = Wires {
+            network,
+            streams,
+            links: BTreeMap::new(),
+            conditions: BTreeMap::new(),
+            fired: Fired::default(),
+        };
+        let state =
+            State { wires, connections: BTreeMap::new(), opened: 0, listening: BTreeMap::new() };
+        Fabric { state: Arc::new(Mutex::new(state)), time, fingerprint }
+    }
+
+    fn with<T>(&self, f: impl FnOnce(&mut State) -> T) -> T {
+        f(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// What it did so far.
+    pub fn fired(&self) -> Fired {
+        self.with(|state| state.wires.fired)
+    }
+
+    /// Sets condition number `number`.
+    pub fn begin(&self, number: usize, condition: Condition) {
+        let now = self.time.now_ns();
+        self.with(|state| {
+            for id in state.crossing(&condition) {
+                let Some(connection) = state.connections.get_mut(&id) else { continue };
+                connection.pipes.iter_mut().for_each(|pipe| pipe.cut(now));
+                state.wires.fired.held_up += 1;
+            }
+            state.wires.conditions.insert(number, (now, condition));
+        });
+    }
+
+    /// Ends condition number `number`.
+    pub fn end(&self, number: usize) {
+        let now = self.time.now_ns();
+        self.with(|state| {
+            let Some((since, condition)) = state.wires.conditions.remove(&number) else { return };
+            let reset = now - since > RESET_AFTER_NS;
+            state.crossing(&condition).into_iter().for_each(|id| state.resume(id, now, reset));
+        });
+    }
+
+    /// The network as one machine sees it.
+    pub fn of(&self, machine: Machine, places: Arc<BTreeMap<ActorId, Machine>>) -> SimNetwork {
+        SimNetwork { fabric: self.clone(), machine, places }
+    }
+
+    fn stream(&self, (connection, side): Stub) -> SimStream {
+        SimStream { fabric: self.clone(), connection, side }
+    }
+}
+
+/// The network as one machine sees it.
+#[derive(Clone)]
+pub struct SimNetwork {
+    fabric: Fabric,
+    machine: Machine,
+    places: Arc<BTreeMap<ActorId, Machine>>,
+}
+
+/// Where connections to a machine arrive.
+pub struct SimListener {
+    fabric: Fabric,
+    machine: Machine,
+}
+
+impl Drop for SimListener {
+    fn drop(&mut self) {
+        let left = self.fabric.with(|state| state.listening.remove(&self.machine));
+        // dropping the waiting ends closes their connections
+        left.into_iter().flat_map(|left| left.waiting).for_each(|stub| drop(self.fabric.stream(stub)));
+    }
+}
+
+impl SimNetwork {
+    /// Waits until something sent now arrives, or the time for it is up.
+    async fn travel(&self, from: Machine, to: Machine, until: u64) -> io::Result<()> {
+        let now = self.fabric.time.now_ns();
+        let arrival = self.fabric.with(|state| state.wires.transmit(from, to, 64, now));
+        self.fabric.time.sleep_until(arrival.unwrap_or(until).min(until)).await;
+        match arrival {
+            Some(arrival) if arrival <= until => Ok(()),
+            _ => Err(io::ErrorKind::TimedOut.into()),
+        }
+    }
+}
+
+impl Network for SimNetwork {
+    type Stream = SimStream;
+    type Listener = SimListener;
+
+    async fn listen(&self) -> io::Result<SimListener> {
+        self.fabric.with(|state| state.listening.insert(self.machine, Listening::default()));
+        Ok(SimListener { fabric: self.fabric.clone(), machine: self.machine })
+    }
+
+    async fn accept(listener: &mut SimListener) -> io::Result<SimStream> {
+        let stub = std::future::poll_fn(|context| {
+            listener.fabric.with(|state| {
+                let listening = state.listening.entry(listener.machine).or_default();
+                match listening.waiting.pop_front() {
+                    Some(stub) => Poll::Ready(stub),
+                    None => {
+                        listening.waker = Some(context.waker().clone());
+                        Poll::Pending
+                    }
+                }
+            })
+        });
+        let stub = stub.await;
+        Ok(listener.fabric.stream(stub))
+    }
+
+    async fn connect(&self, to: ActorId) -> io::Result<SimStream> {
+        let other = *self.places.get(&to).ok_or(io::ErrorKind::NotFound)?;
+        let until = self.fabric.time.now_ns() + CONNECT_TIMEOUT_NS;
+        self.travel(self.machine, other, until).await?;
+        let opened = self.fabric.with(|state| {
+            let id = state.opened;
+            let listening = state.listening.get_mut(&other)?;
+            state.opened += 1;
+            listening.waiting.push_back((id, 1));
+            if let Some(waker) = listening.waker.take() {
+                waker.wake();
+            }
+            let connection = Connection { ends: [self.machine, other], pipes: Default::default() };
+            state.connections.insert(id, connection);
+            Some(id)
+        });
+        // whether or not someone listened, the answer takes its way back
+        let stream = opened.map(|id| self.fabric.stream((id, 0)));
+        self.travel(other, self.machine, until).await?;
+        stream.ok_or_else(|| io::ErrorKind::ConnectionRefused.into())
+    }
+}
+
+/// One end of a connection.
+pub struct SimStream {
+    fabric: Fabric,
+    connection: u64,
+    side: usize,
+}
+
+impl SimStream {
+    fn with<T>(&self, f: impl FnOnce(&mut Wires, &mut Connection) -> T) -> Option<T> {
+        self.fabric.with(|state| Some(f(&mut state.wires, state.connections.get_mut(&self.connection)?)))
+    }
+}
+
+impl AsyncRead for SimStream {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        out: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let now = self.fabric.time.now_ns();
+        let before = out.filled().len();
+        let (side, time) = (self.side, &self.fabric.time);
+        let read = self.with(|_, connection| {
+            let pipe = &mut connection.pipes[1 - side];
+            pipe.check()?;
+            let Some(read) = pipe.read(now, out) else {
+                pipe.reader = Some(context.waker().clone());
+                if let Some(arrival) = pipe.next_arrival() {
+                    time.wake_at(arrival, context.waker());
+                }
+                return Ok(None);
+            };
+            if let Some(writer) = pipe.writer.take() {
+                writer.wake();
+            }
+            Ok(Some((read, connection.ends)))
+        });
+        match read {
+            None => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
+            Some(Err(error)) => Poll::Ready(Err(error)),
+            Some(Ok(None)) => Poll::Pending,
+            Some(Ok(Some((_, ends)))) => {
+                let what = &out.filled()[before..];
+                self.fabric.fingerprint.delivery(now, ends[1 - side], ends[side], what);
+                Poll::Ready(Ok(()))
+            }
+        }
+    }
+}
+
+impl AsyncWrite for SimStream {
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let now = self.fabric.time.now_ns();
+        let (side, time) = (self.side, &self.fabric.time);
+        let written = self.with(|wires, connection| {
+            let (from, to) = (connection.ends[side], connection.ends[1 - side]);
+            let pipe = &mut connection.pipes[side];
+            pipe.check()?;
+            let room = pipe.room().min(CHUNK_MAX).min(bytes.len());
+            if room == 0 && !bytes.is_empty() {
+                pipe.writer = Some(context.waker().clone());
+                return Ok(None);
+            }
+            let idle = pipe.next_arrival().is_none();
+            let arrival = wires.transmit(from, to, room, now);
+            let parcel = Parcel::Bytes { bytes: bytes[..room].to_vec(), read: 0 };
+            if let Some(arrival) = pipe.send(parcel, arrival).filter(|_| idle) {
+                if let Some(reader) = &pipe.reader {
+                    time.wake_at(arrival, reader);
+                }
+            }
+            Ok(Some(room))
+        });
+        match written {
+            None => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
+            Some(Err(error)) => Poll::Ready(Err(error)),
+            Some(Ok(None)) => Poll::Pending,
+            Some(Ok(Some(written))) => Poll::Ready(Ok(written)),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl Drop for SimStream {
+    fn drop(&mut self) {
+        let now = self.fabric.time.now_ns();
+        let (side, time) = (self.side, &self.fabric.time);
+        let gone = self.with(|wires, connection| {
+            let (from, to) = (connection.ends[side], connection.ends[1 - side]);
+            connection.pipes[1 - side].desert();
+            if let Some(writer) = connection.pipes[1 - side].writer.take() {
+                writer.wake();
+            }
+            let arrival = wires.transmit(from, to, 0, now);
+            let pipe = &mut connection.pipes[side];
+            let arrival = pipe.send(Parcel::End, arrival);
+            if let (Some(arrival), Some(reader)) = (arrival, &pipe.reader) {
+                time.wake_at(arrival, reader);
+            }
+            connection.pipes.iter().all(|pipe| pipe.deserted)
+        });
+        if gone == Some(true) {
+            self.fabric.with(|state| state.connections.remove(&self.connection));
+        }
+    }
+}

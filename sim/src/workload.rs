@@ -1,0 +1,184 @@
+//! The workload: what the applications want sent, when, by whom and to whom.
+//!
+//! An open loop is drawn ahead as a whole, a Poisson process over all clients, so that latency counts from when a
+//! bundle was wanted and a slow server cannot slow its clients down. A closed loop keeps a number of bundles of each
+//! client without receipt.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use server::{actor::Draught, node::Door, protocol::id::ClientId};
+use tokio::sync::Notify;
+
+use crate::{
+    history::History,
+    model::clock::VirtualTime,
+    random::{Stream, Streams},
+    scenario::{DrawnWorkload, Pace},
+};
+
+/// When the first bundle may be wanted: links are up by then.
+const START_NS: u64 = 50_000_000;
+/// How long an application waits before it asks a client again that was not there.
+const AGAIN_NS: u64 = 1_000_000;
+/// Bytes of a recipient's ciphertext: a wrapped key.
+const CIPHERTEXT_BYTES: usize = 32;
+
+/// A bundle that an application will want sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    /// Nanoseconds from the start; in a closed loop, as soon as there is room.
+    pub at_ns: Option<u64>,
+    /// Which of all bundles it is.
+    pub token: u64,
+    /// To whom.
+    pub recipients: Vec<u32>,
+    /// Bytes of the payload.
+    pub payload_bytes: u64,
+}
+
+/// Draws what each client will want sent, by client.
+pub fn plan(workload: &DrawnWorkload, clients: u32, streams: Streams) -> Vec<Vec<Wanted>> {
+    let mut random = streams.stream("workload");
+    let mut plan = vec![Vec::new(); clients as usize];
+    let mut at = START_NS as f64;
+    for token in 0..workload.bundles {
+        let (at_ns, client) = match workload.pace {
+            Pace::Open { rate_per_s } => {
+                at += random.exponential(1e9 / rate_per_s);
+                (Some(at as u64), random.below(u64::from(clients)))
+            }
+            Pace::Closed { .. } => (None, token % u64::from(clients)),
+        };
+        let wanted = Wanted {
+            at_ns,
+            token,
+            recipients: recipients(workload, clients, &mut random),
+            payload_bytes: random.within(workload.payload_bytes.low..=workload.payload_bytes.high),
+        };
+        plan[client as usize].push(wanted);
+    }
+    plan
+}
+
+/// A sample without repetition.
+fn recipients(workload: &DrawnWorkload, clients: u32, random: &mut Stream) -> Vec<u32> {
+    let count = random.within(u64::from(workload.recipients.low)..=u64::from(workload.recipients.high));
+    let mut chosen = std::collections::BTreeSet::new();
+    while (chosen.len() as u64) < count.min(u64::from(clients)) {
+        chosen.insert(random.below(u64::from(clients)) as u32);
+    }
+    chosen.into_iter().collect()
+}
+
+/// When the last bundle is wanted.
+pub fn last_ns(plan: &[Vec<Wanted>]) -> u64 {
+    plan.iter().flatten().filter_map(|wanted| wanted.at_ns).max().unwrap_or(0)
+}
+
+/// The way to a client that may be down; and to whom it tells that something has moved.
+#[derive(Clone, Default)]
+pub struct Desk {
+    door: Arc<Mutex<Option<Door>>>,
+    moved: Arc<Notify>,
+}
+
+impl Desk {
+    /// The client has started.
+    pub fn open(&self, door: Door) {
+        *self.door.lock().unwrap_or_else(PoisonError::into_inner) = Some(door);
+        self.moved.notify_one();
+    }
+
+    /// Something has moved.
+    pub fn moved(&self) {
+        self.moved.notify_one();
+    }
+
+    fn send(&self, draught: Draught) -> bool {
+        let door = self.door.lock().unwrap_or_else(PoisonError::into_inner);
+        door.as_ref().is_some_and(|door| door.send(draught))
+    }
+}
+
+/// The application of one client.
+pub struct Application {
+    /// Which client.
+    pub client: u32,
+    /// The keys of all clients.
+    pub ids: Arc<Vec<ClientId>>,
+    /// The way to it.
+    pub desk: Desk,
+    /// Its pace.
+    pub pace: Pace,
+    /// Told what is wanted.
+    pub history: History,
+    /// The time.
+    pub time: VirtualTime,
+}
+
+impl Application {
+    /// Hands over everything planned, then ends.
+    pub async fn run(self, plan: Vec<Wanted>) {
+        for wanted in plan {
+            match self.pace {
+                Pace::Open { .. } => self.time.sleep_until(wanted.at_ns.unwrap_or(0)).await,
+                Pace::Closed { in_flight } => self.wait_for_room(in_flight).await,
+            }
+            let at_ns = wanted.at_ns.unwrap_or_else(|| self.time.now_ns());
+            self.history.wanted(wanted.token, at_ns);
+            let draught = self.draught(&wanted);
+            while !self.desk.send(draught.clone()) {
+                self.time.sleep_until(self.time.now_ns() + AGAIN_NS).await;
+            }
+            self.history.handed(self.client);
+        }
+    }
+
+    async fn wait_for_room(&self, in_flight: u32) {
+        self.time.sleep_until(START_NS).await;
+        while self.history.in_flight(self.client) >= u64::from(in_flight) {
+            self.desk.moved.notified().await;
+        }
+    }
+
+    fn draught(&self, wanted: &Wanted) -> Draught {
+        let token = wanted.token.to_be_bytes();
+        let payload = token.iter().copied().cycle().take(wanted.payload_bytes.max(8) as usize).collect();
+        let ciphertext = |recipient: &u32| {
+            let text = [&token[..], &recipient.to_be_bytes()].concat();
+            (self.ids[*recipient as usize], text.into_iter().cycle().take(CIPHERTEXT_BYTES).collect())
+        };
+        Draught { token: wanted.token, payload, ciphertexts: wanted.recipients.iter().map(ciphertext).collect() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::Range;
+
+    fn workload(pace: Pace) -> DrawnWorkload {
+        DrawnWorkload {
+            bundles: 20_000,
+            pace,
+            recipients: Range { low: 1, high: 4 },
+            payload_bytes: Range { low: 64, high: 1000 },
+        }
+    }
+
+    #[test]
+    fn an_open_loop_has_its_rate() {
+        let plan = plan(&workload(Pace::Open { rate_per_s: 500.0 }), 10, Streams::new(3));
+        let seconds = (last_ns(&plan) - START_NS) as f64 / 1e9;
+        assert!((20_000.0 / seconds - 500.0).abs() < 15.0, "{seconds} s");
+        assert!(plan.iter().all(|client| client.is_sorted_by_key(|wanted| wanted.at_ns)));
+    }
+
+    #[test]
+    fn recipients_are_distinct_and_in_range() {
+        for wanted in plan(&workload(Pace::Closed { in_flight: 2 }), 5, Streams::new(3)).concat() {
+            assert!((1..=4).contains(&wanted.recipients.len()));
+            assert!(wanted.recipients.is_sorted_by(|a, b| a < b) && *wanted.recipients.last().unwrap() < 5);
+        }
+    }
+}

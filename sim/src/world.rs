@@ -1,0 +1,327 @@
+//! The world of a run: machines with clocks, disks and processors, one actor on each, and the network between them.
+//!
+//! Every actor is a madsim node that runs the production loop (`server::node`) on the simulated ports. A run ends
+//! when all is delivered and every fault is healed, or when the time to catch up is over.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, OnceLock, PoisonError},
+};
+
+use madsim::{runtime::Runtime, task::NodeId};
+use server::{
+    actor::{
+        Recovered, Setup, Timing, client::Client, handler::Handler, incoming::Incoming, mailbox::Mailbox,
+        sequencer::Sequencer,
+    },
+    node::{Identity, Node, NodeError},
+    port::Ports,
+    protocol::{
+        crypto::Signer,
+        digest::Digest,
+        id::{ActorId, ClientId, Role},
+        roster::{Member, Roster},
+        statement::{Signed, Trust},
+    },
+};
+
+use crate::{
+    adversary::{AnyActor, Boxed, Task, mailbox::SwapDeliveries},
+    fingerprint::Fingerprint,
+    history::{History, Record},
+    model::{
+        SimTasks,
+        clock::{NodeClock, VirtualTime},
+        costs::{self, Profile, ProfileError},
+        cpu::Cpu,
+        crypto,
+        disk::Disk,
+        network::{Fabric, Machine},
+        storage::SimStorage,
+    },
+    nemesis,
+    random::Streams,
+    scenario::{ActorName, Costs, Drawn, Pace},
+    workload::{self, Application, Desk},
+};
+
+/// How often a run looks whether it is over.
+const LOOK_NS: u64 = 5_000_000;
+/// How many epochs an obligation may stay open.
+const CHALLENGE_BOUND: u32 = 100;
+
+/// What a run leaves.
+pub struct Run {
+    /// What happened.
+    pub record: Record,
+    /// The hash over all that happened.
+    pub fingerprint: u64,
+    /// The roster, signed.
+    pub roster: Signed<Roster>,
+    /// What checks its signatures.
+    pub trust: Trust,
+    /// How long it took in its world.
+    pub virtual_ns: u64,
+    /// The actors of the roster and the clients, by their ids.
+    pub names: BTreeMap<ActorId, ActorName>,
+}
+
+/// The world of a run.
+pub struct World {
+    /// What was drawn for it.
+    pub drawn: Drawn,
+    /// Its time.
+    pub time: VirtualTime,
+    /// Its network.
+    pub fabric: Fabric,
+    /// What happens in it.
+    pub history: History,
+    streams: Streams,
+    profile: Profile,
+    setup: Setup,
+    names: Vec<ActorName>,
+    ids: Vec<ActorId>,
+    places: Arc<BTreeMap<ActorId, Machine>>,
+    clients: Arc<Vec<ClientId>>,
+    desks: Vec<Desk>,
+    disks: Vec<Disk>,
+    nodes: OnceLock<Vec<NodeId>>,
+}
+
+/// Runs a drawn scenario. Errors are those of its files; whatever happens inside is in the record.
+pub fn run(drawn: &Drawn, seed: u64, trace: bool) -> Result<Run, ProfileError> {
+    let profile = match &drawn.topology.costs {
+        Costs::Default => costs::DEFAULT,
+        Costs::Zero => costs::ZERO,
+        Costs::File(path) => Profile::read(path)?,
+    };
+    let drawn = drawn.clone();
+    // madsim seeds the hash maps of a thread once: every run gets a fresh one
+    let thread = std::thread::Builder::new().name(format!("seed-{seed}"));
+    let run = thread.spawn(move || {
+        let runtime = Runtime::with_seed_and_config(seed, madsim::Config::default());
+        runtime.block_on(async move { World::new(drawn, seed, profile, trace).live().await })
+    });
+    match run.map(|run| run.join()) {
+        Ok(Ok(run)) => Ok(run),
+        Ok(Err(panic)) => std::panic::resume_unwind(panic),
+        Err(error) => panic!("the system gives no thread for a run: {error}"),
+    }
+}
+
+/// Every actor of a topology, by role.
+fn names(drawn: &Drawn) -> Vec<ActorName> {
+    let topology = &drawn.topology;
+    let roles = [
+        (Role::Handler, topology.handlers),
+        (Role::Incoming, topology.incoming),
+        (Role::Sequencer, 1),
+        (Role::Mailbox, topology.mailboxes),
+        (Role::Client, topology.clients),
+    ];
+    roles.iter().flat_map(|(role, count)| (0..*count).map(|index| ActorName::new(*role, index))).collect()
+}
+
+impl World {
+    fn new(drawn: Drawn, seed: u64, profile: Profile, trace: bool) -> World {
+        let streams = Streams::new(seed);
+        let time = VirtualTime::current();
+        let fingerprint = Fingerprint::default();
+        let names = names(&drawn);
+        let signer = |name: &ActorName| crypto::signer(drawn.topology.crypto, &mut streams.stream(&format!("keys/{name}")));
+        let ids: Vec<ActorId> = names
+            .iter()
+            .map(|name| match name.role {
+                Role::Client => ActorId::Client(ClientId(signer(name).public())),
+                role => ActorId::Server(role, name.index),
+            })
+            .collect();
+        let members = names.iter().zip(&ids).filter(|(name, _)| name.role != Role::Client);
+        let members = members.map(|(name, id)| Member { actor: *id, operator: 0, key: signer(name).public() });
+        let operator = operator(&drawn, streams).public();
+        let roster = Roster::first(CHALLENGE_BOUND, vec![operator], members.collect())
+            .expect("a topology has every role, by index");
+        let trust = Trust::new(roster, Arc::from(crypto::verifier(drawn.topology.crypto)));
+        let clients: Vec<ClientId> = ids.iter().filter_map(ActorId::client).collect();
+        let history = History::new(&clients, trace, time.clone(), fingerprint.clone());
+        let disks = names.iter().map(|name| {
+            Disk::new(time.clone(), profile, streams.stream(&format!("disk/{name}")))
+        });
+        World {
+            fabric: Fabric::new(drawn.network.clone(), streams, time.clone(), fingerprint.clone()),
+            setup: Setup { trust, timing: Timing::of_epoch(drawn.topology.epoch_ns) },
+            places: Arc::new(ids.iter().enumerate().map(|(machine, id)| (*id, machine)).collect()),
+            desks: clients.iter().map(|_| Desk::default()).collect(),
+            clients: Arc::new(clients),
+            disks: disks.collect(),
+            nodes: OnceLock::new(),
+            drawn,
+            time,
+            history,
+            streams,
+            profile,
+            names,
+            ids,
+        }
+    }
+
+    async fn live(self) -> Run {
+        let world = Arc::new(self);
+        let handle = madsim::runtime::Handle::current();
+        let nodes = world.names.iter().enumerate().map(|(machine, name)| {
+            let world = world.clone();
+            let start = move || world.clone().start(machine);
+            handle.create_node().name(name.to_string()).init(start).build().id()
+        });
+        let nodes: Vec<NodeId> = nodes.collect();
+        world.nodes.set(nodes.clone()).expect("a world lives once");
+        let last_wanted = world.start_applications();
+        nemesis::unleash(&world);
+        world.wait_for_the_end(last_wanted.0, &last_wanted.1).await;
+        let virtual_ns = world.time.now_ns();
+        nodes.iter().for_each(|node| handle.kill(*node));
+        let trust = world.setup.trust.clone();
+        let roster = Signed::sign((*trust.roster).clone(), trust.deployment, &*operator(&world.drawn, world.streams));
+        Run {
+            fingerprint: world.fingerprint(),
+            record: world.history.take(),
+            roster,
+            trust,
+            virtual_ns,
+            names: world.ids.iter().copied().zip(world.names.iter().copied()).collect(),
+        }
+    }
+
+    fn fingerprint(&self) -> u64 {
+        self.history.fingerprint()
+    }
+
+    fn start_applications(&self) -> (u64, Arc<Mutex<u32>>) {
+        let plan = workload::plan(&self.drawn.workload, self.drawn.topology.clients, self.streams);
+        let last = workload::last_ns(&plan);
+        let busy = Arc::new(Mutex::new(plan.len() as u32));
+        for (client, plan) in plan.into_iter().enumerate() {
+            let desk = self.desks[client].clone();
+            self.history.inform(client as u32, desk.clone());
+            let application = Application {
+                client: client as u32,
+                ids: self.clients.clone(),
+                desk,
+                pace: self.drawn.workload.pace,
+                history: self.history.clone(),
+                time: self.time.clone(),
+            };
+            let busy = busy.clone();
+            madsim::task::spawn(async move {
+                application.run(plan).await;
+                *busy.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
+            });
+        }
+        (last, busy)
+    }
+
+    /// Waits until everything is delivered and every fault healed, or the time to catch up is over.
+    async fn wait_for_the_end(&self, last_wanted: u64, busy: &Mutex<u32>) {
+        let healed = self.drawn.faults.iter().map(|fault| fault.end_ns()).max().unwrap_or(0);
+        let open = matches!(self.drawn.workload.pace, Pace::Open { .. });
+        loop {
+            self.time.sleep_until(self.time.now_ns() + LOOK_NS).await;
+            let now = self.time.now_ns();
+            let record = self.history.record();
+            let sent = *busy.lock().unwrap_or_else(PoisonError::into_inner) == 0;
+            let done = sent && now > healed && record.missing == 0 && record.unreceipted == 0;
+            let since = if open { last_wanted } else { record.progress_ns };
+            if done && self.handed_is_submitted(&record) {
+                return;
+            }
+            if now > healed.max(since) + self.drawn.expect.catch_up_ns {
+                return;
+            }
+        }
+    }
+
+    fn handed_is_submitted(&self, record: &Record) -> bool {
+        record.pending_draughts() == 0
+    }
+
+    /// The machine of an actor.
+    pub fn machine_of(&self, name: ActorName) -> Machine {
+        self.names.iter().position(|known| *known == name).expect("a scenario names actors that exist")
+    }
+
+    /// The madsim node of an actor.
+    pub fn node_of(&self, name: ActorName) -> NodeId {
+        self.nodes.get().expect("nodes are made before faults are")[self.machine_of(name)]
+    }
+
+    /// The disk of an actor.
+    pub fn disk_of(&self, name: ActorName) -> &Disk {
+        &self.disks[self.machine_of(name)]
+    }
+
+    /// Runs the process of a machine, until it stops by itself or is killed.
+    async fn start(self: Arc<Self>, machine: Machine) {
+        let name = self.names[machine];
+        if let Err(error) = self.run_node(machine).await {
+            self.history.record().stopped.push(format!("{name}: {error}"));
+        }
+    }
+
+    async fn run_node(&self, machine: Machine) -> Result<(), NodeError> {
+        let name = self.names[machine];
+        let topology = &self.drawn.topology;
+        let ports = Ports {
+            network: self.fabric.of(machine, self.places.clone()),
+            clock: NodeClock(self.time.clone()),
+            storage: SimStorage::open(topology.storage, &self.disks[machine], self.time.clone())?,
+            work: Cpu::new(self.profile, topology.cores, self.time.clone()),
+            spawn: SimTasks,
+        };
+        let identity = Identity { deployment: self.setup.trust.deployment, signer: self.signer(name) };
+        let node = Node::default();
+        if name.role == Role::Client {
+            self.history.started(name.index);
+            self.desks[name.index as usize].open(node.door());
+        }
+        let recover = |recovered| self.actor(machine, recovered).map(Boxed);
+        node.run(identity, ports, self.history.observer(name), recover).await
+    }
+
+    fn signer(&self, name: ActorName) -> Box<dyn Signer> {
+        crypto::signer(self.drawn.topology.crypto, &mut self.streams.stream(&format!("keys/{name}")))
+    }
+
+    fn actor(&self, machine: Machine, recovered: Recovered) -> Result<AnyActor, server::actor::RecoverError> {
+        let name = self.names[machine];
+        let setup = self.setup.clone();
+        Ok(match name.role {
+            Role::Handler => Box::new(Handler::new(name.index, setup)),
+            Role::Incoming => Box::new(Incoming::recover(name.index, setup, recovered)?),
+            Role::Mailbox => {
+                let honest = Mailbox::recover(name.index, setup, recovered)?;
+                match self.task_of(name) {
+                    None => Box::new(honest),
+                    Some(task) => Box::new(SwapDeliveries::new(honest, task)),
+                }
+            }
+            Role::Client => {
+                let id = self.clients[name.index as usize];
+                let salting = Digest::of(&[b"salting", &self.streams.seed().to_be_bytes(), id.bytes()]);
+                let handler = name.index % self.drawn.topology.handlers;
+                Box::new(Client::recover(id, salting, handler, setup, recovered)?)
+            }
+            _ => Box::new(Sequencer::recover(setup, recovered)?),
+        })
+    }
+
+    fn task_of(&self, who: ActorName) -> Option<Task> {
+        let adversary = self.drawn.adversaries.iter().find(|adversary| adversary.actor == who)?;
+        let history = self.history.clone();
+        Some(Task { who, attack: adversary.attack.name, from_ns: adversary.from_ns, history })
+    }
+}
+
+/// The key of the operator.
+fn operator(drawn: &Drawn, streams: Streams) -> Box<dyn Signer> {
+    crypto::signer(drawn.topology.crypto, &mut streams.stream("keys/operator/0"))
+}
