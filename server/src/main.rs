@@ -1,2 +1,54 @@
-//! `cargo server`.
-fn main() {}
+//! `cargo server`: the production server's command line.
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+use server::protocol::{
+    evidence::Evidence,
+    judge::{Verdict, judge},
+    roster_file,
+};
+
+/// A server that orders encrypted messages and need not be trusted.
+#[derive(Parser)]
+#[command(name = "server", version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Judge a piece of evidence offline. Exit status: 0 proven, 1 not proven, 2 malformed.
+    Verify {
+        /// The evidence file.
+        evidence: PathBuf,
+        /// The roster file of the deployment.
+        #[arg(long)]
+        roster: PathBuf,
+    },
+}
+
+fn main() -> ExitCode {
+    let Command::Verify { evidence, roster } = Arguments::parse().command;
+    match verify(&evidence, &roster) {
+        Ok(verdict) => {
+            println!("{verdict}");
+            ExitCode::from(u8::from(matches!(verdict, Verdict::NotProven(_))))
+        }
+        Err(error) => {
+            eprintln!("malformed: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn verify(evidence: &std::path::Path, roster: &std::path::Path) -> Result<Verdict, String> {
+    let read = |path: &std::path::Path| {
+        std::fs::read_to_string(path).map_err(|error| format!("{}: cannot read: {error}", path.display()))
+    };
+    let trust = roster_file::from_json(&read(roster)?).map_err(|error| format!("{}: {error}", roster.display()))?;
+    let evidence = Evidence::from_json(&read(evidence)?, trust.deployment)
+        .map_err(|error| format!("{}: {error}", evidence.display()))?;
+    Ok(judge(&evidence, &trust))
+}

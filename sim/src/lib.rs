@@ -7,11 +7,15 @@ compile_error!(
 );
 
 pub mod adversary;
+pub mod check;
+pub mod command;
 pub mod fingerprint;
 pub mod history;
 pub mod model;
 pub mod nemesis;
+pub mod outcome;
 pub mod random;
 pub mod scenario;
+pub mod sweep;
 pub mod workload;
 pub mod world;

@@ -1,16 +1,238 @@
-//! smoke
-fn main() {
-    let path = std::env::args().nth(1).unwrap();
-    let seed: u64 = std::env::args().nth(2).unwrap().parse().unwrap();
-    let sets: Vec<String> = std::env::args().skip(3).collect();
-    let scenario = sim::scenario::Scenario::read(path.as_ref(), &sets).map_err(|e| e.to_string()).unwrap();
-    let drawn = scenario.draw(seed);
-    let t = std::time::Instant::now();
-    let run = sim::world::run(&drawn, seed, false).unwrap();
-    let r = &run.record;
-    println!("submitted {} unreceipted {} missing {} cuts {} steps {} inputs {} virtual {} ms wall {:?} fp {:x}", r.submitted.len(), r.unreceipted, r.missing, r.cuts.len(), r.steps, r.inputs, run.virtual_ns/1000000, t.elapsed(), run.fingerprint);
-    println!("receipt {:?} delivery {:?}", r.receipt.summary(), r.delivery.summary());
-    println!("contradictions {:?} complaints {} {:?} stopped {:?}", r.contradictions, r.complaints.len(), r.complaints.iter().take(5).collect::<Vec<_>>(), r.stopped);
-    println!("coverage {:?} attacks {:?} faults {:?} caught {}", r.coverage, r.attacks, r.faults, r.caught.len());
-    for c in r.caught.iter().take(3) { println!("{} {} {}", c.at_ns, c.by, server::protocol::judge::judge(&c.evidence, &run.trust)); }
+//! `cargo sim`: the testbed's command line. Exit status: 0 held, 1 something violated, 2 bad input.
+
+use std::{ops::Range, path::PathBuf, process::ExitCode};
+
+use clap::{Parser, Subcommand, ValueEnum};
+use indicatif::{ProgressBar, ProgressStyle};
+use reports::{record::write_runs, text::Table};
+use sim::{
+    check::CHECKS,
+    command,
+    outcome::line,
+    scenario::{ATTACKS, FAULTS, Scenario},
+    sweep::{Sweep, Swept},
+};
+
+/// A deterministic testbed for a server whose honesty can be checked.
+#[derive(Parser)]
+#[command(name = "sim", version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run a scenario once: what was drawn, checks, verdicts, throughput and latency.
+    Run {
+        #[command(flatten)]
+        which: Which,
+        /// Write CSV, plots, evidence, roster and trace to this directory.
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
+        /// Print one JSON object instead.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Run scenarios over many seeds, on all cores.
+    Sweep {
+        /// Scenario files.
+        #[arg(required = true)]
+        scenarios: Vec<String>,
+        /// The seeds: from A up to, not including, B.
+        #[arg(long, value_name = "A..B", value_parser = seeds)]
+        seeds: Range<u64>,
+        /// Threads; all cores if not given.
+        #[arg(long)]
+        jobs: Option<usize>,
+        /// Override a value of the scenario, such as workload.bundles=50.
+        #[arg(long = "set", value_name = "KEY=VALUE")]
+        sets: Vec<String>,
+        /// Write run.csv to this directory.
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
+        /// Print one JSON object instead.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Run a scenario twice, print its history event by event, and compare the fingerprints.
+    Replay {
+        #[command(flatten)]
+        which: Which,
+    },
+    /// What there is, a line each.
+    List {
+        /// Of what.
+        what: Listed,
+    },
+}
+
+#[derive(clap::Args)]
+struct Which {
+    /// The scenario file.
+    scenario: String,
+    /// The seed that decides everything random.
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Override a value of the scenario, such as workload.bundles=50.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    sets: Vec<String>,
+}
+
+impl Which {
+    fn read(&self) -> Result<Scenario, Failed> {
+        Ok(command::read(self.scenario.as_ref(), &self.sets)?)
+    }
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Listed {
+    Attacks,
+    Faults,
+    Checks,
+    Scenarios,
+}
+
+/// Why a command did nothing.
+#[derive(Debug, thiserror::Error)]
+enum Failed {
+    #[error(transparent)]
+    Input(#[from] command::InputError),
+    #[error(transparent)]
+    Write(#[from] sim::outcome::WriteError),
+    #[error(transparent)]
+    Record(#[from] reports::record::RecordError),
+}
+
+fn seeds(text: &str) -> Result<Range<u64>, String> {
+    let wrong = || format!("{text:?} is no range of seeds: write 0..200");
+    let (from, to) = text.split_once("..").ok_or_else(wrong)?;
+    let range = from.parse().map_err(|_| wrong())?..to.parse().map_err(|_| wrong())?;
+    if range.is_empty() { Err(format!("{text:?} holds no seed: the first must be below the second")) } else { Ok(range) }
+}
+
+fn main() -> ExitCode {
+    let held = match Arguments::parse().command {
+        Command::Run { which, out, json } => run(&which, out, json),
+        Command::Sweep { scenarios, seeds, jobs, sets, out, json } => sweep(scenarios, seeds, jobs, sets, out, json),
+        Command::Replay { which } => replay(&which),
+        Command::List { what } => {
+            list(what);
+            Ok(true)
+        }
+    };
+    match held {
+        Ok(held) => ExitCode::from(u8::from(!held)),
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run(which: &Which, out: Option<PathBuf>, json: bool) -> Result<bool, Failed> {
+    let outcome = command::run(&which.scenario, &which.read()?, which.seed, out.is_some())?;
+    if json {
+        println!("{}", serde_json::to_string_pretty(&outcome.json()).expect("an outcome serializes"));
+    } else {
+        print!("{}", outcome.screen());
+    }
+    if let Some(directory) = out {
+        outcome.write(&directory)?;
+        if !json {
+            println!("\nwritten to {}", directory.display());
+        }
+    }
+    Ok(outcome.held())
+}
+
+fn sweep(
+    paths: Vec<String>,
+    seeds: Range<u64>,
+    jobs: Option<usize>,
+    sets: Vec<String>,
+    out: Option<PathBuf>,
+    json: bool,
+) -> Result<bool, Failed> {
+    let read = |path: String| Ok((path.clone(), command::read(path.as_ref(), &sets)?));
+    let scenarios = paths.into_iter().map(read).collect::<Result<Vec<_>, Failed>>()?;
+    let jobs = jobs.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
+    let runs = scenarios.len() as u64 * (seeds.end - seeds.start);
+    let bar = progress_bar(runs);
+    let sweep = Sweep { scenarios, seeds, jobs, sets };
+    let violated = std::sync::atomic::AtomicU64::new(0);
+    let swept: Swept = sweep.run(&|held| {
+        let before = violated.fetch_add(u64::from(!held), std::sync::atomic::Ordering::Relaxed);
+        bar.set_message(format!("{} violated", before + u64::from(!held)));
+        bar.inc(1);
+    })?;
+    bar.finish_and_clear();
+    if json {
+        println!("{}", serde_json::to_string_pretty(&swept.json()).expect("a sweep serializes"));
+    } else {
+        print!("{}", swept.screen());
+    }
+    if let Some(directory) = out {
+        let records: Vec<_> = swept.rows.iter().map(|row| row.record.clone()).collect();
+        write_runs(&directory, &records)?;
+    }
+    Ok(swept.failures().is_empty())
+}
+
+fn progress_bar(runs: u64) -> ProgressBar {
+    let style = ProgressStyle::with_template("{bar:40} {pos}/{len} {msg}, {per_sec}, {eta} left");
+    ProgressBar::new(runs).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+}
+
+fn replay(which: &Which) -> Result<bool, Failed> {
+    let scenario = which.read()?;
+    let first = command::run(&which.scenario, &scenario, which.seed, true)?;
+    for event in first.record().trace.iter().flatten() {
+        print!("{}", line(event));
+    }
+    let second = command::run(&which.scenario, &scenario, which.seed, true)?;
+    let same = first.fingerprint() == second.fingerprint();
+    for check in first.checks.iter().filter(|check| !check.held) {
+        println!("VIOLATED {}: {}", check.name, check.why);
+    }
+    if same {
+        println!("fingerprint {}, twice", first.fingerprint());
+    } else {
+        println!("NOT DETERMINISTIC: fingerprints {} and {}", first.fingerprint(), second.fingerprint());
+        let events = first.record().trace.iter().flatten().zip(second.record().trace.iter().flatten());
+        if let Some((one, two)) = events.map(|(a, b)| (line(a), line(b))).find(|(one, two)| one != two) {
+            print!("first difference:\n  {one}  {two}");
+        }
+    }
+    Ok(same && first.held())
+}
+
+fn list(what: Listed) {
+    let mut table = Table::new(["name", "what it is"]);
+    match what {
+        Listed::Attacks => ATTACKS.iter().for_each(|attack| table.row([attack.name, attack.line])),
+        Listed::Faults => FAULTS.iter().for_each(|fault| table.row([fault.name, fault.line])),
+        Listed::Checks => CHECKS.iter().for_each(|check| table.row([check.name, check.line])),
+        Listed::Scenarios => scenario_files("scenarios".into()).iter().for_each(|(path, claim)| {
+            table.row([path, claim]);
+        }),
+    }
+    print!("{table}");
+}
+
+/// The scenario files below a directory, with their claims; what is wrong with one is said in its place.
+fn scenario_files(directory: PathBuf) -> Vec<(String, String)> {
+    let mut entries: Vec<PathBuf> =
+        std::fs::read_dir(&directory).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
+    entries.sort();
+    let mut files = Vec::new();
+    for path in entries {
+        if path.is_dir() {
+            files.extend(scenario_files(path));
+        } else if path.extension().is_some_and(|extension| extension == "toml") {
+            let claim = command::read(&path, &[]).map_or_else(|error| error.to_string(), |scenario| scenario.claim);
+            files.push((path.display().to_string(), claim));
+        }
+    }
+    files
 }

@@ -37,5 +37,6 @@ pub mod message;
 pub mod receipt;
 pub mod refusal;
 pub mod roster;
+pub mod roster_file;
 pub mod seal;
 pub mod statement;

@@ -364,6 +364,14 @@ impl<T: Statement> Unverified<T> {
     }
 }
 
+impl Unverified<Roster> {
+    /// The body. A first roster is signed under itself, so it must be read before it can be checked; whoever trusts
+    /// it has it from elsewhere.
+    pub fn self_certified(&self) -> &Roster {
+        &self.body
+    }
+}
+
 /// Most bytes a statement's body may have: a cut over 4,096 incoming actors stays below.
 pub const BODY_MAX: usize = 1 << 20;
 

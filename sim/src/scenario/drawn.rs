@@ -7,6 +7,8 @@
 //! - No wildcard and no range is left, but recipients and payload: they are distributions, the workload draws from
 //!   them per bundle.
 
+use std::fmt;
+
 use super::{Architecture, Costs, Crypto, Storage, catalogue::AttackKind, name::ActorName, value::Range};
 
 /// A scenario of which everything is decided.
@@ -164,6 +166,19 @@ impl FaultAction {
             FaultAction::Partition { .. } => "partition",
             FaultAction::Loss { .. } => "loss",
             FaultAction::Delay { .. } => "delay",
+        }
+    }
+}
+
+impl fmt::Display for FaultAction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.kind())?;
+        match self {
+            FaultAction::Crash { actor } => write!(f, " {actor}"),
+            FaultAction::Partition { actors } => actors.iter().try_for_each(|actor| write!(f, " {actor}")),
+            FaultAction::Loss { actor, .. } | FaultAction::Delay { actor, .. } => {
+                actor.iter().try_for_each(|actor| write!(f, " {actor}"))
+            }
         }
     }
 }

@@ -1,0 +1,28 @@
+//! I1: no honest actor is exposed, by any evidence that anyone produced.
+
+use super::Case;
+
+pub(super) fn find(case: &Case<'_>) -> Result<String, String> {
+    match case.exposed().into_iter().find(|name| case.is_honest(*name)) {
+        Some(victim) => Err(format!("{victim} is honest and exposed")),
+        None => Ok(format!("{} verdicts", case.judged.len())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::specimen::Specimen;
+    use crate::scenario::ActorName;
+
+    #[test]
+    fn an_honest_history_exposes_nobody() {
+        assert_eq!(Specimen::honest().fails("accuracy"), None);
+    }
+
+    #[test]
+    fn an_exposed_honest_actor_is_found() {
+        let mut specimen = Specimen::honest();
+        specimen.expose(ActorName::SEQUENCER, 1);
+        assert!(specimen.fails("accuracy").unwrap().contains("sequencer is honest"));
+    }
+}

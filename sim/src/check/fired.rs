@@ -1,0 +1,51 @@
+//! Every fault and every attack of the scenario took place: a run that claims to survive one must have had it.
+
+use std::collections::BTreeMap;
+
+use super::Case;
+
+pub(super) fn find(case: &Case<'_>) -> Result<String, String> {
+    let mut wanted: BTreeMap<&str, u64> = BTreeMap::new();
+    case.drawn.faults.iter().for_each(|fault| *wanted.entry(fault.action.kind()).or_default() += 1);
+    for (kind, count) in &wanted {
+        let fired = case.record.faults.get(kind).copied().unwrap_or(0);
+        if fired == 0 {
+            return Err(format!("of {count} {kind} faults none had an effect"));
+        }
+    }
+    for adversary in &case.drawn.adversaries {
+        if !case.record.attacks.contains_key(&(adversary.actor, adversary.attack.name)) {
+            return Err(format!("{} never came to {}", adversary.actor, adversary.attack.name));
+        }
+    }
+    let attacks: u64 = case.record.attacks.values().map(|(_, count)| count).sum();
+    Ok(format!("{} faults, {attacks} cheats", case.record.faults.values().sum::<u64>()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::specimen::Specimen;
+    use crate::scenario::{ATTACKS, ActorName, DrawnAdversary, DrawnFault, FaultAction};
+    use server::protocol::id::Role;
+
+    #[test]
+    fn a_history_without_faults_needs_none() {
+        assert_eq!(Specimen::honest().fails("fired"), None);
+    }
+
+    #[test]
+    fn a_fault_without_effect_is_found() {
+        let mut specimen = Specimen::honest();
+        let action = FaultAction::Crash { actor: ActorName::SEQUENCER };
+        specimen.drawn.faults.push(DrawnFault { at_ns: 0, for_ns: 1, action });
+        assert!(specimen.fails("fired").unwrap().contains("crash"));
+    }
+
+    #[test]
+    fn an_attack_that_never_fired_is_found() {
+        let mut specimen = Specimen::honest();
+        let actor = ActorName::new(Role::Mailbox, 0);
+        specimen.drawn.adversaries.push(DrawnAdversary { actor, attack: &ATTACKS[0], from_ns: 0 });
+        assert!(specimen.fails("fired").unwrap().contains("never came to"));
+    }
+}

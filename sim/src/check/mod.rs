@@ -1,0 +1,139 @@
+//! Checks: what must hold of a run, read off its history alone.
+//!
+//! One file an invariant of the protocol (I for accountability, O for order, numbered as in ARCHITECTURE.md). A
+//! check re-derives what should be from the whole history, it does not trust a counter of the code under test; and
+//! each has a test in which it fails.
+
+mod accuracy;
+mod catch_up;
+mod expectation;
+mod fifo;
+mod fired;
+mod invention;
+mod loss;
+mod once;
+mod order;
+mod slots;
+mod sound;
+#[cfg(test)]
+mod specimen;
+mod transfer;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+use server::protocol::{
+    id::ActorId,
+    judge::{Verdict, judge},
+    roster::Roster,
+};
+
+use crate::{history::Record, scenario::{ActorName, Drawn}, world::Run};
+
+/// The outcome of one check.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Check {
+    /// The check's name.
+    pub name: &'static str,
+    /// Whether it held.
+    pub held: bool,
+    /// What broke it, or what it covered.
+    pub why: String,
+}
+
+/// A verdict on a piece of evidence.
+#[derive(Clone, Debug)]
+pub struct Judged {
+    /// Which evidence, by its place in the record.
+    pub evidence: usize,
+    /// Who is exposed, if anyone.
+    pub exposed: Option<ActorName>,
+    /// In plain words.
+    pub text: String,
+}
+
+/// What a check sees.
+pub struct Case<'a> {
+    /// What was drawn.
+    pub drawn: &'a Drawn,
+    /// What happened.
+    pub record: &'a Record,
+    /// The verdicts on all evidence.
+    pub judged: &'a [Judged],
+    /// The roster, for a stranger.
+    pub roster: Option<Roster>,
+}
+
+impl Case<'_> {
+    /// Whether an actor was not told to cheat.
+    pub fn is_honest(&self, name: ActorName) -> bool {
+        !self.drawn.adversaries.iter().any(|adversary| adversary.actor == name)
+    }
+
+    /// The honest clients.
+    pub fn honest_clients(&self) -> impl Iterator<Item = u32> {
+        (0..self.drawn.topology.clients)
+            .filter(|client| self.is_honest(ActorName::new(server::protocol::id::Role::Client, *client)))
+    }
+
+    /// Who is exposed.
+    pub fn exposed(&self) -> BTreeSet<ActorName> {
+        self.judged.iter().filter_map(|judged| judged.exposed).collect()
+    }
+}
+
+/// A check: its name, what it demands in a line, and the function that finds the first violation. `Ok` says what it
+/// covered.
+pub struct Kind {
+    /// Its name.
+    pub name: &'static str,
+    /// What it demands.
+    pub line: &'static str,
+    find: fn(&Case<'_>) -> Result<String, String>,
+}
+
+/// Every check.
+pub const CHECKS: &[Kind] = &[
+    Kind { name: "one-order", line: "O1, O2: one total order, of which every mailbox is a projection", find: order::find },
+    Kind { name: "sender-fifo", line: "O4: the bundles of a client are in its order, without holes", find: fifo::find },
+    Kind { name: "exactly-once", line: "O5: each bundle once in a queue and once in each mailbox", find: once::find },
+    Kind { name: "no-invention", line: "O6: every delivery was submitted, to that recipient, with that payload", find: invention::find },
+    Kind { name: "no-loss", line: "O7: what a client has a receipt for reaches every recipient", find: loss::find },
+    Kind { name: "catch-up", line: "O8: after healing everything submitted is received and delivered in time", find: catch_up::find },
+    Kind { name: "one-digest", line: "O10: an honest actor's slot holds one digest over all its restarts", find: slots::find },
+    Kind { name: "sound", line: "no honest node stops by itself, no account contradicts another, no honest traffic is suspicious", find: sound::find },
+    Kind { name: "accuracy", line: "I1: no honest actor is exposed", find: accuracy::find },
+    Kind { name: "expected", line: "I3: those who are to be exposed are, in time", find: expectation::find },
+    Kind { name: "transfer", line: "I6: evidence convinces a stranger who has it as a file, and the roster", find: transfer::find },
+    Kind { name: "fired", line: "every fault and attack of the scenario took place", find: fired::find },
+];
+
+/// Judges all evidence of a run.
+pub fn judge_all(run: &Run) -> Vec<Judged> {
+    let verdict = |(index, caught): (usize, &crate::history::Caught)| {
+        let verdict = judge(&caught.evidence, &run.trust);
+        let exposed = match &verdict {
+            Verdict::Exposed { actor, .. } => run.names.get(actor).copied(),
+            Verdict::NotProven(_) => None,
+        };
+        Judged { evidence: index, exposed, text: readable(&verdict.to_string(), &run.names) }
+    };
+    run.record.caught.iter().enumerate().map(verdict).collect()
+}
+
+/// Puts the names of clients where their keys stand.
+fn readable(text: &str, names: &BTreeMap<ActorId, ActorName>) -> String {
+    let clients = names.iter().filter(|(id, _)| id.client().is_some());
+    clients.fold(text.to_owned(), |text, (id, name)| text.replace(&id.to_string(), &name.to_string()))
+}
+
+/// Runs every check.
+pub fn check_all(case: &Case<'_>) -> Vec<Check> {
+    CHECKS
+        .iter()
+        .map(|kind| {
+            let found = (kind.find)(case);
+            Check { name: kind.name, held: found.is_ok(), why: found.unwrap_or_else(|why| why) }
+        })
+        .collect()
+}

@@ -1,0 +1,48 @@
+//! What has no number: no honest node stops by itself, no account of a thing contradicts another, and where all are
+//! honest, nothing that anyone gets is suspicious or unusable.
+
+use super::Case;
+
+pub(super) fn find(case: &Case<'_>) -> Result<String, String> {
+    if let Some(stopped) = case.record.stopped.first() {
+        return Err(format!("stopped: {stopped}"));
+    }
+    if let Some(contradiction) = case.record.contradictions.first() {
+        return Err(contradiction.clone());
+    }
+    match case.record.complaints.first() {
+        Some(complaint) if case.drawn.adversaries.is_empty() => Err(complaint.clone()),
+        _ => Ok(format!("{} inputs in {} steps", case.record.inputs, case.record.steps)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::specimen::Specimen;
+
+    #[test]
+    fn an_honest_history_is_sound() {
+        assert_eq!(Specimen::honest().fails("sound"), None);
+    }
+
+    #[test]
+    fn a_stopped_node_is_found() {
+        let mut specimen = Specimen::honest();
+        specimen.record.stopped.push("incoming/0: disk".to_owned());
+        assert!(specimen.fails("sound").unwrap().contains("disk"));
+    }
+
+    #[test]
+    fn a_contradiction_is_found() {
+        let mut specimen = Specimen::honest();
+        specimen.record.contradictions.push("two things".to_owned());
+        assert!(specimen.fails("sound").is_some());
+    }
+
+    #[test]
+    fn a_complaint_among_honest_actors_is_found() {
+        let mut specimen = Specimen::honest();
+        specimen.record.complaints.push("client/1: odd".to_owned());
+        assert!(specimen.fails("sound").is_some());
+    }
+}

@@ -1,0 +1,53 @@
+//! What the commands of `cargo sim` do, short of printing.
+
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use crate::{
+    model::costs::ProfileError,
+    outcome::Outcome,
+    scenario::{Scenario, ScenarioError},
+    world,
+};
+
+/// Bad input: exit status 2.
+#[derive(Debug, thiserror::Error)]
+pub enum InputError {
+    /// A scenario.
+    #[error(transparent)]
+    Scenario(#[from] ScenarioError),
+    /// A cost profile.
+    #[error(transparent)]
+    Profile(#[from] ProfileError),
+}
+
+/// A clock of the world outside.
+pub struct Stopwatch(Instant);
+
+impl Stopwatch {
+    /// Starts it.
+    #[expect(clippy::disallowed_methods, reason = "measures how long a run takes here, outside of any run")]
+    pub fn start() -> Self {
+        Stopwatch(Instant::now())
+    }
+
+    /// How long ago that was.
+    pub fn elapsed(&self) -> Duration {
+        self.0.elapsed()
+    }
+}
+
+/// Reads a scenario file with its overrides.
+pub fn read(path: &Path, sets: &[String]) -> Result<Scenario, InputError> {
+    Ok(Scenario::read(path, sets)?)
+}
+
+/// One run.
+pub fn run(path: &str, scenario: &Scenario, seed: u64, trace: bool) -> Result<Outcome, InputError> {
+    let drawn = scenario.draw(seed);
+    let stopwatch = Stopwatch::start();
+    let run = world::run(&drawn, seed, trace)?;
+    Ok(Outcome::of(path.to_owned(), seed, drawn, run, stopwatch.elapsed()))
+}

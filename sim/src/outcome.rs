@@ -1,0 +1,180 @@
+//! The outcome of a run: what was drawn, what was checked, who is exposed, what was measured.
+//!
+//! Made once from the run, then shown on the screen, printed as JSON or written to a directory.
+
+mod files;
+pub use files::{WriteError, line};
+mod screen;
+
+use std::{collections::BTreeMap, time::Duration};
+
+use reports::{record::RunRecord, summary::Summary};
+use serde::Serialize;
+
+use crate::{
+    check::{Case, Check, Judged, check_all, judge_all},
+    history::Record,
+    scenario::Drawn,
+    world::Run,
+};
+
+/// The outcome of a run.
+pub struct Outcome {
+    /// The scenario file.
+    pub scenario: String,
+    /// The seed.
+    pub seed: u64,
+    /// What was drawn.
+    pub drawn: Drawn,
+    /// What happened.
+    pub run: Run,
+    /// What was checked.
+    pub checks: Vec<Check>,
+    /// The verdicts.
+    pub judged: Vec<Judged>,
+    /// What it took here.
+    pub wall: Duration,
+}
+
+/// The object that `--json` prints.
+#[derive(Serialize)]
+pub struct Json<'a> {
+    scenario: &'a str,
+    seed: u64,
+    held: bool,
+    checks: &'a [Check],
+    exposed: Vec<String>,
+    suspected: Vec<String>,
+    fingerprint: String,
+    throughput_per_s: f64,
+    receipt_us: Option<Summary>,
+    delivery_us: Option<Summary>,
+    bundles: Bundles,
+    faults_fired: &'a BTreeMap<&'static str, u64>,
+    attacks_fired: BTreeMap<&'static str, u64>,
+    coverage: &'a BTreeMap<&'static str, u64>,
+    virtual_s: f64,
+    wall_s: f64,
+}
+
+/// How many bundles came how far.
+#[derive(Clone, Copy, Serialize)]
+pub struct Bundles {
+    /// With a receipt.
+    pub accepted: u64,
+    /// Held by all recipients.
+    pub delivered: u64,
+}
+
+impl Outcome {
+    /// Judges and checks a run.
+    pub fn of(scenario: String, seed: u64, drawn: Drawn, run: Run, wall: Duration) -> Self {
+        let judged = judge_all(&run);
+        let roster = Some((*run.trust.roster).clone());
+        let checks = check_all(&Case { drawn: &drawn, record: &run.record, judged: &judged, roster });
+        Outcome { scenario, seed, drawn, run, checks, judged, wall }
+    }
+
+    /// What happened.
+    pub fn record(&self) -> &Record {
+        &self.run.record
+    }
+
+    /// Whether everything held.
+    pub fn held(&self) -> bool {
+        self.checks.iter().all(|check| check.held)
+    }
+
+    /// The checks that did not hold, as one line that like failures share.
+    pub fn signature(&self) -> String {
+        let failed: Vec<&str> = self.checks.iter().filter(|check| !check.held).map(|check| check.name).collect();
+        failed.join("+")
+    }
+
+    /// Who is exposed.
+    pub fn exposed(&self) -> Vec<String> {
+        let mut names: Vec<_> = self.judged.iter().filter_map(|judged| judged.exposed).collect();
+        names.sort_unstable();
+        names.dedup();
+        names.iter().map(ToString::to_string).collect()
+    }
+
+    /// The fingerprint in hexadecimal.
+    pub fn fingerprint(&self) -> String {
+        format!("{:016x}", self.run.fingerprint)
+    }
+
+    /// How many bundles came how far.
+    pub fn bundles(&self) -> Bundles {
+        let all = || self.record().submitted.values();
+        Bundles {
+            accepted: all().filter(|bundle| bundle.receipt.is_some()).count() as u64,
+            delivered: all().filter(|bundle| bundle.delivered_ns.is_some()).count() as u64,
+        }
+    }
+
+    /// Bundles held by all their recipients a second, from the first one wanted to the last one delivered.
+    pub fn throughput_per_s(&self) -> f64 {
+        let all = || self.record().submitted.values();
+        let first = all().map(|bundle| bundle.wanted_ns).min().unwrap_or(0);
+        let last = all().filter_map(|bundle| bundle.delivered_ns).max().unwrap_or(first);
+        match last - first {
+            0 => 0.0,
+            span => self.bundles().delivered as f64 * 1e9 / span as f64,
+        }
+    }
+
+    /// How often each attack was carried out.
+    fn attacks(&self) -> BTreeMap<&'static str, u64> {
+        let mut attacks = BTreeMap::new();
+        for ((_, attack), (_, count)) in &self.record().attacks {
+            *attacks.entry(*attack).or_default() += count;
+        }
+        attacks
+    }
+
+    /// The object that `--json` prints.
+    pub fn json(&self) -> Json<'_> {
+        Json {
+            scenario: &self.scenario,
+            seed: self.seed,
+            held: self.held(),
+            checks: &self.checks,
+            exposed: self.exposed(),
+            suspected: Vec::new(),
+            fingerprint: self.fingerprint(),
+            throughput_per_s: self.throughput_per_s(),
+            receipt_us: self.record().receipt.summary(),
+            delivery_us: self.record().delivery.summary(),
+            bundles: self.bundles(),
+            faults_fired: &self.record().faults,
+            attacks_fired: self.attacks(),
+            coverage: &self.record().coverage,
+            virtual_s: self.run.virtual_ns as f64 / 1e9,
+            wall_s: self.wall.as_secs_f64(),
+        }
+    }
+
+    /// The row of this run in `run.csv`.
+    pub fn row(&self) -> RunRecord {
+        let Bundles { accepted, delivered } = self.bundles();
+        RunRecord {
+            scenario: self.scenario.clone(),
+            seed: self.seed,
+            architecture: self.drawn.architecture.name().to_owned(),
+            held: self.held(),
+            fingerprint: self.fingerprint(),
+            accepted,
+            delivered,
+            throughput_per_s: self.throughput_per_s(),
+            exposed: self.exposed(),
+            faults_fired: self.record().faults.values().sum(),
+            attacks_fired: self.attacks().values().sum(),
+            virtual_s: self.run.virtual_ns as f64 / 1e9,
+            wall_s: self.wall.as_secs_f64(),
+            ..RunRecord::default()
+        }
+        .with_receipt(self.record().receipt.summary())
+        .with_delivery(self.record().delivery.summary())
+    }
+}

@@ -1,0 +1,143 @@
+//! The outcome as files: CSV, plots, evidence, roster, trace and the scenario as it was drawn.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use reports::{
+    chart::{self, ChartError, Heading, LATENCY_FILE, Span, SpanKind, THROUGHPUT_FILE},
+    record::{LatencyKind, RecordError, TimelinePoint, write_latency, write_runs, write_timeline},
+};
+use server::protocol::roster_file;
+
+use super::Outcome;
+use crate::history::Event;
+
+/// Most intervals of a timeline.
+const INTERVALS_MAX: u64 = 100;
+/// Pieces of evidence written at most for each exposed actor: the first ones.
+const EVIDENCE_MAX: usize = 10;
+
+/// Why an outcome could not be written.
+#[derive(Debug, thiserror::Error)]
+pub enum WriteError {
+    /// A file.
+    #[error("{}: cannot write: {why}", .path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        why: io::Error,
+    },
+    /// A CSV file.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// A plot.
+    #[error(transparent)]
+    Chart(#[from] ChartError),
+}
+
+/// Writes a file and the directories it lies in.
+pub fn write(path: PathBuf, text: &str) -> Result<(), WriteError> {
+    let parent = path.parent().unwrap_or(Path::new("."));
+    let written = fs::create_dir_all(parent).and_then(|()| fs::write(&path, text));
+    written.map_err(|why| WriteError::File { path, why })
+}
+
+impl Outcome {
+    /// Writes everything to a directory.
+    pub fn write(&self, directory: &Path) -> Result<(), WriteError> {
+        write_runs(directory, &[self.row()])?;
+        let timeline = self.timeline();
+        write_timeline(directory, &timeline)?;
+        let receipt = self.record().receipt.points(LatencyKind::Receipt);
+        let latency = [receipt, self.record().delivery.points(LatencyKind::Delivery)].concat();
+        write_latency(directory, &latency)?;
+        let heading = |title: &str| Heading {
+            title: title.to_owned(),
+            caption: format!("{}, seed {}, {}", self.scenario, self.seed, self.drawn.architecture.name()),
+        };
+        chart::write_svg(directory, LATENCY_FILE, &chart::latency(&heading("Latency"), &latency)?)?;
+        let throughput = chart::throughput(&heading("Throughput"), &timeline, &self.spans())?;
+        chart::write_svg(directory, THROUGHPUT_FILE, &throughput)?;
+        write(directory.join("roster.json"), &roster_file::to_json(&self.run.roster))?;
+        write(directory.join("scenario.toml"), &self.drawn.to_toml())?;
+        let events = self.record().trace.as_deref().unwrap_or_default();
+        write(directory.join("trace.txt"), &events.iter().map(line).collect::<String>())?;
+        self.write_evidence(&directory.join("evidence"))
+    }
+
+    fn write_evidence(&self, directory: &Path) -> Result<(), WriteError> {
+        if directory.exists() {
+            // evidence of an earlier run in this place would be taken for this one's
+            fs::remove_dir_all(directory).map_err(|why| WriteError::File { path: directory.to_owned(), why })?;
+        }
+        let mut written = std::collections::BTreeMap::<_, usize>::new();
+        for judged in &self.judged {
+            let Some(name) = judged.exposed else { continue };
+            let count = written.entry(name).or_default();
+            if *count == EVIDENCE_MAX {
+                continue;
+            }
+            let evidence = &self.record().caught[judged.evidence].evidence;
+            let file = format!("{}-{}-{count}.json", name.to_string().replace('/', "-"), evidence.predicate());
+            write(directory.join(file), &evidence.to_json(self.run.trust.deployment))?;
+            *count += 1;
+        }
+        Ok(())
+    }
+
+    /// Bundles accepted and delivered over time.
+    fn timeline(&self) -> Vec<TimelinePoint> {
+        let width_ms = interval_ms(self.run.virtual_ns / 1_000_000);
+        let width_ns = width_ms * 1_000_000;
+        let mut counts = vec![(0u64, 0u64); (self.run.virtual_ns / width_ns + 1) as usize];
+        for bundle in self.record().submitted.values() {
+            if let Some((at_ns, _, _)) = bundle.receipt {
+                counts[(at_ns / width_ns) as usize].0 += 1;
+            }
+            if let Some(at_ns) = bundle.delivered_ns {
+                counts[(at_ns / width_ns) as usize].1 += 1;
+            }
+        }
+        let per_s = |count: u64| count as f64 * 1000.0 / width_ms as f64;
+        let point = |(index, (accepted, delivered)): (usize, (u64, u64))| TimelinePoint {
+            time_ms: index as u64 * width_ms,
+            accepted_per_s: per_s(accepted),
+            delivered_per_s: per_s(delivered),
+        };
+        counts.into_iter().enumerate().map(point).collect()
+    }
+
+    /// Faults and attacks, to be shaded.
+    fn spans(&self) -> Vec<Span> {
+        let seconds = |ns: u64| ns as f64 / 1e9;
+        let faults = self.drawn.faults.iter().map(|fault| Span {
+            label: fault.action.to_string(),
+            from_s: seconds(fault.at_ns),
+            to_s: seconds(fault.end_ns()),
+            kind: SpanKind::Fault,
+        });
+        let attacks = self.drawn.adversaries.iter().map(|adversary| Span {
+            label: format!("{}: {}", adversary.actor, adversary.attack.name),
+            from_s: seconds(adversary.from_ns),
+            to_s: f64::INFINITY,
+            kind: SpanKind::Attack,
+        });
+        faults.chain(attacks).collect()
+    }
+}
+
+/// A round width that cuts a run into at most [`INTERVALS_MAX`] intervals.
+fn interval_ms(run_ms: u64) -> u64 {
+    let decades = std::iter::successors(Some(10u64), |decade| decade.checked_mul(10));
+    let widths = decades.flat_map(|decade| [decade, 2 * decade, 5 * decade]);
+    widths.into_iter().find(|width| run_ms / width < INTERVALS_MAX).unwrap_or(u64::MAX / 2_000_000)
+}
+
+/// A line of the trace: milliseconds, who, what.
+pub fn line(event: &Event) -> String {
+    let who = event.who.map_or("world".to_owned(), |who| who.to_string());
+    format!("{:>14.6} ms  {who:<14} {}\n", event.at_ns as f64 / 1e6, event.what)
+}

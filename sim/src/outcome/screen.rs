@@ -1,0 +1,111 @@
+//! The outcome as a person reads it.
+
+use std::collections::BTreeMap;
+
+use reports::{
+    summary::Summary,
+    text::{Table, duration, lines, microseconds, rate},
+};
+
+use super::Outcome;
+use crate::scenario::ActorName;
+
+impl Outcome {
+    /// All of it.
+    pub fn screen(&self) -> String {
+        let mut out = format!("{} with seed {}\n  {}\n", self.scenario, self.seed, self.drawn.claim);
+        section(&mut out, "drawn", &lines(&self.drawn.parameters()));
+        section(&mut out, "checks", &self.checks_table());
+        section(&mut out, "verdicts", &self.verdicts());
+        section(&mut out, "measured", &lines(&self.measured()));
+        if !self.held() {
+            out.push_str(&format!("\nviolated: {}\nreplay:   {}\n", self.signature(), self.replay()));
+        }
+        out
+    }
+
+    /// The command that shows this run again.
+    pub fn replay(&self) -> String {
+        format!("cargo sim replay {} --seed {}", self.scenario, self.seed)
+    }
+
+    fn checks_table(&self) -> String {
+        let mut table = Table::new(["", "check", ""]);
+        for check in &self.checks {
+            table.row([if check.held { "held" } else { "VIOLATED" }, check.name, &check.why]);
+        }
+        table.to_string()
+    }
+
+    fn verdicts(&self) -> String {
+        let mut by_actor: BTreeMap<ActorName, Vec<usize>> = BTreeMap::new();
+        for (index, judged) in self.judged.iter().enumerate() {
+            if let Some(name) = judged.exposed {
+                by_actor.entry(name).or_default().push(index);
+            }
+        }
+        if by_actor.is_empty() {
+            return "nobody is exposed\n".to_owned();
+        }
+        by_actor.into_iter().map(|(name, verdicts)| self.verdict(name, &verdicts)).collect()
+    }
+
+    fn verdict(&self, name: ActorName, verdicts: &[usize]) -> String {
+        let judged = &self.judged[verdicts[0]];
+        let caught = &self.record().caught[judged.evidence];
+        let cheats = self.record().attacks.iter().find(|((who, _), _)| *who == name);
+        let since = cheats.map_or(String::new(), |((_, attack), (epoch, count))| {
+            format!("; it did {attack} {count} times from epoch {epoch} on")
+        });
+        format!(
+            "{name} is exposed by {} ({}) {} into the run, in epoch {}{since}\n  {}\n  pieces of evidence: {}\n",
+            caught.by,
+            caught.evidence.predicate(),
+            duration(caught.at_ns),
+            caught.epoch,
+            judged.text.trim_start_matches("exposed: "),
+            verdicts.len(),
+        )
+    }
+
+    fn measured(&self) -> Vec<(String, String)> {
+        let bundles = self.bundles();
+        let record = self.record();
+        let simulated = self.run.virtual_ns as f64 / 1e9;
+        vec![
+            ("throughput".to_owned(), format!("{} bundles", rate(self.throughput_per_s()))),
+            ("receipt latency".to_owned(), latency(record.receipt.summary())),
+            ("delivery latency".to_owned(), latency(record.delivery.summary())),
+            ("bundles".to_owned(), format!("{} accepted, {} delivered", bundles.accepted, bundles.delivered)),
+            ("faults".to_owned(), counts(&record.faults)),
+            ("attacks".to_owned(), counts(&self.attacks())),
+            ("points reached".to_owned(), record.coverage.len().to_string()),
+            (
+                "time".to_owned(),
+                format!("{simulated:.3} s simulated in {:.3} s", self.wall.as_secs_f64()),
+            ),
+            ("fingerprint".to_owned(), self.fingerprint()),
+        ]
+    }
+}
+
+fn section(out: &mut String, title: &str, body: &str) {
+    out.push_str(&format!("\n{title}\n"));
+    for line in body.lines() {
+        out.push_str(&format!("  {line}\n"));
+    }
+}
+
+fn latency(summary: Option<Summary>) -> String {
+    summary.map_or("nothing measured".to_owned(), |Summary { p50, p90, p99, max }| {
+        let [p50, p90, p99, max] = [p50, p90, p99, max].map(microseconds);
+        format!("p50 {p50}, p90 {p90}, p99 {p99}, max {max}")
+    })
+}
+
+fn counts(counts: &BTreeMap<&'static str, u64>) -> String {
+    if counts.is_empty() {
+        return "none".to_owned();
+    }
+    counts.iter().map(|(kind, count)| format!("{kind} {count}")).collect::<Vec<_>>().join(", ")
+}
