@@ -1,6 +1,6 @@
 //! `cargo sim`: the testbed's command line. Exit status: 0 held, 1 something violated, 2 bad input.
 
-use std::{ops::Range, path::PathBuf, process::ExitCode};
+use std::{io::Write, ops::Range, path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -12,6 +12,10 @@ use sim::{
     scenario::{ATTACKS, FAULTS, Scenario},
     sweep::{Sweep, Swept},
 };
+
+/// A run allocates and frees small pieces all the time, on a thread of its own.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// A deterministic testbed for a server whose honesty can be checked.
 #[derive(Parser)]
@@ -130,17 +134,26 @@ fn main() -> ExitCode {
     }
 }
 
+/// Prints. A reader that has gone away, as `head` does, is no reason to fail.
+fn say(text: &str) {
+    let _ = std::io::stdout().lock().write_all(text.as_bytes());
+}
+
+fn say_json(object: &impl serde::Serialize) {
+    say(&format!("{}\n", serde_json::to_string_pretty(object).expect("maps with string keys serialize")));
+}
+
 fn run(which: &Which, out: Option<PathBuf>, json: bool) -> Result<bool, Failed> {
     let outcome = command::run(&which.scenario, &which.read()?, which.seed, out.is_some())?;
     if json {
-        println!("{}", serde_json::to_string_pretty(&outcome.json()).expect("an outcome serializes"));
+        say_json(&outcome.json());
     } else {
-        print!("{}", outcome.screen());
+        say(&outcome.screen());
     }
     if let Some(directory) = out {
         outcome.write(&directory)?;
         if !json {
-            println!("\nwritten to {}", directory.display());
+            say(&format!("\nwritten to {}\n", directory.display()));
         }
     }
     Ok(outcome.held())
@@ -168,9 +181,9 @@ fn sweep(
     })?;
     bar.finish_and_clear();
     if json {
-        println!("{}", serde_json::to_string_pretty(&swept.json()).expect("a sweep serializes"));
+        say_json(&swept.json());
     } else {
-        print!("{}", swept.screen());
+        say(&swept.screen());
     }
     if let Some(directory) = out {
         let records: Vec<_> = swept.rows.iter().map(|row| row.record.clone()).collect();
@@ -188,20 +201,20 @@ fn replay(which: &Which) -> Result<bool, Failed> {
     let scenario = which.read()?;
     let first = command::run(&which.scenario, &scenario, which.seed, true)?;
     for event in first.record().trace.iter().flatten() {
-        print!("{}", line(event));
+        say(&line(event));
     }
     let second = command::run(&which.scenario, &scenario, which.seed, true)?;
     let same = first.fingerprint() == second.fingerprint();
     for check in first.checks.iter().filter(|check| !check.held) {
-        println!("VIOLATED {}: {}", check.name, check.why);
+        say(&format!("VIOLATED {}: {}\n", check.name, check.why));
     }
     if same {
-        println!("fingerprint {}, twice", first.fingerprint());
+        say(&format!("fingerprint {}, twice\n", first.fingerprint()));
     } else {
-        println!("NOT DETERMINISTIC: fingerprints {} and {}", first.fingerprint(), second.fingerprint());
+        say(&format!("NOT DETERMINISTIC: fingerprints {} and {}\n", first.fingerprint(), second.fingerprint()));
         let events = first.record().trace.iter().flatten().zip(second.record().trace.iter().flatten());
         if let Some((one, two)) = events.map(|(a, b)| (line(a), line(b))).find(|(one, two)| one != two) {
-            print!("first difference:\n  {one}  {two}");
+            say(&format!("first difference:\n  {one}  {two}"));
         }
     }
     Ok(same && first.held())
@@ -217,7 +230,7 @@ fn list(what: Listed) {
             table.row([path, claim]);
         }),
     }
-    print!("{table}");
+    say(&table.to_string());
 }
 
 /// The scenario files below a directory, with their claims; what is wrong with one is said in its place.

@@ -62,6 +62,8 @@ pub struct Run {
     pub trust: Trust,
     /// How long it took in its world.
     pub virtual_ns: u64,
+    /// How many connections were opened.
+    pub connections: u64,
     /// The actors of the roster and the clients, by their ids.
     pub names: BTreeMap<ActorId, ActorName>,
 }
@@ -188,6 +190,7 @@ impl World {
             roster,
             trust,
             virtual_ns,
+            connections: world.fabric.opened(),
             names: world.ids.iter().copied().zip(world.names.iter().copied()).collect(),
         }
     }

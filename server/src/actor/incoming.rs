@@ -293,7 +293,7 @@ impl Actor for Incoming {
     }
 
     fn dials(&self) -> Vec<ActorId> {
-        vec![ActorId::SEQUENCER]
+        Vec::new() // handlers, the sequencer and the mailbox actors come to it
     }
 
     fn handle(&mut self, input: Input, step: &mut Step) {

@@ -265,7 +265,7 @@ impl intake::Held {
             _ => &[],
         };
         let indices: Vec<u64> = positions.iter().map(|position| position.0 - self.seal.start.0).collect();
-        let leaves = self.leaves.narrowed_to(&indices).expect("the intake has checked every leaf");
+        let leaves = self.leaves.open(&indices).expect("the intake has checked every leaf");
         SealPart { seal: self.seal.to_unverified(), leaves, manifest }
     }
 }

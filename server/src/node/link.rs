@@ -4,6 +4,8 @@
 //! it again, with growing pauses, when it is lost. Nothing is believed for that: what matters is signed.
 //!
 //! # Invariants
+//! - Of two actors that talk, one dials: the one downstream, and the client or handler. Were both to dial, each new
+//!   connection would end the other.
 //! - At most one connection with a peer counts, the newest; what an older one still brings is ignored.
 //! - A peer that reads too slowly loses its connection, never single messages: it subscribes anew.
 
@@ -139,7 +141,7 @@ impl<N: Network, C: Clock, P: Spawn> Links<N, C, P> {
                 if let Ok(stream) = shared.network.connect(peer).await {
                     pause = first;
                     let hello = Message::Hello(shared.me);
-                    connection(&shared, peer, stream, Vec::new(), Some(hello)).await;
+                    connection(&shared, peer, stream, Frames::default(), Some(hello)).await;
                 }
                 shared.clock.sleep_until(shared.clock.now().after(pause)).await;
                 pause = (2 * pause).min(longest);
@@ -147,28 +149,30 @@ impl<N: Network, C: Clock, P: Spawn> Links<N, C, P> {
         });
     }
 
-    /// What an event means to the actor, if anything.
-    pub fn input_of(&mut self, event: Event, step: &mut Step) -> Option<Input> {
+    /// What an event means to the actor: nothing, one thing, or the loss of a connection and a new one.
+    pub fn inputs_of(&mut self, event: Event, step: &mut Step) -> [Option<Input>; 2] {
         match event {
-            Event::Input(input) => Some(input),
+            Event::Input(input) => [Some(input), None],
             Event::Up { peer, connection, outbound } => {
-                if let Some((_, older)) = self.current.insert(peer, (connection, outbound)) {
+                // what was sent on the older one may be lost, so its subscriptions must not go on on this one
+                let older = self.current.insert(peer, (connection, outbound)).map(|(_, older)| {
                     older.close();
-                }
-                Some(Input::Connected(peer))
+                    Input::Disconnected(peer)
+                });
+                [older, Some(Input::Connected(peer))]
             }
             Event::Frame { peer, connection, message } => {
-                self.is_current(peer, connection).then_some(Input::Message(peer, message))
+                [self.is_current(peer, connection).then_some(Input::Message(peer, message)), None]
             }
             Event::Down { peer, connection, why } => {
                 if let Some(why) = why {
                     step.notice(Notice::Suspicious { from: peer, why });
                 }
                 if !self.is_current(peer, connection) {
-                    return None;
+                    return [None, None];
                 }
                 self.current.remove(&peer);
-                Some(Input::Disconnected(peer))
+                [Some(Input::Disconnected(peer)), None]
             }
         }
     }
@@ -189,18 +193,18 @@ impl<N: Network, C: Clock, P: Spawn> Links<N, C, P> {
 
 /// Serves a connection that a peer has opened.
 async fn serve<N: Network, C: Clock, P: Spawn>(shared: Shared<N, C, P>, mut stream: N::Stream) {
-    let mut buffer = Vec::new();
-    if let Ok(Message::Hello(peer)) = next_message(&mut stream, &mut buffer).await {
-        connection(&shared, peer, stream, buffer, None).await;
+    let mut frames = Frames::default();
+    if let Ok(Message::Hello(peer)) = frames.next(&mut stream).await {
+        connection(&shared, peer, stream, frames, None).await;
     }
 }
 
-/// Runs a connection until it is lost. `buffer` holds what has been read already.
+/// Runs a connection until it is lost. `frames` holds what has been read already.
 async fn connection<N: Network, C: Clock, P: Spawn>(
     shared: &Shared<N, C, P>,
     peer: ActorId,
     stream: N::Stream,
-    mut buffer: Vec<u8>,
+    mut frames: Frames,
     hello: Option<Message>,
 ) {
     let connection = {
@@ -217,7 +221,7 @@ async fn connection<N: Network, C: Clock, P: Spawn>(
     let (mut reader, writer) = tokio::io::split(stream);
     let read = std::pin::pin!(async {
         loop {
-            match next_message(&mut reader, &mut buffer).await {
+            match frames.next(&mut reader).await {
                 Ok(message) => {
                     let frame = Event::Frame { peer, connection, message };
                     if shared.inbox.send(frame).await.is_err() {
@@ -264,22 +268,40 @@ fn invalid(why: impl ToString) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, why.to_string())
 }
 
-/// The next message of a connection.
-async fn next_message(reader: &mut (impl AsyncRead + Unpin), buffer: &mut Vec<u8>) -> io::Result<Message> {
-    loop {
-        if let Some(length) = buffer.first_chunk::<4>().map(|length| u32::from_be_bytes(*length) as usize) {
-            if length > FRAME_MAX {
-                return Err(invalid(format!("a frame of {length} bytes, the bound is {FRAME_MAX}")));
-            }
-            if let Some(frame) = buffer.get(4..4 + length) {
-                let message = Message::from_bytes(frame).map_err(invalid)?;
-                buffer.drain(..4 + length);
+/// Bytes read and not yet taken as messages.
+#[derive(Default)]
+struct Frames {
+    buffer: Vec<u8>,
+    taken: usize,
+}
+
+impl Frames {
+    /// The next message that has arrived whole.
+    fn take(&mut self) -> io::Result<Option<Message>> {
+        let rest = &self.buffer[self.taken..];
+        let Some(length) = rest.first_chunk::<4>().map(|length| u32::from_be_bytes(*length) as usize) else {
+            return Ok(None);
+        };
+        if length > FRAME_MAX {
+            return Err(invalid(format!("a frame of {length} bytes, the bound is {FRAME_MAX}")));
+        }
+        let Some(frame) = rest.get(4..4 + length) else { return Ok(None) };
+        let message = Message::from_bytes(frame).map_err(invalid)?;
+        self.taken += 4 + length;
+        Ok(Some(message))
+    }
+
+    /// The next message of a connection.
+    async fn next(&mut self, reader: &mut (impl AsyncRead + Unpin)) -> io::Result<Message> {
+        loop {
+            if let Some(message) = self.take()? {
                 return Ok(message);
             }
-        }
-        buffer.reserve(READ_SIZE);
-        if reader.read_buf(buffer).await? == 0 {
-            return Err(io::ErrorKind::UnexpectedEof.into());
+            self.buffer.drain(..std::mem::take(&mut self.taken));
+            self.buffer.reserve(READ_SIZE);
+            if reader.read_buf(&mut self.buffer).await? == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
         }
     }
 }

@@ -199,7 +199,7 @@ where
     async fn step(&mut self, events: &mut Vec<Event>, rang: bool) -> Result<(), NodeError> {
         let mut step = Step::at(self.clock.now());
         for event in events.drain(..) {
-            if let Some(input) = self.links.input_of(event, &mut step) {
+            for input in self.links.inputs_of(event, &mut step).into_iter().flatten() {
                 step.work.inputs += 1;
                 self.actor.handle(input, &mut step);
             }

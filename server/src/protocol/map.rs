@@ -142,7 +142,7 @@ impl<V: Encode + Clone> Map<V> {
     }
 }
 
-impl<V: Clone> Node<V> {
+impl<V: Clone + Encode> Node<V> {
     fn hash(&self) -> Option<Digest> {
         match self {
             Node::Empty => Some(Digest::ZERO),
@@ -200,7 +200,7 @@ impl<V: Clone> Node<V> {
                 let right = bit(wanted, depth);
                 let shown = children[usize::from(right)].prune_to(wanted, depth + 1);
                 let hidden = Pruned::Hidden(children[usize::from(!right)].known_hash());
-                Pruned::Fork(Box::new(if right { [hidden, shown] } else { [shown, hidden] }))
+                Pruned::fork(if right { [hidden, shown] } else { [shown, hidden] })
             }
         }
     }
@@ -212,10 +212,10 @@ impl<V: Clone> Node<V> {
         match self {
             Node::Empty => Pruned::Empty,
             Node::Entry { key, value, .. } => Pruned::Entry(*key, value.clone()),
-            Node::Fork { children, .. } => Pruned::Fork(Box::new([
+            Node::Fork { children, .. } => Pruned::fork([
                 children[0].prune_to_range(range, descend(path, depth, false), depth + 1),
                 children[1].prune_to_range(range, descend(path, depth, true), depth + 1),
-            ])),
+            ]),
         }
     }
 }
@@ -229,8 +229,8 @@ pub enum Pruned<V> {
     Empty,
     /// A subtree of one entry.
     Entry(ClientId, V),
-    /// A subtree of several entries.
-    Fork(Box<[Pruned<V>; 2]>),
+    /// A subtree of several entries, with its hash: computed here, never taken from anyone.
+    Fork(Box<[Pruned<V>; 2]>, Digest),
 }
 
 /// What a pruned map says of a key.
@@ -245,13 +245,18 @@ pub enum Lookup<T> {
 }
 
 impl<V: Encode> Pruned<V> {
+    fn fork(children: [Pruned<V>; 2]) -> Self {
+        let hash = fork_hash(children[0].root(), children[1].root());
+        Pruned::Fork(Box::new(children), hash)
+    }
+
     /// The root of the whole map.
     pub fn root(&self) -> Digest {
         match self {
             Pruned::Hidden(hash) => *hash,
             Pruned::Empty => Digest::ZERO,
             Pruned::Entry(key, value) => entry_hash(key, value),
-            Pruned::Fork(children) => fork_hash(children[0].root(), children[1].root()),
+            Pruned::Fork(_, hash) => *hash,
         }
     }
 
@@ -264,8 +269,8 @@ impl<V: Encode> Pruned<V> {
                 Pruned::Empty => return Lookup::Absent,
                 Pruned::Entry(found, value) if found == key => return Lookup::Present(value),
                 Pruned::Entry(..) => return Lookup::Absent,
-                Pruned::Fork(_) if depth == DEPTH_MAX => return Lookup::Hidden,
-                Pruned::Fork(children) => node = &children[usize::from(bit(key, depth))],
+                Pruned::Fork(..) if depth == DEPTH_MAX => return Lookup::Hidden,
+                Pruned::Fork(children, _) => node = &children[usize::from(bit(key, depth))],
             }
         }
         Lookup::Hidden
@@ -284,11 +289,11 @@ impl<V: Encode> Pruned<V> {
         V: Clone,
     {
         match self {
-            Pruned::Fork(children) if depth < DEPTH_MAX => {
+            Pruned::Fork(children, hash) if depth < DEPTH_MAX => {
                 let right = bit(client, depth);
                 let shown = children[usize::from(right)].prune(client, depth + 1);
                 let hidden = Pruned::Hidden(children[usize::from(!right)].root());
-                Pruned::Fork(Box::new(if right { [hidden, shown] } else { [shown, hidden] }))
+                Pruned::Fork(Box::new(if right { [hidden, shown] } else { [shown, hidden] }), *hash)
             }
             other => other.clone(),
         }
@@ -322,7 +327,7 @@ impl<V: Encode> Pruned<V> {
                 }
                 true
             }
-            Pruned::Fork(children) => (0..2).all(|side| {
+            Pruned::Fork(children, _) => (0..2).all(|side| {
                 children[side].collect(range, descend(path, depth, side == 1), depth + 1, found)
             }),
         }
@@ -342,7 +347,7 @@ impl<V: Encode> Encode for Pruned<V> {
                 key.encode(out);
                 value.encode(out);
             }
-            Pruned::Fork(children) => {
+            Pruned::Fork(children, _) => {
                 out.u8(3);
                 children.iter().for_each(|child| child.encode(out));
             }
@@ -350,20 +355,20 @@ impl<V: Encode> Encode for Pruned<V> {
     }
 }
 
-impl<V: Decode> Decode for Pruned<V> {
+impl<V: Decode + Encode> Decode for Pruned<V> {
     fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
         decode_at(input, 0)
     }
 }
 
-fn decode_at<V: Decode>(input: &mut Reader<'_>, depth: usize) -> Result<Pruned<V>, DecodeError> {
+fn decode_at<V: Decode + Encode>(input: &mut Reader<'_>, depth: usize) -> Result<Pruned<V>, DecodeError> {
     match input.u8()? {
         0 => Ok(Pruned::Hidden(Digest::decode(input)?)),
         1 => Ok(Pruned::Empty),
         2 => Ok(Pruned::Entry(ClientId::decode(input)?, V::decode(input)?)),
         3 if depth < DEPTH_MAX => {
             let left = decode_at(input, depth + 1)?;
-            Ok(Pruned::Fork(Box::new([left, decode_at(input, depth + 1)?])))
+            Ok(Pruned::fork([left, decode_at(input, depth + 1)?]))
         }
         _ => Err(DecodeError::Invalid("map node")),
     }

@@ -12,6 +12,8 @@
 //! - [`Opening::root`] of an opening that [`Tree::open`] made is [`Tree::root`].
 //! - A root and a size fix the leaf at every index: two openings of one root cannot differ in a leaf.
 
+use std::collections::BTreeMap;
+
 use super::{
     codec::{Decode, DecodeError, Encode, Reader, Writer},
     digest::Digest,
@@ -115,86 +117,105 @@ impl Opening {
         Some(self.leaves[found].1)
     }
 
-    /// The opening of some of these leaves alone; none if one of them is not opened here. Indices must be sorted.
-    pub fn narrowed_to(&self, indices: &[u64]) -> Option<Opening> {
-        let mut narrow = Opening { size: self.size, leaves: Vec::new(), hidden: Vec::new() };
+    /// The root that these leaves belong to, or none if this is no opening of any tree.
+    pub fn root(&self) -> Option<Digest> {
+        self.nodes().map(|nodes| nodes.root())
+    }
+
+    /// All nodes that follow from this opening, or none if it is no opening of any tree.
+    pub fn nodes(&self) -> Option<Nodes> {
+        let mut rest = Rest { leaves: &self.leaves, hidden: &self.hidden, nodes: Nodes::of_size(self.size) };
         if self.size > 0 {
-            let mut rest = Rest { size: self.size, leaves: &self.leaves, hidden: &self.hidden };
-            rest.visit(self.height(), 0, &mut Some((indices, &mut narrow)))?;
+            rest.visit(rest.nodes.height(), 0)?;
         }
-        (narrow.leaves.len() == indices.len()).then_some(narrow)
+        (rest.leaves.is_empty() && rest.hidden.is_empty()).then_some(rest.nodes)
+    }
+}
+
+/// The nodes of a tree that an opening shows: it can be opened again at any of its leaves.
+#[derive(Clone, Debug)]
+pub struct Nodes {
+    size: u64,
+    hashes: BTreeMap<(u32, u64), Digest>,
+}
+
+impl Nodes {
+    fn of_size(size: u64) -> Self {
+        Nodes { size, hashes: BTreeMap::new() }
     }
 
     fn height(&self) -> u32 {
-        (self.size - 1).checked_ilog2().map_or(0, |log| log + 1)
+        self.size.saturating_sub(1).checked_ilog2().map_or(0, |log| log + 1)
     }
 
-    /// The root that these leaves belong to, or none if this is no opening of any tree.
-    pub fn root(&self) -> Option<Digest> {
-        if self.size == 0 {
-            return (self.leaves.is_empty() && self.hidden.is_empty()).then(|| Digest::of(&[]));
+    /// The root of the tree.
+    pub fn root(&self) -> Digest {
+        self.hashes.get(&(self.height(), 0)).copied().unwrap_or_else(|| Digest::of(&[]))
+    }
+
+    /// The leaf hash at an index, if it is shown.
+    pub fn leaf(&self, index: u64) -> Option<Digest> {
+        self.hashes.get(&(0, index)).copied()
+    }
+
+    /// Opens the leaves at these sorted indices; none if one of them is not shown.
+    pub fn open(&self, indices: &[u64]) -> Option<Opening> {
+        let mut opening = Opening { size: self.size, leaves: Vec::new(), hidden: Vec::new() };
+        if self.size > 0 {
+            self.visit(self.height(), 0, indices, &mut opening)?;
         }
-        let mut rest = Rest { size: self.size, leaves: &self.leaves, hidden: &self.hidden };
-        let root = rest.visit(self.height(), 0, &mut None)?;
-        (rest.leaves.is_empty() && rest.hidden.is_empty()).then_some(root)
+        (opening.leaves.len() == indices.len()).then_some(opening)
+    }
+
+    fn visit(&self, level: u32, index: u64, wanted: &[u64], opening: &mut Opening) -> Option<()> {
+        if wanted.is_empty() || level == 0 {
+            let hash = *self.hashes.get(&(level, index))?;
+            match wanted {
+                [] => opening.hidden.push(hash),
+                _ => opening.leaves.push((index, hash)),
+            }
+            return Some(());
+        }
+        let middle = (2 * index + 1) << (level - 1);
+        let (left, right) = wanted.split_at(wanted.partition_point(|i| *i < middle));
+        self.visit(level - 1, 2 * index, left, opening)?;
+        if middle < self.size {
+            self.visit(level - 1, 2 * index + 1, right, opening)?;
+        }
+        Some(())
     }
 }
 
-/// What of an opening has not been used yet.
+/// What of an opening has not been used yet, and the nodes computed so far.
 struct Rest<'a> {
-    size: u64,
     leaves: &'a [(u64, Digest)],
     hidden: &'a [Digest],
+    nodes: Nodes,
 }
-
-/// Collects the opening of fewer leaves while a larger one is visited: the wanted indices, and what is found.
-type Narrowing<'a> = Option<(&'a [u64], &'a mut Opening)>;
 
 impl Rest<'_> {
     /// The hash of the subtree at this place, taken or computed from what is left.
-    fn visit(&mut self, level: u32, index: u64, narrowing: &mut Narrowing<'_>) -> Option<Digest> {
+    fn visit(&mut self, level: u32, index: u64) -> Option<Digest> {
         let first = index << level;
-        let end = (first + (1 << level)).min(self.size);
+        let end = (first + (1 << level)).min(self.nodes.size);
         let opened = self.leaves.first().is_some_and(|(i, _)| (first..end).contains(i));
-        let wanted = |narrowing: &Narrowing<'_>| {
-            narrowing.as_ref().is_some_and(|(indices, _)| {
-                indices.get(indices.partition_point(|i| *i < first)).is_some_and(|i| *i < end)
-            })
-        };
-        let digest = if !opened {
-            let (digest, rest) = self.hidden.split_first()?;
+        let hash = if !opened {
+            let (hash, rest) = self.hidden.split_first()?;
             self.hidden = rest;
-            *digest
+            *hash
         } else if level == 0 {
-            let ((_, digest), rest) = self.leaves.split_first()?;
+            let ((_, hash), rest) = self.leaves.split_first()?;
             self.leaves = rest;
-            *digest
+            *hash
         } else {
-            let before = narrowing.as_ref().map(|(_, narrow)| (narrow.leaves.len(), narrow.hidden.len()));
-            let left = self.visit(level - 1, 2 * index, narrowing)?;
-            let digest = if (2 * index + 1) << (level - 1) >= self.size {
-                left
-            } else {
-                node(left, self.visit(level - 1, 2 * index + 1, narrowing)?)
-            };
-            if wanted(narrowing) {
-                return Some(digest);
+            let left = self.visit(level - 1, 2 * index)?;
+            match (2 * index + 1) << (level - 1) >= self.nodes.size {
+                true => left,
+                false => node(left, self.visit(level - 1, 2 * index + 1)?),
             }
-            // nothing wanted below: what the children left is replaced by this one hash
-            if let (Some((_, narrow)), Some((leaves, hidden))) = (narrowing.as_mut(), before) {
-                narrow.leaves.truncate(leaves);
-                narrow.hidden.truncate(hidden);
-            }
-            digest
         };
-        let is_wanted = wanted(narrowing);
-        if let Some((_, narrow)) = narrowing {
-            match is_wanted && opened {
-                true => narrow.leaves.push((index, digest)),
-                false => narrow.hidden.push(digest),
-            }
-        }
-        Some(digest)
+        self.nodes.hashes.insert((level, index), hash);
+        Some(hash)
     }
 }
 
@@ -272,10 +293,10 @@ mod tests {
             let tree = tree(size);
             let picks: Vec<u64> = picks.into_iter().filter(|i| *i < size).collect();
             let fewer: Vec<u64> = picks.iter().copied().step_by(2).collect();
-            prop_assert_eq!(tree.open(&picks).narrowed_to(&fewer), Some(tree.open(&fewer)));
+            prop_assert_eq!(tree.open(&picks).nodes().unwrap().open(&fewer), Some(tree.open(&fewer)));
             let missing = (0..size).find(|i| !picks.contains(i));
             if let Some(missing) = missing {
-                prop_assert_eq!(tree.open(&picks).narrowed_to(&[missing]), None);
+                prop_assert_eq!(tree.open(&picks).nodes().unwrap().open(&[missing]), None);
             }
         }
 

@@ -135,8 +135,8 @@ mod tests {
     #[test]
     fn a_cut_that_goes_back_is_found() {
         let mut specimen = Specimen::honest();
-        specimen.record.cuts.get_mut(&Epoch(2)).unwrap().reached[0].end = Position(1);
-        assert!(specimen.fails("one-order").unwrap().contains("back"));
+        specimen.record.cuts.get_mut(&Epoch(2)).unwrap().reached[0].end = Position(0);
+        assert!(specimen.fails("one-order").unwrap().contains("back from 1 to 0"));
     }
 
     #[test]

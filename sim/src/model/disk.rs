@@ -14,6 +14,7 @@ use std::{
 };
 
 use redb::StorageBackend;
+use server::port::{Changes, Rows};
 
 use super::{clock::VirtualTime, costs::Profile};
 use crate::random::Stream;
@@ -35,6 +36,9 @@ struct State {
     /// As it surely is after a crash.
     durable: Image,
     operations: VecDeque<Operation>,
+    /// Modelled storage: rows that are durable, and transactions on their way.
+    rows: Rows,
+    journal: VecDeque<(u64, Changes)>,
     busy_until_ns: u64,
     incarnation: u64,
 }
@@ -142,9 +146,31 @@ impl State {
         }
     }
 
+    /// Takes the time of a transaction of so many bytes.
+    fn journal(&mut self, changes: Changes) {
+        let bytes: usize = changes.iter().map(|(key, value)| key.len() + value.as_ref().map_or(0, Vec::len)).sum();
+        let cost = bytes as f64 * self.profile.disk_byte_ns + self.profile.disk_sync_ns;
+        let now = self.time.now_ns();
+        self.busy_until_ns = self.busy_until_ns.max(now) + cost as u64;
+        self.settle_journal(now);
+        self.journal.push_back((self.busy_until_ns, changes));
+    }
+
+    fn settle_journal(&mut self, now: u64) {
+        while let Some((_, changes)) = self.journal.pop_front_if(|(done, _)| *done <= now) {
+            apply(&mut self.rows, changes);
+        }
+    }
+
     fn crash(&mut self) {
         self.settle();
         let now = self.time.now_ns();
+        self.settle_journal(now);
+        // of the transaction on its way all may have reached the disk, or not; none after it was begun
+        let first = std::mem::take(&mut self.journal).into_iter().next();
+        if let Some((_, changes)) = first.filter(|_| self.random.chance(0.5)) {
+            apply(&mut self.rows, changes);
+        }
         for operation in std::mem::take(&mut self.operations) {
             // a process issues its next operation when the sync before it has returned
             if matches!(operation.what, Effect::Sync) {
@@ -175,6 +201,15 @@ impl State {
     }
 }
 
+fn apply(rows: &mut Rows, changes: Changes) {
+    for (key, value) in changes {
+        match value {
+            Some(value) => rows.insert(key, value),
+            None => rows.remove(&key),
+        };
+    }
+}
+
 impl Disk {
     /// An empty disk.
     pub fn new(time: VirtualTime, profile: Profile, random: Stream) -> Self {
@@ -185,6 +220,8 @@ impl Disk {
             current: Image::default(),
             durable: Image::default(),
             operations: VecDeque::new(),
+            rows: Rows::new(),
+            journal: VecDeque::new(),
             busy_until_ns: 0,
             incarnation: 0,
         })))
@@ -233,29 +270,20 @@ impl DiskFile {
         })
     }
 
-    /// Appends bytes and syncs, for storage that is not `redb`.
-    pub fn append_synced(&self, bytes: &[u8]) -> io::Result<()> {
+    /// Modelled storage: one transaction, all or nothing.
+    pub fn commit(&self, changes: Changes) -> io::Result<()> {
         self.alive(|state| {
-            state.operate(Effect::Write { offset: state.current.len, bytes: bytes.to_vec() });
-            state.operate(Effect::Sync);
+            state.journal(changes);
             Ok(())
         })
     }
 
-    /// Everything on the disk.
-    pub fn read_all(&self) -> io::Result<Vec<u8>> {
+    /// Modelled storage: everything that is there.
+    pub fn rows(&self) -> io::Result<Rows> {
         self.alive(|state| {
-            let mut bytes = vec![0; state.current.len as usize];
-            state.current.read(0, &mut bytes);
-            Ok(bytes)
-        })
-    }
-
-    /// Cuts the disk off at a length.
-    pub fn truncate(&self, len: u64) -> io::Result<()> {
-        self.alive(|state| {
-            state.operate(Effect::Resize(len));
-            Ok(())
+            let mut rows = state.rows.clone();
+            state.journal.iter().for_each(|(_, changes)| apply(&mut rows, changes.clone()));
+            Ok(rows)
         })
     }
 }
@@ -294,5 +322,91 @@ impl StorageBackend for DiskFile {
             state.operate(Effect::Write { offset, bytes: data.to_vec() });
             Ok(())
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{model::costs::DEFAULT, random::Streams};
+
+    fn with_disk<T: Send + 'static>(seed: u64, body: impl AsyncFnOnce(Disk, VirtualTime) -> T + Send + 'static) -> T {
+        let thread = std::thread::spawn(move || {
+            madsim::runtime::Runtime::with_seed_and_config(1, madsim::Config::default()).block_on(async move {
+                let time = VirtualTime::current();
+                let disk = Disk::new(time.clone(), DEFAULT, Streams::new(seed).stream("disk"));
+                body(disk, time).await
+            })
+        });
+        thread.join().unwrap()
+    }
+
+    #[test]
+    fn what_a_completed_sync_covers_survives() {
+        let read = with_disk(1, async |disk, time| {
+            let file = disk.open();
+            file.write(0, b"kept").unwrap();
+            file.sync_data().unwrap();
+            time.sleep_until(disk.busy_until_ns()).await;
+            disk.crash();
+            let mut bytes = [0; 4];
+            disk.open().read(0, &mut bytes).unwrap();
+            bytes
+        });
+        assert_eq!(&read, b"kept");
+    }
+
+    #[test]
+    fn what_was_not_synced_is_lost_torn_or_kept_by_the_seed() {
+        let survivors: Vec<usize> = (0..20)
+            .map(|seed| {
+                with_disk(seed, async |disk, time| {
+                    let file = disk.open();
+                    file.write(0, &[0; 4 * SECTOR]).unwrap();
+                    file.sync_data().unwrap();
+                    time.sleep_until(disk.busy_until_ns()).await;
+                    file.write(0, &[1; 4 * SECTOR]).unwrap();
+                    time.sleep_until(disk.busy_until_ns()).await;
+                    disk.crash();
+                    let mut bytes = [0; 4 * SECTOR];
+                    disk.open().read(0, &mut bytes).unwrap();
+                    bytes.chunks(SECTOR).filter(|sector| sector.iter().all(|byte| *byte == 1)).count()
+                })
+            })
+            .collect();
+        assert!(survivors.iter().any(|count| (1..4).contains(count)), "{survivors:?}");
+    }
+
+    #[test]
+    fn a_crash_before_the_sync_is_complete_may_lose_a_transaction() {
+        let kept = (0..20).filter(|seed| {
+            with_disk(*seed, async |disk, _| {
+                disk.open().commit([(vec![1], Some(vec![2]))].into()).unwrap();
+                disk.crash();
+                !disk.open().rows().unwrap().is_empty()
+            })
+        });
+        assert!((1..20).contains(&kept.count()));
+    }
+
+    #[test]
+    fn a_killed_process_cannot_write() {
+        let error = with_disk(1, async |disk, _| {
+            let file = disk.open();
+            disk.crash();
+            file.write(0, b"ghost").is_err() && file.commit(Changes::new()).is_err()
+        });
+        assert!(error);
+    }
+
+    #[test]
+    fn a_shrunk_image_reads_zero_where_it_was_cut() {
+        let mut image = Image::default();
+        image.write(10, &[7; 5000]);
+        image.resize(20);
+        image.resize(5010);
+        let mut bytes = vec![1; 5010];
+        image.read(0, &mut bytes);
+        assert_eq!((&bytes[10..20], bytes[20..].iter().all(|byte| *byte == 0)), (&[7; 10][..], true));
     }
 }

@@ -223,6 +223,11 @@ impl Fabric {
         self.with(|state| state.wires.fired)
     }
 
+    /// How many connections were opened so far.
+    pub fn opened(&self) -> u64 {
+        self.with(|state| state.opened)
+    }
+
     /// Sets condition number `number`.
     pub fn begin(&self, number: usize, condition: Condition) {
         let now = self.time.now_ns();
@@ -451,5 +456,144 @@ impl Drop for SimStream {
         if gone == Some(true) {
             self.fabric.with(|state| state.connections.remove(&self.connection));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use server::protocol::id::Role;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    const HERE: ActorId = ActorId::Server(Role::Handler, 0);
+    const THERE: ActorId = ActorId::Server(Role::Incoming, 0);
+
+    /// Runs something on a fabric of two machines.
+    fn on_fabric<F: Future + Send + 'static>(
+        network: DrawnNetwork,
+        body: impl FnOnce(Fabric, SimNetwork, SimNetwork) -> F + Send + 'static,
+    ) -> F::Output
+    where
+        F::Output: Send,
+    {
+        let thread = std::thread::spawn(move || {
+            madsim::runtime::Runtime::with_seed_and_config(1, madsim::Config::default()).block_on(async move {
+                let time = VirtualTime::current();
+                let fabric = Fabric::new(network, Streams::new(1), time, Fingerprint::default());
+                let places = Arc::new([(HERE, 0), (THERE, 1)].into());
+                let (here, there) = (fabric.of(0, Arc::clone(&places)), fabric.of(1, places));
+                body(fabric, here, there).await
+            })
+        });
+        thread.join().unwrap()
+    }
+
+    fn network(latency_ns: u64, bandwidth_bit_s: Option<u64>, loss: f64) -> DrawnNetwork {
+        DrawnNetwork { latency: Latency::Constant { ns: latency_ns }, bandwidth_bit_s, loss }
+    }
+
+    /// Connects, sends so many bytes one way, and says how long they took and whether they arrived unchanged.
+    async fn transfer(fabric: &Fabric, here: &SimNetwork, there: &SimNetwork, bytes: usize) -> (u64, bool) {
+        let mut listener = there.listen().await.unwrap();
+        let mut sender = here.connect(THERE).await.unwrap();
+        let mut receiver = SimNetwork::accept(&mut listener).await.unwrap();
+        let sent: Vec<u8> = (0..bytes).map(|i| (i % 251) as u8).collect();
+        let begin = fabric.time.now_ns();
+        let copy = sent.clone();
+        madsim::task::spawn(async move {
+            sender.write_all(&copy).await.unwrap();
+            std::future::pending::<()>().await;
+        });
+        let mut received = vec![0; bytes];
+        receiver.read_exact(&mut received).await.unwrap();
+        (fabric.time.now_ns() - begin, received == sent)
+    }
+
+    #[test]
+    fn a_gigabit_link_carries_a_gigabit() {
+        let (took, whole) = on_fabric(network(100_000, Some(1_000_000_000), 0.0), |fabric, here, there| async move {
+            transfer(&fabric, &here, &there, 25_000_000).await
+        });
+        let rate = 25_000_000.0 * 8.0 / (took as f64 / 1e9);
+        assert!(whole && (rate / 1e9 - 1.0).abs() < 0.02, "{rate} bit/s");
+    }
+
+    #[test]
+    fn a_byte_takes_the_latency_of_its_link() {
+        let (took, _) = on_fabric(network(100_000, None, 0.0), |fabric, here, there| async move {
+            transfer(&fabric, &here, &there, 1).await
+        });
+        assert!((100_000..100_100).contains(&took), "{took} ns");
+    }
+
+    #[test]
+    fn a_lossy_link_delivers_everything_in_order_and_later() {
+        let lossy = |loss| {
+            on_fabric(network(100_000, Some(1_000_000_000), loss), |fabric, here, there| async move {
+                (transfer(&fabric, &here, &there, 3_000_000).await, fabric.fired().lost)
+            })
+        };
+        let ((clean, _), _) = lossy(0.0);
+        let ((took, whole), lost) = lossy(0.02);
+        assert!(whole && lost > 0 && took > clean, "{lost} lost, {took} against {clean} ns");
+    }
+
+    #[test]
+    fn a_cut_holds_bytes_back_until_it_heals() {
+        let took = on_fabric(network(100_000, None, 0.0), |fabric, here, there| async move {
+            let mut listener = there.listen().await.unwrap();
+            let mut sender = here.connect(THERE).await.unwrap();
+            let mut receiver = SimNetwork::accept(&mut listener).await.unwrap();
+            fabric.begin(0, Condition::Cut(vec![0]));
+            sender.write_all(b"held").await.unwrap();
+            let begin = fabric.time.now_ns();
+            let healer = fabric.clone();
+            madsim::task::spawn(async move {
+                healer.time.sleep_until(begin + 5_000_000).await;
+                healer.end(0);
+            });
+            let mut bytes = [0; 4];
+            receiver.read_exact(&mut bytes).await.unwrap();
+            assert_eq!((&bytes, fabric.fired().held_up), (b"held", 2));
+            fabric.time.now_ns() - begin
+        });
+        assert!((5_100_000..5_200_000).contains(&took), "{took} ns");
+    }
+
+    #[test]
+    fn a_long_cut_resets_the_connection() {
+        let error = on_fabric(network(100_000, None, 0.0), |fabric, here, there| async move {
+            let mut listener = there.listen().await.unwrap();
+            let _sender = here.connect(THERE).await.unwrap();
+            let mut receiver = SimNetwork::accept(&mut listener).await.unwrap();
+            fabric.begin(0, Condition::Cut(vec![0]));
+            fabric.time.sleep_until(fabric.time.now_ns() + RESET_AFTER_NS + 1_000_000).await;
+            fabric.end(0);
+            receiver.read_u8().await.unwrap_err().kind()
+        });
+        assert_eq!(error, io::ErrorKind::ConnectionReset);
+    }
+
+    #[test]
+    fn a_dropped_end_ends_the_stream_after_its_bytes() {
+        let text = on_fabric(network(100_000, None, 0.0), |_, here, there| async move {
+            let mut listener = there.listen().await.unwrap();
+            let mut sender = here.connect(THERE).await.unwrap();
+            let mut receiver = SimNetwork::accept(&mut listener).await.unwrap();
+            sender.write_all(b"last words").await.unwrap();
+            drop(sender);
+            let mut text = String::new();
+            receiver.read_to_string(&mut text).await.unwrap();
+            text
+        });
+        assert_eq!(text, "last words");
+    }
+
+    #[test]
+    fn a_machine_where_nobody_listens_refuses() {
+        let error = on_fabric(network(100_000, None, 0.0), |_, here, _| async move {
+            here.connect(THERE).await.err().map(|error| error.kind())
+        });
+        assert_eq!(error, Some(io::ErrorKind::ConnectionRefused));
     }
 }

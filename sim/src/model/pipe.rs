@@ -14,14 +14,19 @@ pub const CHUNK_MAX: usize = 64 << 10;
 /// Something on the way.
 pub enum Parcel {
     /// Bytes, of which some may have been read.
-    Bytes { bytes: Vec<u8>, read: usize },
+    Bytes {
+        /// All of them.
+        bytes: Vec<u8>,
+        /// How many have been read.
+        read: usize,
+    },
     /// The end of the stream.
     End,
 }
 
 impl Parcel {
     /// How many bytes it still holds.
-    pub fn len(&self) -> usize {
+    pub fn size(&self) -> usize {
         match self {
             Parcel::Bytes { bytes, read } => bytes.len() - read,
             Parcel::End => 0,
@@ -37,7 +42,9 @@ pub struct Pipe {
     bytes: usize,
     /// The next parcel arrives no earlier.
     last_arrival: u64,
+    /// Who waits for bytes.
     pub reader: Option<Waker>,
+    /// Who waits for room.
     pub writer: Option<Waker>,
     /// The end that reads is gone.
     pub deserted: bool,
@@ -59,7 +66,7 @@ impl Pipe {
         let stuck = self.on_the_way.back().is_some_and(|(arrival, _)| arrival.is_none());
         let arrival = arrival.filter(|_| !stuck).map(|at| at.max(self.last_arrival));
         self.last_arrival = arrival.unwrap_or(self.last_arrival);
-        self.bytes += parcel.len();
+        self.bytes += parcel.size();
         self.on_the_way.push_back((arrival, parcel));
         arrival
     }
@@ -105,7 +112,7 @@ impl Pipe {
     pub fn resume(&mut self, mut arrival_of: impl FnMut(usize) -> u64) {
         for (arrival, parcel) in &mut self.on_the_way {
             if arrival.is_none() {
-                let at = arrival_of(parcel.len()).max(self.last_arrival);
+                let at = arrival_of(parcel.size()).max(self.last_arrival);
                 (*arrival, self.last_arrival) = (Some(at), at);
             }
         }

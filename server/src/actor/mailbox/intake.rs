@@ -14,7 +14,7 @@ use crate::{
         digest::Digest,
         id::{ActorId, BatchNumber, Epoch, Position, Role},
         map::Pruned,
-        merkle::Opening,
+        merkle::Nodes,
         message::Batch,
         seal::{Positions, Seal},
         statement::{Signed, Trust, Unverified},
@@ -28,7 +28,7 @@ pub struct Held {
     /// Its manifest over all hosted clients.
     pub manifest: Pruned<Positions>,
     /// Its leaves at their positions.
-    pub leaves: Opening,
+    pub leaves: Nodes,
     parcels: BTreeMap<Position, Parcel>,
 }
 
@@ -131,9 +131,8 @@ impl Intake {
         }
         let hosted = manifest.range(self.trust.roster.hosted_by(self.index));
         let hosted = hosted.ok_or("the manifest hides clients that are hosted here")?;
-        if leaves.size() != seal.count() || leaves.root() != Some(seal.leaves) {
-            return Err("the leaves are not the sealed ones".to_owned());
-        }
+        let nodes = leaves.nodes().filter(|_| leaves.size() == seal.count());
+        let leaves = nodes.filter(|nodes| nodes.root() == seal.leaves).ok_or("the leaves are not the sealed ones")?;
         let parcels: BTreeMap<Position, Parcel> =
             parcels.into_iter().map(|parcel| (parcel.position, parcel)).collect();
         for (client, positions) in hosted {

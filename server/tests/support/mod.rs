@@ -1,0 +1,292 @@
+//! What the tests have in common: fixed keys, one driven actor ([`Bench`]) and a whole deployment in memory
+//! ([`World`]).
+//!
+//! A bench does with an actor what [`server::node`] does, step by step and by hand: handle, settle, make durable,
+//! sign, release. It can crash at the boundaries in between, and rebuilds its actor from the rows alone. A world
+//! routes what benches send, as bytes, in the order sent; time passes only when nothing is under way.
+#![allow(dead_code, missing_docs, reason = "every test file takes what it needs")]
+
+pub mod history;
+mod world;
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use server::{
+    actor::{
+        Actor, Draft, Draught, Input, Notice, Recovered, Setup, Step, Timing, client::Client, handler::Handler,
+        incoming::Incoming, mailbox::Mailbox, sequencer::Sequencer,
+        step::{STATEMENTS, statement_row},
+    },
+    port::{Rows, Time},
+    protocol::{
+        codec::{Decode, Encode},
+        crypto::{Claim, Ed25519, Ed25519Signer, PublicKey, Signature, Signer, Verifier},
+        digest::Digest,
+        id::{ActorId, ClientId, Deployment, Role},
+        message::Message,
+        roster::{Member, Roster},
+        statement::{Kind, Trust},
+    },
+};
+pub use world::World;
+
+pub const HANDLER: ActorId = ActorId::Server(Role::Handler, 0);
+pub const SEQUENCER: ActorId = ActorId::SEQUENCER;
+
+pub fn incoming(index: u32) -> ActorId {
+    ActorId::Server(Role::Incoming, index)
+}
+
+pub fn mailbox(index: u32) -> ActorId {
+    ActorId::Server(Role::Mailbox, index)
+}
+
+/// Stands in for Ed25519 where a test needs very many signatures: the hash of key and preimage, twice.
+pub struct Modelled(pub PublicKey);
+
+impl Signer for Modelled {
+    fn public(&self) -> PublicKey {
+        self.0
+    }
+
+    fn sign(&self, preimage: &[u8]) -> Signature {
+        let hash = Digest::of(&[&self.0.0, preimage]).0;
+        Signature([hash, hash].concat().try_into().unwrap())
+    }
+}
+
+impl Verifier for Modelled {
+    fn verify(&self, (key, preimage, signature): Claim<'_>) -> bool {
+        Modelled(key).sign(preimage) == signature
+    }
+
+    fn verify_all(&self, claims: &[Claim<'_>]) -> bool {
+        claims.iter().all(|claim| self.verify(*claim))
+    }
+}
+
+/// The key of whoever bears this label.
+pub fn signer(label: &str) -> Ed25519Signer {
+    Ed25519Signer::from_secret(&Digest::of(&[label.as_bytes()]).0)
+}
+
+/// The key of a server actor.
+pub fn signer_of(actor: ActorId) -> Ed25519Signer {
+    signer(&actor.to_string())
+}
+
+/// A roster of one operator: as many actors of each role, each with the key of its name.
+pub fn roster(handlers: u32, incoming: u32, mailboxes: u32) -> Roster {
+    let roles = [(Role::Handler, handlers), (Role::Incoming, incoming), (Role::Sequencer, 1), (Role::Mailbox, mailboxes)];
+    let actors = roles.into_iter().flat_map(|(role, count)| (0..count).map(move |i| ActorId::Server(role, i)));
+    let members = actors.map(|actor| Member { actor, operator: 0, key: signer_of(actor).public() });
+    Roster::first(8, vec![signer("operator").public()], members.collect()).unwrap()
+}
+
+pub fn trust(incoming: u32, mailboxes: u32) -> Trust {
+    Trust::new(roster(1, incoming, mailboxes), Arc::new(Ed25519))
+}
+
+pub fn setup(incoming: u32, mailboxes: u32) -> Setup {
+    let timing = Timing { epoch_ns: 1_000_000, heartbeat_ns: 10_000_000, retry_ns: 50_000_000 };
+    Setup { trust: trust(incoming, mailboxes), timing }
+}
+
+/// Client `index`, whose key lies in the lower half of the key space if the index is even, else in the upper.
+pub fn client_key(index: usize) -> Ed25519Signer {
+    let in_place = |attempt: &u32| {
+        let public = signer(&format!("client {index} {attempt}")).public();
+        usize::from(public.0[0] >> 7) == index % 2
+    };
+    let attempt = (0u32..).find(in_place).unwrap();
+    signer(&format!("client {index} {attempt}"))
+}
+
+pub fn client(index: usize) -> ClientId {
+    ClientId(client_key(index).public())
+}
+
+pub fn draught(token: u64, payload: &[u8], recipients: &[ClientId]) -> Draught {
+    let ciphertexts = recipients.iter().map(|recipient| (*recipient, recipient.bytes()[..9].to_vec()));
+    Draught { token, payload: payload.to_vec(), ciphertexts: ciphertexts.collect() }
+}
+
+/// Where a step may end before its time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Boundary {
+    /// Nothing of the step is durable.
+    BeforeCommit,
+    /// All of it is, and nothing was signed or sent.
+    AfterCommit,
+    /// It was signed, and half of it sent.
+    AmidSends,
+}
+
+/// What came of a turn.
+#[derive(Default)]
+pub struct Turn {
+    pub sends: Vec<(ActorId, Message)>,
+    pub notices: Vec<Notice>,
+    pub crashed: bool,
+}
+
+type Build = Box<dyn Fn(Recovered) -> Box<dyn Actor>>;
+
+/// One actor with its key and its disk.
+pub struct Bench {
+    pub me: ActorId,
+    pub actor: Box<dyn Actor>,
+    pub rows: Rows,
+    /// Every digest promised for a slot, over all incarnations.
+    pub digests: BTreeMap<(Kind, u64), Digest>,
+    /// Every statement signed, by kind and slot: its canonical signed bytes.
+    pub signed: BTreeMap<(Kind, u64), Vec<u8>>,
+    pub turns: usize,
+    /// In which turn it crashes, and where.
+    pub crash: Option<(usize, Boundary)>,
+    signer: Ed25519Signer,
+    deployment: Deployment,
+    build: Build,
+}
+
+impl Bench {
+    pub fn new(me: ActorId, signer: Ed25519Signer, deployment: Deployment, build: Build) -> Self {
+        Bench {
+            me,
+            actor: build(Recovered::default()),
+            rows: Rows::new(),
+            digests: BTreeMap::new(),
+            signed: BTreeMap::new(),
+            turns: 0,
+            crash: None,
+            signer,
+            deployment,
+            build,
+        }
+    }
+
+    pub fn handler(setup: &Setup) -> Self {
+        let own = setup.clone();
+        let build = Box::new(move |_| Box::new(Handler::new(0, own.clone())) as Box<dyn Actor>);
+        Bench::new(HANDLER, signer_of(HANDLER), setup.trust.deployment, build)
+    }
+
+    pub fn incoming(index: u32, setup: &Setup) -> Self {
+        let own = setup.clone();
+        let build = move |recovered| Box::new(Incoming::recover(index, own.clone(), recovered).unwrap()) as Box<dyn Actor>;
+        Bench::new(incoming(index), signer_of(incoming(index)), setup.trust.deployment, Box::new(build))
+    }
+
+    pub fn sequencer(setup: &Setup) -> Self {
+        let own = setup.clone();
+        let build = move |recovered| Box::new(Sequencer::recover(own.clone(), recovered).unwrap()) as Box<dyn Actor>;
+        Bench::new(SEQUENCER, signer_of(SEQUENCER), setup.trust.deployment, Box::new(build))
+    }
+
+    pub fn mailbox(index: u32, setup: &Setup) -> Self {
+        let own = setup.clone();
+        let build = move |recovered| Box::new(Mailbox::recover(index, own.clone(), recovered).unwrap()) as Box<dyn Actor>;
+        Bench::new(mailbox(index), signer_of(mailbox(index)), setup.trust.deployment, Box::new(build))
+    }
+
+    pub fn client(index: usize, setup: &Setup) -> Self {
+        let (own, id) = (setup.clone(), client(index));
+        let build = move |recovered| {
+            Box::new(Client::recover(id, Digest::of(&[id.bytes()]), 0, own.clone(), recovered).unwrap()) as Box<dyn Actor>
+        };
+        Bench::new(ActorId::Client(id), client_key(index), setup.trust.deployment, Box::new(build))
+    }
+
+    /// One turn, in the shape that `server::node` gives it.
+    pub fn turn(&mut self, now: Time, inputs: Vec<Input>) -> Turn {
+        let mut step = Step::at(now);
+        let crash = self.crash.filter(|(turn, _)| *turn == self.turns).map(|(_, boundary)| boundary);
+        self.turns += 1;
+        for input in inputs {
+            self.actor.handle(input, &mut step);
+        }
+        self.actor.settle(&mut step);
+        if crash == Some(Boundary::BeforeCommit) {
+            return self.restart();
+        }
+        let promises = std::mem::take(&mut step.promises);
+        for draft in promises.iter().filter(|draft| draft.kind().exclusive()) {
+            self.check_slot(draft);
+            step.changes.insert(statement_row(draft.kind(), draft.slot()), Some(draft.body()));
+        }
+        for (key, value) in std::mem::take(&mut step.changes) {
+            match value {
+                Some(value) => self.rows.insert(key, value),
+                None => self.rows.remove(&key),
+            };
+        }
+        if crash == Some(Boundary::AfterCommit) {
+            return self.restart();
+        }
+        for draft in promises {
+            self.sign(&draft);
+            self.actor.release(draft.sign(self.deployment, &self.signer), &mut step);
+        }
+        let (mut sends, notices) = (step.sends, step.notices);
+        if crash == Some(Boundary::AmidSends) {
+            sends.truncate(sends.len() / 2);
+            self.restart();
+        }
+        Turn { sends, notices, crashed: crash.is_some() }
+    }
+
+    /// One slot, one digest, over all incarnations (O10).
+    fn check_slot(&mut self, draft: &Draft) {
+        let digest = Digest::of(&[&draft.body()]);
+        let held = self.digests.insert((draft.kind(), draft.slot()), digest);
+        let what = (self.me, draft.kind(), draft.slot());
+        assert!(held.is_none_or(|held| held == digest), "{what:?} would have been signed twice");
+    }
+
+    fn sign(&mut self, draft: &Draft) {
+        let preimage = server::protocol::statement::preimage(
+            self.deployment,
+            draft.kind(),
+            self.me,
+            draft.slot(),
+            Digest::of(&[&draft.body()]),
+        );
+        let bytes = [draft.body(), self.signer.sign(&preimage).0.to_vec()].concat();
+        if let Some(before) = self.signed.insert((draft.kind(), draft.slot()), bytes.clone()) {
+            assert!(before == bytes || !draft.kind().exclusive());
+        }
+    }
+
+    /// Throws the actor away and makes it anew from what is durable, as `server::node` reads it back.
+    pub fn restart(&mut self) -> Turn {
+        let mut recovered = Recovered::default();
+        for (key, value) in &self.rows {
+            if key.first() != Some(&STATEMENTS) {
+                recovered.rows.insert(key.clone(), value.clone());
+                continue;
+            }
+            let draft = Draft::from_body(Kind::from_byte(key[1]).unwrap(), value).unwrap();
+            assert_eq!(statement_row(draft.kind(), draft.slot()), *key);
+            recovered.statements.push(draft.sign(self.deployment, &self.signer));
+        }
+        self.actor = (self.build)(recovered);
+        Turn { crashed: true, ..Turn::default() }
+    }
+}
+
+/// Over the wire and back: every message a test delivers has passed the codec.
+pub fn over_the_wire(message: &Message) -> Message {
+    let bytes = message.to_bytes();
+    let read = Message::from_bytes(&bytes).expect("an actor sends what can be read");
+    assert_eq!(read.to_bytes(), bytes);
+    read
+}
+
+/// The evidence in some notices.
+pub fn caught(notices: &[Notice]) -> Vec<server::protocol::evidence::Evidence> {
+    let evidence = |notice: &Notice| match notice {
+        Notice::Caught(evidence) => Some((**evidence).clone()),
+        _ => None,
+    };
+    notices.iter().filter_map(evidence).collect()
+}

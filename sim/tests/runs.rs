@@ -1,0 +1,98 @@
+//! Whole runs: what the scenario files claim, and that the simulator tells the truth about time.
+
+use sim::{command, outcome::Outcome, scenario::Scenario};
+
+fn run(path: &str, seed: u64, sets: &[&str]) -> Outcome {
+    let file = format!("{}/../{path}", env!("CARGO_MANIFEST_DIR"));
+    let sets: Vec<String> = sets.iter().map(ToString::to_string).collect();
+    let scenario = Scenario::read(file.as_ref(), &sets).unwrap_or_else(|error| panic!("{error}"));
+    command::run(path, &scenario, seed, false).unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn violated(outcome: &Outcome) -> Vec<String> {
+    let violated = outcome.checks.iter().filter(|check| !check.held);
+    violated.map(|check| format!("seed {}: {}: {}", outcome.seed, check.name, check.why)).collect()
+}
+
+#[test]
+fn the_quickstart_exposes_the_mailbox_actor_that_cheats_and_nobody_else() {
+    let outcome = run("scenarios/quickstart.toml", 7, &[]);
+    assert_eq!(violated(&outcome), Vec::<String>::new());
+    assert_eq!(outcome.exposed(), ["mailbox/0"]);
+    assert!(outcome.throughput_per_s() > 100.0);
+    assert_eq!(outcome.bundles().accepted, outcome.bundles().delivered);
+}
+
+#[test]
+fn a_seed_has_one_fingerprint_and_another_seed_another() {
+    let fingerprint = |seed| run("scenarios/quickstart.toml", seed, &["workload.bundles=120"]).fingerprint();
+    let first = fingerprint(7);
+    let others = std::thread::scope(|scope| {
+        let again: Vec<_> = (0..2).map(|_| scope.spawn(|| fingerprint(7))).collect();
+        again.into_iter().map(|thread| thread.join().unwrap()).collect::<Vec<_>>()
+    });
+    assert_eq!(others, [first.clone(), first.clone()]);
+    assert_ne!(fingerprint(8), first);
+}
+
+#[test]
+fn a_scenario_as_drawn_runs_the_same() {
+    let outcome = run("scenarios/quickstart.toml", 3, &["workload.bundles=100..150"]);
+    let drawn = Scenario::parse("drawn", &outcome.drawn.to_toml(), &[]).unwrap_or_else(|error| panic!("{error}"));
+    let again = command::run("drawn", &drawn, 3, false).unwrap();
+    assert_eq!(again.fingerprint(), outcome.fingerprint());
+}
+
+#[test]
+fn a_receipt_takes_four_links_when_all_work_is_free() {
+    let outcome = run("scenarios/honest/bare-latency.toml", 1, &[]);
+    assert_eq!(violated(&outcome), Vec::<String>::new());
+    let receipt = outcome.record().receipt.summary().unwrap();
+    assert!((receipt.p50 / 400.0 - 1.0).abs() < 0.01, "{receipt:?}");
+    assert!((receipt.max / 400.0 - 1.0).abs() < 0.01, "{receipt:?}");
+}
+
+#[test]
+fn a_calm_network_keeps_its_first_connections() {
+    let outcome = run("scenarios/honest/bare-latency.toml", 1, &[]);
+    // 2 clients to handler and mailbox actor, handler, sequencer and mailbox actor to the incoming actor, mailbox
+    // actor to the sequencer
+    assert_eq!(outcome.run.connections, 2 * 2 + 3 + 1);
+}
+
+#[test]
+fn every_fault_scenario_holds() {
+    let faults = ["crash-client", "crash-handler", "crash-incoming", "crash-mailbox", "crash-sequencer"];
+    for fault in faults.into_iter().chain(["lossy", "partition", "slow-link", "chaos"]) {
+        for seed in 0..3 {
+            let outcome = run(&format!("scenarios/faults/{fault}.toml"), seed, &[]);
+            assert_eq!(violated(&outcome), Vec::<String>::new(), "{fault}");
+        }
+    }
+}
+
+#[test]
+fn modelled_crypto_and_storage_give_the_same_verdicts() {
+    let modelled = ["topology.crypto=modelled", "topology.storage=modelled"];
+    for (path, exposed) in [("scenarios/quickstart.toml", vec!["mailbox/0"]), ("scenarios/faults/chaos.toml", vec![])] {
+        for seed in 0..4 {
+            let outcome = run(path, seed, &modelled);
+            assert_eq!(violated(&outcome), Vec::<String>::new());
+            assert_eq!(outcome.exposed(), exposed);
+        }
+    }
+}
+
+#[test]
+fn a_closed_loop_keeps_its_bundles_in_flight() {
+    let sets = ["workload.closed=4", "workload.bundles=300", "adversary=[]", "expect.exposed=[]"];
+    let outcome = run("scenarios/quickstart.toml", 2, &sets);
+    assert_eq!(violated(&outcome), Vec::<String>::new());
+    assert_eq!(outcome.record().submitted.len(), 300);
+}
+
+#[test]
+fn an_honest_run_without_the_expected_cheat_is_violated() {
+    let outcome = run("scenarios/quickstart.toml", 7, &["adversary=[]", "workload.bundles=100"]);
+    assert!(violated(&outcome).iter().any(|why| why.contains("mailbox/0 is not exposed")));
+}
