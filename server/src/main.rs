@@ -47,7 +47,8 @@ fn verify(evidence: &std::path::Path, roster: &std::path::Path) -> Result<Verdic
     let read = |path: &std::path::Path| {
         std::fs::read_to_string(path).map_err(|error| format!("{}: cannot read: {error}", path.display()))
     };
-    let trust = roster_file::from_json(&read(roster)?).map_err(|error| format!("{}: {error}", roster.display()))?;
+    let trust =
+        roster_file::from_json(&read(roster)?).map_err(|error| format!("{}: {error}", roster.display()))?;
     let evidence = Evidence::from_json(&read(evidence)?, trust.deployment)
         .map_err(|error| format!("{}: {error}", evidence.display()))?;
     Ok(judge(&evidence, &trust))

@@ -251,7 +251,15 @@ impl Record {
         self.cuts.last_key_value().map_or(Epoch(0), |(epoch, _)| *epoch)
     }
 
-    fn take_over(&mut self, now: u64, client: u32, token: u64, number: BundleNumber, to: &[ClientId], payload: Digest) {
+    fn take_over(
+        &mut self,
+        now: u64,
+        client: u32,
+        token: u64,
+        number: BundleNumber,
+        to: &[ClientId],
+        payload: Digest,
+    ) {
         let recipients: Vec<u32> = to.iter().filter_map(|id| self.client(id)).collect();
         let wanted_ns = self.wanted.get(&token).copied().unwrap_or(now);
         let missing = recipients.len() as u64;
@@ -280,7 +288,9 @@ impl Record {
 
     fn receipt(&mut self, now: u64, client: u32, number: BundleNumber, incoming: u32, position: Position) {
         let Some(bundle) = self.submitted.get_mut(&(client, number)) else {
-            return self.contradictions.push(format!("client/{client} has a receipt for {number}, never submitted"));
+            return self
+                .contradictions
+                .push(format!("client/{client} has a receipt for {number}, never submitted"));
         };
         match bundle.receipt {
             None => {
@@ -306,13 +316,13 @@ impl Record {
             return;
         }
         let bundle = delivered.bundle.and_then(|key| self.submitted.get_mut(&key));
-        if let Some(bundle) = bundle.filter(|bundle| bundle.recipients.contains(&client)) {
-            if bundle.holders.insert(client) {
-                self.delivery.record(now.saturating_sub(bundle.wanted_ns));
-                (self.missing, self.progress_ns) = (self.missing - 1, now);
-                if bundle.holders.len() == bundle.recipients.len() {
-                    bundle.delivered_ns = Some(now);
-                }
+        let bundle = bundle.filter(|bundle| bundle.recipients.contains(&client));
+        if let Some(bundle) = bundle.filter(|bundle| !bundle.holders.contains(&client)) {
+            bundle.holders.insert(client);
+            self.delivery.record(now.saturating_sub(bundle.wanted_ns));
+            (self.missing, self.progress_ns) = (self.missing - 1, now);
+            if bundle.holders.len() == bundle.recipients.len() {
+                bundle.delivered_ns = Some(now);
             }
         }
         mailbox.insert(count, delivered);
@@ -423,7 +433,10 @@ fn describe(notice: &Notice) -> String {
         }
         Notice::Refused { number, reason } => format!("is refused {number}: {reason}"),
         Notice::Delivered { count, entry, number, .. } => {
-            format!("has delivery {count}: sequence {} from incoming/{} {} (bundle {number})", entry.sequence, entry.incoming, entry.position)
+            format!(
+                "has delivery {count}: sequence {} from incoming/{} {} (bundle {number})",
+                entry.sequence, entry.incoming, entry.position
+            )
         }
         Notice::Dropped { count, why, .. } => format!("drops delivery {count}: {why}"),
         Notice::Unusable { why } => format!("cannot use a delivery: {why}"),

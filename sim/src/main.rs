@@ -112,13 +112,19 @@ fn seeds(text: &str) -> Result<Range<u64>, String> {
     let wrong = || format!("{text:?} is no range of seeds: write 0..200");
     let (from, to) = text.split_once("..").ok_or_else(wrong)?;
     let range = from.parse().map_err(|_| wrong())?..to.parse().map_err(|_| wrong())?;
-    if range.is_empty() { Err(format!("{text:?} holds no seed: the first must be below the second")) } else { Ok(range) }
+    if range.is_empty() {
+        Err(format!("{text:?} holds no seed: the first must be below the second"))
+    } else {
+        Ok(range)
+    }
 }
 
 fn main() -> ExitCode {
     let held = match Arguments::parse().command {
         Command::Run { which, out, json } => run(&which, out, json),
-        Command::Sweep { scenarios, seeds, jobs, sets, out, json } => sweep(scenarios, seeds, jobs, sets, out, json),
+        Command::Sweep { scenarios, seeds, jobs, sets, out, json } => {
+            sweep(scenarios, seeds, jobs, sets, out, json)
+        }
         Command::Replay { which } => replay(&which),
         Command::List { what } => {
             list(what);
@@ -211,7 +217,11 @@ fn replay(which: &Which) -> Result<bool, Failed> {
     if same {
         say(&format!("fingerprint {}, twice\n", first.fingerprint()));
     } else {
-        say(&format!("NOT DETERMINISTIC: fingerprints {} and {}\n", first.fingerprint(), second.fingerprint()));
+        say(&format!(
+            "NOT DETERMINISTIC: fingerprints {} and {}\n",
+            first.fingerprint(),
+            second.fingerprint()
+        ));
         let events = first.record().trace.iter().flatten().zip(second.record().trace.iter().flatten());
         if let Some((one, two)) = events.map(|(a, b)| (line(a), line(b))).find(|(one, two)| one != two) {
             say(&format!("first difference:\n  {one}  {two}"));
@@ -243,7 +253,8 @@ fn scenario_files(directory: PathBuf) -> Vec<(String, String)> {
         if path.is_dir() {
             files.extend(scenario_files(path));
         } else if path.extension().is_some_and(|extension| extension == "toml") {
-            let claim = command::read(&path, &[]).map_or_else(|error| error.to_string(), |scenario| scenario.claim);
+            let claim =
+                command::read(&path, &[]).map_or_else(|error| error.to_string(), |scenario| scenario.claim);
             files.push((path.display().to_string(), claim));
         }
     }

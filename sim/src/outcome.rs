@@ -87,7 +87,8 @@ impl Outcome {
 
     /// The checks that did not hold, as one line that like failures share.
     pub fn signature(&self) -> String {
-        let failed: Vec<&str> = self.checks.iter().filter(|check| !check.held).map(|check| check.name).collect();
+        let failed: Vec<&str> =
+            self.checks.iter().filter(|check| !check.held).map(|check| check.name).collect();
         failed.join("+")
     }
 

@@ -85,8 +85,9 @@ impl Sweep {
     /// Runs everything; calls `progress` after each run with whether it held.
     pub fn run(&self, progress: &(dyn Fn(bool) + Sync)) -> Result<Swept, InputError> {
         let stopwatch = Stopwatch::start();
-        let work: Vec<(usize, u64)> =
-            (0..self.scenarios.len()).flat_map(|index| self.seeds.clone().map(move |seed| (index, seed))).collect();
+        let work: Vec<(usize, u64)> = (0..self.scenarios.len())
+            .flat_map(|index| self.seeds.clone().map(move |seed| (index, seed)))
+            .collect();
         let next = AtomicUsize::new(0);
         let rows = Mutex::new(BTreeMap::new());
         let failed = Mutex::new(None);
@@ -137,7 +138,8 @@ impl Sweep {
             }
         };
         let violated = outcome.checks.iter().find(|check| !check.held);
-        let mut failure = violated.map(|check| fail(outcome.signature(), format!("{}: {}", check.name, check.why)));
+        let mut failure =
+            violated.map(|check| fail(outcome.signature(), format!("{}: {}", check.name, check.why)));
         if (seed - self.seeds.start).is_multiple_of(SAMPLE) && failure.is_none() {
             let again = command::run(path, scenario, seed, false)?;
             if again.fingerprint() != outcome.fingerprint() {
@@ -160,7 +162,8 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 
 fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
     let text = panic.downcast_ref::<String>().cloned();
-    text.or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string)).unwrap_or_else(|| "a panic".to_owned())
+    text.or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string))
+        .unwrap_or_else(|| "a panic".to_owned())
 }
 
 impl Swept {

@@ -148,7 +148,11 @@ impl Application {
             let text = [&token[..], &recipient.to_be_bytes()].concat();
             (self.ids[*recipient as usize], text.into_iter().cycle().take(CIPHERTEXT_BYTES).collect())
         };
-        Draught { token: wanted.token, payload, ciphertexts: wanted.recipients.iter().map(ciphertext).collect() }
+        Draught {
+            token: wanted.token,
+            payload,
+            ciphertexts: wanted.recipients.iter().map(ciphertext).collect(),
+        }
     }
 }
 

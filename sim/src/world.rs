@@ -130,7 +130,9 @@ impl World {
         let time = VirtualTime::current();
         let fingerprint = Fingerprint::default();
         let names = names(&drawn);
-        let signer = |name: &ActorName| crypto::signer(drawn.topology.crypto, &mut streams.stream(&format!("keys/{name}")));
+        let signer = |name: &ActorName| {
+            crypto::signer(drawn.topology.crypto, &mut streams.stream(&format!("keys/{name}")))
+        };
         let ids: Vec<ActorId> = names
             .iter()
             .map(|name| match name.role {
@@ -139,16 +141,17 @@ impl World {
             })
             .collect();
         let members = names.iter().zip(&ids).filter(|(name, _)| name.role != Role::Client);
-        let members = members.map(|(name, id)| Member { actor: *id, operator: 0, key: signer(name).public() });
+        let members =
+            members.map(|(name, id)| Member { actor: *id, operator: 0, key: signer(name).public() });
         let operator = operator(&drawn, streams).public();
         let roster = Roster::first(CHALLENGE_BOUND, vec![operator], members.collect())
             .expect("a topology has every role, by index");
         let trust = Trust::new(roster, Arc::from(crypto::verifier(drawn.topology.crypto)));
         let clients: Vec<ClientId> = ids.iter().filter_map(ActorId::client).collect();
         let history = History::new(&clients, trace, time.clone(), fingerprint.clone());
-        let disks = names.iter().map(|name| {
-            Disk::new(time.clone(), profile, streams.stream(&format!("disk/{name}")))
-        });
+        let disks = names
+            .iter()
+            .map(|name| Disk::new(time.clone(), profile, streams.stream(&format!("disk/{name}"))));
         World {
             fabric: Fabric::new(drawn.network.clone(), streams, time.clone(), fingerprint.clone()),
             setup: Setup { trust, timing: Timing::of_epoch(drawn.topology.epoch_ns) },
@@ -183,7 +186,8 @@ impl World {
         let virtual_ns = world.time.now_ns();
         nodes.iter().for_each(|node| handle.kill(*node));
         let trust = world.setup.trust.clone();
-        let roster = Signed::sign((*trust.roster).clone(), trust.deployment, &*operator(&world.drawn, world.streams));
+        let roster =
+            Signed::sign((*trust.roster).clone(), trust.deployment, &*operator(&world.drawn, world.streams));
         Run {
             fingerprint: world.fingerprint(),
             record: world.history.take(),

@@ -30,12 +30,25 @@ fn complaint(scenario: &str) -> (Option<i32>, String) {
 
 #[test]
 fn json_is_one_object_with_the_keys_of_the_contract() {
-    let output = sim(&["run", "scenarios/quickstart.toml", "--seed", "7", "--set", "workload.bundles=150", "--json"]);
+    let output =
+        sim(&["run", "scenarios/quickstart.toml", "--seed", "7", "--set", "workload.bundles=300", "--json"]);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     let keys = [
-        "scenario", "seed", "held", "checks", "exposed", "suspected", "fingerprint", "throughput_per_s",
-        "receipt_us", "delivery_us", "bundles", "faults_fired", "attacks_fired", "coverage",
+        "scenario",
+        "seed",
+        "held",
+        "checks",
+        "exposed",
+        "suspected",
+        "fingerprint",
+        "throughput_per_s",
+        "receipt_us",
+        "delivery_us",
+        "bundles",
+        "faults_fired",
+        "attacks_fired",
+        "coverage",
     ];
     keys.iter().for_each(|key| assert!(json.get(key).is_some(), "{key}"));
     assert_eq!(json["exposed"], serde_json::json!(["mailbox/0"]));
@@ -48,7 +61,8 @@ fn json_is_one_object_with_the_keys_of_the_contract() {
 
 #[test]
 fn a_violation_exits_with_one_and_says_how_to_replay() {
-    let output = sim(&["run", "scenarios/quickstart.toml", "--set", "adversary=[]", "--set", "workload.bundles=60"]);
+    let output =
+        sim(&["run", "scenarios/quickstart.toml", "--set", "adversary=[]", "--set", "workload.bundles=60"]);
     assert_eq!(output.status.code(), Some(1));
     assert!(text(&output.stdout).contains("cargo sim replay scenarios/quickstart.toml --seed 0"));
 }
@@ -57,9 +71,17 @@ fn a_violation_exits_with_one_and_says_how_to_replay() {
 fn a_directory_gets_csv_plots_evidence_roster_and_trace() {
     let directory = tempfile::tempdir().unwrap();
     let out = directory.path().to_str().unwrap();
-    let output = sim(&["run", "scenarios/quickstart.toml", "--set", "workload.bundles=150", "--out", out]);
+    let output = sim(&["run", "scenarios/quickstart.toml", "--set", "workload.bundles=300", "--out", out]);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stdout));
-    for file in ["run.csv", "timeline.csv", "latency.csv", "latency.svg", "throughput.svg", "roster.json", "trace.txt"] {
+    for file in [
+        "run.csv",
+        "timeline.csv",
+        "latency.csv",
+        "latency.svg",
+        "throughput.svg",
+        "roster.json",
+        "trace.txt",
+    ] {
         assert!(std::fs::metadata(directory.path().join(file)).unwrap().len() > 100, "{file}");
     }
     let evidence = directory.path().join("evidence/mailbox-0-badattestation-0.json");
@@ -68,11 +90,15 @@ fn a_directory_gets_csv_plots_evidence_roster_and_trace() {
 
 #[test]
 fn a_sweep_reports_every_seed() {
-    let arguments = ["sweep", "scenarios/quickstart.toml", "--seeds", "0..4", "--set", "workload.bundles=100", "--json"];
+    let arguments =
+        ["sweep", "scenarios/quickstart.toml", "--seeds", "0..4", "--set", "workload.bundles=300", "--json"];
     let output = sim(&arguments);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stdout));
     let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!((json["runs"].as_u64(), json["held"].as_u64(), json["violated"].as_u64()), (Some(4), Some(4), Some(0)));
+    assert_eq!(
+        (json["runs"].as_u64(), json["held"].as_u64(), json["violated"].as_u64()),
+        (Some(4), Some(4), Some(0))
+    );
 }
 
 #[test]
@@ -88,10 +114,15 @@ fn a_sweep_of_a_false_claim_groups_its_failures() {
 
 #[test]
 fn a_replay_prints_the_history_and_one_fingerprint() {
-    let output = sim(&["replay", "scenarios/quickstart.toml", "--seed", "1", "--set", "workload.bundles=60"]);
+    let output =
+        sim(&["replay", "scenarios/quickstart.toml", "--seed", "1", "--set", "workload.bundles=300"]);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     let said = text(&output.stdout);
-    assert!(said.contains("promises cut 1 ") && said.contains("is killed") && said.contains("attack swap-deliveries"));
+    assert!(
+        said.contains("promises cut 1 ")
+            && said.contains("is killed")
+            && said.contains("attack swap-deliveries")
+    );
     assert!(said.trim_end().ends_with(", twice"));
 }
 
@@ -129,7 +160,12 @@ fn a_range_of_seeds_without_a_seed_is_refused() {
 
 #[test]
 fn everything_listed_exists() {
-    for (what, name) in [("attacks", "swap-deliveries"), ("faults", "partition"), ("checks", "no-loss"), ("scenarios", "scenarios/quickstart.toml")] {
+    for (what, name) in [
+        ("attacks", "swap-deliveries"),
+        ("faults", "partition"),
+        ("checks", "no-loss"),
+        ("scenarios", "scenarios/quickstart.toml"),
+    ] {
         let output = sim(&["list", what]);
         assert!(output.status.success() && text(&output.stdout).contains(name), "{what}");
     }

@@ -38,7 +38,8 @@ fn a_seed_has_one_fingerprint_and_another_seed_another() {
 #[test]
 fn a_scenario_as_drawn_runs_the_same() {
     let outcome = run("scenarios/quickstart.toml", 3, &["workload.bundles=100..150"]);
-    let drawn = Scenario::parse("drawn", &outcome.drawn.to_toml(), &[]).unwrap_or_else(|error| panic!("{error}"));
+    let drawn =
+        Scenario::parse("drawn", &outcome.drawn.to_toml(), &[]).unwrap_or_else(|error| panic!("{error}"));
     let again = command::run("drawn", &drawn, 3, false).unwrap();
     assert_eq!(again.fingerprint(), outcome.fingerprint());
 }
@@ -74,7 +75,9 @@ fn every_fault_scenario_holds() {
 #[test]
 fn modelled_crypto_and_storage_give_the_same_verdicts() {
     let modelled = ["topology.crypto=modelled", "topology.storage=modelled"];
-    for (path, exposed) in [("scenarios/quickstart.toml", vec!["mailbox/0"]), ("scenarios/faults/chaos.toml", vec![])] {
+    for (path, exposed) in
+        [("scenarios/quickstart.toml", vec!["mailbox/0"]), ("scenarios/faults/chaos.toml", vec![])]
+    {
         for seed in 0..4 {
             let outcome = run(path, seed, &modelled);
             assert_eq!(violated(&outcome), Vec::<String>::new());

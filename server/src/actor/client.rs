@@ -93,16 +93,21 @@ impl Client {
         match table {
             CONTENT => self.submissions.recover_content(key, value).map_err(RecoverError::of("content"))?,
             RECEIPT => {
-                let notice = self.submissions.recover_receipt(key, value).map_err(RecoverError::of("receipt"))?;
+                let notice =
+                    self.submissions.recover_receipt(key, value).map_err(RecoverError::of("receipt"))?;
                 self.notices.push(notice);
             }
             HELD => self.inbox.recover_held(value).map_err(RecoverError::of("mailbox"))?,
-            FRESH => self.notices.push(self.inbox.recover_fresh(key, value).map_err(RecoverError::of("delivery"))?),
+            FRESH => {
+                self.notices.push(self.inbox.recover_fresh(key, value).map_err(RecoverError::of("delivery"))?)
+            }
             EVIDENCE => {
                 let evidence = Evidence::from_bytes(value).map_err(RecoverError::of("evidence"))?;
                 self.notices.push(Notice::Caught(Box::new(evidence)));
             }
-            SEEN => self.seen = Some(Citation::from_bytes(value).map_err(RecoverError::of("citation of a cut"))?),
+            SEEN => {
+                self.seen = Some(Citation::from_bytes(value).map_err(RecoverError::of("citation of a cut"))?)
+            }
             _ => {}
         }
         Ok(())
@@ -146,7 +151,9 @@ impl Actor for Client {
             Input::Disconnected(peer) => self.submissions.disconnected(peer),
             Input::Send(draught) => self.draw_up(draught, step),
             Input::Message(_, Message::Receipted(receipted)) => self.submissions.receipted(receipted, step),
-            Input::Message(from, Message::Refused(refusal, _)) => self.submissions.refused(from, refusal, step),
+            Input::Message(from, Message::Refused(refusal, _)) => {
+                self.submissions.refused(from, refusal, step)
+            }
             Input::Message(_, Message::RetryLater { number, after_ms, .. }) => {
                 self.submissions.retry_later(number, after_ms, step);
             }

@@ -115,7 +115,10 @@ impl Incoming {
             match *table {
                 LOG => {
                     let position = Position::from_bytes(key).map_err(RecoverError::of("position"))?;
-                    log.insert(position, Submission::from_bytes(value).map_err(RecoverError::of("submission"))?);
+                    log.insert(
+                        position,
+                        Submission::from_bytes(value).map_err(RecoverError::of("submission"))?,
+                    );
                 }
                 RECENT => actor.admission.recover(key, value).map_err(RecoverError::of("admission"))?,
                 SEEN => {
@@ -140,7 +143,8 @@ impl Incoming {
                 Issued::Receipt(receipt) => self.admission.recover_receipt(receipt),
                 Issued::Seal(seal) => {
                     let rest = log.split_off(&seal.end);
-                    let run: Vec<Logged> = std::mem::replace(&mut log, rest).into_values().map(logged).collect();
+                    let run: Vec<Logged> =
+                        std::mem::replace(&mut log, rest).into_values().map(logged).collect();
                     self.receiving.start = seal.end;
                     self.receiving.chain = seal.chain;
                     self.last_seal = Some(((*seal).clone(), seal.digest()));
@@ -152,7 +156,8 @@ impl Incoming {
             }
         }
         self.receiving.run = log.into_values().map(logged).collect();
-        self.receiving.chain = self.receiving.run.iter().fold(self.receiving.chain, |chain, l| chain.append(l.leaf));
+        self.receiving.chain =
+            self.receiving.run.iter().fold(self.receiving.chain, |chain, l| chain.append(l.leaf));
         self.receiving.receipted = self.receiving.run.len();
     }
 

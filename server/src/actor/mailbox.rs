@@ -99,11 +99,13 @@ impl Mailbox {
         match table {
             MAILBOX => {
                 let client = ClientId::from_bytes(key).map_err(RecoverError::of("client"))?;
-                self.mailboxes.insert(client, MailboxHead::from_bytes(value).map_err(RecoverError::of("mailbox"))?);
+                self.mailboxes
+                    .insert(client, MailboxHead::from_bytes(value).map_err(RecoverError::of("mailbox"))?);
             }
             ACKNOWLEDGED => {
                 let client = ClientId::from_bytes(key).map_err(RecoverError::of("client"))?;
-                self.acknowledged.insert(client, Count::from_bytes(value).map_err(RecoverError::of("count"))?);
+                self.acknowledged
+                    .insert(client, Count::from_bytes(value).map_err(RecoverError::of("count"))?);
             }
             CUT => {
                 let cut = Unverified::<Cut>::from_bytes(value).map_err(RecoverError::of("cut"))?;
@@ -139,10 +141,12 @@ impl Mailbox {
         for batch in self.intake.batches_of(&cut) {
             let seal = &batch.seal;
             let leaf_at = |position: Position| batch.leaves.leaf(position.0 - seal.start.0);
-            let hosted = batch.manifest.range(self.setup.trust.roster.hosted_by(self.index)).unwrap_or_default();
+            let hosted =
+                batch.manifest.range(self.setup.trust.roster.hosted_by(self.index)).unwrap_or_default();
             for (client, positions) in hosted {
                 let part = (seal.incoming, positions.inside(seal), &leaf_at as &dyn Fn(_) -> _);
-                let found = entries(&spans, std::iter::once(part)).expect("the intake has checked every leaf");
+                let found =
+                    entries(&spans, std::iter::once(part)).expect("the intake has checked every leaf");
                 by_client.entry(*client).or_default().extend(found);
             }
         }
@@ -212,7 +216,8 @@ impl Mailbox {
 
     fn parcels(&self, cut: &Cut, client: &ClientId, entries: &[Entry]) -> Vec<Parcel> {
         let find = |entry: &Entry| {
-            let mut batches = self.intake.batches_of(cut).filter(|batch| batch.seal.incoming == entry.incoming);
+            let mut batches =
+                self.intake.batches_of(cut).filter(|batch| batch.seal.incoming == entry.incoming);
             batches.find_map(|batch| batch.parcel(entry.position)?.only_for(client))
         };
         entries.iter().filter_map(find).collect()

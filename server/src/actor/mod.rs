@@ -52,6 +52,7 @@ pub trait Actor: Send + 'static {
 
 /// What happens to an actor.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "moved once, from the inbox to the actor")]
 pub enum Input {
     /// A connection with this peer is up; an older one with it is gone.
     Connected(ActorId),

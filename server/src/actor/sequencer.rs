@@ -58,15 +58,7 @@ impl Sequencer {
         let last = cuts.last_key_value().map(|(_, cut)| cut.clone());
         let incoming = setup.trust.roster.incoming() as usize;
         let reached = last.as_ref().map_or(vec![Reached::default(); incoming], |cut| cut.reached.clone());
-        Ok(Sequencer {
-            setup,
-            reached,
-            last,
-            news: false,
-            last_at: None,
-            cuts,
-            subscribers: BTreeMap::new(),
-        })
+        Ok(Sequencer { setup, reached, last, news: false, last_at: None, cuts, subscribers: BTreeMap::new() })
     }
 
     /// Takes a seal that extends what is held of its actor.

@@ -11,7 +11,6 @@
 
 use std::{
     collections::BTreeMap,
-    future::Future,
     io,
     sync::{Arc, Mutex, PoisonError},
 };
@@ -243,23 +242,18 @@ async fn connection<N: Network, C: Clock, P: Spawn>(
 }
 
 /// Writes what is queued until the queue is closed or the connection lost.
-fn write_all<'a>(
-    mut writer: impl AsyncWrite + Unpin + 'a,
-    outbound: &'a Outbound,
-) -> impl Future<Output = ()> + 'a {
-    async move {
-        loop {
-            let (bytes, closed) = outbound.with(|queue| (std::mem::take(&mut queue.bytes), queue.closed));
-            if closed {
-                return;
-            }
-            if bytes.is_empty() {
-                outbound.ready.notified().await;
-                continue;
-            }
-            if writer.write_all(&bytes).await.is_err() || writer.flush().await.is_err() {
-                return;
-            }
+async fn write_all(mut writer: impl AsyncWrite + Unpin, outbound: &Outbound) {
+    loop {
+        let (bytes, closed) = outbound.with(|queue| (std::mem::take(&mut queue.bytes), queue.closed));
+        if closed {
+            return;
+        }
+        if bytes.is_empty() {
+            outbound.ready.notified().await;
+            continue;
+        }
+        if writer.write_all(&bytes).await.is_err() || writer.flush().await.is_err() {
+            return;
         }
     }
 }

@@ -182,7 +182,7 @@ where
     async fn run(mut self, mut inbox: mpsc::Receiver<Event>) -> Result<(), NodeError> {
         let mut events = Vec::new();
         let clock = self.clock.clone();
-        let mut alarm: Option<(Time, Pin<Box<dyn Future<Output = ()> + Send + '_>>)> = None;
+        let mut alarm: Option<Alarm<'_>> = None;
         loop {
             let deadline = self.actor.deadline();
             if alarm.as_ref().map(|(at, _)| *at) != deadline {
@@ -248,11 +248,14 @@ where
     }
 }
 
+/// When to wake, and the wait for it.
+type Alarm<'a> = (Time, Pin<Box<dyn Future<Output = ()> + Send + 'a>>);
+
 /// Waits for events or the alarm; whether it was the alarm.
 async fn wait(
     inbox: &mut mpsc::Receiver<Event>,
     events: &mut Vec<Event>,
-    alarm: &mut Option<(Time, Pin<Box<dyn Future<Output = ()> + Send + '_>>)>,
+    alarm: &mut Option<Alarm<'_>>,
 ) -> bool {
     poll_fn(|context| {
         if inbox.poll_recv_many(context, events, STEP_MAX).is_ready() {
@@ -265,4 +268,3 @@ async fn wait(
     })
     .await
 }
-

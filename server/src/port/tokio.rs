@@ -46,7 +46,6 @@ impl Network for Tcp {
 pub struct SystemClock(Instant);
 
 impl Default for SystemClock {
-    #[expect(clippy::disallowed_methods, reason = "this is the clock port")]
     fn default() -> Self {
         SystemClock(Instant::now())
     }

@@ -47,12 +47,7 @@ pub struct MailboxHead {
 
 impl Default for MailboxHead {
     fn default() -> Self {
-        MailboxHead {
-            generation: Generation(0),
-            count: Count(0),
-            head: Digest::ZERO,
-            acknowledged: Count(0),
-        }
+        MailboxHead { generation: Generation(0), count: Count(0), head: Digest::ZERO, acknowledged: Count(0) }
     }
 }
 

@@ -215,10 +215,7 @@ mod tests {
     #[test]
     fn a_false_count_allocates_nothing_and_is_refused() {
         let mut input = Reader(&[0xff, 0xff, 0xff, 0x00]);
-        assert_eq!(
-            input.list::<u64>("numbers", usize::MAX).unwrap_err(),
-            DecodeError::Truncated
-        );
+        assert_eq!(input.list::<u64>("numbers", usize::MAX).unwrap_err(), DecodeError::Truncated);
     }
 
     #[test]

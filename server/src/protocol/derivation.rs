@@ -131,10 +131,16 @@ pub fn entries<'a>(
     let mut entries = Vec::new();
     for (incoming, positions, leaf_at) in parts {
         for position in positions {
-            let inside = |span: &&Span| span.incoming == incoming && (span.start..span.end).contains(position);
+            let inside =
+                |span: &&Span| span.incoming == incoming && (span.start..span.end).contains(position);
             let span = spans.iter().find(inside)?;
             let leaf = leaf_at(*position)?;
-            entries.push(Entry { sequence: span.sequence_of(*position), incoming, position: *position, leaf });
+            entries.push(Entry {
+                sequence: span.sequence_of(*position),
+                incoming,
+                position: *position,
+                leaf,
+            });
         }
     }
     entries.sort_by_key(|entry| entry.sequence);
@@ -237,7 +243,8 @@ impl Derivation {
                 return Err(Flaw::Opening("list of leaves"));
             }
             let leaf_at = |position: Position| part.leaves.leaf(position.0.checked_sub(seal.start.0)?);
-            let found = entries(spans, std::iter::once((seal.incoming, positions, &leaf_at as &dyn Fn(_) -> _)));
+            let found =
+                entries(spans, std::iter::once((seal.incoming, positions, &leaf_at as &dyn Fn(_) -> _)));
             all.extend(found.ok_or(Flaw::NotShown("list of leaves"))?);
         }
         all.sort_by_key(|entry| entry.sequence);

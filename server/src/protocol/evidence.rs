@@ -17,6 +17,7 @@ const FORMAT: &str = "noise-evidence/1";
 
 /// What is put before the judge. The predicates are a closed list.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "rare, and never in bulk")]
 pub enum Evidence {
     /// Predicate *equiv*: two statements of one slot.
     Equivocation {

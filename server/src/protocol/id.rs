@@ -151,7 +151,9 @@ impl fmt::Display for ActorId {
 
 /// Why a text names no actor.
 #[derive(Debug, thiserror::Error)]
-#[error("{0:?} names no actor: write handler/0, incoming/0, sequencer, mailbox/0, witness/0 or client:<64 hex digits>")]
+#[error(
+    "{0:?} names no actor: write handler/0, incoming/0, sequencer, mailbox/0, witness/0 or client:<64 hex digits>"
+)]
 pub struct ActorNameError(String);
 
 impl FromStr for ActorId {

@@ -19,6 +19,7 @@ use super::{
 
 /// What the judge finds.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "rare, and never in bulk")]
 pub enum Verdict {
     /// The actor broke its promise.
     Exposed {
@@ -85,7 +86,9 @@ fn judge_attestation(client: &ClientId, derivation: &Derivation, trust: &Trust) 
         Err(flaw) => Verdict::NotProven(flaw.to_string()),
         Ok(derived) if derived.holds() => Verdict::NotProven("the attestation is what follows".to_owned()),
         Ok(derived) => {
-            let show = |head: &super::attestation::MailboxHead| format!("{} deliveries, head {:?}", head.count, head.head);
+            let show = |head: &super::attestation::MailboxHead| {
+                format!("{} deliveries, head {:?}", head.count, head.head)
+            };
             let offence = Offence::AttestedFalsely {
                 epoch: derived.attestation.epoch,
                 client: *client,

@@ -327,9 +327,8 @@ impl<V: Encode> Pruned<V> {
                 }
                 true
             }
-            Pruned::Fork(children, _) => (0..2).all(|side| {
-                children[side].collect(range, descend(path, depth, side == 1), depth + 1, found)
-            }),
+            Pruned::Fork(children, _) => (0..2)
+                .all(|side| children[side].collect(range, descend(path, depth, side == 1), depth + 1, found)),
         }
     }
 }

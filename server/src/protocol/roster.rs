@@ -104,7 +104,8 @@ impl Roster {
             expected = Some(ActorId::Server(role, index + 1));
         }
         let count = |role| self.members.iter().filter(|member| member.actor.role() == role).count() as u32;
-        let counts = [Role::Handler, Role::Incoming, Role::Sequencer, Role::Mailbox].map(|role| (role, count(role)));
+        let counts =
+            [Role::Handler, Role::Incoming, Role::Sequencer, Role::Mailbox].map(|role| (role, count(role)));
         if let Some((role, _)) = counts.iter().find(|(_, count)| *count == 0) {
             return Err(RosterError::Missing(*role));
         }

@@ -31,7 +31,9 @@ pub enum RosterFileError {
     #[error("`bytes` is no roster: {0}")]
     Bytes(#[from] DecodeError),
     /// Not signed by its operator.
-    #[error("the roster is not signed by its operator (that of a run with modelled signatures proves nothing)")]
+    #[error(
+        "the roster is not signed by its operator (that of a run with modelled signatures proves nothing)"
+    )]
     Signature,
     /// What the file shows is not what its bytes say.
     #[error("the file was altered: it is not what its `bytes` render to")]

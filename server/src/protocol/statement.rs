@@ -326,8 +326,7 @@ impl<T: Statement> Unverified<T> {
     /// The signature to check, if the roster knows the signer.
     pub fn claim(&self, trust: &Trust) -> Option<(PublicKey, Vec<u8>, Signature)> {
         let key = trust.roster.key_of(&self.body.actor())?;
-        let preimage =
-            preimage(trust.deployment, T::KIND, self.body.actor(), self.body.slot(), self.digest);
+        let preimage = preimage(trust.deployment, T::KIND, self.body.actor(), self.body.slot(), self.digest);
         Some((key, preimage, self.signature))
     }
 

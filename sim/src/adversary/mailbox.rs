@@ -40,7 +40,8 @@ impl Actor for SwapDeliveries {
         while let Some(cut) = self.inner.next_epoch(step) {
             let mut deliveries = self.inner.derive(cut);
             let victim = deliveries.by_client.values_mut().find(|entries| entries.len() > 1);
-            if let Some([first, second, ..]) = victim.filter(|_| self.task.is_on(step)).map(Vec::as_mut_slice) {
+            if let Some([first, second, ..]) = victim.filter(|_| self.task.is_on(step)).map(Vec::as_mut_slice)
+            {
                 // the bundles change places, the sequence ids stay in order
                 std::mem::swap(first, second);
                 std::mem::swap(&mut first.sequence, &mut second.sequence);

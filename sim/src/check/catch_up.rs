@@ -9,7 +9,9 @@ pub(super) fn find(case: &Case<'_>) -> Result<String, String> {
         if bundle.receipt.is_none() {
             return Err(format!("bundle {number} of client/{client} has no receipt"));
         }
-        if let Some(recipient) = bundle.recipients.iter().find(|recipient| !bundle.holders.contains(recipient)) {
+        if let Some(recipient) =
+            bundle.recipients.iter().find(|recipient| !bundle.holders.contains(recipient))
+        {
             return Err(format!("bundle {number} of client/{client} has not reached client/{recipient}"));
         }
     }

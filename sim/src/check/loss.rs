@@ -36,7 +36,8 @@ pub(super) fn find(case: &Case<'_>) -> Result<String, String> {
 /// Which client has which bundle.
 fn held(case: &Case<'_>) -> BTreeSet<(u32, BundleKey)> {
     let mailboxes = case.record.delivered.iter();
-    let all = mailboxes.flat_map(|(client, mailbox)| mailbox.values().map(move |delivered| (*client, delivered.bundle)));
+    let all = mailboxes
+        .flat_map(|(client, mailbox)| mailbox.values().map(move |delivered| (*client, delivered.bundle)));
     all.filter_map(|(client, bundle)| Some((client, bundle?))).collect()
 }
 

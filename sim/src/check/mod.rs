@@ -28,7 +28,11 @@ use server::protocol::{
     roster::Roster,
 };
 
-use crate::{history::Record, scenario::{ActorName, Drawn}, world::Run};
+use crate::{
+    history::Record,
+    scenario::{ActorName, Drawn},
+    world::Run,
+};
 
 /// The outcome of one check.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -94,17 +98,53 @@ pub struct Kind {
 
 /// Every check.
 pub const CHECKS: &[Kind] = &[
-    Kind { name: "one-order", line: "O1, O2: one total order, of which every mailbox is a projection", find: order::find },
-    Kind { name: "sender-fifo", line: "O4: the bundles of a client are in its order, without holes", find: fifo::find },
-    Kind { name: "exactly-once", line: "O5: each bundle once in a queue and once in each mailbox", find: once::find },
-    Kind { name: "no-invention", line: "O6: every delivery was submitted, to that recipient, with that payload", find: invention::find },
-    Kind { name: "no-loss", line: "O7: what a client has a receipt for reaches every recipient", find: loss::find },
-    Kind { name: "catch-up", line: "O8: after healing everything submitted is received and delivered in time", find: catch_up::find },
-    Kind { name: "one-digest", line: "O10: an honest actor's slot holds one digest over all its restarts", find: slots::find },
-    Kind { name: "sound", line: "no honest node stops by itself, no account contradicts another, no honest traffic is suspicious", find: sound::find },
+    Kind {
+        name: "one-order",
+        line: "O1, O2: one total order, of which every mailbox is a projection",
+        find: order::find,
+    },
+    Kind {
+        name: "sender-fifo",
+        line: "O4: the bundles of a client are in its order, without holes",
+        find: fifo::find,
+    },
+    Kind {
+        name: "exactly-once",
+        line: "O5: each bundle once in a queue and once in each mailbox",
+        find: once::find,
+    },
+    Kind {
+        name: "no-invention",
+        line: "O6: every delivery was submitted, to that recipient, with that payload",
+        find: invention::find,
+    },
+    Kind {
+        name: "no-loss",
+        line: "O7: what a client has a receipt for reaches every recipient",
+        find: loss::find,
+    },
+    Kind {
+        name: "catch-up",
+        line: "O8: after healing everything submitted is received and delivered in time",
+        find: catch_up::find,
+    },
+    Kind {
+        name: "one-digest",
+        line: "O10: an honest actor's slot holds one digest over all its restarts",
+        find: slots::find,
+    },
+    Kind {
+        name: "sound",
+        line: "no honest node stops by itself, no account contradicts another, no honest traffic is suspicious",
+        find: sound::find,
+    },
     Kind { name: "accuracy", line: "I1: no honest actor is exposed", find: accuracy::find },
     Kind { name: "expected", line: "I3: those who are to be exposed are, in time", find: expectation::find },
-    Kind { name: "transfer", line: "I6: evidence convinces a stranger who has it as a file, and the roster", find: transfer::find },
+    Kind {
+        name: "transfer",
+        line: "I6: evidence convinces a stranger who has it as a file, and the roster",
+        find: transfer::find,
+    },
     Kind { name: "fired", line: "every fault and attack of the scenario took place", find: fired::find },
 ];
 

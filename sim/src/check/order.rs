@@ -61,7 +61,8 @@ fn derive(record: &Record) -> Result<Vec<(Place, &Appended)>, String> {
             let queue = record.queues.get(&(actor as u32));
             for position in start..end {
                 let appended = queue.and_then(|queue| queue.get(&Position(position)));
-                let appended = appended.ok_or(format!("cut {epoch} orders incoming/{actor} {position}, never appended"))?;
+                let appended = appended
+                    .ok_or(format!("cut {epoch} orders incoming/{actor} {position}, never appended"))?;
                 order.push(((SequenceId(next), actor as u32, Position(position)), appended));
                 next += 1;
             }
@@ -81,9 +82,13 @@ fn projection(record: &Record, client: u32, expected: &[(Place, &Appended)]) -> 
         match expected.get(index) {
             Some((due, appended)) if (*due, appended.leaf) == (place, entry.leaf) => {}
             Some((due, _)) => {
-                return Err(format!("client/{client} has {place:?} at count {count}, the order says {due:?}"));
+                return Err(format!(
+                    "client/{client} has {place:?} at count {count}, the order says {due:?}"
+                ));
             }
-            None => return Err(format!("client/{client} has {place:?} at count {count}, the order has no more")),
+            None => {
+                return Err(format!("client/{client} has {place:?} at count {count}, the order has no more"));
+            }
         }
     }
     Ok(())

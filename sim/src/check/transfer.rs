@@ -30,7 +30,10 @@ pub(super) fn find(case: &Case<'_>) -> Result<String, String> {
             .map_err(|error| format!("evidence {} cannot be read back: {error}", judged.evidence))?;
         let convicts = matches!(judge(&read, &stranger), Verdict::Exposed { .. });
         if convicts != judged.exposed.is_some() {
-            return Err(format!("evidence {}: a stranger finds otherwise than {}", judged.evidence, judged.text));
+            return Err(format!(
+                "evidence {}: a stranger finds otherwise than {}",
+                judged.evidence, judged.text
+            ));
         }
     }
     Ok(format!("{} pieces of evidence", tried.count()))

@@ -21,7 +21,8 @@ impl Cpu {
     }
 
     fn cost_ns(&self, ledger: &Ledger) -> u64 {
-        let Profile { input_ns, sign_ns, verify_ns, verify_batched_ns, hash_byte_ns, code_byte_ns, .. } = self.profile;
+        let Profile { input_ns, sign_ns, verify_ns, verify_batched_ns, hash_byte_ns, code_byte_ns, .. } =
+            self.profile;
         let alone = ledger.inputs as f64 * input_ns
             + ledger.signed as f64 * sign_ns
             + ledger.verified as f64 * verify_ns

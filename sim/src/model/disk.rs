@@ -138,7 +138,8 @@ impl State {
     /// Makes durable what completed syncs cover.
     fn settle(&mut self) {
         let now = self.time.now_ns();
-        let synced = |operation: &Operation| matches!(operation.what, Effect::Sync) && operation.done_ns <= now;
+        let synced =
+            |operation: &Operation| matches!(operation.what, Effect::Sync) && operation.done_ns <= now;
         if let Some(last) = self.operations.iter().rposition(synced) {
             for operation in self.operations.drain(..=last) {
                 self.durable.apply(&operation.what);
@@ -148,7 +149,8 @@ impl State {
 
     /// Takes the time of a transaction of so many bytes.
     fn journal(&mut self, changes: Changes) {
-        let bytes: usize = changes.iter().map(|(key, value)| key.len() + value.as_ref().map_or(0, Vec::len)).sum();
+        let bytes: usize =
+            changes.iter().map(|(key, value)| key.len() + value.as_ref().map_or(0, Vec::len)).sum();
         let cost = bytes as f64 * self.profile.disk_byte_ns + self.profile.disk_sync_ns;
         let now = self.time.now_ns();
         self.busy_until_ns = self.busy_until_ns.max(now) + cost as u64;
@@ -330,13 +332,18 @@ mod tests {
     use super::*;
     use crate::{model::costs::DEFAULT, random::Streams};
 
-    fn with_disk<T: Send + 'static>(seed: u64, body: impl AsyncFnOnce(Disk, VirtualTime) -> T + Send + 'static) -> T {
+    fn with_disk<T: Send + 'static>(
+        seed: u64,
+        body: impl AsyncFnOnce(Disk, VirtualTime) -> T + Send + 'static,
+    ) -> T {
         let thread = std::thread::spawn(move || {
-            madsim::runtime::Runtime::with_seed_and_config(1, madsim::Config::default()).block_on(async move {
-                let time = VirtualTime::current();
-                let disk = Disk::new(time.clone(), DEFAULT, Streams::new(seed).stream("disk"));
-                body(disk, time).await
-            })
+            madsim::runtime::Runtime::with_seed_and_config(1, madsim::Config::default()).block_on(
+                async move {
+                    let time = VirtualTime::current();
+                    let disk = Disk::new(time.clone(), DEFAULT, Streams::new(seed).stream("disk"));
+                    body(disk, time).await
+                },
+            )
         });
         thread.join().unwrap()
     }

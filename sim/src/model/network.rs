@@ -152,9 +152,10 @@ impl Wires {
             random: streams.stream(&format!("network/{from}->{to}")),
             free_at_ns: 0,
         });
-        let on_wire = self.network.bandwidth_bit_s.map_or(0, |rate| {
-            (bytes as u128 * 8_000_000_000 / u128::from(rate.max(1))) as u64
-        });
+        let on_wire = self
+            .network
+            .bandwidth_bit_s
+            .map_or(0, |rate| (bytes as u128 * 8_000_000_000 / u128::from(rate.max(1))) as u64);
         link.free_at_ns = link.free_at_ns.max(now) + on_wire;
         let (latency, timeout) = match self.network.latency {
             Latency::Constant { ns } => (ns, 4 * ns),
@@ -209,8 +210,7 @@ impl Fabric {
             conditions: BTreeMap::new(),
             fired: Fired::default(),
         };
-        let state =
-            State { wires, connections: BTreeMap::new(), opened: 0, listening: BTreeMap::new() };
+        let state = State { wires, connections: BTreeMap::new(), opened: 0, listening: BTreeMap::new() };
         Fabric { state: Arc::new(Mutex::new(state)), time, fingerprint }
     }
 
@@ -411,10 +411,9 @@ impl AsyncWrite for SimStream {
             let idle = pipe.next_arrival().is_none();
             let arrival = wires.transmit(from, to, room, now);
             let parcel = Parcel::Bytes { bytes: bytes[..room].to_vec(), read: 0 };
-            if let Some(arrival) = pipe.send(parcel, arrival).filter(|_| idle) {
-                if let Some(reader) = &pipe.reader {
-                    time.wake_at(arrival, reader);
-                }
+            let arrival = pipe.send(parcel, arrival).filter(|_| idle);
+            if let (Some(arrival), Some(reader)) = (arrival, &pipe.reader) {
+                time.wake_at(arrival, reader);
             }
             Ok(Some(room))
         });
@@ -477,13 +476,15 @@ mod tests {
         F::Output: Send,
     {
         let thread = std::thread::spawn(move || {
-            madsim::runtime::Runtime::with_seed_and_config(1, madsim::Config::default()).block_on(async move {
-                let time = VirtualTime::current();
-                let fabric = Fabric::new(network, Streams::new(1), time, Fingerprint::default());
-                let places = Arc::new([(HERE, 0), (THERE, 1)].into());
-                let (here, there) = (fabric.of(0, Arc::clone(&places)), fabric.of(1, places));
-                body(fabric, here, there).await
-            })
+            madsim::runtime::Runtime::with_seed_and_config(1, madsim::Config::default()).block_on(
+                async move {
+                    let time = VirtualTime::current();
+                    let fabric = Fabric::new(network, Streams::new(1), time, Fingerprint::default());
+                    let places = Arc::new([(HERE, 0), (THERE, 1)].into());
+                    let (here, there) = (fabric.of(0, Arc::clone(&places)), fabric.of(1, places));
+                    body(fabric, here, there).await
+                },
+            )
         });
         thread.join().unwrap()
     }
@@ -511,9 +512,10 @@ mod tests {
 
     #[test]
     fn a_gigabit_link_carries_a_gigabit() {
-        let (took, whole) = on_fabric(network(100_000, Some(1_000_000_000), 0.0), |fabric, here, there| async move {
-            transfer(&fabric, &here, &there, 25_000_000).await
-        });
+        let (took, whole) =
+            on_fabric(network(100_000, Some(1_000_000_000), 0.0), |fabric, here, there| async move {
+                transfer(&fabric, &here, &there, 25_000_000).await
+            });
         let rate = 25_000_000.0 * 8.0 / (took as f64 / 1e9);
         assert!(whole && (rate / 1e9 - 1.0).abs() < 0.02, "{rate} bit/s");
     }

@@ -71,7 +71,8 @@ impl Outcome {
     fn write_evidence(&self, directory: &Path) -> Result<(), WriteError> {
         if directory.exists() {
             // evidence of an earlier run in this place would be taken for this one's
-            fs::remove_dir_all(directory).map_err(|why| WriteError::File { path: directory.to_owned(), why })?;
+            fs::remove_dir_all(directory)
+                .map_err(|why| WriteError::File { path: directory.to_owned(), why })?;
         }
         let mut written = std::collections::BTreeMap::<_, usize>::new();
         for judged in &self.judged {
@@ -81,7 +82,8 @@ impl Outcome {
                 continue;
             }
             let evidence = &self.record().caught[judged.evidence].evidence;
-            let file = format!("{}-{}-{count}.json", name.to_string().replace('/', "-"), evidence.predicate());
+            let file =
+                format!("{}-{}-{count}.json", name.to_string().replace('/', "-"), evidence.predicate());
             write(directory.join(file), &evidence.to_json(self.run.trust.deployment))?;
             *count += 1;
         }

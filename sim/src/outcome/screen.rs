@@ -80,10 +80,7 @@ impl Outcome {
             ("faults".to_owned(), counts(&record.faults)),
             ("attacks".to_owned(), counts(&self.attacks())),
             ("points reached".to_owned(), record.coverage.len().to_string()),
-            (
-                "time".to_owned(),
-                format!("{simulated:.3} s simulated in {:.3} s", self.wall.as_secs_f64()),
-            ),
+            ("time".to_owned(), format!("{simulated:.3} s simulated in {:.3} s", self.wall.as_secs_f64())),
             ("fingerprint".to_owned(), self.fingerprint()),
         ]
     }

@@ -115,7 +115,9 @@ impl Inbox {
             return None;
         }
         if (derived.base.count, derived.base.head) != (head.count, head.head) {
-            step.notice(Notice::Unusable { why: "the delivery does not start where the last one ended".to_owned() });
+            step.notice(Notice::Unusable {
+                why: "the delivery does not start where the last one ended".to_owned(),
+            });
             return None;
         }
         let parcels = match self.match_parcels(&derived, &delivery.parcels, step) {
@@ -146,7 +148,8 @@ impl Inbox {
     ) -> Result<Vec<Fresh>, &'static str> {
         let mut matched: Vec<(&Entry, &Parcel, &Bundle)> = Vec::new();
         for entry in &derived.entries {
-            let found = parcels.iter().find_map(|parcel| Some((parcel, parcel.bundle.committed_as(entry.leaf)?)));
+            let found =
+                parcels.iter().find_map(|parcel| Some((parcel, parcel.bundle.committed_as(entry.leaf)?)));
             let (parcel, bundle) = found.ok_or("a bundle is missing")?;
             let own = matches!(&parcel.envelopes[..], [(envelope, _)] if envelope.recipient == self.id);
             if !own || !parcel.matches(&bundle.commitment) {
@@ -155,7 +158,8 @@ impl Inbox {
             matched.push((entry, parcel, bundle));
         }
         step.work.verified_batched += matched.len() as u64;
-        step.work.hashed_bytes += matched.iter().map(|(_, parcel, _)| parcel.payload.len() as u64).sum::<u64>();
+        step.work.hashed_bytes +=
+            matched.iter().map(|(_, parcel, _)| parcel.payload.len() as u64).sum::<u64>();
         let bundles = matched.iter().map(|(_, parcel, _)| parcel.bundle.clone()).collect();
         let valid = Unverified::verify_all(bundles, &self.trust);
         let fresh = matched.iter().zip(valid).map(|((entry, _, bundle), valid)| Fresh {

@@ -105,7 +105,10 @@ impl Submissions {
     /// What the application may not have heard before the crash.
     pub fn resume(&mut self) -> Vec<Notice> {
         self.guard = std::mem::take(&mut self.recovered).into_keys().last();
-        self.pending.iter().map(|(number, pending)| submitted(*number, pending.token, &pending.content)).collect()
+        self.pending
+            .iter()
+            .map(|(number, pending)| submitted(*number, pending.token, &pending.content))
+            .collect()
     }
 
     /// Makes a bundle of what the application wants to send.
@@ -150,7 +153,11 @@ impl Submissions {
         };
         let by_recipient: BTreeMap<ClientId, Vec<u8>> = draught.ciphertexts.into_iter().collect();
         let envelopes = by_recipient.into_iter();
-        let envelopes = envelopes.map(|(recipient, ciphertext)| Envelope { salt: salt(&recipient), recipient, ciphertext });
+        let envelopes = envelopes.map(|(recipient, ciphertext)| Envelope {
+            salt: salt(&recipient),
+            recipient,
+            ciphertext,
+        });
         Content { payload: draught.payload, envelopes: envelopes.collect() }
     }
 
@@ -195,12 +202,16 @@ impl Submissions {
     /// A receipt arrived. Only one that holds the bundle at a place counts.
     pub fn receipted(&mut self, receipted: Receipted, step: &mut Step) {
         let number = receipted.number;
-        let Some(bundle) = self.pending.get(&number).and_then(|pending| pending.bundle.as_ref()) else { return };
+        let Some(bundle) = self.pending.get(&number).and_then(|pending| pending.bundle.as_ref()) else {
+            return;
+        };
         let incoming = self.setup.trust.roster.incoming_of(&self.id);
         let from = ActorId::Server(Role::Incoming, incoming);
         step.work.verified += 1;
         let position = match receipted.receipt.clone().verify(&self.setup.trust) {
-            Ok(receipt) if receipt.incoming == incoming => receipt.position_of(&bundle.cite(), &receipted.opening),
+            Ok(receipt) if receipt.incoming == incoming => {
+                receipt.position_of(&bundle.cite(), &receipted.opening)
+            }
             _ => None,
         };
         let Some(position) = position else {

@@ -132,12 +132,15 @@ impl Batches {
 
     /// Sends one subscriber what is new to it.
     pub fn push(&mut self, who: ActorId, step: &mut Step) {
-        let Some(subscriber) = self.subscribers.get_mut(&who).filter(|subscriber| subscriber.connected) else {
+        let Some(subscriber) = self.subscribers.get_mut(&who).filter(|subscriber| subscriber.connected)
+        else {
             return;
         };
         for (batch, sealed) in self.sealed.range_mut(subscriber.next..) {
             let message = match who {
-                ActorId::Server(Role::Mailbox, k) => Message::Batch(Box::new(sealed.part_for(k, &self.roster))),
+                ActorId::Server(Role::Mailbox, k) => {
+                    Message::Batch(Box::new(sealed.part_for(k, &self.roster)))
+                }
                 _ => Message::Sealed(sealed.seal.to_unverified()),
             };
             step.send(who, message);

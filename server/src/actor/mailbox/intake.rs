@@ -111,7 +111,8 @@ impl Intake {
             return;
         }
         step.work.verified += 1;
-        step.work.hashed_bytes += batch.parcels.iter().map(|parcel| parcel.payload.len() as u64 + 500).sum::<u64>();
+        step.work.hashed_bytes +=
+            batch.parcels.iter().map(|parcel| parcel.payload.len() as u64 + 500).sum::<u64>();
         match self.check(batch) {
             Err(why) => step.notice(Notice::Suspicious { from, why }),
             Ok(held) => {
@@ -132,7 +133,8 @@ impl Intake {
         let hosted = manifest.range(self.trust.roster.hosted_by(self.index));
         let hosted = hosted.ok_or("the manifest hides clients that are hosted here")?;
         let nodes = leaves.nodes().filter(|_| leaves.size() == seal.count());
-        let leaves = nodes.filter(|nodes| nodes.root() == seal.leaves).ok_or("the leaves are not the sealed ones")?;
+        let leaves =
+            nodes.filter(|nodes| nodes.root() == seal.leaves).ok_or("the leaves are not the sealed ones")?;
         let parcels: BTreeMap<Position, Parcel> =
             parcels.into_iter().map(|parcel| (parcel.position, parcel)).collect();
         for (client, positions) in hosted {
