@@ -1,5 +1,7 @@
 //! The command line as scripts use it: exit statuses, JSON, files, and errors that say where and what would be right.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::{
     path::{Path, PathBuf},
     process::{Command, Output},

@@ -1,5 +1,7 @@
 //! Whole runs: what the scenario files claim, and that the simulator tells the truth about time.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use sim::{command, outcome::Outcome, scenario::Scenario};
 
 fn run(path: &str, seed: u64, sets: &[&str]) -> Outcome {

@@ -7,7 +7,7 @@ use super::{
     codec::{Decode, DecodeError, Encode, Reader, Writer},
     digest::Digest,
     id::{ActorId, ClientId, Count, Generation},
-    statement::{Citation, Kind, Statement, Terms},
+    statement::{Citation, Head, Kind, Statement, Terms},
 };
 
 /// The mailbox is held, verified and durable, up to `count`.
@@ -32,16 +32,8 @@ pub struct Ack {
 impl Statement for Ack {
     const KIND: Kind = Kind::Ack;
 
-    fn actor(&self) -> ActorId {
-        ActorId::Client(self.client)
-    }
-
-    fn slot(&self) -> u64 {
-        self.clock
-    }
-
-    fn terms(&self) -> Terms {
-        self.terms
+    fn head(&self) -> Head {
+        Head { actor: ActorId::Client(self.client), slot: self.clock, terms: self.terms }
     }
 
     fn encode_fields(&self, out: &mut Writer) {
@@ -51,16 +43,11 @@ impl Statement for Ack {
         self.attestation.encode(out);
     }
 
-    fn decode_fields(
-        actor: ActorId,
-        slot: u64,
-        terms: Terms,
-        input: &mut Reader<'_>,
-    ) -> Result<Self, DecodeError> {
+    fn decode_fields(head: Head, input: &mut Reader<'_>) -> Result<Self, DecodeError> {
         Ok(Ack {
-            client: actor.client().ok_or(DecodeError::Invalid("client"))?,
-            clock: slot,
-            terms,
+            client: head.client()?,
+            clock: head.slot,
+            terms: head.terms,
             generation: Generation::decode(input)?,
             count: Count::decode(input)?,
             head: Digest::decode(input)?,

@@ -10,7 +10,7 @@ use super::{
     digest::Digest,
     id::{ActorId, Count, Epoch, Generation, Role, SequenceId},
     map::Map,
-    statement::{Citation, Kind, Statement, Terms},
+    statement::{Citation, Head, Kind, Statement, Terms},
 };
 
 /// What a mailbox actor holds after an epoch.
@@ -85,16 +85,8 @@ impl Decode for MailboxHead {
 impl Statement for Attestation {
     const KIND: Kind = Kind::Attestation;
 
-    fn actor(&self) -> ActorId {
-        ActorId::Server(Role::Mailbox, self.mailbox)
-    }
-
-    fn slot(&self) -> u64 {
-        self.epoch.0
-    }
-
-    fn terms(&self) -> Terms {
-        self.terms
+    fn head(&self) -> Head {
+        Head { actor: ActorId::Server(Role::Mailbox, self.mailbox), slot: self.epoch.0, terms: self.terms }
     }
 
     fn encode_fields(&self, out: &mut Writer) {
@@ -104,16 +96,11 @@ impl Statement for Attestation {
         self.root.encode(out);
     }
 
-    fn decode_fields(
-        actor: ActorId,
-        slot: u64,
-        terms: Terms,
-        input: &mut Reader<'_>,
-    ) -> Result<Self, DecodeError> {
+    fn decode_fields(head: Head, input: &mut Reader<'_>) -> Result<Self, DecodeError> {
         Ok(Attestation {
-            mailbox: actor.index_of(Role::Mailbox).ok_or(DecodeError::Invalid("mailbox actor"))?,
-            epoch: Epoch(slot),
-            terms,
+            mailbox: head.index_of(Role::Mailbox)?,
+            epoch: Epoch(head.slot),
+            terms: head.terms,
             cut: Citation::decode(input)?,
             previous: Digest::decode(input)?,
             mailboxes: input.u64()?,

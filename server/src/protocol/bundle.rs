@@ -16,7 +16,7 @@ use super::{
     digest::Digest,
     id::{ActorId, BundleNumber, ClientId, Epoch, Position},
     merkle::{self, Opening, Tree},
-    statement::{Citation, Kind, Statement, Terms, Unverified},
+    statement::{Citation, Head, Kind, Statement, Terms, Unverified},
 };
 
 /// Most recipients of a bundle: a large group; larger ones send several bundles.
@@ -161,16 +161,8 @@ impl Parcel {
 impl Statement for Bundle {
     const KIND: Kind = Kind::Bundle;
 
-    fn actor(&self) -> ActorId {
-        ActorId::Client(self.client)
-    }
-
-    fn slot(&self) -> u64 {
-        self.number.0
-    }
-
-    fn terms(&self) -> Terms {
-        self.terms
+    fn head(&self) -> Head {
+        Head { actor: ActorId::Client(self.client), slot: self.number.0, terms: self.terms }
     }
 
     fn encode_fields(&self, out: &mut Writer) {
@@ -182,16 +174,11 @@ impl Statement for Bundle {
         out.option(self.seen.as_ref());
     }
 
-    fn decode_fields(
-        actor: ActorId,
-        slot: u64,
-        terms: Terms,
-        input: &mut Reader<'_>,
-    ) -> Result<Self, DecodeError> {
+    fn decode_fields(head: Head, input: &mut Reader<'_>) -> Result<Self, DecodeError> {
         Ok(Bundle {
-            client: actor.client().ok_or(DecodeError::Invalid("client"))?,
-            number: BundleNumber(slot),
-            terms,
+            client: head.client()?,
+            number: BundleNumber(head.slot),
+            terms: head.terms,
             previous: Digest::decode(input)?,
             commitment: Commitment {
                 recipients: input.u32()?,

@@ -12,7 +12,7 @@ use super::{
     digest::Digest,
     id::{ActorId, Epoch, Position, SequenceId},
     roster::MEMBERS_MAX,
-    statement::{Citation, Kind, Statement, Terms},
+    statement::{Citation, Head, Kind, Statement, Terms},
 };
 
 /// The order of an epoch.
@@ -101,16 +101,8 @@ impl Decode for Reached {
 impl Statement for Cut {
     const KIND: Kind = Kind::Cut;
 
-    fn actor(&self) -> ActorId {
-        ActorId::SEQUENCER
-    }
-
-    fn slot(&self) -> u64 {
-        self.epoch.0
-    }
-
-    fn terms(&self) -> Terms {
-        self.terms
+    fn head(&self) -> Head {
+        Head { actor: ActorId::SEQUENCER, slot: self.epoch.0, terms: self.terms }
     }
 
     fn encode_fields(&self, out: &mut Writer) {
@@ -120,18 +112,13 @@ impl Statement for Cut {
         out.list(&self.reached);
     }
 
-    fn decode_fields(
-        actor: ActorId,
-        slot: u64,
-        terms: Terms,
-        input: &mut Reader<'_>,
-    ) -> Result<Self, DecodeError> {
-        if actor != ActorId::SEQUENCER {
+    fn decode_fields(head: Head, input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        if head.actor != ActorId::SEQUENCER {
             return Err(DecodeError::Invalid("sequencer"));
         }
         Ok(Cut {
-            epoch: Epoch(slot),
-            terms,
+            epoch: Epoch(head.slot),
+            terms: head.terms,
             previous: Digest::decode(input)?,
             base: SequenceId::decode(input)?,
             total: SequenceId::decode(input)?,

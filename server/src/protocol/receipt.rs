@@ -12,7 +12,7 @@ use super::{
     digest::Digest,
     id::{ActorId, BundleNumber, ClientId, Position, Role},
     merkle::{self, Opening},
-    statement::{Citation, Kind, Signed, Statement, Terms, Unverified},
+    statement::{Citation, Head, Kind, Signed, Statement, Terms, Unverified},
 };
 
 /// These bundles stand at `first` and after, in this order.
@@ -71,16 +71,8 @@ impl Receipted {
 impl Statement for Receipt {
     const KIND: Kind = Kind::Receipt;
 
-    fn actor(&self) -> ActorId {
-        ActorId::Server(Role::Incoming, self.incoming)
-    }
-
-    fn slot(&self) -> u64 {
-        self.first.0
-    }
-
-    fn terms(&self) -> Terms {
-        self.terms
+    fn head(&self) -> Head {
+        Head { actor: ActorId::Server(Role::Incoming, self.incoming), slot: self.first.0, terms: self.terms }
     }
 
     fn encode_fields(&self, out: &mut Writer) {
@@ -89,16 +81,11 @@ impl Statement for Receipt {
         self.chain.encode(out);
     }
 
-    fn decode_fields(
-        actor: ActorId,
-        slot: u64,
-        terms: Terms,
-        input: &mut Reader<'_>,
-    ) -> Result<Self, DecodeError> {
+    fn decode_fields(head: Head, input: &mut Reader<'_>) -> Result<Self, DecodeError> {
         Ok(Receipt {
-            incoming: actor.index_of(Role::Incoming).ok_or(DecodeError::Invalid("incoming actor"))?,
-            first: Position(slot),
-            terms,
+            incoming: head.index_of(Role::Incoming)?,
+            first: Position(head.slot),
+            terms: head.terms,
             count: input.u32()?,
             leaves: Digest::decode(input)?,
             chain: Digest::decode(input)?,

@@ -11,7 +11,7 @@ use super::{
     codec::{Decode, DecodeError, Encode, Reader, Writer},
     digest::Digest,
     id::{ActorId, BundleNumber, ClientId, Role},
-    statement::{Citation, Kind, Statement, Terms},
+    statement::{Citation, Head, Kind, Statement, Terms},
 };
 
 /// A bundle was not taken.
@@ -127,16 +127,8 @@ impl Decode for Reason {
 impl Statement for Refusal {
     const KIND: Kind = Kind::Refusal;
 
-    fn actor(&self) -> ActorId {
-        ActorId::Server(Role::Incoming, self.incoming)
-    }
-
-    fn slot(&self) -> u64 {
-        self.number.0
-    }
-
-    fn terms(&self) -> Terms {
-        self.terms
+    fn head(&self) -> Head {
+        Head { actor: ActorId::Server(Role::Incoming, self.incoming), slot: self.number.0, terms: self.terms }
     }
 
     fn encode_fields(&self, out: &mut Writer) {
@@ -145,16 +137,11 @@ impl Statement for Refusal {
         self.reason.encode(out);
     }
 
-    fn decode_fields(
-        actor: ActorId,
-        slot: u64,
-        terms: Terms,
-        input: &mut Reader<'_>,
-    ) -> Result<Self, DecodeError> {
+    fn decode_fields(head: Head, input: &mut Reader<'_>) -> Result<Self, DecodeError> {
         Ok(Refusal {
-            incoming: actor.index_of(Role::Incoming).ok_or(DecodeError::Invalid("incoming actor"))?,
-            number: BundleNumber(slot),
-            terms,
+            incoming: head.index_of(Role::Incoming)?,
+            number: BundleNumber(head.slot),
+            terms: head.terms,
             client: ClientId::decode(input)?,
             bundle: Digest::decode(input)?,
             reason: Reason::decode(input)?,

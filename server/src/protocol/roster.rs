@@ -16,7 +16,7 @@ use super::{
     digest::Digest,
     id::{ActorId, ClientId, Deployment, Role},
     map::KeyRange,
-    statement::{Kind, Statement, Terms},
+    statement::{Head, Kind, Statement, Terms},
 };
 
 /// Most actors a roster may list.
@@ -208,16 +208,12 @@ impl Decode for PublicKey {
 impl Statement for Roster {
     const KIND: Kind = Kind::Roster;
 
-    fn actor(&self) -> ActorId {
-        ActorId::Server(Role::Operator, 0)
-    }
-
-    fn slot(&self) -> u64 {
-        u64::from(self.version)
-    }
-
-    fn terms(&self) -> Terms {
-        Terms { roster: self.version, key: 0 }
+    fn head(&self) -> Head {
+        Head {
+            actor: ActorId::Server(Role::Operator, 0),
+            slot: u64::from(self.version),
+            terms: Terms { roster: self.version, key: 0 },
+        }
     }
 
     fn encode_fields(&self, out: &mut Writer) {
@@ -228,13 +224,10 @@ impl Statement for Roster {
         out.list(&self.members);
     }
 
-    fn decode_fields(
-        actor: ActorId,
-        slot: u64,
-        terms: Terms,
-        input: &mut Reader<'_>,
-    ) -> Result<Self, DecodeError> {
-        if actor != ActorId::Server(Role::Operator, 0) || (terms.key, u64::from(terms.roster)) != (0, slot) {
+    fn decode_fields(head: Head, input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        if head.actor != ActorId::Server(Role::Operator, 0)
+            || (head.terms.key, u64::from(head.terms.roster)) != (0, head.slot)
+        {
             return Err(DecodeError::Invalid("roster signer or version"));
         }
         let previous = Digest::decode(input)?;
@@ -242,7 +235,7 @@ impl Statement for Roster {
             return Err(DecodeError::Invalid("order rule"));
         }
         let roster = Roster {
-            version: terms.roster,
+            version: head.terms.roster,
             previous,
             challenge_bound: input.u32()?,
             operators: input.list("operators", MEMBERS_MAX)?,

@@ -11,7 +11,7 @@ use super::{
     id::{ActorId, BatchNumber, Position, Role},
     map::Map,
     merkle::LEAVES_MAX,
-    statement::{Citation, Kind, Statement, Terms},
+    statement::{Citation, Head, Kind, Statement, Terms},
 };
 
 /// Positions `start..end` of an incoming actor's queue, closed.
@@ -91,16 +91,8 @@ impl Decode for Positions {
 impl Statement for Seal {
     const KIND: Kind = Kind::Seal;
 
-    fn actor(&self) -> ActorId {
-        ActorId::Server(Role::Incoming, self.incoming)
-    }
-
-    fn slot(&self) -> u64 {
-        self.batch.0
-    }
-
-    fn terms(&self) -> Terms {
-        self.terms
+    fn head(&self) -> Head {
+        Head { actor: ActorId::Server(Role::Incoming, self.incoming), slot: self.batch.0, terms: self.terms }
     }
 
     fn encode_fields(&self, out: &mut Writer) {
@@ -114,16 +106,11 @@ impl Statement for Seal {
         out.option(self.seen.as_ref());
     }
 
-    fn decode_fields(
-        actor: ActorId,
-        slot: u64,
-        terms: Terms,
-        input: &mut Reader<'_>,
-    ) -> Result<Self, DecodeError> {
+    fn decode_fields(head: Head, input: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let seal = Seal {
-            incoming: actor.index_of(Role::Incoming).ok_or(DecodeError::Invalid("incoming actor"))?,
-            batch: BatchNumber(slot),
-            terms,
+            incoming: head.index_of(Role::Incoming)?,
+            batch: BatchNumber(head.slot),
+            terms: head.terms,
             start: Position::decode(input)?,
             end: Position::decode(input)?,
             chain: Digest::decode(input)?,

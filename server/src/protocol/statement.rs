@@ -14,7 +14,7 @@ use super::{
     codec::{Decode, DecodeError, Encode, Reader, Writer},
     crypto::{Claim, PublicKey, Signature, Signer, Verifier},
     digest::Digest,
-    id::{ActorId, Deployment},
+    id::{ActorId, ClientId, Deployment, Role},
     merkle,
     roster::Roster,
 };
@@ -94,34 +94,59 @@ pub struct Terms {
     pub key: u32,
 }
 
+/// How every body begins, after its kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// Who signs it.
+    pub actor: ActorId,
+    /// Which of the signer's statements of this kind it is.
+    pub slot: u64,
+    /// Under which roster and key.
+    pub terms: Terms,
+}
+
+impl Head {
+    /// The signer's index, if it has this role.
+    pub fn index_of(&self, role: Role) -> Result<u32, DecodeError> {
+        self.actor.index_of(role).ok_or(DecodeError::Invalid("role of a signer"))
+    }
+
+    /// The signer, if it is a client.
+    pub fn client(&self) -> Result<ClientId, DecodeError> {
+        self.actor.client().ok_or(DecodeError::Invalid("role of a signer"))
+    }
+}
+
 /// A statement that an actor or client can sign.
 pub trait Statement: Clone {
     /// Its kind.
     const KIND: Kind;
-    /// Who signs it.
-    fn actor(&self) -> ActorId;
-    /// Which of the signer's statements of this kind it is.
-    fn slot(&self) -> u64;
-    /// Under which roster and key.
-    fn terms(&self) -> Terms;
-    /// Appends the fields after the terms.
+    /// Signer, slot and terms.
+    fn head(&self) -> Head;
+    /// Appends the fields after the head.
     fn encode_fields(&self, out: &mut Writer);
     /// Reads them back.
-    fn decode_fields(
-        actor: ActorId,
-        slot: u64,
-        terms: Terms,
-        input: &mut Reader<'_>,
-    ) -> Result<Self, DecodeError>;
+    fn decode_fields(head: Head, input: &mut Reader<'_>) -> Result<Self, DecodeError>;
+
+    /// Who signs it.
+    fn actor(&self) -> ActorId {
+        self.head().actor
+    }
+
+    /// Which of the signer's statements of this kind it is.
+    fn slot(&self) -> u64 {
+        self.head().slot
+    }
 
     /// The canonical body.
     fn body(&self) -> Vec<u8> {
+        let Head { actor, slot, terms } = self.head();
         let mut out = Writer::default();
         out.u8(Self::KIND as u8);
-        self.actor().encode(&mut out);
-        out.u64(self.slot());
-        out.u32(self.terms().roster);
-        out.u32(self.terms().key);
+        actor.encode(&mut out);
+        out.u64(slot);
+        out.u32(terms.roster);
+        out.u32(terms.key);
         self.encode_fields(&mut out);
         out.into_bytes()
     }
@@ -135,7 +160,7 @@ pub trait Statement: Clone {
         let actor = ActorId::decode(&mut input)?;
         let slot = input.u64()?;
         let terms = Terms { roster: input.u32()?, key: input.u32()? };
-        let statement = Self::decode_fields(actor, slot, terms, &mut input)?;
+        let statement = Self::decode_fields(Head { actor, slot, terms }, &mut input)?;
         input.end()?;
         Ok(statement)
     }
