@@ -1,5 +1,7 @@
 //! Equivocation: two statements of one slot convict their signer, and two honest statements never do.
 
+#![allow(clippy::unwrap_used, reason = "a test fails where it stands")]
+
 mod support;
 
 use std::collections::BTreeMap;

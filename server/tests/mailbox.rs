@@ -3,6 +3,8 @@
 //! What a mailbox actor gets in an honest run is recorded; a fresh one is then given the same with one thing
 //! changed, missing or in another order.
 
+#![allow(clippy::unwrap_used, reason = "a test fails where it stands")]
+
 mod support;
 
 use std::sync::{Arc, Mutex};
@@ -77,14 +79,21 @@ fn a_mailbox_is_a_pure_function_of_cuts_and_batches_in_any_interleaving() {
     assert!(recording.attestations.len() > 5);
     assert_eq!(attestations(&replay(&recording.inputs)), recording.attestations);
     let of = |who: ActorId| recording.inputs.iter().filter(move |(from, _)| *from == who);
-    let orders = [[SEQUENCER, incoming(0), incoming(1)], [incoming(1), SEQUENCER, incoming(0)], [incoming(0), incoming(1), SEQUENCER]];
+    let orders = [
+        [SEQUENCER, incoming(0), incoming(1)],
+        [incoming(1), SEQUENCER, incoming(0)],
+        [incoming(0), incoming(1), SEQUENCER],
+    ];
     for order in orders {
         let inputs = order.into_iter().flat_map(of);
         assert_eq!(attestations(&replay(inputs)), recording.attestations, "{order:?}");
     }
     // all in one turn
     let mut bench = Bench::mailbox(0, &setup(2, 2));
-    bench.turn(Time(1), recording.inputs.iter().map(|(from, message)| Input::Message(*from, message.clone())).collect());
+    bench.turn(
+        Time(1),
+        recording.inputs.iter().map(|(from, message)| Input::Message(*from, message.clone())).collect(),
+    );
     assert_eq!(attestations(&bench), recording.attestations);
 }
 
@@ -94,7 +103,8 @@ fn taken(recording: &Recording, from: ActorId, batch: &Batch) -> bool {
         Message::Ordered(cut) => cut.clone().verify(&setup(2, 2).trust).ok(),
         _ => None,
     });
-    let reached = cuts.max_by_key(|cut| cut.epoch).unwrap().reached[from.index_of(Role::Incoming).unwrap() as usize];
+    let reached =
+        cuts.max_by_key(|cut| cut.epoch).unwrap().reached[from.index_of(Role::Incoming).unwrap() as usize];
     reached.seal.is_some_and(|seal| seal.slot >= batch.seal.claimed_slot())
 }
 
@@ -107,9 +117,12 @@ fn mailbox_waits_for_every_cited_seal() {
         if !taken(&recording, *from, batch) {
             continue;
         }
-        let others = recording.inputs.iter().enumerate().filter(|(at, _)| *at != missing).map(|(_, input)| input);
+        let others =
+            recording.inputs.iter().enumerate().filter(|(at, _)| *at != missing).map(|(_, input)| input);
         let attested = attestations(&replay(others));
-        assert!(attested.len() < recording.attestations.len() && recording.attestations.starts_with(&attested));
+        assert!(
+            attested.len() < recording.attestations.len() && recording.attestations.starts_with(&attested)
+        );
         // the sender is asked for it when the connection comes up again, and then the rest follows
         let mut bench = replay(recording.inputs[..missing].iter());
         let asked = bench.turn(Time(1), vec![Input::Connected(*from)]).sends;
@@ -128,7 +141,9 @@ fn a_batch_with_any_changed_byte_is_not_attested() {
     let full = replay(&recording.inputs[..]);
     assert!(batch.parcels.len() >= 2 && attestations(&full) == recording.attestations);
     let from = recording.inputs[at].0;
-    let honest = attestations(&replay(recording.inputs.iter().enumerate().filter(|(i, _)| *i != at).map(|(_, input)| input)));
+    let honest = attestations(&replay(
+        recording.inputs.iter().enumerate().filter(|(i, _)| *i != at).map(|(_, input)| input),
+    ));
     let bytes = batch.to_bytes();
     for place in 0..bytes.len() {
         let mut changed = bytes.clone();
@@ -152,11 +167,17 @@ fn a_batch_with_any_part_missing_or_exchanged_is_not_attested() {
     let recording = recording();
     let (at, batch) = richest(&recording);
     let other = recording.inputs.iter().find_map(|(from, message)| match message {
-        Message::Batch(other) if *from == recording.inputs[at].0 && other.seal != batch.seal && !other.parcels.is_empty() => Some((**other).clone()),
+        Message::Batch(other)
+            if *from == recording.inputs[at].0 && other.seal != batch.seal && !other.parcels.is_empty() =>
+        {
+            Some((**other).clone())
+        }
         _ => None,
     });
     let other = other.expect("the incoming actor sealed several runs");
-    let without = attestations(&replay(recording.inputs.iter().enumerate().filter(|(i, _)| *i != at).map(|(_, input)| input)));
+    let without = attestations(&replay(
+        recording.inputs.iter().enumerate().filter(|(i, _)| *i != at).map(|(_, input)| input),
+    ));
     let change = |what: &str, change: &dyn Fn(&mut Batch)| {
         let mut changed = batch.clone();
         change(&mut changed);
@@ -169,7 +190,9 @@ fn a_batch_with_any_part_missing_or_exchanged_is_not_attested() {
     change("leaves of another batch", &|batch| batch.leaves = other.leaves.clone());
     change("parcels of another batch", &|batch| batch.parcels = other.parcels.clone());
     change("no parcels", &|batch| batch.parcels.clear());
-    change("hidden manifest", &|batch| batch.manifest = server::protocol::map::Pruned::Hidden(batch.manifest.root()));
+    change("hidden manifest", &|batch| {
+        batch.manifest = server::protocol::map::Pruned::Hidden(batch.manifest.root())
+    });
     change("hidden leaves", &|batch| batch.leaves = hidden(&batch.leaves));
     for i in 0..batch.parcels.len() {
         change("a parcel less", &|batch| drop(batch.parcels.remove(i)));

@@ -4,6 +4,8 @@
 //! a second digest; here it is asserted that nothing is lost, nothing comes twice, all clients see one order, and
 //! nobody is accused.
 
+#![allow(clippy::unwrap_used, reason = "a test fails where it stands")]
+
 mod support;
 
 use std::collections::BTreeMap;
@@ -62,7 +64,10 @@ fn check(mut world: World, what: &str) {
         for notice in notices {
             let accuses = matches!(
                 notice,
-                Notice::Caught(_) | Notice::Suspicious { .. } | Notice::Unusable { .. } | Notice::Dropped { .. }
+                Notice::Caught(_)
+                    | Notice::Suspicious { .. }
+                    | Notice::Unusable { .. }
+                    | Notice::Dropped { .. }
             );
             assert!(!accuses, "{what}: {notice:?}");
         }

@@ -146,8 +146,9 @@ impl Actor for Client {
         match input {
             Input::Connected(peer) if peer == self.mailbox() => {
                 step.send(peer, Message::Subscribe(self.inbox.count().0));
+                self.inbox.acknowledge_again();
             }
-            Input::Connected(peer) => self.submissions.connected(peer, step),
+            Input::Connected(peer) if peer == self.handler() => self.submissions.connected(peer, step),
             Input::Disconnected(peer) => self.submissions.disconnected(peer),
             Input::Send(draught) => self.draw_up(draught, step),
             Input::Message(_, Message::Receipted(receipted)) => self.submissions.receipted(receipted, step),

@@ -51,6 +51,8 @@ const SEEN: u8 = 3;
 pub const QUEUE_MAX: usize = 100_000;
 /// Most bundles in a run: it is sealed early then.
 const RUN_MAX: usize = 16_384;
+/// Most bytes of a run of several bundles: a batch must fit into a frame ([`crate::node`]).
+const RUN_BYTES_MAX: u64 = 16 << 20;
 /// What a refused client is told to wait.
 const RETRY_AFTER_MS: u32 = 50;
 
@@ -73,6 +75,15 @@ struct Receiving {
 impl Receiving {
     fn end(&self) -> Position {
         Position(self.start.0 + self.run.len() as u64)
+    }
+
+    /// How many bundles of the run fit into one batch.
+    fn fitting(&self) -> usize {
+        let sizes = self.run.iter().scan(0, |sum, logged| {
+            *sum += logged.submission.content.bytes();
+            Some(*sum)
+        });
+        sizes.take_while(|sum| *sum <= RUN_BYTES_MAX).count().clamp(1, RUN_MAX).min(self.run.len())
     }
 }
 
@@ -211,8 +222,11 @@ impl Incoming {
 
     /// Closes the run of the receiving half and gives it to the sending half.
     fn flip(&mut self, step: &mut Step) {
+        let rest = self.receiving.run.split_off(self.receiving.fitting());
         let end = self.receiving.end();
-        let run = std::mem::take(&mut self.receiving.run);
+        let run = std::mem::replace(&mut self.receiving.run, rest);
+        let chain = self.last_seal.as_ref().map_or(Digest::ZERO, |(last, _)| last.chain);
+        let chain = run.iter().fold(chain, |chain, logged| chain.append(logged.leaf));
         let mut manifest = manifest(self.receiving.start, &run);
         let tree = Tree::new(run.iter().map(|logged| logged.leaf).collect());
         let seal = Seal {
@@ -221,7 +235,7 @@ impl Incoming {
             terms: Terms::default(),
             start: self.receiving.start,
             end,
-            chain: self.receiving.chain,
+            chain,
             previous: self.last_seal.as_ref().map_or(Digest::ZERO, |(_, digest)| *digest),
             leaves: tree.root(),
             manifest: manifest.root(),
@@ -229,7 +243,8 @@ impl Incoming {
             seen: self.seen,
         };
         step.work.hashed_bytes += 200 * run.len() as u64;
-        self.receiving = Receiving { start: end, chain: self.receiving.chain, run: Vec::new(), receipted: 0 };
+        // what stays for the next seal has its receipt already
+        (self.receiving.start, self.receiving.receipted) = (end, self.receiving.run.len());
         self.flipped_at = Some(step.now);
         self.sealing = Some((manifest, run));
         step.promise(seal);

@@ -230,7 +230,8 @@ impl Mailbox {
             Err(error) => return step.notice(Notice::Suspicious { from, why: error.to_string() }),
         };
         let Some(head) = self.mailboxes.get(&ack.client) else { return };
-        if ack.count > head.count || ack.count <= head.acknowledged {
+        let acknowledged = self.acknowledged.get(&ack.client).copied().unwrap_or(head.acknowledged);
+        if ack.count > head.count || ack.count <= acknowledged {
             return;
         }
         step.put(row(ACKNOWLEDGED, &ack.client.to_bytes()), ack.count.to_bytes());

@@ -56,9 +56,14 @@ impl Sequencer {
             }
         }
         let last = cuts.last_key_value().map(|(_, cut)| cut.clone());
-        let incoming = setup.trust.roster.incoming() as usize;
+        let roster = &setup.trust.roster;
+        let incoming = roster.incoming() as usize;
+        // all of them, connected or not: nothing may be given up that one of them still lacks
+        let readers = (0..roster.incoming()).map(|j| ActorId::Server(Role::Incoming, j));
+        let readers = readers.chain((0..roster.mailboxes()).map(|k| ActorId::Server(Role::Mailbox, k)));
+        let subscribers = readers.map(|who| (who, Subscriber::default())).collect();
         let reached = last.as_ref().map_or(vec![Reached::default(); incoming], |cut| cut.reached.clone());
-        Ok(Sequencer { setup, reached, last, news: false, last_at: None, cuts, subscribers: BTreeMap::new() })
+        Ok(Sequencer { setup, reached, last, news: false, last_at: None, cuts, subscribers })
     }
 
     /// Takes a seal that extends what is held of its actor.
@@ -167,14 +172,16 @@ impl Actor for Sequencer {
             }
             Input::Message(from, Message::Sealed(seal)) => self.take(from, seal, step),
             Input::Message(from, Message::Subscribe(epoch)) => {
-                let subscriber = self.subscribers.entry(from).or_default();
-                (subscriber.connected, subscriber.next) = (true, Epoch(epoch));
-                self.push(from, step);
+                if let Some(subscriber) = self.subscribers.get_mut(&from) {
+                    (subscriber.connected, subscriber.next) = (true, Epoch(epoch));
+                    self.push(from, step);
+                }
             }
             Input::Message(from, Message::Have(epoch)) => {
-                let subscriber = self.subscribers.entry(from).or_default();
-                subscriber.have = subscriber.have.max(Epoch(epoch));
-                self.prune(step);
+                if let Some(subscriber) = self.subscribers.get_mut(&from) {
+                    subscriber.have = subscriber.have.max(Epoch(epoch));
+                    self.prune(step);
+                }
             }
             _ => {}
         }

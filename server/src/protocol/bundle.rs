@@ -26,6 +26,9 @@ pub const PAYLOAD_MAX: usize = 1 << 20;
 /// Most bytes of one recipient's ciphertext: keys and headers; what is large goes into the common payload.
 pub const CIPHERTEXT_MAX: usize = 1 << 16;
 
+/// Most bytes of payload and ciphertexts together: a submission must fit into a frame, with room to spare.
+pub const CONTENT_MAX: u64 = 16 << 20;
+
 /// A client's signed commitment to one submission.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bundle {
@@ -88,6 +91,7 @@ impl Content {
     pub fn is_well_formed(&self) -> bool {
         !self.envelopes.is_empty()
             && self.envelopes.len() <= RECIPIENTS_MAX
+            && self.bytes() <= CONTENT_MAX
             && self.envelopes.is_sorted_by(|a, b| a.recipient < b.recipient)
     }
 

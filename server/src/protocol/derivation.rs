@@ -176,7 +176,7 @@ impl Derivation {
         self.check_seals(before.as_deref(), &cut)?;
         let entries = self.entries(client, &spans)?;
         let base = match previous {
-            None => MailboxHead::default(),
+            None => shown(&self.base, Digest::ZERO, client, "base")?,
             Some(previous) => shown(&self.base, previous.root, client, "base")?,
         };
         let attested = shown(&self.after, attestation.root, client, "attested mailbox")?;
@@ -235,13 +235,14 @@ impl Derivation {
         let mut all = Vec::new();
         for part in &self.seals {
             let seal = part.seal.clone().believed();
+            // checked though nothing may be taken from it: no byte of evidence is free
+            if part.leaves.size() != seal.count() || part.leaves.root() != Some(seal.leaves) {
+                return Err(Flaw::Opening("list of leaves"));
+            }
             let positions = match lookup(&part.manifest, seal.manifest, client, "manifest")? {
                 None => continue,
                 Some(positions) => positions.inside(&seal),
             };
-            if part.leaves.size() != seal.count() || part.leaves.root() != Some(seal.leaves) {
-                return Err(Flaw::Opening("list of leaves"));
-            }
             let leaf_at = |position: Position| part.leaves.leaf(position.0.checked_sub(seal.start.0)?);
             let found =
                 entries(spans, std::iter::once((seal.incoming, positions, &leaf_at as &dyn Fn(_) -> _)));

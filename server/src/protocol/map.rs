@@ -300,9 +300,16 @@ impl<V: Encode> Pruned<V> {
     }
 
     /// All entries in a range, by key; none if a part of the range is hidden.
+    ///
+    /// An entry that stands where its key does not belong is in the map for nobody: what [`Pruned::get`] does not
+    /// find is left out, or two readers of one root could be made to disagree.
     pub fn range(&self, range: KeyRange) -> Option<Vec<(&ClientId, &V)>> {
         let mut found = Vec::new();
-        self.collect(range, 0, 0, &mut found).then_some(found)
+        let shown = self.collect(range, 0, 0, &mut found);
+        found.retain(
+            |(key, value)| matches!(self.get(key), Lookup::Present(own) if std::ptr::eq(own, *value)),
+        );
+        shown.then_some(found)
     }
 
     fn collect<'a>(
@@ -320,9 +327,7 @@ impl<V: Encode> Pruned<V> {
             Pruned::Empty => true,
             Pruned::Entry(key, value) => {
                 let prefix = key.bytes()[..8].try_into().map(u64::from_be_bytes).unwrap_or(0);
-                // an entry that stands where its key does not belong is in the map for nobody
-                let at_home = depth == 0 || (prefix ^ path).checked_shr(64 - depth.min(64) as u32) == Some(0);
-                if at_home && (range.first..=range.last).contains(&prefix) {
+                if (range.first..=range.last).contains(&prefix) {
                     found.push((key, value));
                 }
                 true

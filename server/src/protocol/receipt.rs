@@ -57,7 +57,7 @@ impl Receipt {
         let shown = opening.size() == u64::from(self.count)
             && opening.root() == Some(self.leaves)
             && leaf == bundle_leaf(bundle);
-        shown.then_some(Position(self.first.0 + index))
+        self.first.0.checked_add(index).filter(|_| shown).map(Position)
     }
 }
 

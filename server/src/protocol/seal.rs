@@ -120,7 +120,7 @@ impl Statement for Seal {
             content_bytes: input.u64()?,
             seen: input.option()?,
         };
-        if seal.end < seal.start {
+        if seal.end < seal.start || seal.count() > LEAVES_MAX {
             return Err(DecodeError::Invalid("range of positions"));
         }
         Ok(seal)

@@ -75,14 +75,18 @@ pub fn liar(setup: &Setup, lie: Lie) -> Bench {
 
 /// Swaps the first two deliveries of a client that has two.
 pub fn swap(deliveries: &mut EpochDeliveries) -> bool {
-    let Some(entries) = deliveries.by_client.values_mut().find(|entries| entries.len() > 1) else { return false };
+    let Some(entries) = deliveries.by_client.values_mut().find(|entries| entries.len() > 1) else {
+        return false;
+    };
     entries.swap(0, 1);
     true
 }
 
 /// Leaves out the first of several deliveries of a client.
 pub fn omit(deliveries: &mut EpochDeliveries) -> bool {
-    let Some(entries) = deliveries.by_client.values_mut().find(|entries| entries.len() > 1) else { return false };
+    let Some(entries) = deliveries.by_client.values_mut().find(|entries| entries.len() > 1) else {
+        return false;
+    };
     entries.remove(0);
     true
 }

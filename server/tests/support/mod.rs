@@ -13,8 +13,12 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use server::{
     actor::{
-        Actor, Draft, Draught, Input, Notice, Recovered, Setup, Step, Timing, client::Client, handler::Handler,
-        incoming::Incoming, mailbox::Mailbox, sequencer::Sequencer,
+        Actor, Draft, Draught, Input, Notice, Recovered, Setup, Step, Timing,
+        client::Client,
+        handler::Handler,
+        incoming::Incoming,
+        mailbox::Mailbox,
+        sequencer::Sequencer,
         step::{STATEMENTS, statement_row},
     },
     port::{Rows, Time},
@@ -77,8 +81,14 @@ pub fn signer_of(actor: ActorId) -> Ed25519Signer {
 
 /// A roster of one operator: as many actors of each role, each with the key of its name.
 pub fn roster(handlers: u32, incoming: u32, mailboxes: u32) -> Roster {
-    let roles = [(Role::Handler, handlers), (Role::Incoming, incoming), (Role::Sequencer, 1), (Role::Mailbox, mailboxes)];
-    let actors = roles.into_iter().flat_map(|(role, count)| (0..count).map(move |i| ActorId::Server(role, i)));
+    let roles = [
+        (Role::Handler, handlers),
+        (Role::Incoming, incoming),
+        (Role::Sequencer, 1),
+        (Role::Mailbox, mailboxes),
+    ];
+    let actors =
+        roles.into_iter().flat_map(|(role, count)| (0..count).map(move |i| ActorId::Server(role, i)));
     let members = actors.map(|actor| Member { actor, operator: 0, key: signer_of(actor).public() });
     Roster::first(8, vec![signer("operator").public()], members.collect()).unwrap()
 }
@@ -173,26 +183,32 @@ impl Bench {
 
     pub fn incoming(index: u32, setup: &Setup) -> Self {
         let own = setup.clone();
-        let build = move |recovered| Box::new(Incoming::recover(index, own.clone(), recovered).unwrap()) as Box<dyn Actor>;
+        let build = move |recovered| {
+            Box::new(Incoming::recover(index, own.clone(), recovered).unwrap()) as Box<dyn Actor>
+        };
         Bench::new(incoming(index), signer_of(incoming(index)), setup.trust.deployment, Box::new(build))
     }
 
     pub fn sequencer(setup: &Setup) -> Self {
         let own = setup.clone();
-        let build = move |recovered| Box::new(Sequencer::recover(own.clone(), recovered).unwrap()) as Box<dyn Actor>;
+        let build =
+            move |recovered| Box::new(Sequencer::recover(own.clone(), recovered).unwrap()) as Box<dyn Actor>;
         Bench::new(SEQUENCER, signer_of(SEQUENCER), setup.trust.deployment, Box::new(build))
     }
 
     pub fn mailbox(index: u32, setup: &Setup) -> Self {
         let own = setup.clone();
-        let build = move |recovered| Box::new(Mailbox::recover(index, own.clone(), recovered).unwrap()) as Box<dyn Actor>;
+        let build = move |recovered| {
+            Box::new(Mailbox::recover(index, own.clone(), recovered).unwrap()) as Box<dyn Actor>
+        };
         Bench::new(mailbox(index), signer_of(mailbox(index)), setup.trust.deployment, Box::new(build))
     }
 
     pub fn client(index: usize, setup: &Setup) -> Self {
         let (own, id) = (setup.clone(), client(index));
         let build = move |recovered| {
-            Box::new(Client::recover(id, Digest::of(&[id.bytes()]), 0, own.clone(), recovered).unwrap()) as Box<dyn Actor>
+            Box::new(Client::recover(id, Digest::of(&[id.bytes()]), 0, own.clone(), recovered).unwrap())
+                as Box<dyn Actor>
         };
         Bench::new(ActorId::Client(id), client_key(index), setup.trust.deployment, Box::new(build))
     }

@@ -87,8 +87,12 @@ impl World {
 
     fn connect_all_with(&mut self, me: ActorId) {
         self.connect(me);
-        let dialling: Vec<ActorId> =
-            self.benches.values().filter(|bench| bench.actor.dials().contains(&me)).map(|bench| bench.me).collect();
+        let dialling: Vec<ActorId> = self
+            .benches
+            .values()
+            .filter(|bench| bench.actor.dials().contains(&me))
+            .map(|bench| bench.me)
+            .collect();
         for peer in dialling {
             if self.links.insert((peer, me)) {
                 self.under_way.push_back((me, Input::Connected(peer)));

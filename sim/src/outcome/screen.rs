@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use reports::{
     summary::Summary,
-    text::{Table, duration, lines, microseconds, rate},
+    text::{duration, lines, microseconds, rate},
 };
 
 use super::Outcome;
-use crate::scenario::ActorName;
+use crate::{check::Check, scenario::ActorName};
 
 impl Outcome {
     /// All of it.
@@ -30,11 +30,11 @@ impl Outcome {
     }
 
     fn checks_table(&self) -> String {
-        let mut table = Table::new(["", "check", ""]);
-        for check in &self.checks {
-            table.row([if check.held { "held" } else { "VIOLATED" }, check.name, &check.why]);
-        }
-        table.to_string()
+        let line = |check: &Check| {
+            let word = if check.held { "held    " } else { "VIOLATED" };
+            (format!("{word}  {}", check.name), check.why.clone())
+        };
+        lines(&self.checks.iter().map(line).collect::<Vec<_>>())
     }
 
     fn verdicts(&self) -> String {
@@ -73,7 +73,10 @@ impl Outcome {
         let record = self.record();
         let simulated = self.run.virtual_ns as f64 / 1e9;
         vec![
-            ("throughput".to_owned(), format!("{} bundles", rate(self.throughput_per_s()))),
+            (
+                "throughput".to_owned(),
+                format!("{}, bundles that all their recipients have", rate(self.throughput_per_s())),
+            ),
             ("receipt latency".to_owned(), latency(record.receipt.summary())),
             ("delivery latency".to_owned(), latency(record.delivery.summary())),
             ("bundles".to_owned(), format!("{} accepted, {} delivered", bundles.accepted, bundles.delivered)),

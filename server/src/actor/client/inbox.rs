@@ -120,6 +120,14 @@ impl Inbox {
             });
             return None;
         }
+        // before the parcels are looked for: who attests falsely might leave one out
+        if !derived.holds() {
+            let derivation = Box::new(delivery.derivation);
+            let evidence = Evidence::BadAttestation { client: self.id, derivation };
+            let bytes = evidence.to_bytes();
+            step.put(row(EVIDENCE, &Digest::of(&[&bytes]).0), bytes);
+            step.notice(Notice::Caught(Box::new(evidence)));
+        }
         let parcels = match self.match_parcels(&derived, &delivery.parcels, step) {
             Ok(parcels) => parcels,
             Err(why) => {
@@ -128,15 +136,7 @@ impl Inbox {
             }
         };
         self.store(head.count, &derived, parcels, step);
-        let cut = derived.cut.cite();
-        if !derived.holds() {
-            let derivation = Box::new(delivery.derivation);
-            let evidence = Evidence::BadAttestation { client: self.id, derivation };
-            let bytes = evidence.to_bytes();
-            step.put(row(EVIDENCE, &Digest::of(&[&bytes]).0), bytes);
-            step.notice(Notice::Caught(Box::new(evidence)));
-        }
-        Some(cut)
+        Some(derived.cut.cite())
     }
 
     /// Finds the bundle of every derived entry, in derived order.
@@ -171,7 +171,7 @@ impl Inbox {
 
     fn store(&mut self, base: Count, derived: &Derived, fresh: Vec<Fresh>, step: &mut Step) {
         for (index, fresh) in fresh.iter().enumerate() {
-            let count = Count(base.0 + 1 + index as u64);
+            let count = Count(base.0.saturating_add(1 + index as u64));
             step.put(row(FRESH, &count.to_bytes()), fresh.to_bytes());
             step.notice(fresh.notice(count));
             self.fresh.push(count);
@@ -180,6 +180,11 @@ impl Inbox {
         step.put(row(HELD, &[]), [held.head.to_bytes(), held.attestation.to_bytes()].concat());
         self.held = Some(held);
         self.news = true;
+    }
+
+    /// The last acknowledgement may have been lost with its connection.
+    pub fn acknowledge_again(&mut self) {
+        self.news = self.held.is_some();
     }
 
     /// Acknowledges what was taken in this step, with one signature, and gives up rows that served their turn.

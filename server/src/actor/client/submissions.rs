@@ -126,7 +126,7 @@ impl Submissions {
             terms: Terms::default(),
             previous: self.previous,
             commitment: content.commitment(),
-            expiry: Epoch(seen.map_or(0, |seen| seen.slot) + EXPIRY_EPOCHS),
+            expiry: Epoch(seen.map_or(0, |seen| seen.slot).saturating_add(EXPIRY_EPOCHS)),
             seen,
         };
         step.work.hashed_bytes += content.bytes();

@@ -263,6 +263,10 @@ impl Admission {
                 Ok(None) => None,
             };
             let (bundle, submission) = entry.remove();
+            if let (Some(Reason::ForkedCut { known }), Some(cited)) = (&reason, bundle.seen) {
+                let evidence = Evidence::Equivocation { first: *known, second: cited };
+                step.notice(Notice::Caught(Box::new(evidence)));
+            }
             if let Some(reason) = reason {
                 return outcome.refused.push((client, number, bundle.digest(), reason));
             }

@@ -89,7 +89,8 @@ impl Batches {
     /// None yet.
     pub fn new(roster: Arc<Roster>) -> Self {
         let mailboxes = (0..roster.mailboxes()).map(|k| ActorId::Server(Role::Mailbox, k));
-        let subscribers = mailboxes.map(|mailbox| (mailbox, Subscriber::default())).collect();
+        let known = mailboxes.chain(std::iter::once(ActorId::SEQUENCER));
+        let subscribers = known.map(|who| (who, Subscriber::default())).collect();
         Batches { roster, sealed: BTreeMap::new(), subscribers, kept: 0 }
     }
 
@@ -104,10 +105,11 @@ impl Batches {
         self.sealed.insert(sealed.seal.batch, sealed);
     }
 
-    /// A subscriber wants everything from here on.
+    /// A subscriber wants everything from here on. Others than the roster's get nothing.
     pub fn subscribe(&mut self, who: ActorId, next: BatchNumber) {
-        let subscriber = self.subscribers.entry(who).or_default();
-        (subscriber.connected, subscriber.next) = (true, next);
+        if let Some(subscriber) = self.subscribers.get_mut(&who) {
+            (subscriber.connected, subscriber.next) = (true, next);
+        }
     }
 
     /// A subscriber is gone; it will say where to go on.
