@@ -28,8 +28,11 @@ use crate::{
 
 /// Most bundles of a client without receipt, sent or waiting. Beyond that the application must wait.
 const PENDING_MAX: usize = 4096;
-/// How many epochs a bundle may be admitted after the last cut that its client had seen.
-const EXPIRY_EPOCHS: u64 = 1_000_000;
+/// How many epochs a bundle may be admitted after the last cut that its client had seen: two months of 5 ms. A signed
+/// bundle that has expired can never be admitted, and its number can never be signed again.
+const EXPIRY_EPOCHS: u64 = 1_000_000_000;
+/// Longest that a handler may put a client off, for nothing signs its word.
+const PUT_OFF_MAX_MS: u32 = 1000;
 /// A waiting time doubles with each attempt up to this many times.
 const BACKOFF_MAX: u32 = 5;
 
@@ -253,7 +256,7 @@ impl Submissions {
     pub fn retry_later(&mut self, number: BundleNumber, after_ms: u32, step: &mut Step) {
         if let Some(pending) = self.pending.get_mut(&number) {
             step.notice(Notice::Reached("a handler could not reach the incoming actor"));
-            pending.again_at = Some(step.now.after(u64::from(after_ms) * 1_000_000));
+            pending.again_at = Some(step.now.after(u64::from(after_ms.min(PUT_OFF_MAX_MS)) * 1_000_000));
         }
     }
 

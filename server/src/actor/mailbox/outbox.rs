@@ -2,7 +2,7 @@
 //!
 //! # Invariants
 //! - A client is sent its deliveries in order, at most [`UNACKNOWLEDGED_MAX`] beyond what it has acknowledged.
-//! - Cuts and attestations are kept as long as any delivery needs them.
+//! - Cuts and attestations are kept as long as a delivery needs them: its own epoch's and those before it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -66,11 +66,14 @@ pub struct Outbox {
     cuts: BTreeMap<Epoch, Signed<Cut>>,
     attestations: BTreeMap<Epoch, Signed<Attestation>>,
     subscribers: BTreeMap<ClientId, Subscriber>,
+    /// Epochs that may not be needed any more.
+    candidates: BTreeSet<Epoch>,
 }
 
 impl Outbox {
     /// A cut that deliveries will show.
     pub fn ordered(&mut self, cut: Signed<Cut>) {
+        self.candidates.insert(cut.epoch);
         self.cuts.insert(cut.epoch, cut);
     }
 
@@ -114,6 +117,7 @@ impl Outbox {
                 clients.remove(&client);
                 if clients.is_empty() {
                     self.epochs.remove(&personal.epoch);
+                    self.candidates.extend([personal.epoch, Epoch(personal.epoch.0.saturating_sub(1))]);
                 }
             }
         }
@@ -126,11 +130,20 @@ impl Outbox {
     /// Gives up the epochs that no delivery needs. The last two stay: the next delivery needs them.
     pub fn prune(&mut self) -> Vec<Epoch> {
         let newest = self.attestations.last_key_value().map_or(0, |(epoch, _)| epoch.0);
-        let oldest = self.epochs.first_key_value().map_or(newest, |(epoch, _)| epoch.0.min(newest));
-        let keep = Epoch(oldest.saturating_sub(1));
-        self.attestations = self.attestations.split_off(&keep);
-        let kept = self.cuts.split_off(&keep);
-        std::mem::replace(&mut self.cuts, kept).into_keys().collect()
+        let candidates = std::mem::take(&mut self.candidates);
+        let needed = |epoch: &Epoch| {
+            epoch.0 + 1 >= newest
+                || self.epochs.contains_key(epoch)
+                || self.epochs.contains_key(&epoch.next())
+        };
+        let (keep, gone): (BTreeSet<Epoch>, BTreeSet<Epoch>) = candidates.into_iter().partition(needed);
+        // the newest will be asked about again; what a delivery needs comes up when that is acknowledged
+        self.candidates = keep.into_iter().filter(|epoch| epoch.0 + 1 >= newest).collect();
+        for epoch in &gone {
+            self.attestations.remove(epoch);
+            self.cuts.remove(epoch);
+        }
+        gone.into_iter().collect()
     }
 
     /// Sends a client what it may be sent.
