@@ -23,7 +23,9 @@ use server::{
         statement::{Citation, Signed, Terms},
     },
 };
-use support::{Bench, HANDLER, Modelled, SEQUENCER, caught, client, client_key, mailbox, setup, signer_of};
+use support::{
+    Bench, HANDLER, Modelled, SEQUENCER, caught, client, client_key, custody, mailbox, setup, signer_of,
+};
 
 const T: Time = Time(1_000_000_000);
 
@@ -269,7 +271,8 @@ fn incoming_with_a_full_queue_refuses_and_later_admits() {
     };
     let turn = queue.turn(now, vec![late.clone()]);
     assert_eq!((receipts(&turn.sends).len(), refused(&turn.sends)), (0, 1), "a refusal, signed");
-    queue.turn(now, (0..2).map(|k| Input::Message(mailbox(k), Message::Have(500))).collect());
+    let modelled = |actor: ActorId| Box::new(Modelled(signer_of(actor).public())) as Box<dyn Signer>;
+    queue.turn(now, custody(&setup, modelled, 500));
     let turn = queue.turn(now, vec![late]);
     assert_eq!((receipts(&turn.sends).len(), refused(&turn.sends)), (1, 0));
 }

@@ -27,7 +27,8 @@ use server::{
     },
 };
 use support::{
-    Bench, HANDLER, SEQUENCER, caught, client, client_key, draught, incoming, mailbox, setup, signer_of,
+    Bench, HANDLER, SEQUENCER, caught, client, client_key, custody, draught, incoming, mailbox, setup,
+    signer_of,
 };
 
 const T: Time = Time(1_000_000_000);
@@ -168,7 +169,9 @@ fn a_mailbox_actor_that_the_roster_does_not_know_gets_nothing_and_stops_nothing(
         assert!(turn.sends.is_empty(), "{stranger}");
         queue.turn(T, vec![Input::Message(stranger, Message::Have(0))]);
     }
-    queue.turn(T, vec![Input::Message(mailbox(0), Message::Have(1))]);
+    queue.turn(T, vec![Input::Message(mailbox(0), Message::Have(u64::MAX))]);
+    assert!(queue.rows.keys().any(|key| key[0] == 1), "an unsigned word moves no custody");
+    queue.turn(T, custody(&setup(1, 1), |actor| Box::new(signer_of(actor)), 1));
     assert!(queue.rows.keys().all(|key| key[0] != 1), "the log is given up when those of the roster have it");
 }
 

@@ -155,7 +155,9 @@ impl Actor for Client {
             Input::Message(from, Message::Refused(refusal, _)) => {
                 self.submissions.refused(from, refusal, step)
             }
-            Input::Message(_, Message::RetryLater { number, after_ms, .. }) => {
+            Input::Message(from, Message::RetryLater { number, after_ms, client })
+                if from == self.handler() && client == self.id =>
+            {
                 self.submissions.retry_later(number, after_ms, step);
             }
             Input::Message(from, Message::Delivery(delivery)) if from == self.mailbox() => {

@@ -26,6 +26,7 @@ use super::{
 use crate::{
     port::Time,
     protocol::{
+        attestation::Attestation,
         bundle::Submission,
         codec::{Decode, Encode},
         cut::Cut,
@@ -53,6 +54,8 @@ pub const QUEUE_MAX: usize = 100_000;
 const RUN_MAX: usize = 16_384;
 /// Most bytes of a run of several bundles: a batch must fit into a frame ([`crate::node`]).
 const RUN_BYTES_MAX: u64 = 16 << 20;
+/// How many cuts are remembered for the attestations of mailbox actors that lag.
+const ORDERED_MAX: usize = 4096;
 /// What a refused client is told to wait.
 const RETRY_AFTER_MS: u32 = 50;
 
@@ -80,7 +83,7 @@ impl Receiving {
     /// How many bundles of the run fit into one batch.
     fn fitting(&self) -> usize {
         let sizes = self.run.iter().scan(0, |sum, logged| {
-            *sum += logged.submission.content.bytes();
+            *sum += logged.submission.content.wire_bytes();
             Some(*sum)
         });
         sizes.take_while(|sum| *sum <= RUN_BYTES_MAX).count().clamp(1, RUN_MAX).min(self.run.len())
@@ -95,6 +98,8 @@ pub struct Incoming {
     receiving: Receiving,
     sending: Batches,
     seen: Option<Citation>,
+    /// The cuts seen last: their digest, and the first batch of this actor that they do not reach.
+    ordered: BTreeMap<Epoch, (Digest, BatchNumber)>,
     last_seal: Option<(Seal, Digest)>,
     flipped_at: Option<Time>,
     /// The newest seal that every mailbox actor has attested.
@@ -113,6 +118,7 @@ impl Incoming {
             receiving: Receiving { start: Position(0), chain: Digest::ZERO, run: Vec::new(), receipted: 0 },
             sending: Batches::new(setup.trust.roster.clone()),
             seen: None,
+            ordered: BTreeMap::new(),
             last_seal: None,
             flipped_at: None,
             guard: None,
@@ -159,7 +165,9 @@ impl Incoming {
                     self.receiving.start = seal.end;
                     self.receiving.chain = seal.chain;
                     self.last_seal = Some(((*seal).clone(), seal.digest()));
-                    if run.len() as u64 == seal.count() {
+                    if run.len() as u64 != seal.count() {
+                        self.guard = Some(seal.batch);
+                    } else {
                         self.sending.add(Sealed::new(seal.clone(), manifest(seal.start, &run), run));
                     }
                 }
@@ -260,10 +268,31 @@ impl Incoming {
         if self.seen.is_some_and(|seen| seen.slot >= cut.epoch.0) {
             return;
         }
+        let reached = cut.reached.get(self.index as usize).and_then(|reached| reached.seal);
+        let next = reached.map_or(BatchNumber(0), |seal| BatchNumber(seal.slot).next());
+        self.ordered.insert(cut.epoch, (cut.digest(), next));
+        while self.ordered.len() > ORDERED_MAX {
+            self.ordered.pop_first();
+        }
         self.seen = Some(cut.cite());
         self.admission.see(cut.cite());
         step.put(row(SEEN, &[]), cut.cite().to_bytes());
         step.send(ActorId::SEQUENCER, Message::Have(cut.epoch.0));
+    }
+
+    /// A mailbox actor has signed for what a cut reaches: custody of that is its own now.
+    fn hand_over(&mut self, from: ActorId, attestation: Unverified<Attestation>, step: &mut Step) {
+        step.work.verified += 1;
+        let attestation = match attestation.verify(&self.setup.trust) {
+            Ok(attestation) => attestation,
+            Err(error) => return step.notice(Notice::Suspicious { from, why: error.to_string() }),
+        };
+        // of a cut that has not been seen yet nothing is known; a later attestation will cover it
+        let Some((cut, next)) = self.ordered.get(&attestation.epoch) else { return };
+        if *cut == attestation.cut.digest {
+            self.sending.have(ActorId::Server(Role::Mailbox, attestation.mailbox), *next);
+            self.retire(step);
+        }
     }
 
     /// Gives up what every mailbox actor has attested.
@@ -331,10 +360,7 @@ impl Actor for Incoming {
                 self.sending.subscribe(from, BatchNumber(next));
                 self.sending.push(from, step);
             }
-            Input::Message(from, Message::Have(batch)) => {
-                self.sending.have(from, BatchNumber(batch));
-                self.retire(step);
-            }
+            Input::Message(from, Message::Attested(attestation)) => self.hand_over(from, attestation, step),
             Input::Message(from @ ActorId::SEQUENCER, Message::Ordered(cut)) => self.see_cut(cut, from, step),
             _ => {}
         }

@@ -250,14 +250,11 @@ impl Mailbox {
         }
     }
 
-    /// Tells upstream what need not be kept for this actor any more.
-    fn report(&self, step: &mut Step) {
-        let Some(cut) = self.intake.at() else { return };
-        step.send(ActorId::SEQUENCER, Message::Have(cut.epoch.0));
-        for (j, reached) in cut.reached.iter().enumerate() {
-            if let Some(seal) = reached.seal {
-                step.send(ActorId::Server(Role::Incoming, j as u32), Message::Have(seal.slot + 1));
-            }
+    /// Tells upstream what need not be kept for this actor any more. An incoming actor believes the signature only.
+    fn report(&self, attestation: &Signed<Attestation>, step: &mut Step) {
+        step.send(ActorId::SEQUENCER, Message::Have(attestation.epoch.0));
+        for j in 0..self.setup.trust.roster.incoming() {
+            step.send(ActorId::Server(Role::Incoming, j), Message::Attested(attestation.to_unverified()));
         }
     }
 }
@@ -318,12 +315,12 @@ impl Actor for Mailbox {
     fn release(&mut self, issued: Issued, step: &mut Step) {
         let Issued::Attestation(attestation) = issued else { return };
         let epoch = attestation.epoch;
+        if self.last.is_some_and(|(last, _)| last == epoch) {
+            self.report(&attestation, step);
+        }
         self.outbox.attested(attestation);
         for client in self.outbox.clients_of(epoch) {
             self.outbox.push(client, step);
-        }
-        if self.last.is_some_and(|(last, _)| last == epoch) {
-            self.report(step);
         }
     }
 

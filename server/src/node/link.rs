@@ -7,7 +7,8 @@
 //! - Of two actors that talk, one dials: the one downstream, and the client or handler. Were both to dial, each new
 //!   connection would end the other.
 //! - At most one connection with a peer counts, the newest; what an older one still brings is ignored.
-//! - A peer that reads too slowly loses its connection, never single messages: it subscribes anew.
+//! - A peer that reads too slowly loses its connection after what is queued, never single messages between: it
+//!   subscribes anew, and is further on each time.
 
 use std::{
     collections::BTreeMap,
@@ -62,7 +63,11 @@ pub struct Outbound {
 #[derive(Default)]
 struct Queue {
     bytes: Vec<u8>,
+    /// Nothing more is written.
     closed: bool,
+    /// Nothing more is taken; what is queued is written before the connection ends, so that the next one goes on
+    /// from there.
+    full: bool,
 }
 
 impl Outbound {
@@ -72,9 +77,9 @@ impl Outbound {
 
     fn push(&self, message: &Message) {
         self.with(|queue| {
-            if !queue.closed {
+            if !queue.closed && !queue.full {
                 append_frame(&mut queue.bytes, message);
-                queue.closed = queue.bytes.len() > QUEUE_MAX;
+                queue.full = queue.bytes.len() > QUEUE_MAX;
             }
         });
         self.ready.notify_one();
@@ -156,6 +161,7 @@ impl<N: Network, C: Clock, P: Spawn> Links<N, C, P> {
                 // what was sent on the older one may be lost, so its subscriptions must not go on on this one
                 let older = self.current.insert(peer, (connection, outbound)).map(|(_, older)| {
                     older.close();
+                    step.sends.retain(|(to, _)| *to != peer);
                     Input::Disconnected(peer)
                 });
                 [older, Some(Input::Connected(peer))]
@@ -244,8 +250,9 @@ async fn connection<N: Network, C: Clock, P: Spawn>(
 /// Writes what is queued until the queue is closed or the connection lost.
 async fn write_all(mut writer: impl AsyncWrite + Unpin, outbound: &Outbound) {
     loop {
-        let (bytes, closed) = outbound.with(|queue| (std::mem::take(&mut queue.bytes), queue.closed));
-        if closed {
+        let (bytes, closed, full) =
+            outbound.with(|queue| (std::mem::take(&mut queue.bytes), queue.closed, queue.full));
+        if closed || (full && bytes.is_empty()) {
             return;
         }
         if bytes.is_empty() {

@@ -26,7 +26,11 @@ pub const PAYLOAD_MAX: usize = 1 << 20;
 /// Most bytes of one recipient's ciphertext: keys and headers; what is large goes into the common payload.
 pub const CIPHERTEXT_MAX: usize = 1 << 16;
 
-/// Most bytes of payload and ciphertexts together: a submission must fit into a frame, with room to spare.
+/// Bytes of an envelope besides its ciphertext and its path: recipient, salt, lengths, and the opening's frame.
+const ENVELOPE_BYTES: u64 = 128;
+/// Bytes of a bundle besides its content: the statement, its signature and its leaf.
+const BUNDLE_BYTES: u64 = 1024;
+/// Most bytes of a bundle on the wire: it must fit into a frame, with room to spare.
 pub const CONTENT_MAX: u64 = 16 << 20;
 
 /// A client's signed commitment to one submission.
@@ -91,7 +95,7 @@ impl Content {
     pub fn is_well_formed(&self) -> bool {
         !self.envelopes.is_empty()
             && self.envelopes.len() <= RECIPIENTS_MAX
-            && self.bytes() <= CONTENT_MAX
+            && self.wire_bytes() <= CONTENT_MAX
             && self.envelopes.is_sorted_by(|a, b| a.recipient < b.recipient)
     }
 
@@ -107,6 +111,12 @@ impl Content {
             root: self.tree().root(),
             payload: Digest::of(&[&self.payload]),
         }
+    }
+
+    /// How many bytes it takes in a batch at most, proofs included: what frames and queues are bounded by.
+    pub fn wire_bytes(&self) -> u64 {
+        let path = 32 * u64::from(self.envelopes.len().next_power_of_two().ilog2());
+        self.bytes() + self.envelopes.len() as u64 * (ENVELOPE_BYTES + path) + BUNDLE_BYTES
     }
 
     /// How many bytes it carries.

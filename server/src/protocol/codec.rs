@@ -170,8 +170,8 @@ impl<'a> Reader<'a> {
     /// A list of at most `bound` items.
     pub fn list<T: Decode>(&mut self, what: &'static str, bound: usize) -> Result<Vec<T>, DecodeError> {
         let count = self.count(what, bound)?;
-        // every item takes a byte at least, so a false count cannot make us reserve more than we were sent
-        let mut items = Vec::with_capacity(count.min(self.0.len()));
+        // a false count must not make us reserve more than we were sent
+        let mut items = Vec::with_capacity(count.min(self.0.len() / size_of::<T>().max(1)));
         for _ in 0..count {
             items.push(T::decode(self)?);
         }

@@ -215,7 +215,8 @@ impl Derivation {
             let mut end = from.end;
             for part in parts {
                 let seal = part.seal.clone().believed();
-                let (slot, previous) = last.map_or((0, Digest::ZERO), |(slot, digest)| (slot + 1, digest));
+                let (slot, previous) =
+                    last.map_or((0, Digest::ZERO), |(slot, digest)| (slot.saturating_add(1), digest));
                 if (seal.batch.0, seal.previous, seal.start) != (slot, previous, end) {
                     return Err(flaw());
                 }

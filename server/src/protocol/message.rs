@@ -6,6 +6,7 @@
 
 use super::{
     ack::Ack,
+    attestation::Attestation,
     bundle::{Parcel, Submission},
     codec::{Decode, DecodeError, Encode, Reader, Writer},
     cut::Cut,
@@ -63,8 +64,10 @@ pub enum Message {
     },
     /// From here on: a batch number of an incoming actor, an epoch of the sequencer, a count of a mailbox.
     Subscribe(u64),
-    /// All before this is done with, and need not be kept for the sender.
+    /// Subscriber → sequencer: all cuts before this epoch are done with.
     Have(u64),
+    /// Mailbox actor → incoming actor: what the cited cut reaches is in its mailboxes. Custody moves with it.
+    Attested(Unverified<Attestation>),
     /// Incoming actor → sequencer.
     Sealed(Unverified<Seal>),
     /// Incoming actor → mailbox actor.
@@ -88,6 +91,7 @@ impl Message {
             Message::RetryLater { .. } => "retry-later",
             Message::Subscribe(_) => "subscribe",
             Message::Have(_) => "have",
+            Message::Attested(_) => "attested",
             Message::Sealed(_) => "sealed",
             Message::Batch(_) => "batch",
             Message::Ordered(_) => "ordered",
@@ -119,6 +123,7 @@ impl Encode for Message {
             Message::Ordered(cut) => tagged(out, 10, cut),
             Message::Delivery(delivery) => tagged(out, 11, &**delivery),
             Message::Acknowledged(ack) => tagged(out, 12, ack),
+            Message::Attested(attestation) => tagged(out, 13, attestation),
         }
     }
 }
@@ -147,6 +152,7 @@ impl Decode for Message {
             10 => Message::Ordered(Unverified::decode(input)?),
             11 => Message::Delivery(Box::new(Delivery::decode(input)?)),
             12 => Message::Acknowledged(Unverified::decode(input)?),
+            13 => Message::Attested(Unverified::decode(input)?),
             _ => return Err(DecodeError::Invalid("message tag")),
         })
     }

@@ -306,3 +306,43 @@ pub fn caught(notices: &[Notice]) -> Vec<server::protocol::evidence::Evidence> {
     };
     notices.iter().filter_map(evidence).collect()
 }
+
+/// What moves custody of all batches of `incoming/0` before this one: a first cut that reaches them, and the
+/// attestation of every mailbox actor.
+pub fn custody(setup: &Setup, signer: impl Fn(ActorId) -> Box<dyn Signer>, before: u64) -> Vec<Input> {
+    use server::protocol::{attestation::Attestation, crypto::Signature, cut::*, id::*, statement::*};
+    let (deployment, roster) = (setup.trust.deployment, &setup.trust.roster);
+    let seal = Citation {
+        kind: Kind::Seal,
+        actor: incoming(0),
+        slot: before - 1,
+        digest: Digest::ZERO,
+        signature: Signature([0; 64]),
+    };
+    let mut reached = vec![Reached::default(); roster.incoming() as usize];
+    reached[0].seal = Some(seal);
+    let cut = Cut {
+        epoch: Epoch(1),
+        terms: Terms::default(),
+        previous: Digest::ZERO,
+        base: SequenceId(0),
+        total: SequenceId(0),
+        reached,
+    };
+    let cut = Signed::sign(cut, deployment, &*signer(ActorId::SEQUENCER));
+    let mut inputs = vec![Input::Message(ActorId::SEQUENCER, Message::Ordered(cut.to_unverified()))];
+    for index in 0..roster.mailboxes() {
+        let attestation = Attestation {
+            mailbox: index,
+            epoch: Epoch(1),
+            terms: Terms::default(),
+            cut: cut.cite(),
+            previous: Digest::ZERO,
+            mailboxes: 0,
+            root: Digest::ZERO,
+        };
+        let attestation = Signed::sign(attestation, deployment, &*signer(mailbox(index)));
+        inputs.push(Input::Message(mailbox(index), Message::Attested(attestation.to_unverified())));
+    }
+    inputs
+}

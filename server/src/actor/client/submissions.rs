@@ -28,9 +28,9 @@ use crate::{
 
 /// Most bundles of a client without receipt, sent or waiting. Beyond that the application must wait.
 const PENDING_MAX: usize = 4096;
-/// How many epochs a bundle may be admitted after the last cut that its client had seen: two months of 5 ms. A signed
-/// bundle that has expired can never be admitted, and its number can never be signed again.
-const EXPIRY_EPOCHS: u64 = 1_000_000_000;
+/// The last epoch in which a bundle may be admitted. A signed bundle that has expired can never be admitted, and its
+/// number can never be signed again, so a client's bundles do not expire until a number can be given up.
+const EXPIRY: Epoch = Epoch(u64::MAX);
 /// Longest that a handler may put a client off, for nothing signs its word.
 const PUT_OFF_MAX_MS: u32 = 1000;
 /// A waiting time doubles with each attempt up to this many times.
@@ -100,7 +100,7 @@ impl Submissions {
         let number = BundleNumber::from_bytes(key)?;
         let receipted = Receipted::from_bytes(value)?;
         let index = receipted.opening.leaves().first().map_or(0, |(index, _)| *index);
-        let position = Position(receipted.receipt.claimed_slot() + index);
+        let position = Position(receipted.receipt.claimed_slot().saturating_add(index));
         let incoming = self.setup.trust.roster.incoming_of(&self.id);
         Ok(Notice::Receipted { number, incoming, position })
     }
@@ -129,7 +129,7 @@ impl Submissions {
             terms: Terms::default(),
             previous: self.previous,
             commitment: content.commitment(),
-            expiry: Epoch(seen.map_or(0, |seen| seen.slot).saturating_add(EXPIRY_EPOCHS)),
+            expiry: EXPIRY,
             seen,
         };
         step.work.hashed_bytes += content.bytes();

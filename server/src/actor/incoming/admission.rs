@@ -30,6 +30,8 @@ pub const RECENT: u8 = 2;
 
 /// Most bundles of one client without a receipt. What a client may still ask for is bounded by it.
 pub const IN_FLIGHT_MAX: u64 = 64;
+/// Most bytes of bundles that wait for the one before them; keys are free, so it is over all clients.
+const HELD_BYTES_MAX: u64 = 256 << 20;
 /// How many epochs back a cited cut is compared with the one seen; of an older one the signature is checked.
 const CUTS_KEPT: usize = 1024;
 
@@ -97,6 +99,10 @@ pub struct Admission {
     /// Clients whose next bundle waits for a cut.
     waiting: BTreeSet<ClientId>,
     cuts: BTreeMap<Epoch, Citation>,
+    /// Who asked for clients of another incoming actor, until they are told so.
+    strangers: BTreeMap<ClientId, ActorId>,
+    /// Bytes of all held bundles.
+    held_bytes: u64,
     placed: Vec<(ClientId, BundleNumber)>,
     ticks: BTreeMap<Position, Tick>,
 }
@@ -112,6 +118,8 @@ impl Admission {
             ready: Vec::new(),
             waiting: BTreeSet::new(),
             cuts: BTreeMap::new(),
+            strangers: BTreeMap::new(),
+            held_bytes: 0,
             placed: Vec::new(),
             ticks: BTreeMap::new(),
         }
@@ -151,17 +159,17 @@ impl Admission {
         self.ready.extend(std::mem::take(&mut self.waiting));
     }
 
-    /// Where answers to a client go.
-    pub fn route(&self, client: &ClientId) -> Option<ActorId> {
-        self.clients.get(client)?.handler
+    /// Where the answer to a refused bundle goes.
+    pub fn route(&mut self, client: &ClientId) -> Option<ActorId> {
+        let stranger = self.strangers.remove(client);
+        stranger.or_else(|| self.clients.get(client)?.handler)
     }
 
     /// A submission arrived. If its bundle already has a receipt, that is the answer.
     pub fn arrive(&mut self, from: ActorId, submission: Submission, step: &mut Step) -> Option<Receipted> {
         let client = submission.bundle.claimed_actor().client()?;
         let number = BundleNumber(submission.bundle.claimed_slot());
-        if let Some(known) = self.clients.get_mut(&client) {
-            known.handler = Some(from);
+        if let Some(known) = self.clients.get(&client) {
             let same = known.recent.get(&number).filter(|recent| recent.citation == submission.bundle.cite());
             if let Some(recent) = same {
                 step.notice(Notice::Reached("a bundle was submitted again after its admission"));
@@ -204,12 +212,12 @@ impl Admission {
     ) {
         let (client, number) = (bundle.client, bundle.number);
         let mut refuse = |reason| outcome.refused.push((client, number, bundle.digest(), reason));
-        let misrouted = self.trust.roster.incoming_of(&client) != self.index;
-        let known = self.clients.entry(client).or_default();
-        known.handler = Some(from);
-        if misrouted {
+        if self.trust.roster.incoming_of(&client) != self.index {
+            self.strangers.insert(client, from);
             return refuse(Reason::Misrouted);
         }
+        let known = self.clients.entry(client).or_default();
+        known.handler = Some(from);
         step.work.hashed_bytes += submission.content.bytes();
         if !submission.content.is_well_formed() || submission.content.commitment() != bundle.commitment {
             return refuse(Reason::Malformed);
@@ -227,7 +235,9 @@ impl Admission {
             return;
         }
         let next = known.next();
-        if number.0 >= next.0 + IN_FLIGHT_MAX {
+        let bytes = submission.content.wire_bytes();
+        let too_much = number > next && self.held_bytes + bytes > HELD_BYTES_MAX;
+        if number.0 >= next.0 + IN_FLIGHT_MAX || too_much {
             return refuse(Reason::Gap { next });
         }
         if number < next {
@@ -236,6 +246,7 @@ impl Admission {
         if number > next {
             step.notice(Notice::Reached("a bundle was held for the one before it"));
         }
+        self.held_bytes += bytes;
         known.held.insert(number, (bundle, submission));
         self.ready.push(client);
     }
@@ -263,6 +274,7 @@ impl Admission {
                 Ok(None) => None,
             };
             let (bundle, submission) = entry.remove();
+            self.held_bytes -= submission.content.wire_bytes();
             if let (Some(Reason::ForkedCut { known }), Some(cited)) = (&reason, bundle.seen) {
                 let evidence = Evidence::Equivocation { first: *known, second: cited };
                 step.notice(Notice::Caught(Box::new(evidence)));
