@@ -17,6 +17,8 @@ use server::{
     node::Observer,
     port::Time,
     protocol::{
+        codec::Reader,
+        crypto::{PublicKey, Signature, Signer},
         cut::Cut,
         derivation::Entry,
         digest::Digest,
@@ -123,8 +125,10 @@ pub struct Record {
     pub attacks: BTreeMap<(ActorName, &'static str), (Epoch, u64)>,
     /// Faults that had an effect, by kind.
     pub faults: BTreeMap<&'static str, u64>,
-    /// Draughts that applications handed over, lost with a crash before they were durable, or refused.
-    pub dropped_draughts: u64,
+    /// Draughts that clients had no room for.
+    pub overloaded: u64,
+    /// Draughts handed over and lost when the client crashed, before they were durable.
+    pub lost_with_crash: u64,
     /// Steps and inputs over all actors.
     pub steps: u64,
     /// Inputs handled.
@@ -204,7 +208,8 @@ impl History {
 
     /// A client (re)starts: what it had not made durable is lost.
     pub fn started(&self, client: u32) {
-        self.record().handed.remove(&client);
+        let mut record = self.record();
+        record.lost_with_crash += record.handed.remove(&client).unwrap_or(0);
     }
 
     /// Bundles of a client that are handed over and have no receipt.
@@ -342,7 +347,7 @@ impl Record {
                 self.take_over(now, who.index, token, number, &recipients, payload);
             }
             Notice::Overloaded { .. } => {
-                self.dropped_draughts += 1;
+                self.overloaded += 1;
                 let handed = self.handed.entry(who.index).or_default();
                 *handed = handed.saturating_sub(1);
             }
@@ -385,6 +390,38 @@ impl Record {
     }
 }
 
+/// A signer whose every signature is seen: a statement that is signed before it is durable would be missed by an
+/// observer of what is durable.
+pub struct SeenSigner {
+    /// Whose key it is.
+    pub who: ActorName,
+    /// The key.
+    pub signer: Box<dyn Signer>,
+    /// Where it is seen.
+    pub history: History,
+}
+
+impl Signer for SeenSigner {
+    fn public(&self) -> PublicKey {
+        self.signer.public()
+    }
+
+    fn sign(&self, preimage: &[u8]) -> Signature {
+        if let Some((kind, slot, digest)) = slot_of(preimage).filter(|(kind, ..)| kind.exclusive()) {
+            self.history.record().slots.entry((self.who, kind, slot)).or_default().insert(digest);
+        }
+        self.signer.sign(preimage)
+    }
+}
+
+/// Kind, slot and digest of a preimage: `tag(6) ‖ deployment(8) ‖ kind(1) ‖ actor ‖ slot(8) ‖ digest(32)`.
+fn slot_of(preimage: &[u8]) -> Option<(Kind, u64, Digest)> {
+    let kind = Kind::from_byte(*preimage.get(14)?)?;
+    let (_, tail) = preimage.split_at_checked(preimage.len().checked_sub(40)?)?;
+    let mut tail = Reader(tail);
+    Some((kind, tail.u64().ok()?, Digest(tail.array().ok()?)))
+}
+
 /// Observes one node.
 pub struct NodeObserver {
     who: ActorName,
@@ -395,12 +432,8 @@ impl Observer for NodeObserver {
     fn promised(&mut self, _: Time, draft: &Draft, digest: Digest) {
         let (kind, slot, who) = (draft.kind(), draft.slot(), self.who);
         self.history.event(Some(who), || format!("promises {} {slot} {digest:?}", kind.name()));
-        let mut record = self.history.record();
-        if kind.exclusive() {
-            record.slots.entry((who, kind, slot)).or_default().insert(digest);
-        }
         if let Draft::Cut(cut) = draft {
-            record.cuts.insert(cut.epoch, cut.clone());
+            self.history.record().cuts.insert(cut.epoch, cut.clone());
         }
     }
 

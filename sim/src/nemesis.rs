@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use madsim::runtime::Handle;
 
 use crate::{
-    model::network::{Condition, Fired},
+    model::network::Condition,
     scenario::{ActorName, DrawnFault, FaultAction},
     world::World,
 };
@@ -33,11 +33,9 @@ async fn inflict(world: &World, number: usize, fault: &DrawnFault, down: &Down) 
             bring_up(world, *actor, down);
         }
         action => {
-            let before = world.fabric.fired();
             world.fabric.begin(number, condition(world, action));
             world.time.sleep_until(fault.end_ns()).await;
-            world.fabric.end(number);
-            if had_effect(action, before, world.fabric.fired()) {
+            if world.fabric.end(number) > 0 {
                 world.history.fault(kind);
             }
         }
@@ -55,15 +53,6 @@ fn condition(world: &World, action: &FaultAction) -> Condition {
     }
 }
 
-fn had_effect(action: &FaultAction, before: Fired, after: Fired) -> bool {
-    match action {
-        FaultAction::Partition { .. } => after.held_up > before.held_up,
-        FaultAction::Loss { .. } => after.lost > before.lost,
-        FaultAction::Delay { .. } => after.delayed > before.delayed,
-        FaultAction::Crash { .. } => true,
-    }
-}
-
 fn with_count<T>(down: &Down, actor: ActorName, f: impl FnOnce(&mut u32) -> T) -> T {
     f(down.lock().unwrap_or_else(std::sync::PoisonError::into_inner).entry(actor).or_default())
 }
@@ -77,8 +66,8 @@ fn take_down(world: &World, actor: ActorName, down: &Down) {
         world.history.event(Some(actor), || "is killed".to_owned());
         world.disk_of(actor).crash();
         Handle::current().kill(world.node_of(actor));
+        world.history.fault("crash");
     }
-    world.history.fault("crash");
 }
 
 fn bring_up(world: &World, actor: ActorName, down: &Down) {

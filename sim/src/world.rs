@@ -28,7 +28,7 @@ use server::{
 use crate::{
     adversary::{AnyActor, Boxed, Task, mailbox::SwapDeliveries},
     fingerprint::Fingerprint,
-    history::{History, Record},
+    history::{History, Record, SeenSigner},
     model::{
         SimTasks,
         clock::{NodeClock, VirtualTime},
@@ -284,7 +284,9 @@ impl World {
             work: Cpu::new(self.profile, topology.cores, self.time.clone()),
             spawn: SimTasks,
         };
-        let identity = Identity { deployment: self.setup.trust.deployment, signer: self.signer(name) };
+        let history = self.history.clone();
+        let signer = Box::new(SeenSigner { who: name, signer: self.signer(name), history });
+        let identity = Identity { deployment: self.setup.trust.deployment, signer };
         let node = Node::default();
         if name.role == Role::Client {
             self.history.started(name.index);

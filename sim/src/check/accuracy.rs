@@ -1,8 +1,16 @@
 //! I1: no honest actor is exposed, by any evidence that anyone produced.
 
+use server::protocol::judge::Verdict;
+
 use super::Case;
 
 pub(super) fn find(case: &Case<'_>) -> Result<String, String> {
+    let unknown = |judged: &&super::Judged| {
+        judged.exposed.is_none() && matches!(judged.verdict, Verdict::Exposed { .. })
+    };
+    if let Some(judged) = case.judged.iter().find(unknown) {
+        return Err(format!("someone who takes no part is exposed: {}", judged.text));
+    }
     match case.exposed().into_iter().find(|name| case.is_honest(*name)) {
         Some(victim) => Err(format!("{victim} is honest and exposed")),
         None => Ok(format!("{} verdicts", case.judged.len())),
@@ -17,6 +25,14 @@ mod tests {
     #[test]
     fn an_honest_history_exposes_nobody() {
         assert_eq!(Specimen::honest().fails("accuracy"), None);
+    }
+
+    #[test]
+    fn an_exposed_stranger_is_found() {
+        let mut specimen = Specimen::honest();
+        specimen.expose(ActorName::SEQUENCER, 1);
+        specimen.judged[0].exposed = None;
+        assert!(specimen.fails("accuracy").unwrap().contains("takes no part"));
     }
 
     #[test]

@@ -15,13 +15,15 @@ pub(super) fn find(case: &Case<'_>) -> Result<String, String> {
             return Err(format!("bundle {number} of client/{client} has not reached client/{recipient}"));
         }
     }
-    let submitted = record.submitted.len() as u64;
-    let lost = case.drawn.workload.bundles.saturating_sub(submitted);
-    let crashes = case.drawn.faults.iter().any(|fault| fault.action.kind() == "crash");
-    if lost > 0 && !crashes {
-        return Err(format!("{lost} bundles were never taken over by their clients"));
+    let (wanted, submitted) = (case.drawn.workload.bundles, record.submitted.len() as u64);
+    if record.overloaded > 0 {
+        return Err(format!("clients had no room for {} bundles", record.overloaded));
     }
-    Ok(format!("{submitted} bundles, {lost} lost by applications with a crash"))
+    if submitted + record.lost_with_crash < wanted {
+        let missing = wanted - submitted - record.lost_with_crash;
+        return Err(format!("{missing} bundles were never taken over by their clients"));
+    }
+    Ok(format!("{submitted} bundles, {} lost with a crash of their client", record.lost_with_crash))
 }
 
 #[cfg(test)]
@@ -53,5 +55,14 @@ mod tests {
         let mut specimen = Specimen::honest();
         specimen.drawn.workload.bundles += 1;
         assert!(specimen.fails("catch-up").unwrap().contains("never taken over"));
+        specimen.record.lost_with_crash = 1;
+        assert_eq!(specimen.fails("catch-up"), None);
+    }
+
+    #[test]
+    fn a_client_without_room_is_found() {
+        let mut specimen = Specimen::honest();
+        specimen.record.overloaded = 1;
+        assert!(specimen.fails("catch-up").unwrap().contains("no room"));
     }
 }

@@ -1,4 +1,6 @@
-//! Every fault and every attack of the scenario took place: a run that claims to survive one must have had it.
+//! Every kind of fault and every attack of the scenario took place: a run that claims to survive one must have had it.
+//!
+//! Of several faults of a kind one must have had an effect: a drawn one may meet an actor that is already down.
 
 use std::collections::BTreeMap;
 

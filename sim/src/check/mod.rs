@@ -52,7 +52,9 @@ pub struct Judged {
     pub evidence: usize,
     /// Who is exposed, if anyone.
     pub exposed: Option<ActorName>,
-    /// In plain words.
+    /// The verdict.
+    pub verdict: Verdict,
+    /// The verdict in plain words, with the names of the run.
     pub text: String,
 }
 
@@ -156,7 +158,7 @@ pub fn judge_all(run: &Run) -> Vec<Judged> {
             Verdict::Exposed { actor, .. } => run.names.get(actor).copied(),
             Verdict::NotProven(_) => None,
         };
-        Judged { evidence: index, exposed, text: readable(&verdict.to_string(), &run.names) }
+        Judged { evidence: index, exposed, text: readable(&verdict.to_string(), &run.names), verdict }
     };
     run.record.caught.iter().enumerate().map(verdict).collect()
 }

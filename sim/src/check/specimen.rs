@@ -7,6 +7,7 @@ use server::protocol::{
     digest::Digest,
     evidence::Evidence,
     id::{ActorId, BundleNumber, Count, Epoch, Position, Role, SequenceId},
+    judge::{Offence, Verdict},
     roster::{Member, Roster},
     statement::{Citation, Kind, Terms},
 };
@@ -80,7 +81,9 @@ impl Specimen {
         let by = ActorName::new(Role::Client, 0);
         self.record.caught.push(Caught { at_ns: 0, by, epoch: Epoch(epoch), evidence });
         let evidence = self.record.caught.len() - 1;
-        self.judged.push(Judged { evidence, exposed: Some(name), text: "exposed".to_owned() });
+        let offence = Offence::Equivocated { first: nothing, second: nothing };
+        let verdict = Verdict::Exposed { actor: ActorId::SEQUENCER, offence };
+        self.judged.push(Judged { evidence, exposed: Some(name), verdict, text: "exposed".to_owned() });
     }
 
     /// What a check finds wrong.

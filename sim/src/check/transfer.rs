@@ -3,12 +3,7 @@
 
 use std::sync::Arc;
 
-use server::protocol::{
-    crypto::Ed25519,
-    evidence::Evidence,
-    judge::{Verdict, judge},
-    statement::Trust,
-};
+use server::protocol::{crypto::Ed25519, evidence::Evidence, judge::judge, statement::Trust};
 
 use super::Case;
 use crate::scenario::Crypto;
@@ -28,8 +23,7 @@ pub(super) fn find(case: &Case<'_>) -> Result<String, String> {
         let file = evidence.to_json(stranger.deployment);
         let read = Evidence::from_json(&file, stranger.deployment)
             .map_err(|error| format!("evidence {} cannot be read back: {error}", judged.evidence))?;
-        let convicts = matches!(judge(&read, &stranger), Verdict::Exposed { .. });
-        if convicts != judged.exposed.is_some() {
+        if judge(&read, &stranger) != judged.verdict {
             return Err(format!(
                 "evidence {}: a stranger finds otherwise than {}",
                 judged.evidence, judged.text

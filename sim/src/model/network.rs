@@ -73,15 +73,12 @@ impl Condition {
     }
 }
 
-/// How often the network did what it was told to do.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Fired {
-    /// Segments lost because of a condition or the network's own loss.
-    pub lost: u64,
-    /// Parcels delayed by a condition.
-    pub delayed: u64,
-    /// Parcels and connections held up by a cut.
-    pub held_up: u64,
+/// A condition in force.
+struct Active {
+    since_ns: u64,
+    condition: Condition,
+    /// How often it had an effect.
+    effects: u64,
 }
 
 struct Link {
@@ -117,8 +114,9 @@ struct Wires {
     network: DrawnNetwork,
     streams: Streams,
     links: BTreeMap<(Machine, Machine), Link>,
-    conditions: BTreeMap<usize, (u64, Condition)>,
-    fired: Fired,
+    conditions: BTreeMap<usize, Active>,
+    /// Segments lost, by whatever cause.
+    lost: u64,
 }
 
 /// The network of a run.
@@ -131,22 +129,28 @@ pub struct Fabric {
 
 impl Wires {
     fn is_cut(&self, from: Machine, to: Machine) -> bool {
-        self.conditions.values().any(|(_, condition)| condition.cuts(from, to))
+        self.conditions.values().any(|active| active.condition.cuts(from, to))
+    }
+
+    /// Counts an effect of every condition that is behind it.
+    fn count(&mut self, is_behind: impl Fn(&Condition) -> bool) {
+        let behind = self.conditions.values_mut().filter(|active| is_behind(&active.condition));
+        behind.for_each(|active| active.effects += 1);
     }
 
     /// When so many bytes, sent now, arrive; none if the link is cut.
     fn transmit(&mut self, from: Machine, to: Machine, bytes: usize, now: u64) -> Option<u64> {
         if self.is_cut(from, to) {
-            self.fired.held_up += 1;
+            self.count(|condition| condition.cuts(from, to));
             return None;
         }
         Some(self.arrival(from, to, bytes, now))
     }
 
     fn arrival(&mut self, from: Machine, to: Machine, bytes: usize, now: u64) -> u64 {
-        let loss: f64 = self.conditions.values().map(|(_, condition)| condition.loss(from, to)).sum();
+        let loss: f64 = self.conditions.values().map(|active| active.condition.loss(from, to)).sum();
         let loss = (self.network.loss + loss).min(1.0);
-        let extra: u64 = self.conditions.values().map(|(_, condition)| condition.delay(from, to)).sum();
+        let extra: u64 = self.conditions.values().map(|active| active.condition.delay(from, to)).sum();
         let streams = self.streams;
         let link = self.links.entry((from, to)).or_insert_with(|| Link {
             random: streams.stream(&format!("network/{from}->{to}")),
@@ -172,10 +176,16 @@ impl Wires {
                 again += timeout.max(1_000_000) << retries.min(6);
                 retries += 1;
             }
-            self.fired.lost += u64::from(retries);
+            self.lost += u64::from(retries);
         }
-        self.fired.delayed += u64::from(extra > 0);
-        link.free_at_ns + latency + extra + again
+        let arrival = link.free_at_ns + latency + extra + again;
+        if again > 0 {
+            self.count(|condition| condition.loss(from, to) > 0.0);
+        }
+        if extra > 0 {
+            self.count(|condition| condition.delay(from, to) > 0);
+        }
+        arrival
     }
 }
 
@@ -203,13 +213,7 @@ impl State {
 impl Fabric {
     /// A network without conditions.
     pub fn new(network: DrawnNetwork, streams: Streams, time: VirtualTime, fingerprint: Fingerprint) -> Self {
-        let wires = Wires {
-            network,
-            streams,
-            links: BTreeMap::new(),
-            conditions: BTreeMap::new(),
-            fired: Fired::default(),
-        };
+        let wires = Wires { network, streams, links: BTreeMap::new(), conditions: BTreeMap::new(), lost: 0 };
         let state = State { wires, connections: BTreeMap::new(), opened: 0, listening: BTreeMap::new() };
         Fabric { state: Arc::new(Mutex::new(state)), time, fingerprint }
     }
@@ -218,9 +222,9 @@ impl Fabric {
         f(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// What it did so far.
-    pub fn fired(&self) -> Fired {
-        self.with(|state| state.wires.fired)
+    /// How many segments were lost so far.
+    pub fn lost(&self) -> u64 {
+        self.with(|state| state.wires.lost)
     }
 
     /// How many connections were opened so far.
@@ -232,23 +236,25 @@ impl Fabric {
     pub fn begin(&self, number: usize, condition: Condition) {
         let now = self.time.now_ns();
         self.with(|state| {
-            for id in state.crossing(&condition) {
-                let Some(connection) = state.connections.get_mut(&id) else { continue };
+            let crossing = state.crossing(&condition);
+            for id in &crossing {
+                let Some(connection) = state.connections.get_mut(id) else { continue };
                 connection.pipes.iter_mut().for_each(|pipe| pipe.cut(now));
-                state.wires.fired.held_up += 1;
             }
-            state.wires.conditions.insert(number, (now, condition));
+            let effects = crossing.len() as u64;
+            state.wires.conditions.insert(number, Active { since_ns: now, condition, effects });
         });
     }
 
-    /// Ends condition number `number`.
-    pub fn end(&self, number: usize) {
+    /// Ends condition number `number`; how often it had an effect.
+    pub fn end(&self, number: usize) -> u64 {
         let now = self.time.now_ns();
         self.with(|state| {
-            let Some((since, condition)) = state.wires.conditions.remove(&number) else { return };
-            let reset = now - since > RESET_AFTER_NS;
-            state.crossing(&condition).into_iter().for_each(|id| state.resume(id, now, reset));
-        });
+            let Some(active) = state.wires.conditions.remove(&number) else { return 0 };
+            let reset = now - active.since_ns > RESET_AFTER_NS;
+            state.crossing(&active.condition).into_iter().for_each(|id| state.resume(id, now, reset));
+            active.effects
+        })
     }
 
     /// The network as one machine sees it.
@@ -532,7 +538,7 @@ mod tests {
     fn a_lossy_link_delivers_everything_in_order_and_later() {
         let lossy = |loss| {
             on_fabric(network(100_000, Some(1_000_000_000), loss), |fabric, here, there| async move {
-                (transfer(&fabric, &here, &there, 3_000_000).await, fabric.fired().lost)
+                (transfer(&fabric, &here, &there, 3_000_000).await, fabric.lost())
             })
         };
         let ((clean, _), _) = lossy(0.0);
@@ -552,11 +558,11 @@ mod tests {
             let healer = fabric.clone();
             madsim::task::spawn(async move {
                 healer.time.sleep_until(begin + 5_000_000).await;
-                healer.end(0);
+                assert_eq!(healer.end(0), 2, "it held up a connection and what was sent on it");
             });
             let mut bytes = [0; 4];
             receiver.read_exact(&mut bytes).await.unwrap();
-            assert_eq!((&bytes, fabric.fired().held_up), (b"held", 2));
+            assert_eq!(&bytes, b"held");
             fabric.time.now_ns() - begin
         });
         assert!((5_100_000..5_200_000).contains(&took), "{took} ns");
