@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use madsim::runtime::Handle;
 
 use crate::{
-    model::network::Condition,
+    model::wires::Condition,
     scenario::{ActorName, DrawnFault, FaultAction},
     world::World,
 };

@@ -12,6 +12,7 @@ pub mod disk;
 pub mod network;
 pub mod pipe;
 pub mod storage;
+pub mod wires;
 
 use server::port::Spawn;
 
