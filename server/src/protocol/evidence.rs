@@ -1,13 +1,13 @@
 //! Evidence: a self-contained set of statements and openings that names who broke which promise.
 //!
-//! As a file it is JSON: what a reader wants to see of the statements, and the canonical bytes. Only the bytes are
-//! judged, and the rest must be exactly what they render to, so no byte of the file can be changed unnoticed.
+//! As a file it shows the statements in it, and holds their bytes ([`super::file`]).
 
 use serde::{Deserialize, Serialize};
 
 use super::{
     codec::{Decode, DecodeError, Encode, Reader, Writer},
     derivation::Derivation,
+    file::{self, FileError},
     id::{ActorId, ClientId, Deployment},
     statement::{Citation, Statement, Unverified},
 };
@@ -78,54 +78,21 @@ impl Evidence {
             statements: self.statements(),
             bytes: hex::encode(self.to_bytes()),
         };
-        let mut text = serde_json::to_string_pretty(&file).expect("strings and numbers always serialize");
-        text.push('\n');
-        text
+        file::render(&file)
     }
 
     /// Reads an evidence file of this deployment.
-    pub fn from_json(text: &str, deployment: Deployment) -> Result<Self, EvidenceError> {
-        let file: File = serde_json::from_str(text)?;
-        if file.format != FORMAT {
-            return Err(EvidenceError::Format(file.format));
-        }
-        let evidence = Evidence::from_bytes(&hex::decode(&file.bytes)?)?;
+    pub fn from_json(text: &str, deployment: Deployment) -> Result<Self, FileError> {
+        let file: File = file::parse(text)?;
+        let evidence: Evidence = file::decode(&file.format, FORMAT, &file.bytes)?;
         if file.deployment != deployment.to_string() {
-            return Err(EvidenceError::Deployment { file: file.deployment, roster: deployment.to_string() });
+            return Err(FileError::Deployment { file: file.deployment, roster: deployment.to_string() });
         }
         if evidence.to_json(deployment) != text {
-            return Err(EvidenceError::Altered);
+            return Err(FileError::Altered);
         }
         Ok(evidence)
     }
-}
-
-/// Why a file is no evidence.
-#[derive(Debug, thiserror::Error)]
-pub enum EvidenceError {
-    /// Not JSON, or not these fields.
-    #[error("no evidence file: {0}")]
-    Json(#[from] serde_json::Error),
-    /// Another format.
-    #[error("the format is {0:?}, this judge reads {FORMAT:?}")]
-    Format(String),
-    /// `bytes` is not hexadecimal.
-    #[error("`bytes` is not hexadecimal: {0}")]
-    Hex(#[from] hex::FromHexError),
-    /// `bytes` is not the encoding of evidence.
-    #[error("`bytes` is no evidence: {0}")]
-    Bytes(#[from] DecodeError),
-    /// The roster founds another deployment.
-    #[error("the evidence is from deployment {file}, the roster is that of {roster}")]
-    Deployment {
-        /// The one in the evidence.
-        file: String,
-        /// The one that the roster founds.
-        roster: String,
-    },
-    /// What the file shows is not what its bytes say.
-    #[error("the file was altered: it is not what its `bytes` render to")]
-    Altered,
 }
 
 #[derive(Serialize, Deserialize)]

@@ -1,7 +1,7 @@
 //! The judge: evidence and roster in, verdict out.
 //!
 //! A pure, total function: no clock, no network, no trust in whoever presents the evidence. It fails closed and
-//! says which way: what cannot be read is *malformed* (see [`super::evidence::EvidenceError`]), what can be read
+//! says which way: what cannot be read is *malformed* (see [`super::file::FileError`]), what can be read
 //! and does not convict is *not proven*, with the reason.
 //!
 //! # Invariants

@@ -29,6 +29,7 @@ pub mod cut;
 pub mod derivation;
 pub mod digest;
 pub mod evidence;
+pub mod file;
 pub mod id;
 pub mod judge;
 pub mod map;

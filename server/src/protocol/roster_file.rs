@@ -1,44 +1,19 @@
 //! The roster as a file: what a stranger needs beside the evidence.
 //!
-//! JSON like an evidence file: readable fields, and the canonical bytes that alone count; the rest must be exactly
-//! what they render to.
+//! It lists the actors with their keys, and holds the bytes of the signed statement ([`super::file`]).
 
 use serde::{Deserialize, Serialize};
 
 use super::{
-    codec::{Decode, DecodeError, Encode},
+    codec::Encode,
     crypto::Ed25519,
+    file::{self, FileError},
     roster::Roster,
     statement::{Signed, Trust, Unverified},
 };
 
 /// Names the format of a roster file.
 const FORMAT: &str = "noise-roster/1";
-
-/// Why a file is no roster.
-#[derive(Debug, thiserror::Error)]
-pub enum RosterFileError {
-    /// Not JSON, or not these fields.
-    #[error("no roster file: {0}")]
-    Json(#[from] serde_json::Error),
-    /// Another format.
-    #[error("the format is {0:?}, this judge reads {FORMAT:?}")]
-    Format(String),
-    /// `bytes` is not hexadecimal.
-    #[error("`bytes` is not hexadecimal: {0}")]
-    Hex(#[from] hex::FromHexError),
-    /// `bytes` is not the encoding of a roster.
-    #[error("`bytes` is no roster: {0}")]
-    Bytes(#[from] DecodeError),
-    /// Not signed by its operator.
-    #[error(
-        "the roster is not signed by its operator (that of a run with modelled signatures proves nothing)"
-    )]
-    Signature,
-    /// What the file shows is not what its bytes say.
-    #[error("the file was altered: it is not what its `bytes` render to")]
-    Altered,
-}
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -78,22 +53,17 @@ fn render(roster: &Roster, bytes: &Unverified<Roster>) -> String {
         actors: actors.collect(),
         bytes: hex::encode(bytes.to_bytes()),
     };
-    let mut text = serde_json::to_string_pretty(&file).expect("strings and numbers always serialize");
-    text.push('\n');
-    text
+    file::render(&file)
 }
 
 /// Reads a roster file; what it trusts is checked with Ed25519.
-pub fn from_json(text: &str) -> Result<Trust, RosterFileError> {
-    let file: File = serde_json::from_str(text)?;
-    if file.format != FORMAT {
-        return Err(RosterFileError::Format(file.format));
-    }
-    let unverified = Unverified::<Roster>::from_bytes(&hex::decode(&file.bytes)?)?;
+pub fn from_json(text: &str) -> Result<Trust, FileError> {
+    let file: File = file::parse(text)?;
+    let unverified: Unverified<Roster> = file::decode(&file.format, FORMAT, &file.bytes)?;
     let trust = Trust::new(unverified.self_certified().clone(), std::sync::Arc::new(Ed25519));
-    let roster = unverified.clone().verify(&trust).map_err(|_| RosterFileError::Signature)?;
+    let roster = unverified.clone().verify(&trust).map_err(|_| FileError::Signature)?;
     if render(&roster, &unverified) != text {
-        return Err(RosterFileError::Altered);
+        return Err(FileError::Altered);
     }
     Ok(trust)
 }
