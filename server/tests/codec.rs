@@ -24,6 +24,7 @@ use server::{
         map::{Lookup, Pruned},
         merkle::Opening,
         message::{Batch, Delivery, Message},
+        predicate::attestation::BadAttestation,
         receipt::{Receipt, Receipted},
         refusal::Refusal,
         roster::Roster,
@@ -111,7 +112,7 @@ fn seeds() -> &'static [Vec<u8>] {
                     seeds.push(derivation.attestation.to_bytes());
                     seeds.push(derivation.after.to_bytes());
                     seeds.push(derivation.seals[0].leaves.to_bytes());
-                    seeds.push(Evidence::BadAttestation { client: client(0), derivation }.to_bytes());
+                    seeds.push(Evidence::from(BadAttestation { client: client(0), derivation }).to_bytes());
                 }
                 Message::Batch(batch) => seeds.extend([batch.manifest.to_bytes(), batch.seal.to_bytes()]),
                 _ => {}

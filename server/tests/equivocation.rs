@@ -16,6 +16,7 @@ use server::protocol::{
     evidence::Evidence,
     id::{ActorId, Epoch, SequenceId},
     judge::{Verdict, judge},
+    predicate::equivocation::Equivocation,
     receipt::Receipt,
     seal::Seal,
     statement::{Citation, Kind, Signed, Statement, Terms, Trust},
@@ -23,7 +24,7 @@ use server::protocol::{
 use support::{SEQUENCER, history::history, signer, signer_of, trust};
 
 fn exposed(first: Citation, second: Citation, trust: &Trust) -> Option<ActorId> {
-    match judge(&Evidence::Equivocation { first, second }, trust) {
+    match judge(&Evidence::from(Equivocation { first, second }), trust) {
         Verdict::Exposed { actor, .. } => Some(actor),
         Verdict::NotProven(_) => None,
     }

@@ -29,6 +29,7 @@ use server::protocol::{
     },
     map::{Map, Pruned},
     merkle::{self, Tree},
+    predicate::{attestation::BadAttestation, equivocation::Equivocation},
     receipt::{Receipt, bundle_leaf},
     refusal::{Reason, Refusal},
     roster::Roster,
@@ -268,8 +269,8 @@ fn epoch(golden: &mut Golden, bundle: &Signed<Bundle>, trust: Trust) {
         seals: vec![part],
     };
     assert!(derivation.check(&client, &trust).unwrap().holds());
-    let equivocation = Evidence::Equivocation { first: cut.cite(), second: other.cite() };
-    let bad = Evidence::BadAttestation { client, derivation: Box::new(derivation) };
+    let equivocation = Evidence::from(Equivocation { first: cut.cite(), second: other.cite() });
+    let bad = Evidence::from(BadAttestation { client, derivation: Box::new(derivation) });
     for (name, evidence) in [("equivocation", equivocation), ("bad-attestation", bad)] {
         golden.value(&format!("evidence.{name}"), &evidence);
         golden.line(

@@ -21,6 +21,7 @@ use server::{
         map::Pruned,
         merkle::Tree,
         message::{Batch, Message},
+        predicate::attestation::BadAttestation,
         receipt::{Receipt, Receipted, bundle_leaf},
         seal::{Positions, Seal},
         statement::{Signed, Statement, Terms},
@@ -126,7 +127,8 @@ fn a_misplaced_manifest_entry_does_not_convict_the_mailbox_actor() {
     );
     for (_, message) in turn.sends {
         let Message::Delivery(delivery) = message else { continue };
-        let evidence = Evidence::BadAttestation { client: reader, derivation: Box::new(delivery.derivation) };
+        let evidence =
+            Evidence::from(BadAttestation { client: reader, derivation: Box::new(delivery.derivation) });
         assert_eq!(
             judge(&evidence, &setup(1, 1).trust),
             Verdict::NotProven("the attestation is what follows".into())

@@ -14,6 +14,7 @@ use server::protocol::{
     evidence::Evidence,
     id::{ActorId, ClientId},
     judge::{Verdict, judge},
+    predicate::attestation::BadAttestation,
     statement::Trust,
 };
 use support::{
@@ -29,7 +30,7 @@ fn exposed(evidence: &Evidence, trust: &Trust) -> Option<ActorId> {
 }
 
 fn bad(client: ClientId, derivation: &Derivation) -> Evidence {
-    Evidence::BadAttestation { client, derivation: Box::new(derivation.clone()) }
+    BadAttestation { client, derivation: Box::new(derivation.clone()) }.into()
 }
 
 /// The history of a lie, with the evidence that the client holds of it.

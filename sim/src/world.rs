@@ -20,7 +20,7 @@ use server::{
         crypto::Signer,
         digest::Digest,
         id::{ActorId, ClientId, Role},
-        roster::{Member, Roster},
+        roster::{Member, Roster, Rules},
         statement::{Signed, Trust},
     },
 };
@@ -144,8 +144,12 @@ impl World {
         let members =
             members.map(|(name, id)| Member { actor: *id, operator: 0, key: signer(name).public() });
         let operator = operator(&drawn, streams).public();
-        let roster = Roster::first(CHALLENGE_BOUND, vec![operator], members.collect())
-            .expect("a topology has every role, by index");
+        let roster = Roster::first(
+            Rules { challenge_bound: CHALLENGE_BOUND, quorum: 0 },
+            vec![operator],
+            members.collect(),
+        )
+        .expect("a topology has every role, by index");
         let trust = Trust::new(roster, Arc::from(crypto::verifier(drawn.topology.crypto)));
         let clients: Vec<ClientId> = ids.iter().filter_map(ActorId::client).collect();
         let history = History::new(&clients, trace, time.clone(), fingerprint.clone());

@@ -61,9 +61,28 @@ const RETRY_AFTER_MS: u32 = 50;
 
 /// A bundle in the queue.
 #[derive(Clone)]
-struct Logged {
-    submission: Submission,
-    leaf: Digest,
+pub struct Logged {
+    /// The bundle with its content.
+    pub submission: Submission,
+    /// Its leaf.
+    pub leaf: Digest,
+}
+
+impl Logged {
+    /// A submission as it stands in the queue.
+    pub fn new(submission: Submission) -> Self {
+        Logged { leaf: bundle_leaf(&submission.bundle.cite()), submission }
+    }
+}
+
+/// A run of the queue, about to be sealed.
+pub struct Run {
+    /// The position of its first bundle.
+    pub start: Position,
+    /// The bundles.
+    pub bundles: Vec<Logged>,
+    /// Recipient → positions.
+    pub manifest: Manifest,
 }
 
 /// The run that is being gathered.
@@ -105,7 +124,7 @@ pub struct Incoming {
     /// The newest seal that every mailbox actor has attested.
     guard: Option<BatchNumber>,
     /// The seal promised in this step, with its run.
-    sealing: Option<(Manifest, Vec<Logged>)>,
+    sealing: Option<Run>,
     notices: Vec<Notice>,
 }
 
@@ -161,7 +180,7 @@ impl Incoming {
                 Issued::Seal(seal) => {
                     let rest = log.split_off(&seal.end);
                     let run: Vec<Logged> =
-                        std::mem::replace(&mut log, rest).into_values().map(logged).collect();
+                        std::mem::replace(&mut log, rest).into_values().map(Logged::new).collect();
                     self.receiving.start = seal.end;
                     self.receiving.chain = seal.chain;
                     self.last_seal = Some(((*seal).clone(), seal.digest()));
@@ -174,13 +193,24 @@ impl Incoming {
                 _ => {}
             }
         }
-        self.receiving.run = log.into_values().map(logged).collect();
+        self.receiving.run = log.into_values().map(Logged::new).collect();
         self.receiving.chain =
             self.receiving.run.iter().fold(self.receiving.chain, |chain, l| chain.append(l.leaf));
         self.receiving.receipted = self.receiving.run.len();
     }
 
-    /// Appends what has arrived and is in order.
+    /// Appends what has arrived and is in order, and promises its places.
+    pub fn receive(&mut self, step: &mut Step) {
+        step.notices.append(&mut self.notices);
+        self.append(step);
+        self.promise_receipt(step);
+    }
+
+    /// The bundles that have a place and no seal yet.
+    pub fn unsealed(&mut self) -> &mut Vec<Logged> {
+        &mut self.receiving.run
+    }
+
     fn append(&mut self, step: &mut Step) {
         let room = QUEUE_MAX.saturating_sub(self.sending.kept() + self.receiving.run.len());
         let outcome = self.admission.admit(room, step);
@@ -192,7 +222,7 @@ impl Incoming {
             let position = self.receiving.end();
             step.put(row(LOG, &position.to_bytes()), submission.to_bytes());
             step.notice(appended(position, &submission));
-            let logged = logged(submission);
+            let logged = Logged::new(submission);
             self.receiving.chain = self.receiving.chain.append(logged.leaf);
             self.receiving.run.push(logged);
         }
@@ -228,33 +258,37 @@ impl Incoming {
         })
     }
 
-    /// Closes the run of the receiving half and gives it to the sending half.
-    fn flip(&mut self, step: &mut Step) {
+    /// The run to seal, if it is time: taken out of the receiving half.
+    pub fn next_run(&mut self, step: &Step) -> Option<Run> {
+        self.flip_due().filter(|due| *due <= step.now)?;
         let rest = self.receiving.run.split_off(self.receiving.fitting());
-        let end = self.receiving.end();
+        let (start, end) = (self.receiving.start, self.receiving.end());
         let run = std::mem::replace(&mut self.receiving.run, rest);
+        // what stays for the next seal has its receipt already
+        (self.receiving.start, self.receiving.receipted) = (end, self.receiving.run.len());
+        self.flipped_at = Some(step.now);
+        Some(Run { start, manifest: manifest(start, &run), bundles: run })
+    }
+
+    /// Closes a run with a seal; once that is durable the sending half takes it over.
+    pub fn seal(&mut self, mut run: Run, step: &mut Step) {
         let chain = self.last_seal.as_ref().map_or(Digest::ZERO, |(last, _)| last.chain);
-        let chain = run.iter().fold(chain, |chain, logged| chain.append(logged.leaf));
-        let mut manifest = manifest(self.receiving.start, &run);
-        let tree = Tree::new(run.iter().map(|logged| logged.leaf).collect());
+        let tree = Tree::new(run.bundles.iter().map(|logged| logged.leaf).collect());
         let seal = Seal {
             incoming: self.index,
             batch: self.last_seal.as_ref().map_or(BatchNumber(0), |(last, _)| last.batch.next()),
             terms: Terms::default(),
-            start: self.receiving.start,
-            end,
-            chain,
+            start: run.start,
+            end: Position(run.start.0 + run.bundles.len() as u64),
+            chain: run.bundles.iter().fold(chain, |chain, logged| chain.append(logged.leaf)),
             previous: self.last_seal.as_ref().map_or(Digest::ZERO, |(_, digest)| *digest),
             leaves: tree.root(),
-            manifest: manifest.root(),
-            content_bytes: run.iter().map(|logged| logged.submission.content.bytes()).sum(),
+            manifest: run.manifest.root(),
+            content_bytes: run.bundles.iter().map(|logged| logged.submission.content.bytes()).sum(),
             seen: self.seen,
         };
-        step.work.hashed_bytes += 200 * run.len() as u64;
-        // what stays for the next seal has its receipt already
-        (self.receiving.start, self.receiving.receipted) = (end, self.receiving.run.len());
-        self.flipped_at = Some(step.now);
-        self.sealing = Some((manifest, run));
+        step.work.hashed_bytes += 200 * run.bundles.len() as u64;
+        self.sealing = Some(run);
         step.promise(seal);
     }
 
@@ -307,10 +341,6 @@ impl Incoming {
     }
 }
 
-fn logged(submission: Submission) -> Logged {
-    Logged { leaf: bundle_leaf(&submission.bundle.cite()), submission }
-}
-
 fn appended(position: Position, submission: &Submission) -> Notice {
     let client = submission.bundle.claimed_actor().client().expect("only clients' bundles are admitted");
     Notice::Appended {
@@ -323,7 +353,7 @@ fn appended(position: Position, submission: &Submission) -> Notice {
 }
 
 /// Recipient → positions, of a run that starts here.
-fn manifest(start: Position, run: &[Logged]) -> Manifest {
+pub fn manifest(start: Position, run: &[Logged]) -> Manifest {
     let mut positions: BTreeMap<ClientId, Positions> = BTreeMap::new();
     for (index, logged) in run.iter().enumerate() {
         for envelope in &logged.submission.content.envelopes {
@@ -367,11 +397,9 @@ impl Actor for Incoming {
     }
 
     fn settle(&mut self, step: &mut Step) {
-        step.notices.append(&mut self.notices);
-        self.append(step);
-        self.promise_receipt(step);
-        if self.flip_due().is_some_and(|due| due <= step.now) {
-            self.flip(step);
+        self.receive(step);
+        if let Some(run) = self.next_run(step) {
+            self.seal(run, step);
         }
     }
 
@@ -389,8 +417,8 @@ impl Actor for Incoming {
             }
             Issued::Seal(seal) => {
                 self.last_seal = Some(((*seal).clone(), seal.digest()));
-                if let Some((manifest, run)) = self.sealing.take() {
-                    self.sending.add(Sealed::new(seal, manifest, run));
+                if let Some(run) = self.sealing.take() {
+                    self.sending.add(Sealed::new(seal, run.manifest, run.bundles));
                     self.sending.push_all(step);
                 }
             }

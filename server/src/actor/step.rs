@@ -6,7 +6,10 @@ use crate::{
         ack::Ack,
         attestation::Attestation,
         bundle::Bundle,
+        challenge::{Challenge, Response},
         codec::DecodeError,
+        complaint::{Admission, Complaint, Defence},
+        cosignature::Cosignature,
         crypto::Signer,
         cut::Cut,
         derivation::Entry,
@@ -15,8 +18,10 @@ use crate::{
         id::{ActorId, BundleNumber, ClientId, Count, Deployment, Epoch, Position},
         message::Message,
         receipt::Receipt,
+        recovery::Recovery,
         refusal::Refusal,
         seal::Seal,
+        seal_ack::SealAck,
         statement::{Kind, Signed, Statement},
     },
 };
@@ -156,7 +161,23 @@ macro_rules! statements {
     };
 }
 
-statements!(Bundle, Receipt, Refusal, Seal, Cut, Attestation, Ack);
+statements!(
+    Bundle,
+    Receipt,
+    Refusal,
+    Seal,
+    SealAck,
+    Cut,
+    Attestation,
+    Ack,
+    Challenge,
+    Response,
+    Complaint,
+    Admission,
+    Defence,
+    Recovery,
+    Cosignature
+);
 
 /// What an actor lets its surroundings know. After a crash some are told again, never otherwise than before.
 #[derive(Clone, Debug)]

@@ -20,7 +20,7 @@ use super::{
     map::{Lookup, Pruned},
     merkle::Opening,
     seal::{Positions, Seal},
-    statement::{Signed, Trust, Unverified},
+    statement::{Citation, Signed, Trust, Unverified},
 };
 
 /// Most seals a derivation may hold.
@@ -156,6 +156,16 @@ impl Derivation {
     /// The epoch attested.
     pub fn epoch(&self) -> Epoch {
         Epoch(self.attestation.claimed_slot())
+    }
+
+    /// The statements in it.
+    pub fn statements(&self) -> Vec<Citation> {
+        let mut all = vec![self.attestation.cite()];
+        all.extend(self.previous.iter().map(Unverified::cite));
+        all.push(self.cut.cite());
+        all.extend(self.before.iter().map(Unverified::cite));
+        all.extend(self.seals.iter().map(|part| part.seal.cite()));
+        all
     }
 
     /// Checks everything and derives.

@@ -1,73 +1,92 @@
 //! Evidence: a self-contained set of statements and openings that names who broke which promise.
 //!
-//! As a file it shows the statements in it, and holds their bytes ([`super::file`]).
+//! The predicates are a closed list; each stands in a file of [`super::predicate`]. As a file, evidence shows the
+//! statements in it, and holds their bytes ([`super::file`]).
 
 use serde::{Deserialize, Serialize};
 
 use super::{
     codec::{Decode, DecodeError, Encode, Reader, Writer},
-    derivation::Derivation,
     file::{self, FileError},
-    id::{ActorId, ClientId, Deployment},
-    statement::{Citation, Statement, Unverified},
+    id::{ActorId, Deployment},
+    judge::Verdict,
+    predicate::{Predicate, attestation::BadAttestation, equivocation::Equivocation},
+    statement::{Citation, Trust},
 };
 
 /// Names the format of an evidence file.
 const FORMAT: &str = "noise-evidence/1";
 
-/// What is put before the judge. The predicates are a closed list.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(clippy::large_enum_variant, reason = "rare, and never in bulk")]
-pub enum Evidence {
-    /// Predicate *equiv*: two statements of one slot.
-    Equivocation {
-        /// One of them.
-        first: Citation,
-        /// The other.
-        second: Citation,
-    },
-    /// Predicate *badattestation*: an attestation that does not follow from the cut it cites.
-    BadAttestation {
-        /// Whose mailbox shows it.
-        client: ClientId,
-        /// What should have been attested.
-        derivation: Box<Derivation>,
-    },
+macro_rules! predicates {
+    ($($tag:literal $predicate:ident),* $(,)?) => {
+        /// What is put before the judge.
+        #[derive(Clone, Debug, PartialEq, Eq)]
+        #[allow(missing_docs, reason = "each predicate is documented where it stands")]
+        #[expect(clippy::large_enum_variant, reason = "rare, and never in bulk")]
+        pub enum Evidence { $($predicate($predicate)),* }
+
+        $(impl From<$predicate> for Evidence {
+            fn from(predicate: $predicate) -> Evidence { Evidence::$predicate(predicate) }
+        })*
+
+        impl Evidence {
+            /// The names of all predicates.
+            pub const PREDICATES: &[&str] = &[$($predicate::NAME),*];
+
+            /// The predicate's name.
+            pub fn predicate(&self) -> &'static str {
+                match self { $(Evidence::$predicate(_) => $predicate::NAME),* }
+            }
+
+            /// Whom it accuses.
+            pub fn accused(&self) -> ActorId {
+                match self { $(Evidence::$predicate(predicate) => predicate.accused()),* }
+            }
+
+            /// The statements in it, for a reader.
+            pub fn statements(&self) -> Vec<Citation> {
+                match self { $(Evidence::$predicate(predicate) => predicate.statements()),* }
+            }
+
+            pub(super) fn judge(&self, trust: &Trust) -> Verdict {
+                let finding = match self { $(Evidence::$predicate(predicate) => predicate.judge(trust)),* };
+                match finding {
+                    Ok(offence) => {
+                        Verdict::Exposed { actor: self.accused(), predicate: self.predicate(), offence }
+                    }
+                    Err(why) => Verdict::NotProven(why),
+                }
+            }
+        }
+
+        impl Encode for Evidence {
+            fn encode(&self, out: &mut Writer) {
+                match self {
+                    $(Evidence::$predicate(predicate) => {
+                        out.u8($tag);
+                        predicate.encode(out);
+                    })*
+                }
+            }
+        }
+
+        impl Decode for Evidence {
+            fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+                match input.u8()? {
+                    $($tag => Ok(Evidence::$predicate($predicate::decode(input)?)),)*
+                    _ => Err(DecodeError::Invalid("predicate")),
+                }
+            }
+        }
+    };
+}
+
+predicates! {
+    1 Equivocation,
+    2 BadAttestation,
 }
 
 impl Evidence {
-    /// The predicate's name.
-    pub fn predicate(&self) -> &'static str {
-        match self {
-            Evidence::Equivocation { .. } => "equiv",
-            Evidence::BadAttestation { .. } => "badattestation",
-        }
-    }
-
-    /// Whom it accuses.
-    pub fn accused(&self) -> ActorId {
-        match self {
-            Evidence::Equivocation { first, .. } => first.actor,
-            Evidence::BadAttestation { derivation, .. } => derivation.mailbox(),
-        }
-    }
-
-    /// The statements in it, for a reader.
-    fn statements(&self) -> Vec<Shown> {
-        match self {
-            Evidence::Equivocation { first, second } => [first, second].map(Shown::cited).to_vec(),
-            Evidence::BadAttestation { derivation, .. } => {
-                let Derivation { attestation, previous, cut, before, seals, .. } = &**derivation;
-                let mut shown = vec![Shown::whole(attestation)];
-                shown.extend(previous.iter().map(Shown::whole));
-                shown.push(Shown::whole(cut));
-                shown.extend(before.iter().map(Shown::whole));
-                shown.extend(seals.iter().map(|part| Shown::whole(&part.seal)));
-                shown
-            }
-        }
-    }
-
     /// The evidence file.
     pub fn to_json(&self, deployment: Deployment) -> String {
         let file = File {
@@ -75,7 +94,7 @@ impl Evidence {
             deployment: deployment.to_string(),
             predicate: self.predicate().to_owned(),
             accused: self.accused().to_string(),
-            statements: self.statements(),
+            statements: self.statements().iter().map(Shown::cited).collect(),
             bytes: hex::encode(self.to_bytes()),
         };
         file::render(&file)
@@ -117,54 +136,12 @@ struct Shown {
 }
 
 impl Shown {
-    fn whole<T: Statement>(statement: &Unverified<T>) -> Shown {
-        Shown {
-            statement: T::KIND.name().to_owned(),
-            actor: statement.claimed_actor().to_string(),
-            slot: statement.claimed_slot(),
-            digest: statement.digest().to_string(),
-        }
-    }
-
     fn cited(citation: &Citation) -> Shown {
         Shown {
             statement: citation.kind.name().to_owned(),
             actor: citation.actor.to_string(),
             slot: citation.slot,
             digest: citation.digest.to_string(),
-        }
-    }
-}
-
-impl Encode for Evidence {
-    fn encode(&self, out: &mut Writer) {
-        match self {
-            Evidence::Equivocation { first, second } => {
-                out.u8(1);
-                first.encode(out);
-                second.encode(out);
-            }
-            Evidence::BadAttestation { client, derivation } => {
-                out.u8(2);
-                client.encode(out);
-                derivation.encode(out);
-            }
-        }
-    }
-}
-
-impl Decode for Evidence {
-    fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        match input.u8()? {
-            1 => Ok(Evidence::Equivocation {
-                first: Citation::decode(input)?,
-                second: Citation::decode(input)?,
-            }),
-            2 => Ok(Evidence::BadAttestation {
-                client: ClientId::decode(input)?,
-                derivation: Box::new(Derivation::decode(input)?),
-            }),
-            _ => Err(DecodeError::Invalid("predicate")),
         }
     }
 }

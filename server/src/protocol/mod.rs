@@ -13,8 +13,8 @@
 //! `"ord/v1" ‖ deployment(8) ‖ kind ‖ actor ‖ slot ‖ digest(32)`. A **citation** is
 //! `kind ‖ actor ‖ slot ‖ digest ‖ signature(64)`: 110 bytes for a server actor, 138 for a client.
 //! An actor is `role(1) ‖ index(4)`, a client `1 ‖ public key(32)`.
-//! The fields of every kind are listed with its type: [`bundle`], [`receipt`], [`refusal`], [`seal`], [`cut`],
-//! [`attestation`], [`ack`], [`roster`].
+//! The fields of every kind are listed with its type: [`bundle`], [`receipt`], [`refusal`], [`seal`], [`seal_ack`],
+//! [`cut`], [`attestation`], [`ack`], [`challenge`], [`complaint`], [`recovery`], [`cosignature`], [`roster`].
 //!
 //! # Hashes
 //! All SHA-256, told apart by their first byte: `00` Merkle leaf and `01` Merkle node (RFC 6962), `02` map leaf
@@ -23,7 +23,10 @@
 pub mod ack;
 pub mod attestation;
 pub mod bundle;
+pub mod challenge;
 pub mod codec;
+pub mod complaint;
+pub mod cosignature;
 pub mod crypto;
 pub mod cut;
 pub mod derivation;
@@ -35,9 +38,12 @@ pub mod judge;
 pub mod map;
 pub mod merkle;
 pub mod message;
+pub mod predicate;
 pub mod receipt;
+pub mod recovery;
 pub mod refusal;
 pub mod roster;
 pub mod roster_file;
 pub mod seal;
+pub mod seal_ack;
 pub mod statement;

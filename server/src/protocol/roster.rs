@@ -1,6 +1,6 @@
 //! The roster: who the actors are, which keys they hold, and how work is routed among them.
 //!
-//! Fields after the terms: `previous digest(32) ‖ order rule(1) ‖ challenge bound(4) ‖ operators: list of key(32) ‖
+//! Fields after the terms: `previous digest(32) ‖ order rule(1) ‖ challenge bound(4) ‖ quorum(4) ‖ operators: list of key(32) ‖
 //! members: list of (actor ‖ operator(4) ‖ key(32))`. Slot: the version. Signed by the operators.
 //!
 //! Clients are not listed: a client is its key. Routing is by equal ranges of the key space over the number of
@@ -42,12 +42,22 @@ pub struct Member {
 pub struct Roster {
     version: u32,
     previous: Digest,
-    challenge_bound: u32,
+    rules: Rules,
     operators: Vec<PublicKey>,
     members: Vec<Member>,
     incoming: u32,
     mailboxes: u32,
     handlers: u32,
+    witnesses: u32,
+}
+
+/// What a deployment has agreed on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rules {
+    /// How many epochs an obligation may stay open before its debtor is suspected.
+    pub challenge_bound: u32,
+    /// How many witnesses must have cosigned what a client accepts; 0 if none need have.
+    pub quorum: u32,
 }
 
 /// Why these members make no roster.
@@ -59,6 +69,14 @@ pub enum RosterError {
     /// A deployment needs each of these.
     #[error("a roster needs one sequencer and at least one {0}")]
     Missing(Role),
+    /// More cosignatures than there are witnesses.
+    #[error("a quorum of {quorum} of {witnesses} witnesses")]
+    Quorum {
+        /// How many are to cosign.
+        quorum: u32,
+        /// How many can.
+        witnesses: u32,
+    },
     /// An operator that does not exist.
     #[error("{0} belongs to an operator that the roster does not list")]
     UnknownOperator(ActorId),
@@ -66,20 +84,17 @@ pub enum RosterError {
 
 impl Roster {
     /// The first roster of a deployment. Members are given by role and index.
-    pub fn first(
-        challenge_bound: u32,
-        operators: Vec<PublicKey>,
-        members: Vec<Member>,
-    ) -> Result<Self, RosterError> {
+    pub fn first(rules: Rules, operators: Vec<PublicKey>, members: Vec<Member>) -> Result<Self, RosterError> {
         Roster {
             version: 0,
             previous: Digest::ZERO,
-            challenge_bound,
+            rules,
             operators,
             members,
             incoming: 0,
             mailboxes: 0,
             handlers: 0,
+            witnesses: 0,
         }
         .checked()
     }
@@ -110,6 +125,11 @@ impl Roster {
             return Err(RosterError::Missing(*role));
         }
         (self.handlers, self.incoming, self.mailboxes) = (counts[0].1, counts[1].1, counts[3].1);
+        self.witnesses = count(Role::Witness);
+        let (quorum, witnesses) = (self.rules.quorum, self.witnesses);
+        if quorum > witnesses {
+            return Err(RosterError::Quorum { quorum, witnesses });
+        }
         Ok(self)
     }
 
@@ -120,7 +140,12 @@ impl Roster {
 
     /// How many epochs an obligation may stay open before its debtor is suspected.
     pub fn challenge_bound(&self) -> u32 {
-        self.challenge_bound
+        self.rules.challenge_bound
+    }
+
+    /// How many witnesses must have cosigned what a client accepts.
+    pub fn quorum(&self) -> u32 {
+        self.rules.quorum
     }
 
     /// The actors, by role and index.
@@ -161,6 +186,11 @@ impl Roster {
     /// How many mailbox actors there are.
     pub fn mailboxes(&self) -> u32 {
         self.mailboxes
+    }
+
+    /// How many witnesses there are.
+    pub fn witnesses(&self) -> u32 {
+        self.witnesses
     }
 
     /// Which incoming actor takes a client's bundles.
@@ -219,7 +249,8 @@ impl Statement for Roster {
     fn encode_fields(&self, out: &mut Writer) {
         self.previous.encode(out);
         out.u8(ORDER_BY_ROTATION);
-        out.u32(self.challenge_bound);
+        out.u32(self.rules.challenge_bound);
+        out.u32(self.rules.quorum);
         out.list(&self.operators);
         out.list(&self.members);
     }
@@ -237,12 +268,13 @@ impl Statement for Roster {
         let roster = Roster {
             version: head.terms.roster,
             previous,
-            challenge_bound: input.u32()?,
+            rules: Rules { challenge_bound: input.u32()?, quorum: input.u32()? },
             operators: input.list("operators", MEMBERS_MAX)?,
             members: input.list("members", MEMBERS_MAX)?,
             incoming: 0,
             mailboxes: 0,
             handlers: 0,
+            witnesses: 0,
         };
         roster.checked().map_err(|_| DecodeError::Invalid("list of members"))
     }

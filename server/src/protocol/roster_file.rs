@@ -22,6 +22,7 @@ struct File {
     deployment: String,
     version: u32,
     challenge_bound_epochs: u32,
+    quorum: u32,
     actors: Vec<Actor>,
     bytes: String,
 }
@@ -50,6 +51,7 @@ fn render(roster: &Roster, bytes: &Unverified<Roster>) -> String {
         deployment: roster.deployment().to_string(),
         version: roster.version(),
         challenge_bound_epochs: roster.challenge_bound(),
+        quorum: roster.quorum(),
         actors: actors.collect(),
         bytes: hex::encode(bytes.to_bytes()),
     };

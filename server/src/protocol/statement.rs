@@ -33,25 +33,49 @@ pub enum Kind {
     Refusal = 0x13,
     /// [`super::seal::Seal`].
     Seal = 0x14,
+    /// [`super::seal_ack::SealAck`].
+    SealAck = 0x15,
     /// [`super::cut::Cut`].
     Cut = 0x16,
     /// [`super::attestation::Attestation`].
     Attestation = 0x17,
     /// [`super::ack::Ack`].
     Ack = 0x18,
+    /// [`super::challenge::Challenge`].
+    Challenge = 0x19,
+    /// [`super::challenge::Response`].
+    Response = 0x1a,
+    /// [`super::complaint::Complaint`].
+    Complaint = 0x1b,
+    /// [`super::complaint::Admission`].
+    Admission = 0x1c,
+    /// [`super::complaint::Defence`].
+    Defence = 0x1d,
+    /// [`super::recovery::Recovery`].
+    Recovery = 0x1e,
+    /// [`super::cosignature::Cosignature`].
+    Cosignature = 0x1f,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Kind; 8] = [
+    pub const ALL: [Kind; 16] = [
         Kind::Roster,
         Kind::Bundle,
         Kind::Receipt,
         Kind::Refusal,
         Kind::Seal,
+        Kind::SealAck,
         Kind::Cut,
         Kind::Attestation,
         Kind::Ack,
+        Kind::Challenge,
+        Kind::Response,
+        Kind::Complaint,
+        Kind::Admission,
+        Kind::Defence,
+        Kind::Recovery,
+        Kind::Cosignature,
     ];
 
     /// The kind's name in evidence and reports.
@@ -62,9 +86,17 @@ impl Kind {
             Kind::Receipt => "receipt",
             Kind::Refusal => "refusal",
             Kind::Seal => "seal",
+            Kind::SealAck => "seal-ack",
             Kind::Cut => "cut",
             Kind::Attestation => "attestation",
             Kind::Ack => "ack",
+            Kind::Challenge => "challenge",
+            Kind::Response => "response",
+            Kind::Complaint => "complaint",
+            Kind::Admission => "admission",
+            Kind::Defence => "defence",
+            Kind::Recovery => "recovery",
+            Kind::Cosignature => "cosignature",
         }
     }
 

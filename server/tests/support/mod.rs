@@ -28,7 +28,7 @@ use server::{
         digest::Digest,
         id::{ActorId, ClientId, Deployment, Role},
         message::Message,
-        roster::{Member, Roster},
+        roster::{Member, Roster, Rules},
         statement::{Kind, Trust},
     },
 };
@@ -90,7 +90,12 @@ pub fn roster(handlers: u32, incoming: u32, mailboxes: u32) -> Roster {
     let actors =
         roles.into_iter().flat_map(|(role, count)| (0..count).map(move |i| ActorId::Server(role, i)));
     let members = actors.map(|actor| Member { actor, operator: 0, key: signer_of(actor).public() });
-    Roster::first(8, vec![signer("operator").public()], members.collect()).unwrap()
+    Roster::first(
+        Rules { challenge_bound: 8, quorum: 0 },
+        vec![signer("operator").public()],
+        members.collect(),
+    )
+    .unwrap()
 }
 
 pub fn trust(incoming: u32, mailboxes: u32) -> Trust {

@@ -7,8 +7,9 @@ use server::protocol::{
     digest::Digest,
     evidence::Evidence,
     id::{ActorId, BundleNumber, Count, Epoch, Position, Role, SequenceId},
-    judge::{Offence, Verdict},
-    roster::{Member, Roster},
+    judge::Verdict,
+    predicate::equivocation::Equivocation,
+    roster::{Member, Roster, Rules},
     statement::{Citation, Kind, Terms},
 };
 
@@ -77,12 +78,12 @@ impl Specimen {
             digest: digest(0),
             signature: Signature([0; 64]),
         };
-        let evidence = Evidence::Equivocation { first: nothing, second: nothing };
+        let evidence = Evidence::from(Equivocation { first: nothing, second: nothing });
         let by = ActorName::new(Role::Client, 0);
         self.record.caught.push(Caught { at_ns: 0, by, epoch: Epoch(epoch), evidence });
         let evidence = self.record.caught.len() - 1;
-        let offence = Offence::Equivocated { first: nothing, second: nothing };
-        let verdict = Verdict::Exposed { actor: ActorId::SEQUENCER, offence };
+        let (actor, predicate) = (ActorId::SEQUENCER, "equiv");
+        let verdict = Verdict::Exposed { actor, predicate, offence: "nothing".to_owned() };
         self.judged.push(Judged { evidence, exposed: Some(name), verdict, text: "exposed".to_owned() });
     }
 
@@ -110,5 +111,10 @@ fn cut(epoch: u64) -> Cut {
 fn roster() -> Roster {
     let roles = [Role::Handler, Role::Incoming, Role::Sequencer, Role::Mailbox];
     let member = |role| Member { actor: ActorId::Server(role, 0), operator: 0, key: PublicKey([7; 32]) };
-    Roster::first(10, vec![PublicKey([7; 32])], roles.into_iter().map(member).collect()).unwrap()
+    Roster::first(
+        Rules { challenge_bound: 10, quorum: 0 },
+        vec![PublicKey([7; 32])],
+        roles.into_iter().map(member).collect(),
+    )
+    .unwrap()
 }

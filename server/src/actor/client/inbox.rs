@@ -20,6 +20,7 @@ use crate::{
         evidence::Evidence,
         id::{BundleNumber, ClientId, Count, Position, SequenceId},
         message::Delivery,
+        predicate::attestation::BadAttestation,
         statement::{Citation, Kind, Signed, Terms, Trust, Unverified},
     },
 };
@@ -123,7 +124,7 @@ impl Inbox {
         // before the parcels are looked for: who attests falsely might leave one out
         if !derived.holds() {
             let derivation = Box::new(delivery.derivation);
-            let evidence = Evidence::BadAttestation { client: self.id, derivation };
+            let evidence = Evidence::from(BadAttestation { client: self.id, derivation });
             let bytes = evidence.to_bytes();
             step.put(row(EVIDENCE, &Digest::of(&[&bytes]).0), bytes);
             step.notice(Notice::Caught(Box::new(evidence)));

@@ -16,9 +16,9 @@ use crate::{
         bundle::{Bundle, Submission},
         codec::{Decode, DecodeError, Encode, Reader, Writer},
         digest::Digest,
-        evidence::Evidence,
         id::{ActorId, BundleNumber, ClientId, Epoch, Position},
         merkle::{Opening, Tree},
+        predicate::equivocation::Equivocation,
         receipt::{Receipt, Receipted},
         refusal::Reason,
         statement::{Citation, Kind, Signed, Statement as _, Trust, Unverified},
@@ -226,10 +226,8 @@ impl Admission {
         let other = known.recent.get(&number).map(|recent| recent.citation).or(held);
         if let Some(other) = other {
             if other.digest != bundle.digest() {
-                step.notice(Notice::Caught(Box::new(Evidence::Equivocation {
-                    first: other,
-                    second: bundle.cite(),
-                })));
+                let evidence = Equivocation { first: other, second: bundle.cite() };
+                step.notice(Notice::Caught(Box::new(evidence.into())));
                 refuse(Reason::Equivocation { other });
             }
             return;
@@ -276,8 +274,8 @@ impl Admission {
             let (bundle, submission) = entry.remove();
             self.held_bytes -= submission.content.wire_bytes();
             if let (Some(Reason::ForkedCut { known }), Some(cited)) = (&reason, bundle.seen) {
-                let evidence = Evidence::Equivocation { first: *known, second: cited };
-                step.notice(Notice::Caught(Box::new(evidence)));
+                let evidence = Equivocation { first: *known, second: cited };
+                step.notice(Notice::Caught(Box::new(evidence.into())));
             }
             if let Some(reason) = reason {
                 return outcome.refused.push((client, number, bundle.digest(), reason));

@@ -1,0 +1,275 @@
+//! Challenges and responses: an obligation that is open for all to see, and what discharges it.
+//!
+//! Challenge, fields after the terms: `target: actor ‖ demand(1) ‖ what the demand carries`; slot: the challenger's own
+//! count, from 0. Response: `citation of the challenge ‖ answer(1) ‖ what the answer carries`; slot: the target's own
+//! count. Demands: 1 admit `client(32) ‖ bundle number(8) ‖ bundle digest(32)`, 2 place `citation of the receipt ‖
+//! position(8)`, 3 seal `batch(8)`, 4 open `citation of the seal`, 5 batch `citation of the seal ‖ mailbox actor(4)`,
+//! 6 cut `epoch(8)`, 7 order `citation of the seal`, 8 attest `epoch(8)`, 9 deliver `client(32) ‖ count held(8) ‖
+//! epoch(8)`, 10 answer `citation of the complaint`. Answers: 1 shown `digest of the exhibit(32)`, 2 blocked `citation
+//! of the target's own challenge`.
+//!
+//! Absence and unsigned bytes are no evidence (rule R11): a demand only opens an obligation, and what discharges
+//! it is content, checked by whoever relays it. An open obligation makes its target *suspected*, never exposed.
+
+use super::{
+    codec::{Decode, DecodeError, Encode, Reader, Writer},
+    digest::Digest,
+    id::{ActorId, BatchNumber, BundleNumber, ClientId, Count, Epoch, Position},
+    statement::{Citation, Head, Kind, Statement, Terms},
+};
+
+/// An obligation that someone wants discharged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Challenge {
+    /// Who demands.
+    pub challenger: ActorId,
+    /// Its number among the challenger's.
+    pub number: u64,
+    /// Roster and key.
+    pub terms: Terms,
+    /// Of whom.
+    pub target: ActorId,
+    /// What.
+    pub demand: Demand,
+}
+
+/// What a target owes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Demand {
+    /// Of an incoming actor: a receipt or a refusal for this bundle, which is posted beside the challenge.
+    Admit {
+        /// Whose bundle.
+        client: ClientId,
+        /// Which.
+        number: BundleNumber,
+        /// Its digest.
+        bundle: Digest,
+    },
+    /// Of an incoming actor: a seal that covers the position of this receipt, opened there.
+    Place {
+        /// The receipt.
+        receipt: Citation,
+        /// The position.
+        position: Position,
+    },
+    /// Of an incoming actor: a seal of this number or a later one.
+    Seal(BatchNumber),
+    /// Of an incoming actor: the bundles under this seal.
+    Open(Citation),
+    /// Of an incoming actor: the part of this sealed run that concerns a mailbox actor.
+    Batch {
+        /// The seal.
+        seal: Citation,
+        /// Whose part.
+        mailbox: u32,
+    },
+    /// Of the sequencer: a cut of this epoch or a later one.
+    Cut(Epoch),
+    /// Of the sequencer: a cut that reaches this seal.
+    Order(Citation),
+    /// Of a mailbox actor: an attestation of this epoch or a later one.
+    Attest(Epoch),
+    /// Of a mailbox actor: the mailbox of a client from a count on, as of an epoch or later.
+    Deliver {
+        /// Whose.
+        client: ClientId,
+        /// What the client holds.
+        held: Count,
+        /// How far it must go.
+        epoch: Epoch,
+    },
+    /// Of a mailbox actor: an admission or a defence.
+    Answer(Citation),
+}
+
+impl Demand {
+    /// Its name in reports.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Demand::Admit { .. } => "admit",
+            Demand::Place { .. } => "place",
+            Demand::Seal(_) => "seal",
+            Demand::Open(_) => "open",
+            Demand::Batch { .. } => "batch",
+            Demand::Cut(_) => "cut",
+            Demand::Order(_) => "order",
+            Demand::Attest(_) => "attest",
+            Demand::Deliver { .. } => "deliver",
+            Demand::Answer(_) => "answer",
+        }
+    }
+}
+
+/// What a target says to a challenge.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Response {
+    /// The target.
+    pub target: ActorId,
+    /// Its number among the target's responses.
+    pub number: u64,
+    /// Roster and key.
+    pub terms: Terms,
+    /// What it answers.
+    pub challenge: Citation,
+    /// How.
+    pub answer: Answer,
+}
+
+/// How a challenge is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// With an exhibit of this digest, which is posted beside the response.
+    Shown(Digest),
+    /// Not yet: the target waits for another, whom it has challenged.
+    Blocked(Citation),
+}
+
+impl Encode for Demand {
+    fn encode(&self, out: &mut Writer) {
+        match self {
+            Demand::Admit { client, number, bundle } => {
+                out.u8(1);
+                client.encode(out);
+                number.encode(out);
+                bundle.encode(out);
+            }
+            Demand::Place { receipt, position } => {
+                out.u8(2);
+                receipt.encode(out);
+                position.encode(out);
+            }
+            Demand::Seal(batch) => {
+                out.u8(3);
+                batch.encode(out);
+            }
+            Demand::Open(seal) => {
+                out.u8(4);
+                seal.encode(out);
+            }
+            Demand::Batch { seal, mailbox } => {
+                out.u8(5);
+                seal.encode(out);
+                out.u32(*mailbox);
+            }
+            Demand::Cut(epoch) => {
+                out.u8(6);
+                epoch.encode(out);
+            }
+            Demand::Order(seal) => {
+                out.u8(7);
+                seal.encode(out);
+            }
+            Demand::Attest(epoch) => {
+                out.u8(8);
+                epoch.encode(out);
+            }
+            Demand::Deliver { client, held, epoch } => {
+                out.u8(9);
+                client.encode(out);
+                held.encode(out);
+                epoch.encode(out);
+            }
+            Demand::Answer(complaint) => {
+                out.u8(10);
+                complaint.encode(out);
+            }
+        }
+    }
+}
+
+impl Decode for Demand {
+    fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(match input.u8()? {
+            1 => Demand::Admit {
+                client: ClientId::decode(input)?,
+                number: BundleNumber::decode(input)?,
+                bundle: Digest::decode(input)?,
+            },
+            2 => Demand::Place { receipt: Citation::decode(input)?, position: Position::decode(input)? },
+            3 => Demand::Seal(BatchNumber::decode(input)?),
+            4 => Demand::Open(Citation::decode(input)?),
+            5 => Demand::Batch { seal: Citation::decode(input)?, mailbox: input.u32()? },
+            6 => Demand::Cut(Epoch::decode(input)?),
+            7 => Demand::Order(Citation::decode(input)?),
+            8 => Demand::Attest(Epoch::decode(input)?),
+            9 => Demand::Deliver {
+                client: ClientId::decode(input)?,
+                held: Count::decode(input)?,
+                epoch: Epoch::decode(input)?,
+            },
+            10 => Demand::Answer(Citation::decode(input)?),
+            _ => return Err(DecodeError::Invalid("demand of a challenge")),
+        })
+    }
+}
+
+impl Encode for Answer {
+    fn encode(&self, out: &mut Writer) {
+        match self {
+            Answer::Shown(exhibit) => {
+                out.u8(1);
+                exhibit.encode(out);
+            }
+            Answer::Blocked(challenge) => {
+                out.u8(2);
+                challenge.encode(out);
+            }
+        }
+    }
+}
+
+impl Decode for Answer {
+    fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        match input.u8()? {
+            1 => Ok(Answer::Shown(Digest::decode(input)?)),
+            2 => Ok(Answer::Blocked(Citation::decode(input)?)),
+            _ => Err(DecodeError::Invalid("answer of a response")),
+        }
+    }
+}
+
+impl Statement for Challenge {
+    const KIND: Kind = Kind::Challenge;
+
+    fn head(&self) -> Head {
+        Head { actor: self.challenger, slot: self.number, terms: self.terms }
+    }
+
+    fn encode_fields(&self, out: &mut Writer) {
+        self.target.encode(out);
+        self.demand.encode(out);
+    }
+
+    fn decode_fields(head: Head, input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Challenge {
+            challenger: head.actor,
+            number: head.slot,
+            terms: head.terms,
+            target: ActorId::decode(input)?,
+            demand: Demand::decode(input)?,
+        })
+    }
+}
+
+impl Statement for Response {
+    const KIND: Kind = Kind::Response;
+
+    fn head(&self) -> Head {
+        Head { actor: self.target, slot: self.number, terms: self.terms }
+    }
+
+    fn encode_fields(&self, out: &mut Writer) {
+        self.challenge.encode(out);
+        self.answer.encode(out);
+    }
+
+    fn decode_fields(head: Head, input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Response {
+            target: head.actor,
+            number: head.slot,
+            terms: head.terms,
+            challenge: Citation::decode(input)?,
+            answer: Answer::decode(input)?,
+        })
+    }
+}

@@ -1,0 +1,97 @@
+//! Recoveries: an actor that lost state says so, instead of signing again what it no longer knows.
+//!
+//! Fields after the terms: `fences: list of (kind(1) ‖ first slot not known to be taken(8)) ‖ lost: list of
+//! (first(8) ‖ end(8))`. Slot: the incarnation, from 1. Below a fence nothing more is signed; `lost` are the
+//! positions (of an incoming actor) or epochs (of a mailbox actor) whose contents are gone. It admits a lack of
+//! durability, which is cheaper than an equivocation.
+
+use super::{
+    codec::{Decode, DecodeError, Encode, Reader, Writer},
+    id::ActorId,
+    statement::{Head, Kind, Statement, Terms},
+};
+
+/// Most lost ranges a recovery lists.
+pub const LOST_MAX: usize = 4096;
+
+/// I lost state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recovery {
+    /// Who.
+    pub actor: ActorId,
+    /// How often it has lost state.
+    pub incarnation: u64,
+    /// Roster and key.
+    pub terms: Terms,
+    /// Where its slots go on, by kind.
+    pub fences: Vec<Fence>,
+    /// What is gone.
+    pub lost: Vec<Lost>,
+}
+
+/// Where the slots of a kind go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fence {
+    /// The kind.
+    pub kind: Kind,
+    /// The first slot that may be signed.
+    pub next: u64,
+}
+
+/// A range of positions or epochs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lost {
+    /// The first that is gone.
+    pub first: u64,
+    /// The first after it that is not.
+    pub end: u64,
+}
+
+impl Encode for Fence {
+    fn encode(&self, out: &mut Writer) {
+        out.u8(self.kind as u8);
+        out.u64(self.next);
+    }
+}
+
+impl Decode for Fence {
+    fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Fence { kind: Kind::decode(input)?, next: input.u64()? })
+    }
+}
+
+impl Encode for Lost {
+    fn encode(&self, out: &mut Writer) {
+        out.u64(self.first);
+        out.u64(self.end);
+    }
+}
+
+impl Decode for Lost {
+    fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Lost { first: input.u64()?, end: input.u64()? })
+    }
+}
+
+impl Statement for Recovery {
+    const KIND: Kind = Kind::Recovery;
+
+    fn head(&self) -> Head {
+        Head { actor: self.actor, slot: self.incarnation, terms: self.terms }
+    }
+
+    fn encode_fields(&self, out: &mut Writer) {
+        out.list(&self.fences);
+        out.list(&self.lost);
+    }
+
+    fn decode_fields(head: Head, input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Recovery {
+            actor: head.actor,
+            incarnation: head.slot,
+            terms: head.terms,
+            fences: input.list("fences", Kind::ALL.len())?,
+            lost: input.list("lost ranges", LOST_MAX)?,
+        })
+    }
+}
