@@ -108,7 +108,7 @@ fn seeds() -> &'static [Vec<u8>] {
         for message in all {
             match message {
                 Message::Delivery(delivery) => {
-                    let derivation = Box::new(delivery.derivation);
+                    let derivation = Box::new(delivery.derivation(None));
                     seeds.push(derivation.attestation.to_bytes());
                     seeds.push(derivation.after.to_bytes());
                     seeds.push(derivation.seals[0].leaves.to_bytes());

@@ -262,8 +262,8 @@ fn epoch(golden: &mut Golden, bundle: &Signed<Bundle>, trust: Trust) {
     let derivation = Derivation {
         attestation: attestation.to_unverified(),
         previous: None,
-        cut: cut.to_unverified(),
         before: None,
+        cuts: vec![cut.to_unverified()],
         base: Pruned::Empty,
         after: mailboxes.prune_to(&client),
         seals: vec![part],

@@ -16,7 +16,7 @@ use server::{
         cut::{Cut, Reached},
         digest::Digest,
         evidence::Evidence,
-        id::{ActorId, BatchNumber, BundleNumber, ClientId, Epoch, Position, Role, SequenceId},
+        id::{ActorId, BatchNumber, BundleNumber, ClientId, Count, Epoch, Position, Role, SequenceId},
         judge::{Verdict, judge},
         map::Pruned,
         merkle::Tree,
@@ -120,15 +120,17 @@ fn a_misplaced_manifest_entry_does_not_convict_the_mailbox_actor() {
     let turn = honest.turn(
         T,
         vec![
-            Input::Message(ActorId::Client(reader), Message::Subscribe(0)),
+            Input::Message(ActorId::Client(reader), Message::Read { held: Count(0), epoch: Epoch(0) }),
             Input::Message(incoming(0), Message::Batch(Box::new(batch))),
             Input::Message(SEQUENCER, Message::Ordered(cut.to_unverified())),
         ],
     );
     for (_, message) in turn.sends {
         let Message::Delivery(delivery) = message else { continue };
-        let evidence =
-            Evidence::from(BadAttestation { client: reader, derivation: Box::new(delivery.derivation) });
+        let evidence = Evidence::from(BadAttestation {
+            client: reader,
+            derivation: Box::new(delivery.derivation(None)),
+        });
         assert_eq!(
             judge(&evidence, &setup(1, 1).trust),
             Verdict::NotProven("the attestation is what follows".into())
@@ -272,10 +274,10 @@ fn whoever_holds_both_sides_of_a_fork_of_the_sequencer_shows_it() {
 #[test]
 fn a_garbled_delivery_is_unusable_and_no_more() {
     let mut history = support::history::history(None);
-    let (owner, derivation) = history.derivations.remove(0);
+    let (owner, mut delivery) = history.deliveries.remove(0);
     let index = (0..4).find(|index| client(*index) == owner).unwrap();
     let mut reader = Bench::client(index, &setup(2, 2));
-    let delivery = server::protocol::message::Delivery { derivation, parcels: Vec::new() };
+    delivery.parcels.clear();
     let from = mailbox(setup(2, 2).trust.roster.mailbox_of(&owner));
     let turn = reader.turn(T, vec![Input::Message(from, Message::Delivery(Box::new(delivery)))]);
     assert!(matches!(&turn.notices[..], [Notice::Unusable { .. }]), "{:?}", turn.notices);

@@ -225,7 +225,13 @@ fn rearranged(derivation: &Derivation) -> Vec<(&'static str, Derivation)> {
     add("base as after", &|d| d.after = d.base.clone());
     add("after as base", &|d| d.base = d.after.clone());
     add("attestation as its own previous", &|d| d.previous = Some(d.attestation.clone()));
-    add("cut as the one before", &|d| d.before = Some(d.cut.clone()));
+    add("cut as the one before", &|d| d.before = d.cuts.last().cloned());
+    add("no cuts", &|d| d.cuts.clear());
+    add("cuts reversed", &|d| d.cuts.reverse());
+    for i in 0..derivation.cuts.len() {
+        add("cut dropped", &|d| drop(d.cuts.remove(i)));
+        add("cut twice", &|d| d.cuts.insert(i, d.cuts[i].clone()));
+    }
     add("no seals", &|d| d.seals.clear());
     add("seals reversed", &|d| d.seals.reverse());
     for i in 0..derivation.seals.len() {
@@ -247,9 +253,9 @@ fn exchange(to: &mut Derivation, from: &Derivation, piece: usize, random: &mut R
         0 => to.attestation = from.attestation.clone(),
         1 => to.previous = from.previous.clone(),
         2 => to.previous = Some(from.attestation.clone()),
-        3 => to.cut = from.cut.clone(),
+        3 => to.cuts = from.cuts.clone(),
         4 => to.before = from.before.clone(),
-        5 => to.before = Some(from.cut.clone()),
+        5 => to.before = from.cuts.last().cloned(),
         6 => to.base = from.base.clone(),
         7 => to.base = from.after.clone(),
         8 => to.after = from.after.clone(),

@@ -145,7 +145,7 @@ impl Actor for Client {
     fn handle(&mut self, input: Input, step: &mut Step) {
         match input {
             Input::Connected(peer) if peer == self.mailbox() => {
-                step.send(peer, Message::Subscribe(self.inbox.count().0));
+                step.send(peer, self.inbox.read());
                 self.inbox.acknowledge_again();
             }
             Input::Connected(peer) if peer == self.handler() => self.submissions.connected(peer, step),
@@ -163,6 +163,9 @@ impl Actor for Client {
             Input::Message(from, Message::Delivery(delivery)) if from == self.mailbox() => {
                 let cut = self.inbox.take(*delivery, step);
                 self.see(cut, step);
+            }
+            Input::Message(from, Message::Introduction(introduction)) if from == self.mailbox() => {
+                self.inbox.introduce(*introduction, step);
             }
             _ => {}
         }

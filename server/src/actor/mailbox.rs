@@ -10,14 +10,16 @@
 //! - Epochs are attested in order, each on the actor's own attestation before it (rule R7).
 //! - What a client has not acknowledged is kept; acknowledgements take effect with the next attestation.
 
+mod archive;
 mod intake;
 mod outbox;
 
 use std::collections::BTreeMap;
 
 pub use intake::Intake;
-pub use outbox::Personal;
+pub use outbox::{Personal, QUIET_EPOCHS};
 
+use archive::{Archive, CUT, RUN};
 use outbox::Outbox;
 
 use super::{
@@ -32,12 +34,11 @@ use crate::{
         bundle::Parcel,
         codec::{Decode, Encode},
         cut::{Cut, spans},
-        derivation::{Entry, SealPart, entries},
+        derivation::{Entry, entries},
         digest::Digest,
         id::{ActorId, BatchNumber, ClientId, Count, Epoch, Position, Role},
-        map::Lookup,
         message::Message,
-        statement::{Kind, Signed, Statement as _, Terms, Unverified},
+        statement::{Signed, Statement as _, Terms, Unverified},
     },
 };
 
@@ -45,10 +46,10 @@ use crate::{
 const MAILBOX: u8 = 1;
 /// Rows: client → count acknowledged.
 const ACKNOWLEDGED: u8 = 2;
-/// Rows: epoch → signed cut.
-const CUT: u8 = 3;
 /// Rows: client ‖ epoch → what to deliver.
 const PERSONAL: u8 = 4;
+/// Rows: client → epoch of the attestation that it holds.
+const HELD: u8 = 6;
 
 /// The deliveries of one epoch, by client, each in order.
 pub struct EpochDeliveries {
@@ -67,6 +68,7 @@ pub struct Mailbox {
     mailboxes: Mailboxes,
     acknowledged: BTreeMap<ClientId, Count>,
     last: Option<(Epoch, Digest)>,
+    archive: Archive,
     outbox: Outbox,
 }
 
@@ -79,18 +81,22 @@ impl Mailbox {
             mailboxes: Mailboxes::default(),
             acknowledged: BTreeMap::new(),
             last: None,
+            archive: Archive::new(),
             outbox: Outbox::default(),
             setup,
         };
         for issued in recovered.statements {
             if let Issued::Attestation(attestation) = issued {
                 actor.last = Some((attestation.epoch, attestation.digest()));
-                actor.outbox.attested(attestation);
+                actor.archive.attested(attestation);
             }
         }
         for (key, value) in &recovered.rows {
             let (table, key) = key.split_first().unwrap_or((&0, &[]));
             actor.recover_row(*table, key, value)?;
+        }
+        if let Some(cut) = actor.archive.last_cut() {
+            actor.intake.resume_at(cut.clone());
         }
         Ok(actor)
     }
@@ -107,13 +113,11 @@ impl Mailbox {
                 self.acknowledged
                     .insert(client, Count::from_bytes(value).map_err(RecoverError::of("count"))?);
             }
-            CUT => {
-                let cut = Unverified::<Cut>::from_bytes(value).map_err(RecoverError::of("cut"))?;
-                // its own storage is the one place whose bytes an actor believes: it verified them before
-                if let Ok(cut) = cut.verify(&self.setup.trust) {
-                    self.intake.resume_at(cut.clone());
-                    self.outbox.ordered(cut);
-                }
+            CUT | RUN => self.archive.recover(table, key, value, &self.setup.trust)?,
+            HELD => {
+                let client = ClientId::from_bytes(key).map_err(RecoverError::of("client"))?;
+                let epoch = Epoch::from_bytes(value).map_err(RecoverError::of("epoch"))?;
+                self.outbox.recover_held(client, epoch);
             }
             PERSONAL => {
                 let personal = Personal::from_bytes(value).map_err(RecoverError::of("delivery"))?;
@@ -183,7 +187,6 @@ impl Mailbox {
                 upto: count,
                 base,
                 after,
-                seals: self.intake.batches_of(&cut).map(|batch| batch.part_for(&client)).collect(),
                 parcels: self.parcels(&cut, &client, &entries),
             };
             step.put(row(PERSONAL, &personal.key()), personal.to_bytes());
@@ -193,8 +196,7 @@ impl Mailbox {
             step.notice(Notice::Reached("an attestation over no mailboxes"));
         }
         self.last = Some((cut.epoch, Digest::of(&[&attestation.body()])));
-        step.put(row(CUT, &cut.epoch.to_bytes()), cut.to_unverified().to_bytes());
-        self.outbox.ordered(cut.clone());
+        self.archive.shelve(&cut, self.intake.batches_of(&cut), step);
         self.intake.pass(cut);
         step.promise(attestation);
     }
@@ -229,24 +231,38 @@ impl Mailbox {
             Ok(ack) => ack,
             Err(error) => return step.notice(Notice::Suspicious { from, why: error.to_string() }),
         };
-        let Some(head) = self.mailboxes.get(&ack.client) else { return };
-        let acknowledged = self.acknowledged.get(&ack.client).copied().unwrap_or(head.acknowledged);
-        if ack.count > head.count || ack.count <= acknowledged {
+        let head = self.mailboxes.get(&ack.client).copied().unwrap_or_default();
+        let (count, epoch) = (ack.count, Epoch(ack.attestation.slot));
+        let attested = self.last.map_or(Epoch(0), |(epoch, _)| epoch);
+        if count > head.count || epoch > attested || !self.outbox.is_news(&ack.client, epoch) {
             return;
         }
-        step.put(row(ACKNOWLEDGED, &ack.client.to_bytes()), ack.count.to_bytes());
-        self.acknowledged.insert(ack.client, ack.count);
-        for key in self.outbox.acknowledged(ack.client, ack.count) {
+        step.put(row(HELD, &ack.client.to_bytes()), epoch.to_bytes());
+        for key in self.outbox.acknowledged(ack.client, count, epoch) {
             step.delete(row(PERSONAL, &key));
         }
-        self.outbox.push(ack.client, step);
+        let acknowledged = self.acknowledged.get(&ack.client).copied().unwrap_or(head.acknowledged);
+        if count > acknowledged {
+            step.put(row(ACKNOWLEDGED, &ack.client.to_bytes()), count.to_bytes());
+            self.acknowledged.insert(ack.client, count);
+        }
+        self.outbox.push(ack.client, &self.archive, step);
     }
 
-    /// Gives up cuts and attestations that no delivery needs any more.
+    /// Gives up cuts, attestations and runs that no client needs any more.
     fn prune(&mut self, step: &mut Step) {
-        for epoch in self.outbox.prune() {
-            step.delete(row(CUT, &epoch.to_bytes()));
-            step.forget(Kind::Attestation, epoch.0);
+        let Some((newest, _)) = self.last else { return };
+        let floor = self.outbox.floor(newest).min(Epoch(newest.0.saturating_sub(1)));
+        if floor > self.archive.floor() {
+            self.archive.prune(floor, step);
+        }
+    }
+
+    /// Shows clients that got nothing for a while that nothing was due.
+    fn push_quiet(&mut self, epoch: Epoch, step: &mut Step) {
+        for client in self.outbox.quiet(epoch) {
+            let mailbox = self.mailboxes.prune_to(&client);
+            self.outbox.push_quiet(client, mailbox, &self.archive, step);
         }
     }
 
@@ -256,20 +272,6 @@ impl Mailbox {
         for j in 0..self.setup.trust.roster.incoming() {
             step.send(ActorId::Server(Role::Incoming, j), Message::Attested(attestation.to_unverified()));
         }
-    }
-}
-
-/// What a batch says of one client, for the client to check.
-impl intake::Held {
-    fn part_for(&self, client: &ClientId) -> SealPart {
-        let manifest = self.manifest.pruned_to(client);
-        let positions = match manifest.get(client) {
-            Lookup::Present(positions) => positions.inside(&self.seal),
-            _ => &[],
-        };
-        let indices: Vec<u64> = positions.iter().map(|position| position.0 - self.seal.start.0).collect();
-        let leaves = self.leaves.open(&indices).expect("the intake has checked every leaf");
-        SealPart { seal: self.seal.to_unverified(), leaves, manifest }
     }
 }
 
@@ -293,9 +295,9 @@ impl Actor for Mailbox {
                 step.send(ActorId::Server(Role::Incoming, j), Message::Subscribe(next));
             }
             Input::Disconnected(ActorId::Client(client)) => self.outbox.disconnect(client),
-            Input::Message(ActorId::Client(client), Message::Subscribe(from)) => {
-                self.outbox.subscribe(client, Count(from));
-                self.outbox.push(client, step);
+            Input::Message(ActorId::Client(client), Message::Read { held, epoch }) => {
+                self.outbox.subscribe(client, held, epoch);
+                self.outbox.push(client, &self.archive, step);
             }
             Input::Message(from, Message::Acknowledged(ack)) => self.acknowledge(from, ack, step),
             Input::Message(from, Message::Ordered(cut)) => self.intake.take_cut(from, cut, step),
@@ -315,12 +317,16 @@ impl Actor for Mailbox {
     fn release(&mut self, issued: Issued, step: &mut Step) {
         let Issued::Attestation(attestation) = issued else { return };
         let epoch = attestation.epoch;
-        if self.last.is_some_and(|(last, _)| last == epoch) {
+        let newest = self.last.is_some_and(|(last, _)| last == epoch);
+        if newest {
             self.report(&attestation, step);
         }
-        self.outbox.attested(attestation);
+        self.archive.attested(attestation);
         for client in self.outbox.clients_of(epoch) {
-            self.outbox.push(client, step);
+            self.outbox.push(client, &self.archive, step);
+        }
+        if newest {
+            self.push_quiet(epoch, step);
         }
     }
 

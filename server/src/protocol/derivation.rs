@@ -1,14 +1,15 @@
-//! Derivations: how the deliveries of one client in one epoch follow from signed statements.
+//! Derivations: how the deliveries of one client over some epochs follow from signed statements.
 //!
 //! A mailbox is a pure function of the cuts and seals. A derivation holds all that this function needs for one
-//! client and one epoch: the cut and the one before it, the seals that the cut takes with the client's manifest
-//! entries and leaves, and the mailbox actor's attestation with its own attestation before it. The client checks
-//! what it is given with it, and when the result differs from what was attested, the same bytes are the evidence.
+//! client, from one attestation of its mailbox actor to a later one: the cuts between them, the seals that those
+//! cuts take with the client's manifest entries and leaves, and what both attestations say of the mailbox. Epochs
+//! that brought the client nothing are part of the range, so an omission shows with the next delivery. The client
+//! checks what it is given with it, and when the result differs from what was attested, the same bytes are the evidence.
 //!
 //! # Invariants
-//! - Each hop is judged on its own function: the base is the mailbox actor's *own* previous attestation.
+//! - Each hop is judged on its own function: the base is an earlier attestation of the *same* mailbox actor.
 //! - An honest mailbox actor cannot be convicted whatever others sign: whatever does not fit together (a cut
-//!   that does not follow the one attested before, a seal that the cut does not reach) ends the derivation.
+//!   that does not follow the one before it, a seal that the cut does not reach) ends the derivation.
 
 use super::{
     attestation::{Attestation, MailboxHead},
@@ -24,7 +25,12 @@ use super::{
 };
 
 /// Most seals a derivation may hold.
-pub const SEALS_MAX: usize = 1 << 16;
+pub const SEALS_MAX: usize = 1 << 20;
+/// Most epochs a derivation may span. A mailbox actor keeps no more for a client that stays away ([`RETAINED`]).
+pub const EPOCHS_MAX: usize = 1 << 13;
+/// For so many epochs a mailbox actor keeps what a client needs that has nothing to fetch. A client that was away for
+/// longer goes on from a later attestation of its unchanged mailbox.
+pub const RETAINED: u64 = 1 << 12;
 
 /// What one seal says of one client.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,22 +43,22 @@ pub struct SealPart {
     pub leaves: Opening,
 }
 
-/// All that fixes a client's deliveries in one epoch.
+/// All that fixes a client's deliveries from one attestation to another.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Derivation {
     /// The attestation in question.
     pub attestation: Unverified<Attestation>,
-    /// The actor's attestation before it; none in the first epoch.
+    /// The earlier attestation of the actor that it is measured by; none before the first epoch.
     pub previous: Option<Unverified<Attestation>>,
-    /// The cut that it cites.
-    pub cut: Unverified<Cut>,
-    /// The cut before that; none in the first epoch.
+    /// The cut that the earlier attestation cites; none before the first epoch.
     pub before: Option<Unverified<Cut>>,
-    /// The client's entry in the previous attestation.
+    /// The cuts after that, up to the one that the attestation cites.
+    pub cuts: Vec<Unverified<Cut>>,
+    /// The client's entry in the earlier attestation.
     pub base: Pruned<MailboxHead>,
     /// The client's entry in the attestation.
     pub after: Pruned<MailboxHead>,
-    /// The seals that the cut takes: all of them, by incoming actor and batch number.
+    /// The seals that the cuts take: all of them, by incoming actor and batch number.
     pub seals: Vec<SealPart>,
 }
 
@@ -103,7 +109,7 @@ pub struct Entry {
 pub struct Derived {
     /// The attestation.
     pub attestation: Signed<Attestation>,
-    /// The cut.
+    /// The cut that it cites.
     pub cut: Signed<Cut>,
     /// The mailbox as the actor attested it before.
     pub base: MailboxHead,
@@ -162,8 +168,7 @@ impl Derivation {
     pub fn statements(&self) -> Vec<Citation> {
         let mut all = vec![self.attestation.cite()];
         all.extend(self.previous.iter().map(Unverified::cite));
-        all.push(self.cut.cite());
-        all.extend(self.before.iter().map(Unverified::cite));
+        all.extend(self.before.iter().chain(&self.cuts).map(Unverified::cite));
         all.extend(self.seals.iter().map(|part| part.seal.cite()));
         all
     }
@@ -172,33 +177,28 @@ impl Derivation {
     pub fn check(&self, client: &ClientId, trust: &Trust) -> Result<Derived, Flaw> {
         self.check_signatures(trust)?;
         let attestation = self.attestation.clone().believed();
-        let cut = self.cut.clone().believed();
+        let cuts: Vec<Signed<Cut>> = self.cuts.iter().cloned().map(Unverified::believed).collect();
         let before = self.before.clone().map(Unverified::believed);
         let previous = self.previous.clone().map(Unverified::believed);
         if trust.roster.mailbox_of(client) != attestation.mailbox {
             return Err(Flaw::NotHosted);
         }
-        check_neighbours(&attestation, previous.as_ref(), &cut, before.as_ref())?;
-        let spans = spans(before.as_deref(), &cut).ok_or(Flaw::Unordered)?;
-        if cut.reached.len() != trust.roster.incoming() as usize {
-            return Err(Flaw::Unordered);
-        }
+        let cut = cuts.last().ok_or(Flaw::OtherCut)?.clone();
+        check_ends(&attestation, previous.as_ref(), &cut, before.as_ref())?;
+        let spans = check_cuts(before.as_ref(), &cuts, trust.roster.incoming() as usize)?;
         self.check_seals(before.as_deref(), &cut)?;
         let entries = self.entries(client, &spans)?;
-        let base = match previous {
-            None => shown(&self.base, Digest::ZERO, client, "base")?,
-            Some(previous) => shown(&self.base, previous.root, client, "base")?,
-        };
+        let base_root = previous.map_or(Digest::ZERO, |previous| previous.root);
+        let base = shown(&self.base, base_root, client, "base")?;
         let attested = shown(&self.after, attestation.root, client, "attested mailbox")?;
         let expected = entries.iter().fold(base, |head, entry| head.deliver(entry.sequence, entry.leaf));
         Ok(Derived { attestation, cut, base, attested, expected, entries })
     }
 
     fn check_signatures(&self, trust: &Trust) -> Result<(), Flaw> {
-        let mut claims: Vec<Option<(PublicKey, Vec<u8>, Signature)>> =
-            vec![self.attestation.claim(trust), self.cut.claim(trust)];
+        let mut claims: Vec<Option<(PublicKey, Vec<u8>, Signature)>> = vec![self.attestation.claim(trust)];
         claims.extend(self.previous.iter().map(|previous| previous.claim(trust)));
-        claims.extend(self.before.iter().map(|before| before.claim(trust)));
+        claims.extend(self.before.iter().chain(&self.cuts).map(|cut| cut.claim(trust)));
         claims.extend(self.seals.iter().map(|part| part.seal.claim(trust)));
         let claims: Option<Vec<_>> = claims.into_iter().collect();
         let claims = claims.ok_or(Flaw::Signature)?;
@@ -208,7 +208,10 @@ impl Derivation {
 
     /// How many signatures a check verifies.
     pub fn signatures(&self) -> usize {
-        2 + usize::from(self.previous.is_some()) + usize::from(self.before.is_some()) + self.seals.len()
+        1 + usize::from(self.previous.is_some())
+            + usize::from(self.before.is_some())
+            + self.cuts.len()
+            + self.seals.len()
     }
 
     /// The seals of every actor must lead, link by link, from what the cut before reached to what this one does.
@@ -264,7 +267,8 @@ impl Derivation {
     }
 }
 
-fn check_neighbours(
+/// The attestation cites the last cut, and the one before it the cut before the first.
+fn check_ends(
     attestation: &Signed<Attestation>,
     previous: Option<&Signed<Attestation>>,
     cut: &Signed<Cut>,
@@ -273,18 +277,34 @@ fn check_neighbours(
     if attestation.epoch != cut.epoch || attestation.cut.digest != cut.digest() {
         return Err(Flaw::OtherCut);
     }
-    let cut_link = before.map_or((Epoch(1), Digest::ZERO), |before| (before.epoch.next(), before.digest()));
-    if cut_link != (cut.epoch, cut.previous) {
-        return Err(Flaw::Broken("cut"));
+    match (previous, before) {
+        (None, None) => Ok(()),
+        (Some(previous), Some(before))
+            if previous.mailbox == attestation.mailbox
+                && (previous.epoch, previous.cut.digest) == (before.epoch, before.digest()) =>
+        {
+            Ok(())
+        }
+        _ => Err(Flaw::Broken("attestation")),
     }
-    let link = previous.map_or((Epoch(1), Digest::ZERO, Digest::ZERO), |previous| {
-        (previous.epoch.next(), previous.digest(), previous.cut.digest)
-    });
-    let same_actor = previous.is_none_or(|previous| previous.mailbox == attestation.mailbox);
-    if !same_actor || link != (attestation.epoch, attestation.previous, cut.previous) {
-        return Err(Flaw::Broken("attestation"));
+}
+
+/// Each cut follows the one before it; gives all that they order.
+fn check_cuts(before: Option<&Signed<Cut>>, cuts: &[Signed<Cut>], actors: usize) -> Result<Vec<Span>, Flaw> {
+    let mut all = Vec::new();
+    let mut last = before;
+    for cut in cuts {
+        let link = last.map_or((Epoch(1), Digest::ZERO), |last| (last.epoch.next(), last.digest()));
+        if link != (cut.epoch, cut.previous) {
+            return Err(Flaw::Broken("cut"));
+        }
+        if cut.reached.len() != actors {
+            return Err(Flaw::Unordered);
+        }
+        all.extend(spans(last.map(|last| &**last), cut).ok_or(Flaw::Unordered)?);
+        last = Some(cut);
     }
-    Ok(())
+    Ok(all)
 }
 
 fn lookup<'a, V: Encode>(
@@ -334,8 +354,8 @@ impl Encode for Derivation {
     fn encode(&self, out: &mut Writer) {
         self.attestation.encode(out);
         out.option(self.previous.as_ref());
-        self.cut.encode(out);
         out.option(self.before.as_ref());
+        out.list(&self.cuts);
         self.base.encode(out);
         self.after.encode(out);
         out.list(&self.seals);
@@ -347,8 +367,8 @@ impl Decode for Derivation {
         Ok(Derivation {
             attestation: Unverified::decode(input)?,
             previous: input.option()?,
-            cut: Unverified::decode(input)?,
             before: input.option()?,
+            cuts: input.list("cuts", EPOCHS_MAX)?,
             base: Pruned::decode(input)?,
             after: Pruned::decode(input)?,
             seals: input.list("seals", SEALS_MAX)?,

@@ -6,12 +6,12 @@
 
 use super::{
     ack::Ack,
-    attestation::Attestation,
+    attestation::{Attestation, MailboxHead},
     bundle::{Parcel, Submission},
     codec::{Decode, DecodeError, Encode, Reader, Writer},
     cut::Cut,
-    derivation::Derivation,
-    id::{ActorId, BundleNumber, ClientId},
+    derivation::{Derivation, EPOCHS_MAX, SEALS_MAX, SealPart},
+    id::{ActorId, BundleNumber, ClientId, Count, Epoch},
     map::Pruned,
     merkle::{LEAVES_MAX, Opening},
     receipt::Receipted,
@@ -33,13 +33,30 @@ pub struct Batch {
     pub parcels: Vec<Parcel>,
 }
 
-/// What a client got in one epoch.
+/// What a client got since the attestation that it holds; nothing, perhaps, and that is shown too.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Delivery {
-    /// Why it got just that, in this order.
-    pub derivation: Derivation,
+    /// The attestation of its mailbox actor.
+    pub attestation: Unverified<Attestation>,
+    /// The cuts after the one it holds, up to the one that the attestation cites.
+    pub cuts: Vec<Unverified<Cut>>,
+    /// Its mailbox in the attestation.
+    pub after: Pruned<MailboxHead>,
+    /// What the seals that these cuts take say of it.
+    pub seals: Vec<SealPart>,
     /// The bundles, in the order in which the mailbox actor delivers them.
     pub parcels: Vec<Parcel>,
+}
+
+/// What the next delivery of a mailbox is measured by. A client holds it; one that holds nothing yet is given it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Introduction {
+    /// The attestation to start from.
+    pub attestation: Unverified<Attestation>,
+    /// The cut that it cites.
+    pub cut: Unverified<Cut>,
+    /// The client's mailbox in it.
+    pub mailbox: Pruned<MailboxHead>,
 }
 
 /// What actors send each other.
@@ -62,8 +79,15 @@ pub enum Message {
         /// When to try again.
         after_ms: u32,
     },
-    /// From here on: a batch number of an incoming actor, an epoch of the sequencer, a count of a mailbox.
+    /// From here on: a batch number of an incoming actor, an epoch of the sequencer.
     Subscribe(u64),
+    /// Client → mailbox actor: it holds its mailbox up to this count, as attested in this epoch.
+    Read {
+        /// How many deliveries.
+        held: Count,
+        /// In which epoch they were attested; 0 if nothing is held.
+        epoch: Epoch,
+    },
     /// Subscriber → sequencer: all cuts before this epoch are done with.
     Have(u64),
     /// Mailbox actor → incoming actor: what the cited cut reaches is in its mailboxes. Custody moves with it.
@@ -76,8 +100,31 @@ pub enum Message {
     Ordered(Unverified<Cut>),
     /// Mailbox actor → client.
     Delivery(Box<Delivery>),
+    /// Mailbox actor → client.
+    Introduction(Box<Introduction>),
     /// Client → mailbox actor.
     Acknowledged(Unverified<Ack>),
+}
+
+impl Delivery {
+    /// All that it follows from, measured by what the client holds.
+    pub fn derivation(&self, held: Option<&Introduction>) -> Derivation {
+        Derivation {
+            attestation: self.attestation.clone(),
+            previous: held.map(|held| held.attestation.clone()),
+            before: held.map(|held| held.cut.clone()),
+            cuts: self.cuts.clone(),
+            base: held.map_or(Pruned::Empty, |held| held.mailbox.clone()),
+            after: self.after.clone(),
+            seals: self.seals.clone(),
+        }
+    }
+
+    /// What the next delivery is measured by; none if this one shows no cut.
+    pub fn leaves(&self) -> Option<Introduction> {
+        let (attestation, mailbox) = (self.attestation.clone(), self.after.clone());
+        Some(Introduction { attestation, cut: self.cuts.last()?.clone(), mailbox })
+    }
 }
 
 impl Message {
@@ -96,6 +143,8 @@ impl Message {
             Message::Batch(_) => "batch",
             Message::Ordered(_) => "ordered",
             Message::Delivery(_) => "delivery",
+            Message::Read { .. } => "read",
+            Message::Introduction(_) => "introduction",
             Message::Acknowledged(_) => "acknowledged",
         }
     }
@@ -124,6 +173,11 @@ impl Encode for Message {
             Message::Delivery(delivery) => tagged(out, 11, &**delivery),
             Message::Acknowledged(ack) => tagged(out, 12, ack),
             Message::Attested(attestation) => tagged(out, 13, attestation),
+            Message::Read { held, epoch } => {
+                tagged(out, 14, held);
+                epoch.encode(out);
+            }
+            Message::Introduction(introduction) => tagged(out, 15, &**introduction),
         }
     }
 }
@@ -153,6 +207,8 @@ impl Decode for Message {
             11 => Message::Delivery(Box::new(Delivery::decode(input)?)),
             12 => Message::Acknowledged(Unverified::decode(input)?),
             13 => Message::Attested(Unverified::decode(input)?),
+            14 => Message::Read { held: Count::decode(input)?, epoch: Epoch::decode(input)? },
+            15 => Message::Introduction(Box::new(Introduction::decode(input)?)),
             _ => return Err(DecodeError::Invalid("message tag")),
         })
     }
@@ -180,7 +236,10 @@ impl Decode for Batch {
 
 impl Encode for Delivery {
     fn encode(&self, out: &mut Writer) {
-        self.derivation.encode(out);
+        self.attestation.encode(out);
+        out.list(&self.cuts);
+        self.after.encode(out);
+        out.list(&self.seals);
         out.list(&self.parcels);
     }
 }
@@ -188,8 +247,29 @@ impl Encode for Delivery {
 impl Decode for Delivery {
     fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
         Ok(Delivery {
-            derivation: Derivation::decode(input)?,
+            attestation: Unverified::decode(input)?,
+            cuts: input.list("cuts", EPOCHS_MAX)?,
+            after: Pruned::decode(input)?,
+            seals: input.list("seals", SEALS_MAX)?,
             parcels: input.list("parcels", LEAVES_MAX as usize)?,
+        })
+    }
+}
+
+impl Encode for Introduction {
+    fn encode(&self, out: &mut Writer) {
+        self.attestation.encode(out);
+        self.cut.encode(out);
+        self.mailbox.encode(out);
+    }
+}
+
+impl Decode for Introduction {
+    fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Introduction {
+            attestation: Unverified::decode(input)?,
+            cut: Unverified::decode(input)?,
+            mailbox: Pruned::decode(input)?,
         })
     }
 }

@@ -411,7 +411,7 @@ impl<T: Statement> Unverified<T> {
     }
 
     /// The statement, its signature having been checked among others.
-    pub(super) fn believed(self) -> Signed<T> {
+    pub(crate) fn believed(self) -> Signed<T> {
         Signed { body: self.body, digest: self.digest, signature: self.signature }
     }
 

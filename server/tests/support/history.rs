@@ -1,6 +1,9 @@
 //! Histories to judge: several epochs of a small deployment, honest or with one mailbox actor that lies.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+};
 
 use server::{
     actor::{
@@ -12,7 +15,7 @@ use server::{
         derivation::Derivation,
         evidence::Evidence,
         id::{ActorId, ClientId},
-        message::Message,
+        message::{Delivery, Introduction, Message},
         statement::Trust,
     },
 };
@@ -110,6 +113,8 @@ pub struct History {
     pub trust: Trust,
     /// Every delivery's derivation, with whose it was.
     pub derivations: Vec<(ClientId, Derivation)>,
+    /// Every delivery.
+    pub deliveries: Vec<(ClientId, Delivery)>,
     /// What the clients caught.
     pub caught: Vec<Evidence>,
     pub world: World,
@@ -132,10 +137,20 @@ fn history_of(lie: Option<Lie>, recipients: fn(usize) -> Vec<usize>) -> History 
         world.replace(liar(&world.setup, lie));
     }
     let derivations = Arc::new(Mutex::new(Vec::new()));
-    let kept = derivations.clone();
+    let deliveries = Arc::new(Mutex::new(Vec::new()));
+    let (kept, kept_deliveries) = (derivations.clone(), deliveries.clone());
+    let mut held: BTreeMap<ClientId, Introduction> = BTreeMap::new();
     world.tamper = Some(Box::new(move |_, to, message| {
-        if let (ActorId::Client(client), Message::Delivery(delivery)) = (to, &message) {
-            kept.lock().unwrap().push((client, delivery.derivation.clone()));
+        match (to, &message) {
+            (ActorId::Client(client), Message::Introduction(introduction)) => {
+                held.insert(client, (**introduction).clone());
+            }
+            (ActorId::Client(client), Message::Delivery(delivery)) => {
+                kept.lock().unwrap().push((client, delivery.derivation(held.get(&client))));
+                kept_deliveries.lock().unwrap().push((client, (**delivery).clone()));
+                held.extend(delivery.leaves().map(|next| (client, next)));
+            }
+            _ => {}
         }
         Some(message)
     }));
@@ -152,7 +167,8 @@ fn history_of(lie: Option<Lie>, recipients: fn(usize) -> Vec<usize>) -> History 
     world.run_for(20);
     let caught = (0..4).flat_map(|index| caught(world.told(ActorId::Client(client(index))))).collect();
     let derivations = std::mem::take(&mut *derivations.lock().unwrap());
-    History { trust: world.setup.trust.clone(), derivations, caught, world }
+    let deliveries = std::mem::take(&mut *deliveries.lock().unwrap());
+    History { trust: world.setup.trust.clone(), derivations, deliveries, caught, world }
 }
 
 /// Random numbers for mutations: splitmix64.

@@ -15,11 +15,12 @@ use crate::{
         attestation::MailboxHead,
         bundle::{Bundle, Parcel},
         codec::{Decode, DecodeError, Encode, Reader, Writer},
-        derivation::{Derived, Entry},
+        derivation::{Derived, Entry, RETAINED},
         digest::Digest,
         evidence::Evidence,
-        id::{BundleNumber, ClientId, Count, Position, SequenceId},
-        message::Delivery,
+        id::{BundleNumber, ClientId, Count, Epoch, Position, SequenceId},
+        map::Lookup,
+        message::{Delivery, Introduction, Message},
         predicate::attestation::BadAttestation,
         statement::{Citation, Kind, Signed, Terms, Trust, Unverified},
     },
@@ -29,7 +30,8 @@ use crate::{
 struct Held {
     /// As the mailbox actor attested it.
     head: MailboxHead,
-    attestation: Citation,
+    /// What the next delivery is measured by.
+    start: Introduction,
 }
 
 /// What the application is told of a delivery.
@@ -73,6 +75,16 @@ impl Inbox {
         self.head().count
     }
 
+    /// In which epoch that was attested; 0 if it holds nothing.
+    pub fn epoch(&self) -> Epoch {
+        self.held.as_ref().map_or(Epoch(0), |held| Epoch(held.start.attestation.claimed_slot()))
+    }
+
+    /// What to ask the mailbox actor for.
+    pub fn read(&self) -> Message {
+        Message::Read { held: self.count(), epoch: self.epoch() }
+    }
+
     fn head(&self) -> MailboxHead {
         self.held.as_ref().map_or(MailboxHead::default(), |held| held.head)
     }
@@ -84,12 +96,10 @@ impl Inbox {
 
     /// Puts back the mailbox as held.
     pub fn recover_held(&mut self, value: &[u8]) -> Result<(), DecodeError> {
-        let mut value = Reader(value);
-        self.held =
-            Some(Held { head: MailboxHead::decode(&mut value)?, attestation: Citation::decode(&mut value)? });
+        self.held = Some(Held::from_bytes(value)?);
         // the acknowledgement may have been lost with the crash
         self.news = true;
-        value.end()
+        Ok(())
     }
 
     /// Reads back a delivery that the application may not have seen.
@@ -99,44 +109,69 @@ impl Inbox {
         Ok(Fresh::from_bytes(value)?.notice(count))
     }
 
+    /// Takes the start of the mailbox, if nothing is held, or it was away for so long that what it needs is gone.
+    pub fn introduce(&mut self, introduction: Introduction, step: &mut Step) {
+        let Introduction { attestation, cut, mailbox } = &introduction;
+        let unusable = |why: &str| Notice::Unusable { why: why.to_owned() };
+        step.work.verified_batched += 2;
+        let signed = (attestation.clone().verify(&self.trust), cut.clone().verify(&self.trust));
+        let (Ok(attested), Ok(ordered)) = signed else {
+            return step.notice(unusable("the start of the mailbox is not signed"));
+        };
+        let own = attested.mailbox == self.trust.roster.mailbox_of(&self.id);
+        if !own || attested.cut.digest != ordered.digest() || mailbox.root() != attested.root {
+            return step.notice(unusable("the start of the mailbox does not hang together"));
+        }
+        let head = match mailbox.get(&self.id) {
+            Lookup::Present(head) => *head,
+            Lookup::Absent => MailboxHead::default(),
+            Lookup::Hidden => return step.notice(unusable("the start of the mailbox is not shown")),
+        };
+        let away = attested.epoch.0.saturating_sub(self.epoch().0);
+        let held = self.head();
+        if (head.count, head.head) != (held.count, held.head) || (self.held.is_some() && away < RETAINED) {
+            return step.notice(unusable("the mailbox does not start where it ended"));
+        }
+        self.hold(Held { head, start: introduction }, step);
+    }
+
     /// Takes a delivery; gives the cut that it shows, if it is sound.
     pub fn take(&mut self, delivery: Delivery, step: &mut Step) -> Option<Citation> {
-        step.work.verified_batched += delivery.derivation.signatures() as u64;
-        let derived = match delivery.derivation.check(&self.id, &self.trust) {
+        if Epoch(delivery.attestation.claimed_slot()) <= self.epoch() {
+            step.notice(Notice::Reached("a delivery came twice"));
+            self.news = true;
+            return None;
+        }
+        let derivation = delivery.derivation(self.held.as_ref().map(|held| &held.start));
+        step.work.verified_batched += derivation.signatures() as u64;
+        let derived = match derivation.check(&self.id, &self.trust) {
             Ok(derived) => derived,
             Err(flaw) => {
                 step.notice(Notice::Unusable { why: flaw.to_string() });
                 return None;
             }
         };
-        let head = self.head();
-        if derived.base.count < head.count {
-            step.notice(Notice::Reached("a delivery came twice"));
-            self.news = true;
-            return None;
-        }
-        if (derived.base.count, derived.base.head) != (head.count, head.head) {
-            step.notice(Notice::Unusable {
-                why: "the delivery does not start where the last one ended".to_owned(),
-            });
-            return None;
-        }
         // before the parcels are looked for: who attests falsely might leave one out
         if !derived.holds() {
-            let derivation = Box::new(delivery.derivation);
+            let derivation = Box::new(derivation);
             let evidence = Evidence::from(BadAttestation { client: self.id, derivation });
             let bytes = evidence.to_bytes();
             step.put(row(EVIDENCE, &Digest::of(&[&bytes]).0), bytes);
             step.notice(Notice::Caught(Box::new(evidence)));
         }
-        let parcels = match self.match_parcels(&derived, &delivery.parcels, step) {
-            Ok(parcels) => parcels,
+        let fresh = match self.match_parcels(&derived, &delivery.parcels, step) {
+            Ok(fresh) => fresh,
             Err(why) => {
                 step.notice(Notice::Unusable { why: why.to_owned() });
                 return None;
             }
         };
-        self.store(head.count, &derived, parcels, step);
+        if fresh.is_empty() {
+            step.notice(Notice::Reached("a client was shown that nothing was due"));
+        }
+        self.store(self.count(), fresh, step);
+        let start = delivery.leaves().expect("a checked delivery shows a cut");
+        self.hold(Held { head: derived.attested, start }, step);
         Some(derived.cut.cite())
     }
 
@@ -170,15 +205,17 @@ impl Inbox {
         Ok(fresh.collect())
     }
 
-    fn store(&mut self, base: Count, derived: &Derived, fresh: Vec<Fresh>, step: &mut Step) {
+    fn store(&mut self, base: Count, fresh: Vec<Fresh>, step: &mut Step) {
         for (index, fresh) in fresh.iter().enumerate() {
             let count = Count(base.0.saturating_add(1 + index as u64));
             step.put(row(FRESH, &count.to_bytes()), fresh.to_bytes());
             step.notice(fresh.notice(count));
             self.fresh.push(count);
         }
-        let held = Held { head: derived.attested, attestation: derived.attestation.cite() };
-        step.put(row(HELD, &[]), [held.head.to_bytes(), held.attestation.to_bytes()].concat());
+    }
+
+    fn hold(&mut self, held: Held, step: &mut Step) {
+        step.put(row(HELD, &[]), held.to_bytes());
         self.held = Some(held);
         self.news = true;
     }
@@ -201,12 +238,25 @@ impl Inbox {
             generation: held.head.generation,
             count: held.head.count,
             head: held.head.head,
-            attestation: held.attestation,
+            attestation: held.start.attestation.cite(),
         });
         if let Some(last) = self.clock.checked_sub(1) {
             step.forget(Kind::Ack, last);
         }
         (self.clock, self.news) = (self.clock + 1, false);
+    }
+}
+
+impl Encode for Held {
+    fn encode(&self, out: &mut Writer) {
+        self.head.encode(out);
+        self.start.encode(out);
+    }
+}
+
+impl Decode for Held {
+    fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Held { head: MailboxHead::decode(input)?, start: Introduction::decode(input)? })
     }
 }
 

@@ -14,7 +14,7 @@ use crate::{
         digest::Digest,
         id::{ActorId, BatchNumber, Epoch, Position, Role},
         map::Pruned,
-        merkle::Nodes,
+        merkle::{Nodes, Opening},
         message::Batch,
         seal::{Positions, Seal},
         statement::{Signed, Trust, Unverified},
@@ -29,6 +29,8 @@ pub struct Held {
     pub manifest: Pruned<Positions>,
     /// Its leaves at their positions.
     pub leaves: Nodes,
+    /// The same, as they came.
+    pub opening: Opening,
     parcels: BTreeMap<Position, Parcel>,
 }
 
@@ -132,7 +134,8 @@ impl Intake {
         }
         let hosted = manifest.range(self.trust.roster.hosted_by(self.index));
         let hosted = hosted.ok_or("the manifest hides clients that are hosted here")?;
-        let nodes = leaves.nodes().filter(|_| leaves.size() == seal.count());
+        let opening = leaves;
+        let nodes = opening.nodes().filter(|_| opening.size() == seal.count());
         let leaves =
             nodes.filter(|nodes| nodes.root() == seal.leaves).ok_or("the leaves are not the sealed ones")?;
         let parcels: BTreeMap<Position, Parcel> =
@@ -148,7 +151,7 @@ impl Intake {
                 }
             }
         }
-        Ok(Held { seal, manifest, leaves, parcels })
+        Ok(Held { seal, manifest, leaves, opening, parcels })
     }
 
     /// The next cut, if it follows and every batch that it takes is here.

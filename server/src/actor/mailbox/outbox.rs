@@ -1,31 +1,32 @@
-//! The outbox: what each client has not acknowledged, and the statements that go with it.
+//! The outbox: what each client has not acknowledged, and how far each client has come.
 //!
 //! # Invariants
 //! - A client is sent its deliveries in order, at most [`UNACKNOWLEDGED_MAX`] beyond what it has acknowledged.
-//! - Cuts and attestations are kept as long as a delivery needs them: its own epoch's and those before it.
+//! - A client that got nothing is sent a quiet delivery every [`QUIET_EPOCHS`]: it checks that nothing was due.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::archive::Archive;
 use crate::{
-    actor::Step,
+    actor::{Step, step::Notice},
     protocol::{
-        attestation::{Attestation, MailboxHead},
+        attestation::MailboxHead,
         bundle::Parcel,
         codec::{Decode, DecodeError, Encode, Reader, Writer},
-        cut::Cut,
-        derivation::{Derivation, SEALS_MAX, SealPart},
+        derivation::RETAINED,
         id::{ActorId, ClientId, Count, Epoch},
         map::Pruned,
         merkle::LEAVES_MAX,
-        message::{Delivery, Message},
-        statement::Signed,
+        message::{Delivery, Introduction, Message},
     },
 };
 
 /// Most deliveries on the way to a client: it verifies and stores them at its own pace.
 const UNACKNOWLEDGED_MAX: u64 = 256;
+/// After so many epochs a client is shown that nothing was due. An omission shows within as many.
+pub const QUIET_EPOCHS: u64 = 32;
 
-/// What one client gets of one epoch, less what all clients of the epoch share.
+/// What one client gets of one epoch, less what all clients share.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Personal {
     /// Who.
@@ -34,12 +35,10 @@ pub struct Personal {
     pub epoch: Epoch,
     /// The client's count after it.
     pub upto: Count,
-    /// Its entry in the attestation before.
+    /// Its entry in the attestation before: where a client starts that comes for the first time.
     pub base: Pruned<MailboxHead>,
     /// Its entry in the attestation.
     pub after: Pruned<MailboxHead>,
-    /// What the seals of the epoch say of it.
-    pub seals: Vec<SealPart>,
     /// The bundles, in the order of delivery.
     pub parcels: Vec<Parcel>,
 }
@@ -51,37 +50,28 @@ impl Personal {
     }
 }
 
+/// A client that is there.
 struct Subscriber {
-    /// The client has been sent everything up to this count.
+    /// It has been sent everything up to this count and epoch.
     sent: Count,
+    upto: Epoch,
     acknowledged: Count,
+    /// It has said what it holds, or was told where to start.
+    introduced: bool,
 }
 
 /// What is to be delivered.
 #[derive(Default)]
 pub struct Outbox {
     pending: BTreeMap<ClientId, BTreeMap<Epoch, Personal>>,
-    /// Epochs that pending deliveries are of, with how many.
+    /// Epochs that pending deliveries are of.
     epochs: BTreeMap<Epoch, BTreeSet<ClientId>>,
-    cuts: BTreeMap<Epoch, Signed<Cut>>,
-    attestations: BTreeMap<Epoch, Signed<Attestation>>,
+    /// The epoch whose attestation each client holds, as it signed.
+    held: BTreeMap<ClientId, Epoch>,
     subscribers: BTreeMap<ClientId, Subscriber>,
-    /// Epochs that may not be needed any more.
-    candidates: BTreeSet<Epoch>,
 }
 
 impl Outbox {
-    /// A cut that deliveries will show.
-    pub fn ordered(&mut self, cut: Signed<Cut>) {
-        self.candidates.insert(cut.epoch);
-        self.cuts.insert(cut.epoch, cut);
-    }
-
-    /// An attestation that is out.
-    pub fn attested(&mut self, attestation: Signed<Attestation>) {
-        self.attestations.insert(attestation.epoch, attestation);
-    }
-
     /// Something to deliver once its epoch is attested.
     pub fn add(&mut self, personal: Personal) {
         self.epochs.entry(personal.epoch).or_default().insert(personal.client);
@@ -93,9 +83,20 @@ impl Outbox {
         self.epochs.get(&epoch).into_iter().flatten().copied().collect()
     }
 
-    /// A client is there and holds its mailbox up to a count.
-    pub fn subscribe(&mut self, client: ClientId, from: Count) {
-        self.subscribers.insert(client, Subscriber { sent: from, acknowledged: from });
+    /// Who is there and has been shown nothing for a while.
+    pub fn quiet(&self, newest: Epoch) -> Vec<ClientId> {
+        let due = |(client, subscriber): &(&ClientId, &Subscriber)| {
+            !self.pending.contains_key(client)
+                && (!subscriber.introduced || newest.0 >= subscriber.upto.0 + QUIET_EPOCHS)
+        };
+        self.subscribers.iter().filter(due).map(|(client, _)| *client).collect()
+    }
+
+    /// A client is there and holds its mailbox up to a count, as attested in an epoch; 0 if it holds nothing.
+    pub fn subscribe(&mut self, client: ClientId, held: Count, epoch: Epoch) {
+        let introduced = epoch > Epoch(0);
+        let subscriber = Subscriber { sent: held, upto: epoch, acknowledged: held, introduced };
+        self.subscribers.insert(client, subscriber);
     }
 
     /// A client is gone.
@@ -103,21 +104,31 @@ impl Outbox {
         self.subscribers.remove(&client);
     }
 
-    /// A client holds its mailbox up to a count: gives the keys of what need not be kept for it.
-    pub fn acknowledged(&mut self, client: ClientId, upto: Count) -> Vec<Vec<u8>> {
+    /// Puts back how far a client had come.
+    pub fn recover_held(&mut self, client: ClientId, epoch: Epoch) {
+        self.held.insert(client, epoch);
+    }
+
+    /// Whether a client's ack says something new.
+    pub fn is_news(&self, client: &ClientId, epoch: Epoch) -> bool {
+        self.held.get(client).is_none_or(|held| *held < epoch)
+    }
+
+    /// A client holds its mailbox up to a count and epoch: gives the keys of what need not be kept for it.
+    pub fn acknowledged(&mut self, client: ClientId, upto: Count, epoch: Epoch) -> Vec<Vec<u8>> {
+        self.held.insert(client, epoch);
         if let Some(subscriber) = self.subscribers.get_mut(&client) {
             subscriber.acknowledged = subscriber.acknowledged.max(upto);
         }
         let Some(pending) = self.pending.get_mut(&client) else { return Vec::new() };
         let mut keys = Vec::new();
-        while let Some(entry) = pending.first_entry().filter(|entry| entry.get().upto <= upto) {
+        while let Some(entry) = pending.first_entry().filter(|entry| *entry.key() <= epoch) {
             let personal = entry.remove();
             keys.push(personal.key());
             if let Some(clients) = self.epochs.get_mut(&personal.epoch) {
                 clients.remove(&client);
                 if clients.is_empty() {
                     self.epochs.remove(&personal.epoch);
-                    self.candidates.extend([personal.epoch, Epoch(personal.epoch.0.saturating_sub(1))]);
                 }
             }
         }
@@ -127,54 +138,103 @@ impl Outbox {
         keys
     }
 
-    /// Gives up the epochs that no delivery needs. The last two stay: the next delivery needs them.
-    pub fn prune(&mut self) -> Vec<Epoch> {
-        let newest = self.attestations.last_key_value().map_or(0, |(epoch, _)| epoch.0);
-        let candidates = std::mem::take(&mut self.candidates);
-        let needed = |epoch: &Epoch| {
-            epoch.0 + 1 >= newest
-                || self.epochs.contains_key(epoch)
-                || self.epochs.contains_key(&epoch.next())
-        };
-        let (keep, gone): (BTreeSet<Epoch>, BTreeSet<Epoch>) = candidates.into_iter().partition(needed);
-        // the newest will be asked about again; what a delivery needs comes up when that is acknowledged
-        self.candidates = keep.into_iter().filter(|epoch| epoch.0 + 1 >= newest).collect();
-        for epoch in &gone {
-            self.attestations.remove(epoch);
-            self.cuts.remove(epoch);
+    /// The first epoch that a client may still need.
+    pub fn floor(&self, newest: Epoch) -> Epoch {
+        let retained = Epoch(newest.0.saturating_sub(RETAINED));
+        let held = self.held.iter().filter(|(client, _)| !self.pending.contains_key(client));
+        let held = held.map(|(_, epoch)| (*epoch).max(retained));
+        let owed = self.epochs.keys().next().map(|epoch| Epoch(epoch.0.saturating_sub(1)));
+        // one that has something to fetch and was there before needs all since
+        let fetching = self.pending.keys().filter_map(|client| self.held.get(client)).copied();
+        let there = self.subscribers.values().map(|subscriber| subscriber.upto.max(retained));
+        held.chain(owed).chain(fetching.map(|epoch| epoch.max(retained))).chain(there).min().unwrap_or(newest)
+    }
+
+    /// What a client can be shown now, of the newest attestation, if it is quiet.
+    pub fn push_quiet(
+        &mut self,
+        client: ClientId,
+        mailbox: Pruned<MailboxHead>,
+        archive: &Archive,
+        step: &mut Step,
+    ) {
+        let Some(subscriber) = self.subscribers.get_mut(&client) else { return };
+        let Some(newest) = archive.newest() else { return };
+        if !subscriber.introduced {
+            return introduce(client, subscriber, newest.epoch, mailbox, archive, step);
         }
-        gone.into_iter().collect()
+        match delivery(client, subscriber.upto, newest.epoch, mailbox.clone(), Vec::new(), archive) {
+            Some(delivery) => {
+                step.send(ActorId::Client(client), Message::Delivery(Box::new(delivery)));
+                subscriber.upto = newest.epoch;
+            }
+            None => introduce(client, subscriber, newest.epoch, mailbox, archive, step),
+        }
     }
 
     /// Sends a client what it may be sent.
-    pub fn push(&mut self, client: ClientId, step: &mut Step) {
+    pub fn push(&mut self, client: ClientId, archive: &Archive, step: &mut Step) {
         let Some(subscriber) = self.subscribers.get_mut(&client) else { return };
         let Some(pending) = self.pending.get(&client) else { return };
         for (epoch, personal) in pending {
-            if personal.upto <= subscriber.sent {
+            if *epoch <= subscriber.upto {
                 continue;
             }
             let window = Count(subscriber.acknowledged.0 + UNACKNOWLEDGED_MAX);
-            let shared = (self.attestations.get(epoch), self.cuts.get(epoch));
-            let (Some(attestation), Some(cut)) = shared else { return };
-            if subscriber.sent >= window {
+            if subscriber.sent >= window || archive.attestation(*epoch).is_none() {
                 return;
             }
-            let earlier = Epoch(epoch.0 - 1);
-            let derivation = Derivation {
-                attestation: attestation.to_unverified(),
-                previous: self.attestations.get(&earlier).map(Signed::to_unverified),
-                cut: cut.to_unverified(),
-                before: self.cuts.get(&earlier).map(Signed::to_unverified),
-                base: personal.base.clone(),
-                after: personal.after.clone(),
-                seals: personal.seals.clone(),
+            let before = Epoch(epoch.0 - 1);
+            let known = subscriber.introduced && subscriber.upto >= archive.floor();
+            if before > Epoch(0) && !known {
+                introduce(client, subscriber, before, personal.base.clone(), archive, step);
+            }
+            let (after, parcels) = (personal.after.clone(), personal.parcels.clone());
+            let Some(delivery) = delivery(client, subscriber.upto, *epoch, after, parcels, archive) else {
+                return;
             };
-            let delivery = Delivery { derivation, parcels: personal.parcels.clone() };
             step.send(ActorId::Client(client), Message::Delivery(Box::new(delivery)));
-            subscriber.sent = personal.upto;
+            (subscriber.sent, subscriber.upto, subscriber.introduced) = (personal.upto, *epoch, true);
         }
     }
+}
+
+/// Tells a client where its mailbox starts: it has no attestation yet, or was away for too long.
+fn introduce(
+    client: ClientId,
+    subscriber: &mut Subscriber,
+    epoch: Epoch,
+    mailbox: Pruned<MailboxHead>,
+    archive: &Archive,
+    step: &mut Step,
+) {
+    let shared = (archive.attestation(epoch), archive.cut(epoch));
+    let (Some(attestation), Some(cut)) = shared else { return };
+    if subscriber.introduced {
+        step.notice(Notice::Reached("a client was away for longer than the archive goes back"));
+    }
+    let introduction =
+        Introduction { attestation: attestation.to_unverified(), cut: cut.to_unverified(), mailbox };
+    step.send(ActorId::Client(client), Message::Introduction(Box::new(introduction)));
+    (subscriber.upto, subscriber.introduced) = (epoch, true);
+}
+
+/// A delivery that leads from one attestation to another.
+pub fn delivery(
+    client: ClientId,
+    from: Epoch,
+    upto: Epoch,
+    after: Pruned<MailboxHead>,
+    parcels: Vec<Parcel>,
+    archive: &Archive,
+) -> Option<Delivery> {
+    Some(Delivery {
+        attestation: archive.attestation(upto)?.to_unverified(),
+        cuts: archive.cuts_between(from, upto)?,
+        after,
+        seals: archive.parts_between(&client, from, upto)?,
+        parcels,
+    })
 }
 
 impl Encode for Personal {
@@ -184,7 +244,6 @@ impl Encode for Personal {
         self.upto.encode(out);
         self.base.encode(out);
         self.after.encode(out);
-        out.list(&self.seals);
         out.list(&self.parcels);
     }
 }
@@ -197,7 +256,6 @@ impl Decode for Personal {
             upto: Count::decode(input)?,
             base: Pruned::decode(input)?,
             after: Pruned::decode(input)?,
-            seals: input.list("seals", SEALS_MAX)?,
             parcels: input.list("parcels", LEAVES_MAX as usize)?,
         })
     }

@@ -1,0 +1,206 @@
+//! The archive: cuts, attestations and sealed runs that clients still need to check their mailboxes.
+//!
+//! What all clients share is stored once: of each run its seal, the manifest over the hosted clients and the leaves.
+//! A client's [`Derivation`](crate::protocol::derivation::Derivation) is put together from it when it is sent.
+//!
+//! # Invariants
+//! - Everything from the floor on is there; what lies below it no client needs.
+
+use std::collections::BTreeMap;
+
+use super::intake::Held;
+use crate::{
+    actor::{RecoverError, Step, step::row},
+    protocol::{
+        attestation::Attestation,
+        codec::{Decode, DecodeError, Encode, Reader, Writer},
+        cut::Cut,
+        derivation::SealPart,
+        id::{BatchNumber, ClientId, Epoch},
+        map::{Lookup, Pruned},
+        merkle::Opening,
+        seal::{Positions, Seal},
+        statement::{Kind, Signed, Trust, Unverified},
+    },
+};
+
+/// Rows: epoch → signed cut.
+pub const CUT: u8 = 3;
+/// Rows: incoming actor ‖ batch number → what a run says of the hosted clients.
+pub const RUN: u8 = 5;
+
+/// A sealed run, less its bundles.
+struct Shelved {
+    seal: Unverified<Seal>,
+    manifest: Pruned<Positions>,
+    leaves: Opening,
+}
+
+/// What clients may still need.
+pub struct Archive {
+    cuts: BTreeMap<Epoch, Signed<Cut>>,
+    attestations: BTreeMap<Epoch, Signed<Attestation>>,
+    runs: BTreeMap<(u32, BatchNumber), Shelved>,
+}
+
+impl Archive {
+    /// Nothing yet.
+    pub fn new() -> Self {
+        Archive { cuts: BTreeMap::new(), attestations: BTreeMap::new(), runs: BTreeMap::new() }
+    }
+
+    /// Puts back a row of the archive. The actor's own storage is the one place whose bytes it believes.
+    pub fn recover(
+        &mut self,
+        table: u8,
+        key: &[u8],
+        value: &[u8],
+        trust: &Trust,
+    ) -> Result<(), RecoverError> {
+        if table == CUT {
+            let cut = Unverified::<Cut>::from_bytes(value).map_err(RecoverError::of("cut"))?;
+            if let Ok(cut) = cut.verify(trust) {
+                self.cuts.insert(cut.epoch, cut);
+            }
+            return Ok(());
+        }
+        let mut key = Reader(key);
+        let (incoming, batch) = key
+            .u32()
+            .and_then(|incoming| Ok((incoming, BatchNumber::decode(&mut key)?)))
+            .map_err(RecoverError::of("place of a run"))?;
+        self.runs.insert((incoming, batch), Shelved::from_bytes(value).map_err(RecoverError::of("run"))?);
+        Ok(())
+    }
+
+    /// A cut is attested: it and the runs that it takes are shelved.
+    pub fn shelve<'a>(&mut self, cut: &Signed<Cut>, runs: impl Iterator<Item = &'a Held>, step: &mut Step) {
+        for held in runs {
+            let seal = &held.seal;
+            let shelved = Shelved {
+                seal: seal.to_unverified(),
+                manifest: held.manifest.clone(),
+                leaves: held.opening.clone(),
+            };
+            step.put(run_row(seal.incoming, seal.batch), shelved.to_bytes());
+            self.runs.insert((seal.incoming, seal.batch), shelved);
+        }
+        step.put(row(CUT, &cut.epoch.to_bytes()), cut.to_unverified().to_bytes());
+        self.cuts.insert(cut.epoch, cut.clone());
+    }
+
+    /// An attestation is out.
+    pub fn attested(&mut self, attestation: Signed<Attestation>) {
+        self.attestations.insert(attestation.epoch, attestation);
+    }
+
+    /// The attestation of an epoch.
+    pub fn attestation(&self, epoch: Epoch) -> Option<&Signed<Attestation>> {
+        self.attestations.get(&epoch)
+    }
+
+    /// The newest attestation.
+    pub fn newest(&self) -> Option<&Signed<Attestation>> {
+        self.attestations.last_key_value().map(|(_, attestation)| attestation)
+    }
+
+    /// The cut of an epoch.
+    pub fn cut(&self, epoch: Epoch) -> Option<&Signed<Cut>> {
+        self.cuts.get(&epoch)
+    }
+
+    /// The newest cut that is attested.
+    pub fn last_cut(&self) -> Option<&Signed<Cut>> {
+        self.cuts.last_key_value().map(|(_, cut)| cut)
+    }
+
+    /// The cuts after one epoch up to another; none if one of them is gone.
+    pub fn cuts_between(&self, after: Epoch, upto: Epoch) -> Option<Vec<Unverified<Cut>>> {
+        let cuts = self.cuts.range(after.next()..=upto).map(|(_, cut)| cut.to_unverified());
+        let cuts: Vec<_> = cuts.collect();
+        (cuts.len() as u64 == upto.0.saturating_sub(after.0)).then_some(cuts)
+    }
+
+    /// What the runs that these epochs take say of a client; none if one of them is gone.
+    pub fn parts_between(&self, client: &ClientId, after: Epoch, upto: Epoch) -> Option<Vec<SealPart>> {
+        let last = self.cuts.get(&upto)?;
+        let first = match after {
+            Epoch(0) => None,
+            after => Some(self.cuts.get(&after)?),
+        };
+        let mut parts = Vec::new();
+        for (j, reached) in last.reached.iter().enumerate() {
+            let from = first.and_then(|cut| cut.reached[j].seal).map_or(0, |seal| seal.slot + 1);
+            let end = reached.seal.map_or(0, |seal| seal.slot + 1);
+            for batch in from..end {
+                parts.push(self.runs.get(&(j as u32, BatchNumber(batch)))?.part_for(client));
+            }
+        }
+        Some(parts)
+    }
+
+    /// The first epoch from which everything is there.
+    pub fn floor(&self) -> Epoch {
+        self.cuts.first_key_value().map_or(Epoch(0), |(epoch, _)| Epoch(epoch.0 - 1))
+    }
+
+    /// Gives up what lies below an epoch. That epoch's own cut and attestation stay: the next range starts there.
+    pub fn prune(&mut self, floor: Epoch, step: &mut Step) {
+        let Some(kept) = self.cuts.get(&floor).cloned() else { return };
+        while let Some(entry) = self.cuts.first_entry().filter(|entry| *entry.key() < floor) {
+            step.delete(row(CUT, &entry.key().to_bytes()));
+            entry.remove();
+        }
+        while let Some(entry) = self.attestations.first_entry().filter(|entry| *entry.key() < floor) {
+            step.forget(Kind::Attestation, entry.key().0);
+            entry.remove();
+        }
+        for (j, reached) in kept.reached.iter().enumerate() {
+            let Some(seal) = reached.seal else { continue };
+            let taken = (j as u32, BatchNumber(0))..=(j as u32, BatchNumber(seal.slot));
+            let gone: Vec<_> = self.runs.range(taken).map(|(place, _)| *place).collect();
+            for (incoming, batch) in gone {
+                step.delete(run_row(incoming, batch));
+                self.runs.remove(&(incoming, batch));
+            }
+        }
+    }
+}
+
+fn run_row(incoming: u32, batch: BatchNumber) -> Vec<u8> {
+    row(RUN, &[&incoming.to_be_bytes()[..], &batch.to_bytes()].concat())
+}
+
+impl Shelved {
+    /// What the run says of one client, for the client to check.
+    fn part_for(&self, client: &ClientId) -> SealPart {
+        let manifest = self.manifest.pruned_to(client);
+        let seal = self.seal.clone().believed();
+        let positions = match manifest.get(client) {
+            Lookup::Present(positions) => positions.inside(&seal),
+            _ => &[],
+        };
+        let indices: Vec<u64> = positions.iter().map(|position| position.0 - seal.start.0).collect();
+        let leaves = self.leaves.nodes().and_then(|nodes| nodes.open(&indices));
+        let leaves = leaves.expect("the intake has checked every leaf");
+        SealPart { seal: self.seal.clone(), leaves, manifest }
+    }
+}
+
+impl Encode for Shelved {
+    fn encode(&self, out: &mut Writer) {
+        self.seal.encode(out);
+        self.manifest.encode(out);
+        self.leaves.encode(out);
+    }
+}
+
+impl Decode for Shelved {
+    fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Shelved {
+            seal: Unverified::decode(input)?,
+            manifest: Pruned::decode(input)?,
+            leaves: Opening::decode(input)?,
+        })
+    }
+}
