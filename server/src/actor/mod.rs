@@ -16,6 +16,7 @@
 //! - An actor that restarts recovers from its rows and its own statements alone, and says the same again.
 
 pub mod client;
+pub mod docket;
 pub mod handler;
 pub mod incoming;
 pub mod mailbox;
@@ -84,6 +85,14 @@ pub struct Setup {
     pub trust: Trust,
     /// Its pace.
     pub timing: Timing,
+}
+
+impl Setup {
+    /// How long an obligation may stay open before it is made public, and then before its debtor is suspected:
+    /// the challenge bound of the roster in epochs of this pace.
+    pub fn challenge_ns(&self) -> u64 {
+        u64::from(self.trust.roster.challenge_bound()).saturating_mul(self.timing.epoch_ns)
+    }
 }
 
 /// The pace of a deployment, in nanoseconds.

@@ -273,6 +273,65 @@ pub enum Notice {
         /// What.
         why: String,
     },
+    /// A client has complained to its mailbox actor.
+    Complained {
+        /// The number of the complaint.
+        number: u64,
+        /// Whom it accuses.
+        against: ActorId,
+        /// Of what.
+        charge: &'static str,
+    },
+    /// A complaint was answered.
+    ComplaintAnswered {
+        /// The number of the complaint.
+        number: u64,
+        /// By whom.
+        by: ActorId,
+        /// How: `admission`, or the ground of the defence.
+        how: &'static str,
+    },
+    /// A witness has an open obligation on its board.
+    Obliged {
+        /// The witness's own number for it.
+        id: u64,
+        /// Who owes.
+        target: ActorId,
+        /// What.
+        demand: &'static str,
+        /// Who demands it.
+        challenger: ActorId,
+    },
+    /// An obligation is no more.
+    Discharged {
+        /// Its number.
+        id: u64,
+        /// Why: `shown`, `refused`, or `void`.
+        how: &'static str,
+    },
+    /// An obligation has been open for too long: its target is suspected while it is.
+    Suspected {
+        /// Its number.
+        id: u64,
+        /// Who owes.
+        target: ActorId,
+        /// What.
+        demand: &'static str,
+    },
+    /// A dispute on a link that nobody can resolve: one of the two is at fault, or the link is.
+    Pair {
+        /// One end.
+        one: ActorId,
+        /// The other.
+        other: ActorId,
+        /// What did not pass.
+        why: &'static str,
+    },
+    /// A client is not served: a finding of its own that it can prove to nobody.
+    Unserved {
+        /// The bundle that nobody takes.
+        number: BundleNumber,
+    },
     /// A point in the code that a sweep must reach.
     Reached(&'static str),
     /// Someone cheated, and this proves it.

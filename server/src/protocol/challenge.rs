@@ -3,7 +3,8 @@
 //! Challenge, fields after the terms: `target: actor ‖ demand(1) ‖ what the demand carries`; slot: the challenger's own
 //! count, from 0. Response: `citation of the challenge ‖ answer(1) ‖ what the answer carries`; slot: the target's own
 //! count. Demands: 1 admit `client(32) ‖ bundle number(8) ‖ bundle digest(32)`, 2 place `citation of the receipt ‖
-//! position(8)`, 3 seal `batch(8)`, 4 open `citation of the seal`, 5 batch `citation of the seal ‖ mailbox actor(4)`,
+//! position(8)`, 3 seal `batch(8)`, 4 open `citation of the seal`, 5 batch `citation of a seal ‖
+//! batch(8) ‖ mailbox actor(4)`,
 //! 6 cut `epoch(8)`, 7 order `citation of the seal`, 8 attest `epoch(8)`, 9 deliver `client(32) ‖ count held(8) ‖
 //! epoch(8)`, 10 answer `citation of the complaint`. Answers: 1 shown `digest of the exhibit(32)`, 2 blocked `citation
 //! of the target's own challenge`.
@@ -56,10 +57,12 @@ pub enum Demand {
     Seal(BatchNumber),
     /// Of an incoming actor: the bundles under this seal.
     Open(Citation),
-    /// Of an incoming actor: the part of this sealed run that concerns a mailbox actor.
+    /// Of an incoming actor: the part of a sealed run that concerns a mailbox actor.
     Batch {
-        /// The seal.
+        /// A seal that a cut takes: this run's or a later one's.
         seal: Citation,
+        /// Which run.
+        batch: BatchNumber,
         /// Whose part.
         mailbox: u32,
     },
@@ -146,9 +149,10 @@ impl Encode for Demand {
                 out.u8(4);
                 seal.encode(out);
             }
-            Demand::Batch { seal, mailbox } => {
+            Demand::Batch { seal, batch, mailbox } => {
                 out.u8(5);
                 seal.encode(out);
+                batch.encode(out);
                 out.u32(*mailbox);
             }
             Demand::Cut(epoch) => {
@@ -188,7 +192,11 @@ impl Decode for Demand {
             2 => Demand::Place { receipt: Citation::decode(input)?, position: Position::decode(input)? },
             3 => Demand::Seal(BatchNumber::decode(input)?),
             4 => Demand::Open(Citation::decode(input)?),
-            5 => Demand::Batch { seal: Citation::decode(input)?, mailbox: input.u32()? },
+            5 => Demand::Batch {
+                seal: Citation::decode(input)?,
+                batch: BatchNumber::decode(input)?,
+                mailbox: input.u32()?,
+            },
             6 => Demand::Cut(Epoch::decode(input)?),
             7 => Demand::Order(Citation::decode(input)?),
             8 => Demand::Attest(Epoch::decode(input)?),

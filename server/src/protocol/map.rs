@@ -121,6 +121,13 @@ impl<V: Encode + Clone> Map<V> {
         self.root.prune_to(key, 0)
     }
 
+    /// Shows what there is of some clients.
+    pub fn prune_to_all(&mut self, keys: &std::collections::BTreeSet<ClientId>) -> Pruned<V> {
+        self.root.rehash();
+        let keys: Vec<&ClientId> = keys.iter().collect();
+        self.root.prune_to_all(&keys, 0)
+    }
+
     /// Shows what there is in a range of clients.
     pub fn prune_to_range(&mut self, range: KeyRange) -> Pruned<V> {
         self.root.rehash();
@@ -201,6 +208,24 @@ impl<V: Clone + Encode> Node<V> {
                 let shown = children[usize::from(right)].prune_to(wanted, depth + 1);
                 let hidden = Pruned::Hidden(children[usize::from(!right)].known_hash());
                 Pruned::fork(if right { [hidden, shown] } else { [shown, hidden] })
+            }
+        }
+    }
+
+    /// The keys are sorted, and share their first `depth` bits.
+    fn prune_to_all(&self, wanted: &[&ClientId], depth: usize) -> Pruned<V> {
+        if wanted.is_empty() {
+            return Pruned::Hidden(self.known_hash());
+        }
+        match self {
+            Node::Empty => Pruned::Empty,
+            Node::Entry { key, value, .. } => Pruned::Entry(*key, value.clone()),
+            Node::Fork { children, .. } => {
+                let (left, right) = wanted.split_at(wanted.partition_point(|key| !bit(key, depth)));
+                Pruned::fork([
+                    children[0].prune_to_all(left, depth + 1),
+                    children[1].prune_to_all(right, depth + 1),
+                ])
             }
         }
     }
@@ -439,6 +464,17 @@ mod tests {
             prop_assert_eq!(pruned.root(), map.root());
             let expected = if keys.contains(&wanted) { Lookup::Present(&wanted) } else { Lookup::Absent };
             prop_assert_eq!(pruned.get(&key(wanted)), expected);
+        }
+
+        #[test]
+        fn several_keys_are_shown_together(keys in prop::collection::btree_set(0u64..500, 0..60), wanted in prop::collection::btree_set(0u64..500, 0..6)) {
+            let mut map = map(keys.iter().copied());
+            let pruned = map.prune_to_all(&wanted.iter().map(|seed| key(*seed)).collect());
+            prop_assert_eq!(pruned.root(), map.root());
+            for seed in wanted {
+                let expected = if keys.contains(&seed) { Lookup::Present(&seed) } else { Lookup::Absent };
+                prop_assert_eq!(pruned.get(&key(seed)), expected);
+            }
         }
 
         #[test]

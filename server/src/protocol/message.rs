@@ -7,31 +7,26 @@
 use super::{
     ack::Ack,
     attestation::{Attestation, MailboxHead},
-    bundle::{Parcel, Submission},
+    batch::{Batch, Ledger, Placement},
+    board::{Answered, Complained, Defended, Posting},
+    bundle::{Bundle, Parcel, Submission},
     codec::{Decode, DecodeError, Encode, Reader, Writer},
+    complaint::Admission,
+    cosignature::Cosignature,
     cut::Cut,
     derivation::{Derivation, EPOCHS_MAX, SEALS_MAX, SealPart},
+    digest::Digest,
+    evidence::Evidence,
     id::{ActorId, BundleNumber, ClientId, Count, Epoch},
     map::Pruned,
-    merkle::{LEAVES_MAX, Opening},
+    merkle::LEAVES_MAX,
     receipt::Receipted,
     refusal::Refusal,
-    seal::{Positions, Seal},
+    roster::MEMBERS_MAX,
+    seal::Seal,
+    seal_ack::SealAck,
     statement::Unverified,
 };
-
-/// A sealed run, as one mailbox actor gets it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Batch {
-    /// The seal.
-    pub seal: Unverified<Seal>,
-    /// Its manifest over all clients that the actor hosts.
-    pub manifest: Pruned<Positions>,
-    /// Its leaves at their positions.
-    pub leaves: Opening,
-    /// The bundles at those positions, with the hosted clients' envelopes.
-    pub parcels: Vec<Parcel>,
-}
 
 /// What a client got since the attestation that it holds; nothing, perhaps, and that is shown too.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,6 +41,8 @@ pub struct Delivery {
     pub seals: Vec<SealPart>,
     /// The bundles, in the order in which the mailbox actor delivers them.
     pub parcels: Vec<Parcel>,
+    /// Witnesses that have seen the attestation.
+    pub cosignatures: Vec<Unverified<Cosignature>>,
 }
 
 /// What the next delivery of a mailbox is measured by. A client holds it; one that holds nothing yet is given it.
@@ -96,14 +93,34 @@ pub enum Message {
     Sealed(Unverified<Seal>),
     /// Incoming actor → mailbox actor.
     Batch(Box<Batch>),
-    /// Sequencer → incoming and mailbox actors.
+    /// Incoming actor → witness.
+    Ledger(Box<Ledger>),
+    /// Incoming actor → handler → client.
+    Placed(Box<Placement>),
+    /// Sequencer → incoming and mailbox actors, and witnesses.
     Ordered(Unverified<Cut>),
+    /// Sequencer → incoming actors.
+    SealsHeld(Unverified<SealAck>),
     /// Mailbox actor → client.
     Delivery(Box<Delivery>),
     /// Mailbox actor → client.
     Introduction(Box<Introduction>),
     /// Client → mailbox actor.
     Acknowledged(Unverified<Ack>),
+    /// Client → mailbox actor.
+    Complained(Box<Complained>),
+    /// Mailbox actor → client.
+    Admitted(Unverified<Admission>),
+    /// Mailbox actor → client.
+    Defended(Box<Defended>),
+    /// Witness → mailbox actors.
+    Cosigned(Unverified<Cosignature>),
+    /// Challenger → witness → target.
+    Posted(Box<Posting>),
+    /// Target → witness → challenger.
+    Answered(Box<Answered>),
+    /// Anyone → witness: someone cheated, and this proves it.
+    Exposed(Box<Evidence>),
 }
 
 impl Delivery {
@@ -118,6 +135,20 @@ impl Delivery {
             after: self.after.clone(),
             seals: self.seals.clone(),
         }
+    }
+
+    /// Whether the bundle under a leaf is there, with the client's own envelope and the content it commits to.
+    pub fn has(&self, client: &ClientId, leaf: Digest) -> bool {
+        self.parcel(client, leaf).is_some()
+    }
+
+    /// The bundle under a leaf, if it is there as it should be.
+    pub fn parcel(&self, client: &ClientId, leaf: Digest) -> Option<(&Parcel, &Bundle)> {
+        let committed = |parcel: &'_ Parcel| parcel.bundle.committed_as(leaf).is_some();
+        let parcel = self.parcels.iter().find(|parcel| committed(parcel))?;
+        let bundle = parcel.bundle.committed_as(leaf)?;
+        let own = matches!(&parcel.envelopes[..], [(envelope, _)] if envelope.recipient == *client);
+        (own && parcel.matches(&bundle.commitment)).then_some((parcel, bundle))
     }
 
     /// What the next delivery is measured by; none if this one shows no cut.
@@ -145,6 +176,16 @@ impl Message {
             Message::Delivery(_) => "delivery",
             Message::Read { .. } => "read",
             Message::Introduction(_) => "introduction",
+            Message::Ledger(_) => "ledger",
+            Message::Placed(_) => "placed",
+            Message::SealsHeld(_) => "seals-held",
+            Message::Complained(_) => "complained",
+            Message::Admitted(_) => "admitted",
+            Message::Defended(_) => "defended",
+            Message::Cosigned(_) => "cosigned",
+            Message::Posted(_) => "posted",
+            Message::Answered(_) => "answered",
+            Message::Exposed(_) => "exposed",
             Message::Acknowledged(_) => "acknowledged",
         }
     }
@@ -178,6 +219,16 @@ impl Encode for Message {
                 epoch.encode(out);
             }
             Message::Introduction(introduction) => tagged(out, 15, &**introduction),
+            Message::Ledger(ledger) => tagged(out, 16, &**ledger),
+            Message::Placed(placement) => tagged(out, 17, &**placement),
+            Message::SealsHeld(ack) => tagged(out, 18, ack),
+            Message::Complained(complained) => tagged(out, 19, &**complained),
+            Message::Admitted(admission) => tagged(out, 20, admission),
+            Message::Defended(defended) => tagged(out, 21, &**defended),
+            Message::Cosigned(cosignature) => tagged(out, 22, cosignature),
+            Message::Posted(posting) => tagged(out, 23, &**posting),
+            Message::Answered(answered) => tagged(out, 24, &**answered),
+            Message::Exposed(evidence) => tagged(out, 25, &**evidence),
         }
     }
 }
@@ -209,27 +260,17 @@ impl Decode for Message {
             13 => Message::Attested(Unverified::decode(input)?),
             14 => Message::Read { held: Count::decode(input)?, epoch: Epoch::decode(input)? },
             15 => Message::Introduction(Box::new(Introduction::decode(input)?)),
+            16 => Message::Ledger(Box::new(Ledger::decode(input)?)),
+            17 => Message::Placed(Box::new(Placement::decode(input)?)),
+            18 => Message::SealsHeld(Unverified::decode(input)?),
+            19 => Message::Complained(Box::new(Complained::decode(input)?)),
+            20 => Message::Admitted(Unverified::decode(input)?),
+            21 => Message::Defended(Box::new(Defended::decode(input)?)),
+            22 => Message::Cosigned(Unverified::decode(input)?),
+            23 => Message::Posted(Box::new(Posting::decode(input)?)),
+            24 => Message::Answered(Box::new(Answered::decode(input)?)),
+            25 => Message::Exposed(Box::new(Evidence::decode(input)?)),
             _ => return Err(DecodeError::Invalid("message tag")),
-        })
-    }
-}
-
-impl Encode for Batch {
-    fn encode(&self, out: &mut Writer) {
-        self.seal.encode(out);
-        self.manifest.encode(out);
-        self.leaves.encode(out);
-        out.list(&self.parcels);
-    }
-}
-
-impl Decode for Batch {
-    fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Ok(Batch {
-            seal: Unverified::decode(input)?,
-            manifest: Pruned::decode(input)?,
-            leaves: Opening::decode(input)?,
-            parcels: input.list("parcels", LEAVES_MAX as usize)?,
         })
     }
 }
@@ -241,6 +282,7 @@ impl Encode for Delivery {
         self.after.encode(out);
         out.list(&self.seals);
         out.list(&self.parcels);
+        out.list(&self.cosignatures);
     }
 }
 
@@ -252,6 +294,7 @@ impl Decode for Delivery {
             after: Pruned::decode(input)?,
             seals: input.list("seals", SEALS_MAX)?,
             parcels: input.list("parcels", LEAVES_MAX as usize)?,
+            cosignatures: input.list("cosignatures", MEMBERS_MAX)?,
         })
     }
 }

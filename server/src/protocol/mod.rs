@@ -22,6 +22,8 @@
 
 pub mod ack;
 pub mod attestation;
+pub mod batch;
+pub mod board;
 pub mod bundle;
 pub mod challenge;
 pub mod codec;

@@ -13,10 +13,11 @@ use super::Logged;
 use crate::{
     actor::Step,
     protocol::{
+        batch::{Batch, Ledger, Placement},
         bundle::Parcel,
         id::{ActorId, BatchNumber, Position, Role},
         merkle::Tree,
-        message::{Batch, Message},
+        message::Message,
         roster::Roster,
         seal::{Manifest, Seal},
         statement::Signed,

@@ -8,12 +8,13 @@
 
 use std::collections::BTreeMap;
 
-use super::intake::Held;
 use crate::{
     actor::{RecoverError, Step, step::row},
     protocol::{
         attestation::Attestation,
+        batch::OpenBatch,
         codec::{Decode, DecodeError, Encode, Reader, Writer},
+        cosignature::Cosignature,
         cut::Cut,
         derivation::SealPart,
         id::{BatchNumber, ClientId, Epoch},
@@ -41,12 +42,36 @@ pub struct Archive {
     cuts: BTreeMap<Epoch, Signed<Cut>>,
     attestations: BTreeMap<Epoch, Signed<Attestation>>,
     runs: BTreeMap<(u32, BatchNumber), Shelved>,
+    /// What witnesses have cosigned, of epochs that may still be delivered.
+    cosignatures: BTreeMap<Epoch, BTreeMap<u32, Unverified<Cosignature>>>,
 }
 
 impl Archive {
     /// Nothing yet.
     pub fn new() -> Self {
-        Archive { cuts: BTreeMap::new(), attestations: BTreeMap::new(), runs: BTreeMap::new() }
+        let (cuts, attestations, runs) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        Archive { cuts, attestations, runs, cosignatures: BTreeMap::new() }
+    }
+
+    /// A witness has seen an attestation; whether that is news.
+    pub fn cosigned(&mut self, epoch: Epoch, witness: u32, cosignature: Unverified<Cosignature>) -> bool {
+        self.cosignatures.entry(epoch).or_default().insert(witness, cosignature).is_none()
+    }
+
+    /// The cosignatures of an epoch's attestation.
+    pub fn cosignatures(&self, epoch: Epoch) -> Vec<Unverified<Cosignature>> {
+        self.cosignatures.get(&epoch).map(|all| all.values().cloned().collect()).unwrap_or_default()
+    }
+
+    /// Whether so many witnesses have seen the attestation of an epoch.
+    pub fn has_quorum(&self, epoch: Epoch, quorum: u32) -> bool {
+        self.cosignatures.get(&epoch).map_or(0, |all| all.len() as u32) >= quorum
+    }
+
+    /// The epochs whose attestations lack a quorum.
+    pub fn without_quorum(&self, quorum: u32) -> Vec<Signed<Attestation>> {
+        let lacking = self.attestations.iter().filter(|(epoch, _)| !self.has_quorum(**epoch, quorum));
+        lacking.map(|(_, attestation)| attestation.clone()).collect()
     }
 
     /// Puts back a row of the archive. The actor's own storage is the one place whose bytes it believes.
@@ -74,7 +99,12 @@ impl Archive {
     }
 
     /// A cut is attested: it and the runs that it takes are shelved.
-    pub fn shelve<'a>(&mut self, cut: &Signed<Cut>, runs: impl Iterator<Item = &'a Held>, step: &mut Step) {
+    pub fn shelve<'a>(
+        &mut self,
+        cut: &Signed<Cut>,
+        runs: impl Iterator<Item = &'a OpenBatch>,
+        step: &mut Step,
+    ) {
         for held in runs {
             let seal = &held.seal;
             let shelved = Shelved {
@@ -155,6 +185,7 @@ impl Archive {
             step.forget(Kind::Attestation, entry.key().0);
             entry.remove();
         }
+        self.cosignatures = self.cosignatures.split_off(&floor);
         for (j, reached) in kept.reached.iter().enumerate() {
             let Some(seal) = reached.seal else { continue };
             let taken = (j as u32, BatchNumber(0))..=(j as u32, BatchNumber(seal.slot));

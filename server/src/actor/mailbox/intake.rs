@@ -9,37 +9,13 @@ use std::collections::BTreeMap;
 use crate::{
     actor::{Step, step::Notice},
     protocol::{
-        bundle::Parcel,
+        batch::{Batch, OpenBatch},
         cut::{Cut, spans},
         digest::Digest,
         id::{ActorId, BatchNumber, Epoch, Position, Role},
-        map::Pruned,
-        merkle::{Nodes, Opening},
-        message::Batch,
-        seal::{Positions, Seal},
         statement::{Signed, Trust, Unverified},
     },
 };
-
-/// A verified batch.
-pub struct Held {
-    /// The seal.
-    pub seal: Signed<Seal>,
-    /// Its manifest over all hosted clients.
-    pub manifest: Pruned<Positions>,
-    /// Its leaves at their positions.
-    pub leaves: Nodes,
-    /// The same, as they came.
-    pub opening: Opening,
-    parcels: BTreeMap<Position, Parcel>,
-}
-
-impl Held {
-    /// The bundle at a position.
-    pub fn parcel(&self, position: Position) -> Option<&Parcel> {
-        self.parcels.get(&position)
-    }
-}
 
 /// What has arrived and is not attested yet.
 pub struct Intake {
@@ -48,7 +24,7 @@ pub struct Intake {
     /// The last cut attested.
     at: Option<Signed<Cut>>,
     cuts: BTreeMap<Epoch, Signed<Cut>>,
-    batches: Vec<BTreeMap<BatchNumber, Held>>,
+    batches: Vec<BTreeMap<BatchNumber, OpenBatch>>,
 }
 
 impl Intake {
@@ -115,7 +91,7 @@ impl Intake {
         step.work.verified += 1;
         step.work.hashed_bytes +=
             batch.parcels.iter().map(|parcel| parcel.payload.len() as u64 + 500).sum::<u64>();
-        match self.check(batch) {
+        match batch.open(self.index, &self.trust) {
             Err(why) => step.notice(Notice::Suspicious { from, why }),
             Ok(held) => {
                 if let Some(batches) = self.batches.get_mut(incoming as usize) {
@@ -123,35 +99,6 @@ impl Intake {
                 }
             }
         }
-    }
-
-    /// Bytes that do not open to the seal count as not delivered.
-    fn check(&self, batch: Batch) -> Result<Held, String> {
-        let Batch { seal, manifest, leaves, parcels } = batch;
-        let seal = seal.verify(&self.trust).map_err(|error| error.to_string())?;
-        if manifest.root() != seal.manifest {
-            return Err("the manifest is not the sealed one".to_owned());
-        }
-        let hosted = manifest.range(self.trust.roster.hosted_by(self.index));
-        let hosted = hosted.ok_or("the manifest hides clients that are hosted here")?;
-        let opening = leaves;
-        let nodes = opening.nodes().filter(|_| opening.size() == seal.count());
-        let leaves =
-            nodes.filter(|nodes| nodes.root() == seal.leaves).ok_or("the leaves are not the sealed ones")?;
-        let parcels: BTreeMap<Position, Parcel> =
-            parcels.into_iter().map(|parcel| (parcel.position, parcel)).collect();
-        for (client, positions) in hosted {
-            for position in positions.inside(&seal) {
-                let leaf = leaves.leaf(position.0 - seal.start.0).ok_or("a leaf is missing")?;
-                let parcel = parcels.get(position).ok_or("a bundle is missing")?;
-                let bundle = parcel.bundle.committed_as(leaf).ok_or("a bundle is not the sealed one")?;
-                let shown = parcel.envelopes.iter().any(|(envelope, _)| envelope.recipient == *client);
-                if !shown || !parcel.matches(&bundle.commitment) {
-                    return Err("content is not what the bundle commits to".to_owned());
-                }
-            }
-        }
-        Ok(Held { seal, manifest, leaves, opening, parcels })
     }
 
     /// The next cut, if it follows and every batch that it takes is here.
@@ -187,7 +134,11 @@ impl Intake {
         (tip, end) == (reached.seal.map(|seal| (seal.slot, seal.digest)), reached.end)
     }
 
-    fn new_batches<'a>(&'a self, incoming: usize, cut: &Cut) -> impl Iterator<Item = &'a Held> + use<'a> {
+    fn new_batches<'a>(
+        &'a self,
+        incoming: usize,
+        cut: &Cut,
+    ) -> impl Iterator<Item = &'a OpenBatch> + use<'a> {
         let last = cut.reached[incoming].seal.map(|seal| BatchNumber(seal.slot));
         let from = self.reached(incoming as u32).map_or(BatchNumber(0), |(slot, _)| BatchNumber(slot + 1));
         let range = last.filter(|last| *last >= from).map(|last| from..=last);
@@ -195,7 +146,7 @@ impl Intake {
     }
 
     /// The batches that a cut takes, by incoming actor and number.
-    pub fn batches_of<'a>(&'a self, cut: &Cut) -> impl Iterator<Item = &'a Held> + use<'a> {
+    pub fn batches_of<'a>(&'a self, cut: &Cut) -> impl Iterator<Item = &'a OpenBatch> + use<'a> {
         let each: Vec<_> = (0..self.batches.len()).map(|j| self.new_batches(j, cut)).collect();
         each.into_iter().flatten()
     }

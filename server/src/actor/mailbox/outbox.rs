@@ -234,6 +234,7 @@ pub fn delivery(
         after,
         seals: archive.parts_between(&client, from, upto)?,
         parcels,
+        cosignatures: archive.cosignatures(upto),
     })
 }
 

@@ -1,0 +1,179 @@
+//! The docket: what an actor demands of others on the board, and what it answers there itself.
+//!
+//! Challenges and responses are statements like any other: promised, durable, signed, then sent. What goes with them
+//! waits here until they come back signed. After a crash an actor demands again what it still lacks.
+//!
+//! # Invariants
+//! - One demand is made once while its actor lives; it is posted again to a witness that comes back.
+
+use std::collections::BTreeMap;
+
+use super::{Issued, Notice, Step};
+use crate::protocol::{
+    board::{Answered, Attachment, Exhibit, Posting},
+    challenge::{Answer, Challenge, Demand, Response},
+    codec::Encode,
+    evidence::Evidence,
+    id::{ActorId, Role},
+    judge::judge,
+    message::Message,
+    roster::Roster,
+    statement::{Citation, Kind, Signed, Terms, Trust},
+};
+
+/// The challenges and responses of an actor.
+pub struct Docket {
+    me: ActorId,
+    challenges: u64,
+    responses: u64,
+    /// Demands that are made, with what was posted once it is signed.
+    demands: BTreeMap<Vec<u8>, (u64, Option<Posting>)>,
+    attachments: BTreeMap<u64, Attachment>,
+    exhibits: BTreeMap<u64, (ActorId, Exhibit)>,
+}
+
+/// The witnesses of a roster.
+pub fn witnesses(roster: &Roster) -> impl Iterator<Item = ActorId> + use<> {
+    (0..roster.witnesses()).map(|index| ActorId::Server(Role::Witness, index))
+}
+
+/// Makes evidence known, if it proves what it says: whoever accuses has judged first.
+pub fn accuse(evidence: impl Into<Evidence>, trust: &Trust, step: &mut Step) -> bool {
+    let evidence = evidence.into();
+    if judge(&evidence, trust).exposed().is_none() {
+        return false;
+    }
+    for witness in witnesses(&trust.roster) {
+        step.send(witness, Message::Exposed(Box::new(evidence.clone())));
+    }
+    step.notice(Notice::Caught(Box::new(evidence)));
+    true
+}
+
+impl Docket {
+    /// Empty.
+    pub fn new(me: ActorId) -> Self {
+        Docket {
+            me,
+            challenges: 0,
+            responses: 0,
+            demands: BTreeMap::new(),
+            attachments: BTreeMap::new(),
+            exhibits: BTreeMap::new(),
+        }
+    }
+
+    /// Puts back the count of what was signed.
+    pub fn recover(&mut self, issued: &Issued) {
+        match issued {
+            Issued::Challenge(challenge) => self.challenges = self.challenges.max(challenge.number + 1),
+            Issued::Response(response) => self.responses = self.responses.max(response.number + 1),
+            _ => {}
+        }
+    }
+
+    /// Whether this demand is made.
+    pub fn demands(&self, target: ActorId, demand: &Demand) -> bool {
+        self.demands.contains_key(&key(target, demand))
+    }
+
+    /// The challenge of a demand, once it is signed.
+    pub fn challenge_of(&self, target: ActorId, demand: &Demand) -> Option<Citation> {
+        let (_, posting) = self.demands.get(&key(target, demand))?;
+        Some(posting.as_ref()?.challenge.cite())
+    }
+
+    /// Makes a demand, unless it is made already.
+    pub fn demand(&mut self, target: ActorId, demand: Demand, attachment: Attachment, step: &mut Step) {
+        if self.demands(target, &demand) {
+            return;
+        }
+        let number = self.challenges;
+        self.challenges += 1;
+        self.demands.insert(key(target, &demand), (number, None));
+        self.attachments.insert(number, attachment);
+        if let Some(last) = number.checked_sub(1) {
+            step.forget(Kind::Challenge, last);
+        }
+        step.promise(Challenge { challenger: self.me, number, terms: Terms::default(), target, demand });
+    }
+
+    /// What was demanded is there.
+    pub fn satisfied(&mut self, target: ActorId, demand: &Demand) {
+        self.demands.remove(&key(target, demand));
+    }
+
+    /// Gives up the demands that are not worth making any more.
+    pub fn retain(&mut self, mut keep: impl FnMut(&Challenge) -> bool, trust: &Trust) {
+        self.demands.retain(|_, (_, posting)| {
+            let challenge = posting.as_ref().and_then(|posting| posting.challenge.clone().verify(trust).ok());
+            challenge.is_none_or(|challenge| keep(&challenge))
+        });
+    }
+
+    /// Answers a challenge that a witness has relayed.
+    pub fn answer(&mut self, witness: ActorId, challenge: Citation, exhibit: Exhibit, step: &mut Step) {
+        let answer = Answer::Shown(exhibit.digest());
+        self.respond(witness, challenge, answer, exhibit, step);
+    }
+
+    /// Says that it waits for another, whom it has challenged.
+    pub fn blocked(&mut self, witness: ActorId, challenge: Citation, on: Citation, step: &mut Step) {
+        self.respond(witness, challenge, Answer::Blocked(on), Exhibit::Nothing, step);
+    }
+
+    fn respond(
+        &mut self,
+        witness: ActorId,
+        challenge: Citation,
+        answer: Answer,
+        exhibit: Exhibit,
+        step: &mut Step,
+    ) {
+        let number = self.responses;
+        self.responses += 1;
+        self.exhibits.insert(number, (witness, exhibit));
+        if let Some(last) = number.checked_sub(1) {
+            step.forget(Kind::Response, last);
+        }
+        step.promise(Response { target: self.me, number, terms: Terms::default(), challenge, answer });
+    }
+
+    /// A statement of the docket is durable and signed: it goes out.
+    pub fn release(&mut self, issued: &Issued, roster: &Roster, step: &mut Step) {
+        match issued {
+            Issued::Challenge(challenge) => self.post(challenge, roster, step),
+            Issued::Response(response) => {
+                let Some((witness, exhibit)) = self.exhibits.remove(&response.number) else { return };
+                let answered = Answered { response: response.to_unverified(), exhibit };
+                step.send(witness, Message::Answered(Box::new(answered)));
+            }
+            _ => {}
+        }
+    }
+
+    fn post(&mut self, challenge: &Signed<Challenge>, roster: &Roster, step: &mut Step) {
+        let Some(attachment) = self.attachments.remove(&challenge.number) else { return };
+        let posting = Posting { challenge: challenge.to_unverified(), attachment };
+        for witness in witnesses(roster) {
+            step.send(witness, Message::Posted(Box::new(posting.clone())));
+        }
+        let demand = self.demands.get_mut(&key(challenge.target, &challenge.demand));
+        if let Some((_, posted)) = demand.filter(|(number, _)| *number == challenge.number) {
+            *posted = Some(posting);
+        }
+    }
+
+    /// A witness is there: it is told what is still open.
+    pub fn connected(&self, witness: ActorId, step: &mut Step) {
+        for (_, posting) in self.demands.values() {
+            if let Some(posting) = posting {
+                step.send(witness, Message::Posted(Box::new(posting.clone())));
+            }
+        }
+    }
+}
+
+fn key(target: ActorId, demand: &Demand) -> Vec<u8> {
+    [target.to_bytes(), demand.to_bytes()].concat()
+}
