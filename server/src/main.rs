@@ -1,12 +1,16 @@
 //! `cargo server`: the production server's command line.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use clap::{Parser, Subcommand};
 use server::protocol::{
     evidence::Evidence,
     judge::{Verdict, judge},
     roster_file,
+    statement::Citation,
 };
 
 /// A server that orders encrypted messages and need not be trusted.
@@ -32,8 +36,8 @@ enum Command {
 fn main() -> ExitCode {
     let Command::Verify { evidence, roster } = Arguments::parse().command;
     match verify(&evidence, &roster) {
-        Ok(verdict) => {
-            println!("{verdict}");
+        Ok((evidence, verdict)) => {
+            print!("{}", report(&evidence, &verdict));
             ExitCode::from(u8::from(matches!(verdict, Verdict::NotProven(_))))
         }
         Err(error) => {
@@ -43,13 +47,28 @@ fn main() -> ExitCode {
     }
 }
 
-fn verify(evidence: &std::path::Path, roster: &std::path::Path) -> Result<Verdict, String> {
-    let read = |path: &std::path::Path| {
+fn verify(evidence: &Path, roster: &Path) -> Result<(Evidence, Verdict), String> {
+    let read = |path: &Path| {
         std::fs::read_to_string(path).map_err(|error| format!("{}: cannot read: {error}", path.display()))
     };
     let trust =
         roster_file::from_json(&read(roster)?).map_err(|error| format!("{}: {error}", roster.display()))?;
     let evidence = Evidence::from_json(&read(evidence)?, trust.deployment)
         .map_err(|error| format!("{}: {error}", evidence.display()))?;
-    Ok(judge(&evidence, &trust))
+    let verdict = judge(&evidence, &trust);
+    Ok((evidence, verdict))
+}
+
+/// What was proven, by which rule and statements; or why nothing was.
+fn report(evidence: &Evidence, verdict: &Verdict) -> String {
+    let shown = match verdict {
+        Verdict::Exposed { .. } => "proven by",
+        Verdict::NotProven(_) => "not proven by",
+    };
+    let mut text = format!("{verdict}\n{} {shown}\n", evidence.predicate());
+    for Citation { kind, actor, slot, digest, .. } in evidence.statements() {
+        let (kind, digest) = (kind.name(), &digest.to_string()[..12]);
+        text += &format!("  {kind:<12}{slot:>8}  {digest}  {actor}\n");
+    }
+    text
 }

@@ -50,7 +50,8 @@ fn cited(kind: Kind, signed: &[u8]) -> Option<Citation> {
         Kind::Cut => citation::<Cut>,
         Kind::Attestation => citation::<Attestation>,
         Kind::Ack => citation::<Ack>,
-        Kind::Roster | Kind::Refusal => return None,
+        // not signed in a calm run, or not exclusive
+        _ => return None,
     };
     Some(read(body, signature))
 }

@@ -85,9 +85,13 @@ pub struct Envelope {
 
 impl Envelope {
     fn leaf(&self) -> Digest {
-        let ciphertext = Digest::of(&[&self.ciphertext]);
-        merkle::leaf(&[&self.salt[..], self.recipient.bytes(), &ciphertext.0].concat())
+        recipient_leaf(&self.salt, &self.recipient, &Digest::of(&[&self.ciphertext]))
     }
+}
+
+/// The leaf of a recipient in a bundle's commitment.
+pub fn recipient_leaf(salt: &[u8; 16], recipient: &ClientId, ciphertext: &Digest) -> Digest {
+    merkle::leaf(&[&salt[..], recipient.bytes(), &ciphertext.0].concat())
 }
 
 impl Content {

@@ -196,6 +196,42 @@ impl<'a> Reader<'a> {
     }
 }
 
+impl<T: Encode> Encode for Option<T> {
+    fn encode(&self, out: &mut Writer) {
+        out.option(self.as_ref());
+    }
+}
+
+impl<T: Decode> Decode for Option<T> {
+    fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        input.option()
+    }
+}
+
+impl<const N: usize> Encode for [u8; N] {
+    fn encode(&self, out: &mut Writer) {
+        out.bytes(self);
+    }
+}
+
+impl<const N: usize> Decode for [u8; N] {
+    fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        input.array()
+    }
+}
+
+impl Encode for u32 {
+    fn encode(&self, out: &mut Writer) {
+        out.u32(*self);
+    }
+}
+
+impl Decode for u32 {
+    fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        input.u32()
+    }
+}
+
 impl Encode for u64 {
     fn encode(&self, out: &mut Writer) {
         out.u64(*self);

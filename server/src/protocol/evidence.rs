@@ -10,7 +10,22 @@ use super::{
     file::{self, FileError},
     id::{ActorId, Deployment},
     judge::Verdict,
-    predicate::{Predicate, attestation::BadAttestation, equivocation::Equivocation},
+    predicate::{
+        Predicate,
+        accusation::FalseAccusation,
+        attestation::{BadAttestation, BadCitation, BadHosting},
+        chain::BrokenChain,
+        cosignature::SplitView,
+        cut::BadCut,
+        denial::Denial,
+        equivocation::Equivocation,
+        promise::BrokenPromise,
+        receipt::TwoPlaces,
+        refusal::BadRefusal,
+        seal::BadSeal,
+        seal_ack::BrokenSealAck,
+        seals::CrossSeal,
+    },
     statement::{Citation, Trust},
 };
 
@@ -84,6 +99,19 @@ macro_rules! predicates {
 predicates! {
     1 Equivocation,
     2 BadAttestation,
+    3 BrokenChain,
+    4 BrokenPromise,
+    5 TwoPlaces,
+    6 BadSeal,
+    7 CrossSeal,
+    8 BadCut,
+    9 BrokenSealAck,
+    10 BadHosting,
+    11 BadCitation,
+    12 BadRefusal,
+    13 Denial,
+    14 FalseAccusation,
+    15 SplitView,
 }
 
 impl Evidence {

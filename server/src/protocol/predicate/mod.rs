@@ -4,18 +4,91 @@
 //! accused signed itself and nothing else of weight (rule R1), knows no clock (R9), and must be one that an honest
 //! actor cannot satisfy whatever everyone else signs; each file says why it cannot.
 //!
+//! Where a rule speaks of a statement and *the one before it*, the later one must name the earlier by number and
+//! digest: a lie is judged against what the accused itself says it stands on, so that no two statements of an
+//! honest actor can be put together into one.
+//!
+//! # Bytes
+//! A predicate is its fields in the order in which they are declared; a choice is one byte, from 1 in that order,
+//! and the fields of what was chosen.
+//!
 //! # Invariants
 //! - A judgement is a pure, total function of the predicate's bytes and the roster.
+//! - No byte is free: what does not carry the conviction has no place in the evidence.
 //! - Adding a predicate is adding a file, and a line in [`super::evidence`].
 
+/// The canonical bytes of a predicate, or of a choice in one.
+macro_rules! coded {
+    (struct $name:ident { $($field:ident),* $(,)? }) => {
+        impl Encode for $name {
+            fn encode(&self, out: &mut Writer) {
+                $(self.$field.encode(out);)*
+            }
+        }
+
+        impl Decode for $name {
+            fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+                Ok($name { $($field: Decode::decode(input)?),* })
+            }
+        }
+    };
+    (enum $name:ident $what:literal {
+        $($tag:literal $variant:ident $({ $($field:ident),* })? $(($inner:ident))?),* $(,)?
+    }) => {
+        impl Encode for $name {
+            fn encode(&self, out: &mut Writer) {
+                match self {
+                    $($name::$variant $({ $($field),* })? $(($inner))? => {
+                        out.u8($tag);
+                        $($($field.encode(out);)*)?
+                        $($inner.encode(out);)?
+                    })*
+                }
+            }
+        }
+
+        impl Decode for $name {
+            fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+                match input.u8()? {
+                    $($tag => Ok($name::$variant
+                        $({ $($field: Decode::decode(input)?),* })?
+                        $(({
+                            let $inner = Decode::decode(input)?;
+                            $inner
+                        }))?),)*
+                    _ => Err(DecodeError::Invalid($what)),
+                }
+            }
+        }
+    };
+}
+
+pub mod accusation;
 pub mod attestation;
+pub mod chain;
+pub mod cosignature;
+pub mod cut;
+pub mod denial;
 pub mod equivocation;
+pub mod promise;
+pub mod receipt;
+pub mod refusal;
+pub mod seal;
+pub mod seal_ack;
+pub mod seals;
 
 use super::{
-    codec::{Decode, Encode},
-    id::ActorId,
-    statement::{Citation, Statement, Trust, Unverified},
+    codec::{Decode, DecodeError, Encode, Reader, Writer},
+    digest::Digest,
+    id::{ActorId, ClientId},
+    map::{Lookup, Pruned},
+    merkle::{LEAVES_MAX, Opening},
+    seal::Seal,
+    statement::{Citation, Kind, Signed, Statement, Trust, Unverified},
 };
+
+/// Most seals in a walk from one cut back to the one before it.
+const SEALS_MAX: usize = 1 << 16;
 
 /// What is put before the judge.
 pub trait Predicate: Encode + Decode {
@@ -33,19 +106,92 @@ pub trait Predicate: Encode + Decode {
 pub type Finding = Result<String, String>;
 
 /// A doubt, for `ok_or_else` and `return`.
-pub(super) fn doubt<T>(why: impl Into<String>) -> Result<T, String> {
+fn doubt<T>(why: impl Into<String>) -> Result<T, String> {
     Err(why.into())
 }
 
 /// Demands a condition.
-pub(super) fn need(condition: bool, why: &str) -> Result<(), String> {
+fn need(condition: bool, why: &str) -> Result<(), String> {
     if condition { Ok(()) } else { doubt(why) }
 }
 
 /// The statement, if its signature is its signer's.
-pub(super) fn verified<T: Statement>(
-    statement: &Unverified<T>,
-    trust: &Trust,
-) -> Result<super::statement::Signed<T>, String> {
+fn verified<T: Statement>(statement: &Unverified<T>, trust: &Trust) -> Result<Signed<T>, String> {
     statement.clone().verify(trust).map_err(|error| error.to_string())
+}
+
+/// The one that may be missing, verified if it is there.
+fn verified_if_any<T: Statement>(
+    statement: Option<&Unverified<T>>,
+    trust: &Trust,
+) -> Result<Option<Signed<T>>, String> {
+    statement.map(|statement| verified(statement, trust)).transpose()
+}
+
+/// Whether one number comes right after another.
+fn is_next(earlier: u64, later: u64) -> bool {
+    earlier.checked_add(1) == Some(later)
+}
+
+/// Whether a citation is one of a cut that the sequencer signed.
+fn cites_a_cut(citation: &Citation, trust: &Trust) -> bool {
+    citation.is_of(Kind::Cut, ActorId::SEQUENCER, citation.slot) && citation.verify(trust)
+}
+
+/// Index and leaf of an opening that shows one leaf of the tree with this root and size, and nothing else.
+fn single_leaf(opening: &Opening, size: u64, root: Digest) -> Result<(u64, Digest), String> {
+    need(opening.size() == size && opening.root() == Some(root), "an opening does not open what was signed")?;
+    match opening.leaves() {
+        [only] => Ok(*only),
+        _ => doubt("an opening must show one leaf"),
+    }
+}
+
+/// What a map with this root says of a client.
+fn entry_of<'a, V: Encode>(
+    map: &'a Pruned<V>,
+    root: Digest,
+    client: &ClientId,
+) -> Result<Option<&'a V>, String> {
+    need(map.root() == root, "a map is not the one that was signed")?;
+    match map.get(client) {
+        Lookup::Present(value) => Ok(Some(value)),
+        Lookup::Absent => Ok(None),
+        Lookup::Hidden => doubt("the map does not show the client"),
+    }
+}
+
+/// Demands that a seal names this one as the one before it; with none, that it is the first.
+fn follows(before: Option<&Signed<Seal>>, seal: &Seal) -> Result<(), String> {
+    let linked = match before {
+        None => (seal.batch.0, seal.previous) == (0, Digest::ZERO),
+        Some(before) => {
+            before.incoming == seal.incoming
+                && is_next(before.batch.0, seal.batch.0)
+                && before.digest() == seal.previous
+        }
+    };
+    need(linked, "the seal before it does not come before it")
+}
+
+macro_rules! lists {
+    ($($item:ty, $what:literal, $bound:expr;)*) => {$(
+        impl Encode for Vec<$item> {
+            fn encode(&self, out: &mut Writer) {
+                out.list(self);
+            }
+        }
+
+        impl Decode for Vec<$item> {
+            fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+                input.list($what, $bound)
+            }
+        }
+    )*};
+}
+
+lists! {
+    Digest, "leaves", LEAVES_MAX as usize;
+    Citation, "bundles", LEAVES_MAX as usize;
+    Unverified<Seal>, "seals", SEALS_MAX;
 }

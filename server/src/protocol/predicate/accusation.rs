@@ -1,0 +1,108 @@
+//! *falseacc*: an accusation with evidence that does not prove it.
+//!
+//! Who complains, or defends itself with evidence, signs the digest of the evidence. An honest accuser first asks
+//! [`exposed_by`] about the very bytes, and signs only what that confirms; it is a pure function, so it gives the
+//! judge the same answer.
+//!
+//! Evidence does not nest: a false accusation is not itself ground for a complaint or a defence (the answer to one is
+//! [`Ground::Unfounded`]), and counts as proving nothing there. So the judge looks into evidence once, and no chain
+//! of accusations hides a lie behind its depth.
+
+use super::{Finding, Predicate, doubt, need, verified};
+use crate::protocol::{
+    codec::{Decode, DecodeError, Encode, Reader, Writer},
+    complaint::{Charge, Complaint, Defence, Ground},
+    digest::Digest,
+    evidence::Evidence,
+    id::ActorId,
+    statement::{Citation, Trust, Unverified},
+};
+
+/// Most bytes of evidence that an accusation may rest on: what a frame can carry, twice.
+pub const EVIDENCE_MAX: usize = 64 << 20;
+
+/// An accusation, and the evidence that does not prove it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FalseAccusation {
+    /// The accusation.
+    pub statement: Accusation,
+    /// The bytes whose digest it names.
+    pub evidence: Vec<u8>,
+}
+
+/// A statement that rests on evidence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Accusation {
+    /// The evidence must expose whom the complaint is against.
+    Complaint(Unverified<Complaint>),
+    /// The evidence must expose someone.
+    Defence(Unverified<Defence>),
+}
+
+/// Whom the evidence in these bytes exposes, for an accusation that would rest on it. To be asked before one is
+/// signed.
+pub fn exposed_by(evidence: &[u8], trust: &Trust) -> Option<ActorId> {
+    match Evidence::from_bytes(evidence).ok()? {
+        Evidence::FalseAccusation(_) => None,
+        evidence => evidence.judge(trust).exposed(),
+    }
+}
+
+impl Predicate for FalseAccusation {
+    const NAME: &'static str = "falseacc";
+
+    fn accused(&self) -> ActorId {
+        match &self.statement {
+            Accusation::Complaint(complaint) => complaint.claimed_actor(),
+            Accusation::Defence(defence) => defence.claimed_actor(),
+        }
+    }
+
+    fn statements(&self) -> Vec<Citation> {
+        vec![match &self.statement {
+            Accusation::Complaint(complaint) => complaint.cite(),
+            Accusation::Defence(defence) => defence.cite(),
+        }]
+    }
+
+    fn judge(&self, trust: &Trust) -> Finding {
+        let (named, against) = match &self.statement {
+            Accusation::Complaint(complaint) => {
+                let complaint = verified(complaint, trust)?;
+                let Charge::Proven(digest) = complaint.charge else {
+                    return doubt("the complaint rests on no evidence");
+                };
+                (digest, Some(complaint.against))
+            }
+            Accusation::Defence(defence) => {
+                let Ground::Evidence(digest) = verified(defence, trust)?.ground else {
+                    return doubt("the defence rests on no evidence");
+                };
+                (digest, None)
+            }
+        };
+        need(Digest::of(&[&self.evidence]) == named, "the accusation rests on other evidence")?;
+        let exposed = exposed_by(&self.evidence, trust);
+        let holds = exposed.is_some_and(|exposed| against.is_none_or(|against| against == exposed));
+        need(!holds, "the evidence proves the accusation")?;
+        let found = exposed.map_or("nothing".to_owned(), |exposed| format!("something of {exposed} alone"));
+        let whom = against.map_or("someone else".to_owned(), |against| against.to_string());
+        Ok(format!("accused {whom} with evidence that proves {found}"))
+    }
+}
+
+impl Encode for FalseAccusation {
+    fn encode(&self, out: &mut Writer) {
+        self.statement.encode(out);
+        out.string(&self.evidence);
+    }
+}
+
+impl Decode for FalseAccusation {
+    fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let statement = Accusation::decode(input)?;
+        Ok(FalseAccusation { statement, evidence: input.string("evidence", EVIDENCE_MAX)? })
+    }
+}
+
+coded!(enum Accusation "accusation" { 1 Complaint(complaint), 2 Defence(defence) });
