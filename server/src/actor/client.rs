@@ -9,26 +9,36 @@
 //! - The application gets the deliveries in the derived order, each once, only after they are durable.
 //! - The next derivation starts from what the mailbox actor attested, right or wrong: one lie is one offence.
 
+mod grievances;
 mod inbox;
+mod placing;
 mod submissions;
 
 use super::{
-    Actor, Draught, Input, Issued, RecoverError, Recovered, Setup, Step,
+    Actor, Input, Issued, RecoverError, Recovered, Setup, Step,
+    docket::{Docket, witnesses},
     step::{Notice, row},
 };
+use std::collections::BTreeSet;
+
 use crate::{
     port::Time,
     protocol::{
+        batch::Placement,
+        board::{Attachment, Exhibit},
+        challenge::Demand,
         codec::{Decode, Encode},
         digest::Digest,
         evidence::Evidence,
         id::{ActorId, ClientId, Epoch, Role},
-        message::Message,
+        message::{Delivery, Message},
+        receipt::Receipted,
         statement::Citation,
     },
 };
 
-use inbox::Inbox;
+use grievances::Grievances;
+use inbox::{Inbox, Taken};
 use submissions::Submissions;
 
 /// Rows: number → content of a bundle without receipt.
@@ -48,10 +58,14 @@ const EVIDENCE: u8 = 6;
 pub struct Client {
     id: ClientId,
     setup: Setup,
-    /// The handlers it may use; it keeps to one while that one answers.
+    /// The handler that it submits through, and the one that it began with.
     handler: u32,
+    first_handler: u32,
+    connected: BTreeSet<ActorId>,
     submissions: Submissions,
     inbox: Inbox,
+    grievances: Grievances,
+    docket: Docket,
     seen: Option<Citation>,
     notices: Vec<Notice>,
 }
@@ -68,13 +82,19 @@ impl Client {
         let mut client = Client {
             id,
             handler,
+            first_handler: handler,
+            connected: BTreeSet::new(),
             submissions: Submissions::new(id, salting, setup.clone()),
             inbox: Inbox::new(id, setup.trust.clone()),
+            grievances: Grievances::new(ActorId::Client(id), setup.clone()),
+            docket: Docket::new(ActorId::Client(id)),
             seen: None,
             notices: Vec::new(),
             setup,
         };
         for issued in recovered.statements {
+            client.docket.recover(&issued);
+            client.grievances.recover(&issued);
             match issued {
                 Issued::Bundle(bundle) => client.submissions.recover_bundle(bundle),
                 Issued::Ack(ack) => client.inbox.recover_ack(&ack),
@@ -121,15 +141,94 @@ impl Client {
         ActorId::Server(Role::Mailbox, self.setup.trust.roster.mailbox_of(&self.id))
     }
 
-    fn draw_up(&mut self, draught: Draught, step: &mut Step) {
-        self.submissions.draw_up(draught, self.seen, step);
-    }
-
     fn see(&mut self, cut: Option<Citation>, step: &mut Step) {
         let Some(cut) = cut.filter(|cut| self.seen.is_none_or(|seen| seen.slot < cut.slot)) else { return };
         step.notice(Notice::SawCut { epoch: Epoch(cut.slot), digest: cut.digest });
         step.put(row(SEEN, &[]), cut.to_bytes());
         self.seen = Some(cut);
+    }
+
+    fn receipted(&mut self, receipted: Receipted, step: &mut Step) {
+        if self.submissions.receipted(receipted, step).is_some() {
+            // it went by way of the board: between this client and its handler something did not pass
+            let (one, other) = (self.me(), self.handler());
+            step.notice(Notice::Pair { one, other, why: "a bundle" });
+            self.submissions.satisfied(&mut self.docket);
+            self.demote_handler(step);
+        }
+    }
+
+    /// Another handler is tried, if there is one.
+    fn demote_handler(&mut self, step: &mut Step) {
+        let handlers = self.setup.trust.roster.handlers();
+        if handlers > 1 && self.handler == self.first_handler {
+            self.handler = (self.handler + 1) % handlers;
+            step.notice(Notice::Reached("a client went to another handler"));
+            self.submissions.disconnected(ActorId::Server(Role::Handler, self.first_handler));
+            if self.connected.contains(&self.handler()) {
+                self.submissions.connected(self.handler(), step);
+            }
+        }
+    }
+
+    fn placed(&mut self, placement: &Placement, step: &mut Step) {
+        for proof in self.submissions.placed(placement, &mut self.docket, step) {
+            self.grievances.prove(&proof, self.inbox.acks(), step);
+        }
+    }
+
+    fn delivered(&mut self, delivery: Delivery, step: &mut Step) {
+        let demand = self.silence();
+        let Taken { cut, proof, lacking } = self.inbox.take(delivery, step);
+        if let Some(proof) = proof {
+            self.grievances.prove(&proof, self.inbox.acks(), step);
+        }
+        if let Some(upto) = lacking {
+            self.grievances.miss(self.mailbox(), upto, self.inbox.acks(), step);
+        }
+        if cut.is_some() {
+            self.docket.satisfied(self.mailbox(), &demand);
+        }
+        self.see(cut, step);
+    }
+
+    /// What the mailbox actor owes a client that hears nothing: the mailbox, as of a later epoch than it holds.
+    fn silence(&self) -> Demand {
+        Demand::Deliver { client: self.id, held: self.inbox.count(), epoch: self.inbox.epoch().next() }
+    }
+
+    fn silent_until(&self) -> Option<Time> {
+        let quiet = !self.docket.demands(self.mailbox(), &self.silence());
+        self.inbox.heard_at().filter(|_| quiet).map(|heard| heard.after(self.setup.challenge_ns()))
+    }
+
+    /// Makes public what is owed and does not come.
+    fn demand(&mut self, step: &mut Step) {
+        self.submissions.demand(&mut self.docket, step);
+        let mailbox = self.mailbox();
+        self.grievances.demand(mailbox, &mut self.docket, step);
+        self.inbox.heard(step.now);
+        if self.silent_until().is_some_and(|due| due <= step.now) {
+            let start = self.inbox.start().cloned();
+            let attachment = start.map_or(Attachment::None, |start| Attachment::Start(Box::new(start)));
+            step.notice(Notice::Reached("a client challenged its mailbox actor to deliver"));
+            self.docket.demand(mailbox, self.silence(), attachment, step);
+        }
+    }
+
+    /// A witness hands on what was shown to it.
+    fn shown(&mut self, exhibit: Exhibit, step: &mut Step) {
+        match exhibit {
+            Exhibit::Receipted(receipted) => self.receipted(receipted, step),
+            Exhibit::Refused(refusal) => self.submissions.refused(self.handler(), refusal, step),
+            Exhibit::Placement(placement) => self.placed(&placement, step),
+            Exhibit::Delivery(delivery) => self.delivered(delivery, step),
+            Exhibit::Admission(admission) => {
+                self.grievances.admitted(admission, &mut self.docket, step);
+            }
+            Exhibit::Defence(defended) => self.grievances.defended(defended, &mut self.docket, step),
+            _ => {}
+        }
     }
 }
 
@@ -139,45 +238,39 @@ impl Actor for Client {
     }
 
     fn dials(&self) -> Vec<ActorId> {
-        vec![self.handler(), self.mailbox()]
+        let handlers = self.setup.trust.roster.handlers();
+        let second = (self.first_handler + 1) % handlers;
+        let mut dials = vec![self.handler(), self.mailbox()];
+        if second != self.first_handler {
+            dials.push(ActorId::Server(Role::Handler, second));
+        }
+        dials.extend(witnesses(&self.setup.trust.roster));
+        dials
     }
 
     fn handle(&mut self, input: Input, step: &mut Step) {
         match input {
-            Input::Connected(peer) if peer == self.mailbox() => {
-                step.send(peer, self.inbox.read());
-                self.inbox.acknowledge_again();
+            Input::Connected(peer) => self.meet(peer, step),
+            Input::Disconnected(peer) => {
+                self.connected.remove(&peer);
+                self.submissions.disconnected(peer);
             }
-            Input::Connected(peer) if peer == self.handler() => self.submissions.connected(peer, step),
-            Input::Disconnected(peer) => self.submissions.disconnected(peer),
-            Input::Send(draught) => self.draw_up(draught, step),
-            Input::Message(_, Message::Receipted(receipted)) => self.submissions.receipted(receipted, step),
-            Input::Message(from, Message::Refused(refusal, _)) => {
-                self.submissions.refused(from, refusal, step)
-            }
-            Input::Message(from, Message::RetryLater { number, after_ms, client })
-                if from == self.handler() && client == self.id =>
-            {
-                self.submissions.retry_later(number, after_ms, step);
-            }
-            Input::Message(from, Message::Delivery(delivery)) if from == self.mailbox() => {
-                let cut = self.inbox.take(*delivery, step);
-                self.see(cut, step);
-            }
-            Input::Message(from, Message::Introduction(introduction)) if from == self.mailbox() => {
-                self.inbox.introduce(*introduction, step);
-            }
-            _ => {}
+            Input::Send(draught) => self.submissions.draw_up(draught, self.seen, step),
+            Input::Message(from, message) => self.read(from, message, step),
+            Input::Wake => {}
         }
     }
 
     fn settle(&mut self, step: &mut Step) {
         step.notices.append(&mut self.notices);
         self.submissions.retry(step);
+        self.demand(step);
         self.inbox.acknowledge(step);
     }
 
     fn release(&mut self, issued: Issued, step: &mut Step) {
+        self.docket.release(&issued, &self.setup.trust.roster, step);
+        self.grievances.release(&issued, self.mailbox(), step);
         match issued {
             Issued::Bundle(bundle) => self.submissions.signed(bundle, step),
             Issued::Ack(ack) => {
@@ -189,6 +282,55 @@ impl Actor for Client {
     }
 
     fn deadline(&self) -> Option<Time> {
-        if self.notices.is_empty() { self.submissions.deadline() } else { Some(Time(0)) }
+        if !self.notices.is_empty() {
+            return Some(Time(0));
+        }
+        let own = [
+            self.submissions.deadline(&self.docket),
+            self.grievances.due(self.mailbox(), &self.docket),
+            self.silent_until(),
+        ];
+        own.into_iter().flatten().min()
+    }
+}
+
+impl Client {
+    fn meet(&mut self, peer: ActorId, step: &mut Step) {
+        self.connected.insert(peer);
+        if peer == self.mailbox() {
+            step.send(peer, self.inbox.read());
+            self.inbox.acknowledge_again();
+            self.grievances.connected(peer, step);
+        } else if peer == self.handler() {
+            self.submissions.connected(peer, step);
+        } else if peer.role() == Role::Witness {
+            self.docket.connected(peer, step);
+        }
+    }
+
+    fn read(&mut self, from: ActorId, message: Message, step: &mut Step) {
+        let mailbox = from == self.mailbox();
+        match message {
+            Message::Receipted(receipted) => self.receipted(receipted, step),
+            Message::Refused(refusal, _) => self.submissions.refused(from, refusal, step),
+            Message::RetryLater { number, after_ms, client }
+                if from == self.handler() && client == self.id =>
+            {
+                self.submissions.retry_later(number, after_ms, step);
+            }
+            Message::Placed(placement) => self.placed(&placement, step),
+            Message::Delivery(delivery) if mailbox => self.delivered(*delivery, step),
+            Message::Introduction(introduction) if mailbox => self.inbox.introduce(*introduction, step),
+            Message::Admitted(admission) if mailbox => {
+                self.grievances.admitted(admission, &mut self.docket, step);
+            }
+            Message::Defended(defended) if mailbox => {
+                self.grievances.defended(*defended, &mut self.docket, step);
+            }
+            Message::Answered(answered) if from.role() == Role::Witness => {
+                self.shown(answered.exhibit, step);
+            }
+            _ => {}
+        }
     }
 }

@@ -73,6 +73,9 @@ impl Actor for Handler {
             Input::Message(_, Message::Receipted(receipted)) => {
                 self.answer(receipted.client, Message::Receipted(receipted), step);
             }
+            Input::Message(_, Message::Placed(placement)) => {
+                self.answer(placement.client, Message::Placed(placement), step);
+            }
             Input::Message(_, Message::Refused(refusal, client)) => {
                 self.answer(client, Message::Refused(refusal, client), step);
             }

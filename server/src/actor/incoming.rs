@@ -12,22 +12,27 @@
 
 mod admission;
 mod batches;
+mod ledgers;
 
 use std::collections::BTreeMap;
 
 pub use admission::IN_FLIGHT_MAX;
 use admission::{Admission, RECENT};
 use batches::{Batches, Sealed};
+use ledgers::{LEDGER, Ledgers};
 
 use super::{
     Actor, Input, Issued, RecoverError, Recovered, Setup, Step,
+    docket::{Docket, accuse},
     step::{Notice, row},
 };
 use crate::{
     port::Time,
     protocol::{
         attestation::Attestation,
+        board::{Attachment, Exhibit, Posting},
         bundle::Submission,
+        challenge::Demand,
         codec::{Decode, Encode},
         cut::Cut,
         digest::Digest,
@@ -35,10 +40,16 @@ use crate::{
         map::Map,
         merkle::Tree,
         message::Message,
+        predicate::{
+            cut::{BadCut, CutFault},
+            equivocation::Equivocation,
+            seal_ack::BrokenSealAck,
+        },
         receipt::{Receipt, bundle_leaf},
         refusal::Refusal,
         seal::{Manifest, Positions, Seal},
-        statement::{Citation, Kind, Terms, Unverified},
+        seal_ack::SealAck,
+        statement::{Citation, Kind, Signed, Terms, Unverified},
     },
 };
 
@@ -116,6 +127,12 @@ pub struct Incoming {
     admission: Admission,
     receiving: Receiving,
     sending: Batches,
+    ledgers: Ledgers,
+    docket: Docket,
+    /// The seals that no cut has taken yet, with when each was out.
+    unordered: BTreeMap<BatchNumber, (Signed<Seal>, Time)>,
+    /// The sequencer's last word on this actor's seals.
+    held: Option<Unverified<SealAck>>,
     seen: Option<Citation>,
     /// The cuts seen last: their digest, and the first batch of this actor that they do not reach.
     ordered: BTreeMap<Epoch, (Digest, BatchNumber)>,
@@ -136,6 +153,10 @@ impl Incoming {
             admission: Admission::new(index, setup.trust.clone()),
             receiving: Receiving { start: Position(0), chain: Digest::ZERO, run: Vec::new(), receipted: 0 },
             sending: Batches::new(setup.trust.roster.clone()),
+            ledgers: Ledgers::default(),
+            docket: Docket::new(ActorId::Server(Role::Incoming, index)),
+            unordered: BTreeMap::new(),
+            held: None,
             seen: None,
             ordered: BTreeMap::new(),
             last_seal: None,
@@ -156,6 +177,7 @@ impl Incoming {
                         Submission::from_bytes(value).map_err(RecoverError::of("submission"))?,
                     );
                 }
+                LEDGER => actor.ledgers.recover(value).map_err(RecoverError::of("ledger"))?,
                 RECENT => actor.admission.recover(key, value).map_err(RecoverError::of("admission"))?,
                 SEEN => {
                     let cut = Citation::from_bytes(value).map_err(RecoverError::of("citation of a cut"))?;
@@ -175,6 +197,7 @@ impl Incoming {
             self.notices.push(appended(*position, submission));
         }
         for issued in statements {
+            self.docket.recover(&issued);
             match issued {
                 Issued::Receipt(receipt) => self.admission.recover_receipt(receipt),
                 Issued::Seal(seal) => {
@@ -187,7 +210,13 @@ impl Incoming {
                     if run.len() as u64 != seal.count() {
                         self.guard = Some(seal.batch);
                     } else {
-                        self.sending.add(Sealed::new(seal.clone(), manifest(seal.start, &run), run));
+                        // out before the crash or not, its time begins anew
+                        self.unordered.insert(seal.batch, (seal.clone(), Time(0)));
+                        let manifest = manifest(seal.start, &run);
+                        if !self.ledgers.has(seal.batch) {
+                            self.ledgers.add(&seal, &run, &manifest);
+                        }
+                        self.sending.add(Sealed::new(seal.clone(), manifest, run));
                     }
                 }
                 _ => {}
@@ -299,11 +328,18 @@ impl Incoming {
             Err(error) => return step.notice(Notice::Suspicious { from, why: error.to_string() }),
         };
         step.notice(Notice::SawCut { epoch: cut.epoch, digest: cut.digest() });
+        let other = self.admission.cut(cut.epoch).filter(|known| known.digest != cut.digest());
+        if let Some(other) = other {
+            accuse(Equivocation { first: other, second: cut.cite() }, &self.setup.trust, step);
+        }
         if self.seen.is_some_and(|seen| seen.slot >= cut.epoch.0) {
             return;
         }
+        self.examine(&cut, step);
         let reached = cut.reached.get(self.index as usize).and_then(|reached| reached.seal);
         let next = reached.map_or(BatchNumber(0), |seal| BatchNumber(seal.slot).next());
+        self.unordered = self.unordered.split_off(&next);
+        self.withdraw(next);
         self.ordered.insert(cut.epoch, (cut.digest(), next));
         while self.ordered.len() > ORDERED_MAX {
             self.ordered.pop_first();
@@ -312,6 +348,116 @@ impl Incoming {
         self.admission.see(cut.cite());
         step.put(row(SEEN, &[]), cut.cite().to_bytes());
         step.send(ActorId::SEQUENCER, Message::Have(cut.epoch.0));
+    }
+
+    /// Whether the sequencer may have said this of this actor's queue.
+    fn examine(&mut self, cut: &Signed<Cut>, step: &mut Step) {
+        let (own, trust) = (cut.to_unverified(), &self.setup.trust);
+        let reached = cut.reached.get(self.index as usize).and_then(|reached| reached.seal);
+        let unknown = reached.is_some_and(|seal| {
+            let known = self.ledgers.ledger(BatchNumber(seal.slot));
+            known.is_none_or(|ledger| ledger.seal.digest() != seal.digest)
+        });
+        if unknown || cut.reached.len() != trust.roster.incoming() as usize {
+            accuse(BadCut { cut: own.clone(), fault: CutFault::Alone }, trust, step);
+        }
+        let acknowledged = self.held.as_ref().filter(|_| reached.is_none_or(|seal| self.is_held_after(seal)));
+        if let Some(ack) = acknowledged {
+            accuse(BrokenSealAck { ack: ack.clone(), cut: own, incoming: self.index }, trust, step);
+        }
+    }
+
+    /// Whether the sequencer has acknowledged a later seal than this.
+    fn is_held_after(&self, seal: Citation) -> bool {
+        self.held.as_ref().is_some_and(|ack| {
+            let ack = ack.clone().believed();
+            ack.newest_of(self.index).is_some_and(|newest| newest.slot > seal.slot)
+        })
+    }
+
+    /// The sequencer holds seals of this actor.
+    fn take_ack(&mut self, from: ActorId, ack: Unverified<SealAck>, step: &mut Step) {
+        step.work.verified += 1;
+        match ack.clone().verify(&self.setup.trust) {
+            Ok(_) => self.held = Some(ack),
+            Err(error) => step.notice(Notice::Suspicious { from, why: error.to_string() }),
+        }
+    }
+
+    /// Nothing before this batch waits for a cut any more.
+    fn withdraw(&mut self, next: BatchNumber) {
+        let waits = |demand: &Demand| match demand {
+            Demand::Order(seal) => seal.slot >= next.0,
+            _ => true,
+        };
+        self.docket.retain(|challenge| waits(&challenge.demand), &self.setup.trust);
+    }
+
+    /// When a seal has waited for a cut for too long.
+    fn order_due(&self) -> Option<Time> {
+        let (seal, since) = self.unordered.values().next_back()?;
+        let demand = Demand::Order(seal.cite());
+        (!self.docket.demands(ActorId::SEQUENCER, &demand)).then(|| {
+            let oldest = self.unordered.values().next().map_or(*since, |(_, since)| *since);
+            oldest.after(self.setup.challenge_ns())
+        })
+    }
+
+    /// Makes public that no cut takes what was sealed: the newest seal, and with it all before.
+    fn demand_order(&mut self, step: &mut Step) {
+        for (_, since) in self.unordered.values_mut().filter(|(_, since)| *since == Time(0)) {
+            *since = step.now;
+        }
+        if self.order_due().is_none_or(|due| due > step.now) {
+            return;
+        }
+        let Some((seal, _)) = self.unordered.values().next_back() else { return };
+        let (demand, attachment) = (Demand::Order(seal.cite()), Attachment::Seal(seal.to_unverified()));
+        step.notice(Notice::Reached("an incoming actor challenged the sequencer to order a seal"));
+        self.withdraw(BatchNumber(seal.batch.0));
+        self.docket.demand(ActorId::SEQUENCER, demand, attachment, step);
+    }
+
+    /// A witness relays a challenge: it is answered if it can be.
+    fn challenged(&mut self, witness: ActorId, posting: Posting, step: &mut Step) {
+        let Ok(challenge) = posting.challenge.verify(&self.setup.trust) else { return };
+        if challenge.target != self.me() {
+            return;
+        }
+        let exhibit = match (challenge.demand, posting.attachment) {
+            (Demand::Admit { .. }, Attachment::Submission(submission)) => {
+                // what comes of it goes where the submission came from
+                self.admission.arrive(witness, *submission, step).map(Exhibit::Receipted)
+            }
+            (Demand::Place { position, .. }, Attachment::Promised(promised)) => {
+                let batch = self.ledgers.run_at(position);
+                let client = promised.receipted.client;
+                batch.and_then(|batch| self.ledgers.placement(batch, client)).map(Exhibit::Placement)
+            }
+            (Demand::Seal(_), _) => {
+                let newest = self.ledgers.newest();
+                newest.map(|ledger| Exhibit::Seal(ledger.seal.clone()))
+            }
+            (Demand::Open(seal), _) => {
+                self.ledgers.ledger(BatchNumber(seal.slot)).cloned().map(Exhibit::Ledger)
+            }
+            (Demand::Batch { batch, mailbox, .. }, _) if mailbox < self.setup.trust.roster.mailboxes() => {
+                self.sending.part(batch, mailbox).map(Exhibit::Batch)
+            }
+            _ => None,
+        };
+        if let Some(exhibit) = exhibit {
+            self.docket.answer(witness, challenge.cite(), exhibit, step);
+        }
+    }
+
+    /// Shows the senders of a sealed run where their bundles stand.
+    fn place(&mut self, batch: BatchNumber, step: &mut Step) {
+        for placement in self.ledgers.placements(batch) {
+            if let Some(handler) = self.admission.handler_of(&placement.client) {
+                step.send(handler, Message::Placed(Box::new(placement)));
+            }
+        }
     }
 
     /// A mailbox actor has signed for what a cut reaches: custody of that is its own now.
@@ -381,6 +527,7 @@ impl Actor for Incoming {
                 let next = self.seen.map_or(Epoch(1), |seen| Epoch(seen.slot).next());
                 step.send(ActorId::SEQUENCER, Message::Subscribe(next.0));
             }
+            Input::Connected(peer) if peer.role() == Role::Witness => self.docket.connected(peer, step),
             Input::Disconnected(peer) => self.sending.disconnect(peer),
             Input::Message(from, Message::Submit(submission)) => {
                 let again = self.admission.arrive(from, submission, step);
@@ -388,7 +535,13 @@ impl Actor for Incoming {
             }
             Input::Message(from, Message::Subscribe(next)) => {
                 self.sending.subscribe(from, BatchNumber(next));
-                self.sending.push(from, step);
+                self.sending.push(from, &self.ledgers, step);
+            }
+            Input::Message(from @ ActorId::SEQUENCER, Message::SealsHeld(ack)) => {
+                self.take_ack(from, ack, step);
+            }
+            Input::Message(from, Message::Posted(posting)) if from.role() == Role::Witness => {
+                self.challenged(from, *posting, step);
             }
             Input::Message(from, Message::Attested(attestation)) => self.hand_over(from, attestation, step),
             Input::Message(from @ ActorId::SEQUENCER, Message::Ordered(cut)) => self.see_cut(cut, from, step),
@@ -398,12 +551,15 @@ impl Actor for Incoming {
 
     fn settle(&mut self, step: &mut Step) {
         self.receive(step);
+        self.ledgers.store(step);
+        self.demand_order(step);
         if let Some(run) = self.next_run(step) {
             self.seal(run, step);
         }
     }
 
     fn release(&mut self, issued: Issued, step: &mut Step) {
+        self.docket.release(&issued, &self.setup.trust.roster, step);
         match issued {
             Issued::Receipt(receipt) => {
                 for (handler, receipted) in self.admission.receipted(&receipt) {
@@ -417,9 +573,13 @@ impl Actor for Incoming {
             }
             Issued::Seal(seal) => {
                 self.last_seal = Some(((*seal).clone(), seal.digest()));
+                self.unordered.insert(seal.batch, (seal.clone(), step.now));
                 if let Some(run) = self.sealing.take() {
+                    let batch = seal.batch;
+                    self.ledgers.add(&seal, &run.bundles, &run.manifest);
                     self.sending.add(Sealed::new(seal, run.manifest, run.bundles));
-                    self.sending.push_all(step);
+                    self.sending.push_all(&self.ledgers, step);
+                    self.place(batch, step);
                 }
             }
             _ => {}
@@ -427,6 +587,9 @@ impl Actor for Incoming {
     }
 
     fn deadline(&self) -> Option<Time> {
-        if self.notices.is_empty() { self.flip_due() } else { Some(Time(0)) }
+        if !self.notices.is_empty() {
+            return Some(Time(0));
+        }
+        self.flip_due().into_iter().chain(self.order_due()).min()
     }
 }

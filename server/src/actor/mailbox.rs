@@ -13,6 +13,7 @@
 mod archive;
 mod intake;
 mod outbox;
+mod redress;
 
 use std::collections::BTreeMap;
 
@@ -20,10 +21,12 @@ pub use intake::Intake;
 pub use outbox::{Personal, QUIET_EPOCHS};
 
 use archive::{Archive, CUT, RUN};
-use outbox::Outbox;
+use outbox::{Outbox, delivery};
+use redress::{Redress, Service};
 
 use super::{
     Actor, Input, Issued, RecoverError, Recovered, Setup, Step,
+    docket::{Docket, accuse, witnesses},
     step::{Notice, row},
 };
 use crate::{
@@ -31,14 +34,17 @@ use crate::{
     protocol::{
         ack::Ack,
         attestation::{Attestation, MailboxHead, Mailboxes},
+        board::{Attachment, Complained, Exhibit, Posting},
         bundle::Parcel,
+        challenge::Demand,
         codec::{Decode, Encode},
+        cosignature::Cosignature,
         cut::{Cut, spans},
         derivation::{Entry, entries},
         digest::Digest,
         id::{ActorId, BatchNumber, ClientId, Count, Epoch, Position, Role},
-        message::Message,
-        statement::{Signed, Statement as _, Terms, Unverified},
+        message::{Delivery, Message},
+        statement::{Citation, Kind, Signed, Statement as _, Terms, Unverified},
     },
 };
 
@@ -48,7 +54,7 @@ const MAILBOX: u8 = 1;
 const ACKNOWLEDGED: u8 = 2;
 /// Rows: client ‖ epoch → what to deliver.
 const PERSONAL: u8 = 4;
-/// Rows: client → epoch of the attestation that it holds.
+/// Rows: client → its last ack.
 const HELD: u8 = 6;
 
 /// The deliveries of one epoch, by client, each in order.
@@ -70,6 +76,12 @@ pub struct Mailbox {
     last: Option<(Epoch, Digest)>,
     archive: Archive,
     outbox: Outbox,
+    redress: Redress,
+    docket: Docket,
+    /// The last ack of each client: what shows that it was served.
+    acks: BTreeMap<ClientId, Unverified<Ack>>,
+    /// The cut that is not ready, and since when.
+    stalled: Option<(Epoch, Time)>,
 }
 
 impl Mailbox {
@@ -81,11 +93,17 @@ impl Mailbox {
             mailboxes: Mailboxes::default(),
             acknowledged: BTreeMap::new(),
             last: None,
-            archive: Archive::new(),
+            archive: Archive::new(setup.trust.roster.quorum()),
             outbox: Outbox::default(),
+            redress: Redress::new(ActorId::Server(Role::Mailbox, index)),
+            docket: Docket::new(ActorId::Server(Role::Mailbox, index)),
+            acks: BTreeMap::new(),
+            stalled: None,
             setup,
         };
         for issued in recovered.statements {
+            actor.docket.recover(&issued);
+            actor.redress.recover(&issued);
             if let Issued::Attestation(attestation) = issued {
                 actor.last = Some((attestation.epoch, attestation.digest()));
                 actor.archive.attested(attestation);
@@ -116,8 +134,9 @@ impl Mailbox {
             CUT | RUN => self.archive.recover(table, key, value, &self.setup.trust)?,
             HELD => {
                 let client = ClientId::from_bytes(key).map_err(RecoverError::of("client"))?;
-                let epoch = Epoch::from_bytes(value).map_err(RecoverError::of("epoch"))?;
-                self.outbox.recover_held(client, epoch);
+                let ack = Unverified::<Ack>::from_bytes(value).map_err(RecoverError::of("ack"))?;
+                self.outbox.recover_held(client, Epoch(ack.clone().believed().attestation.slot));
+                self.acks.insert(client, ack);
             }
             PERSONAL => {
                 let personal = Personal::from_bytes(value).map_err(RecoverError::of("delivery"))?;
@@ -237,7 +256,8 @@ impl Mailbox {
         if count > head.count || epoch > attested || !self.outbox.is_news(&ack.client, epoch) {
             return;
         }
-        step.put(row(HELD, &ack.client.to_bytes()), epoch.to_bytes());
+        step.put(row(HELD, &ack.client.to_bytes()), ack.to_unverified().to_bytes());
+        self.acks.insert(ack.client, ack.to_unverified());
         for key in self.outbox.acknowledged(ack.client, count, epoch) {
             step.delete(row(PERSONAL, &key));
         }
@@ -266,11 +286,155 @@ impl Mailbox {
         }
     }
 
-    /// Tells upstream what need not be kept for this actor any more. An incoming actor believes the signature only.
+    /// Makes public what it waits for: a cut that does not follow is proved to be bad, a run that does not come is
+    /// demanded on the board.
+    fn demand_missing(&mut self, step: &mut Step) {
+        let Some(epoch) = self.intake.pending().map(|cut| cut.epoch) else {
+            self.stalled = None;
+            return;
+        };
+        if self.stalled.is_none_or(|(stalled, _)| stalled != epoch) {
+            self.stalled = Some((epoch, step.now));
+            self.docket
+                .retain(|challenge| !matches!(challenge.demand, Demand::Batch { .. }), &self.setup.trust);
+            for doubt in self.intake.doubts() {
+                accuse(doubt, &self.setup.trust, step);
+            }
+        }
+        if self.stalled_until().is_none_or(|due| due > step.now) {
+            return;
+        }
+        for (incoming, batch, seal) in self.intake.missing() {
+            let (target, mailbox) = (ActorId::Server(Role::Incoming, incoming), self.index);
+            step.notice(Notice::Reached("a mailbox actor challenged an incoming actor to hand over a run"));
+            self.docket.demand(target, Demand::Batch { seal, batch, mailbox }, Attachment::None, step);
+        }
+    }
+
+    /// When it has waited for too long.
+    fn stalled_until(&self) -> Option<Time> {
+        self.stalled.map(|(_, since)| since.after(self.setup.challenge_ns()))
+    }
+
+    /// Whether everything that is missing has been demanded.
+    fn demanded(&self) -> bool {
+        let mailbox = self.index;
+        self.intake.missing().into_iter().all(|(incoming, batch, seal)| {
+            let target = ActorId::Server(Role::Incoming, incoming);
+            self.docket.demands(target, &Demand::Batch { seal, batch, mailbox })
+        })
+    }
+
+    /// What it waits for, publicly.
+    fn blocked_on(&self) -> Option<Citation> {
+        let mailbox = self.index;
+        self.intake.missing().into_iter().find_map(|(incoming, batch, seal)| {
+            let target = ActorId::Server(Role::Incoming, incoming);
+            self.docket.challenge_of(target, &Demand::Batch { seal, batch, mailbox })
+        })
+    }
+
+    /// A witness relays a challenge: it is answered if it can be.
+    fn challenged(&mut self, witness: ActorId, posting: Posting, step: &mut Step) {
+        let Ok(challenge) = posting.challenge.verify(&self.setup.trust) else { return };
+        if challenge.target != self.me() {
+            return;
+        }
+        let newest = self.archive.newest();
+        let exhibit = match (challenge.demand, posting.attachment) {
+            (Demand::Attest(epoch), _) => {
+                let newest = newest.filter(|newest| newest.epoch >= epoch);
+                newest.map(|newest| Exhibit::Attestation(newest.to_unverified()))
+            }
+            (Demand::Deliver { client, .. }, attachment) => {
+                let from = match attachment {
+                    Attachment::Start(start) => Epoch(start.attestation.claimed_slot()),
+                    _ => Epoch(0),
+                };
+                self.whole_mailbox(client, from).map(Exhibit::Delivery)
+            }
+            (Demand::Answer(complaint), Attachment::Complaint(complained)) => {
+                let known = self.redress.answer_to(&complaint).cloned();
+                if known.is_none() {
+                    self.complained(complained, step);
+                }
+                known
+            }
+            _ => None,
+        };
+        match (exhibit, self.blocked_on()) {
+            (Some(exhibit), _) => self.docket.answer(witness, challenge.cite(), exhibit, step),
+            (None, Some(on)) => self.docket.blocked(witness, challenge.cite(), on, step),
+            (None, None) => {}
+        }
+    }
+
+    /// Everything that a client has not got since an epoch, in one delivery.
+    fn whole_mailbox(&mut self, client: ClientId, from: Epoch) -> Option<Delivery> {
+        let newest = self.archive.newest()?.epoch;
+        if self.last.is_none_or(|(last, _)| last != newest) {
+            return None; // the map is ahead of what is signed
+        }
+        let parcels = self.outbox.parcels_after(&client, from);
+        let mailbox = self.mailboxes.prune_to(&client);
+        delivery(client, from, newest, mailbox, parcels, &self.archive)
+    }
+
+    fn complained(&mut self, complained: Complained, step: &mut Step) {
+        step.work.verified += 1;
+        let Ok(complaint) = complained.complaint.clone().verify(&self.setup.trust) else { return };
+        let Some(client) = complaint.complainer.client() else { return };
+        if self.setup.trust.roster.mailbox_of(&client) != self.index {
+            return;
+        }
+        let service = Service {
+            ack: self.acks.get(&client).cloned(),
+            count: self.mailboxes.get(&client).map_or(Count(0), |head| head.count),
+            attestation: self.archive.newest().cloned(),
+            blocked: self.blocked_on(),
+        };
+        self.redress.hear(&complained, complaint, service, &self.setup.trust, step);
+    }
+
+    /// A witness has seen attestations.
+    fn cosigned(&mut self, from: ActorId, cosignature: Unverified<Cosignature>, step: &mut Step) {
+        step.work.verified += 1;
+        let signed = match cosignature.clone().verify(&self.setup.trust) {
+            Ok(signed) => signed,
+            Err(error) => return step.notice(Notice::Suspicious { from, why: error.to_string() }),
+        };
+        let me = self.me();
+        for head in signed.heads.iter().filter(|head| head.kind == Kind::Attestation && head.actor == me) {
+            let epoch = Epoch(head.slot);
+            let own = self.archive.attestation(epoch).is_some_and(|own| own.digest() == head.digest);
+            if !own || !self.archive.cosigned(epoch, signed.witness, cosignature.clone()) {
+                continue;
+            }
+            for client in self.outbox.clients_of(epoch) {
+                self.outbox.push(client, &self.archive, step);
+            }
+            if self.last.is_some_and(|(last, _)| last == epoch) {
+                self.push_quiet(epoch, step);
+            }
+        }
+    }
+
+    /// A witness wants the attestations from an epoch on.
+    fn watched(&self, witness: ActorId, from: Epoch, step: &mut Step) {
+        for attestation in self.archive.attestations_from(from) {
+            step.send(witness, Message::Attested(attestation.to_unverified()));
+        }
+    }
+
+    /// Tells upstream what need not be kept for this actor any more, and witnesses what it attests. An incoming actor
+    /// believes the signature only.
     fn report(&self, attestation: &Signed<Attestation>, step: &mut Step) {
         step.send(ActorId::SEQUENCER, Message::Have(attestation.epoch.0));
         for j in 0..self.setup.trust.roster.incoming() {
             step.send(ActorId::Server(Role::Incoming, j), Message::Attested(attestation.to_unverified()));
+        }
+        for witness in witnesses(&self.setup.trust.roster) {
+            step.send(witness, Message::Attested(attestation.to_unverified()));
         }
     }
 }
@@ -299,6 +463,26 @@ impl Actor for Mailbox {
                 self.outbox.subscribe(client, held, epoch);
                 self.outbox.push(client, &self.archive, step);
             }
+            Input::Connected(peer) if peer.role() == Role::Witness => {
+                self.docket.connected(peer, step);
+                for attestation in self.archive.lacking() {
+                    step.send(peer, Message::Attested(attestation.to_unverified()));
+                }
+            }
+            Input::Message(from, Message::Subscribe(epoch)) if from.role() == Role::Witness => {
+                self.watched(from, Epoch(epoch), step);
+            }
+            Input::Message(from, Message::Posted(posting)) if from.role() == Role::Witness => {
+                self.challenged(from, *posting, step);
+            }
+            Input::Message(from, Message::Answered(answered)) if from.role() == Role::Witness => {
+                if let Exhibit::Batch(batch) = answered.exhibit {
+                    let sealer = batch.seal.claimed_actor();
+                    self.intake.take_batch(sealer, batch, step);
+                }
+            }
+            Input::Message(from, Message::Cosigned(cosignature)) => self.cosigned(from, cosignature, step),
+            Input::Message(_, Message::Complained(complained)) => self.complained(*complained, step),
             Input::Message(from, Message::Acknowledged(ack)) => self.acknowledge(from, ack, step),
             Input::Message(from, Message::Ordered(cut)) => self.intake.take_cut(from, cut, step),
             Input::Message(from, Message::Batch(batch)) => self.intake.take_batch(from, *batch, step),
@@ -311,10 +495,13 @@ impl Actor for Mailbox {
             let deliveries = self.derive(cut);
             self.attest(deliveries, step);
         }
+        self.demand_missing(step);
         self.prune(step);
     }
 
     fn release(&mut self, issued: Issued, step: &mut Step) {
+        self.docket.release(&issued, &self.setup.trust.roster, step);
+        self.redress.release(&issued, step);
         let Issued::Attestation(attestation) = issued else { return };
         let epoch = attestation.epoch;
         let newest = self.last.is_some_and(|(last, _)| last == epoch);
@@ -331,6 +518,6 @@ impl Actor for Mailbox {
     }
 
     fn deadline(&self) -> Option<Time> {
-        None
+        self.stalled_until().filter(|_| !self.demanded())
     }
 }

@@ -22,6 +22,7 @@ pub mod incoming;
 pub mod mailbox;
 pub mod sequencer;
 pub mod step;
+pub mod witness;
 
 use crate::{
     port::{Rows, Time},

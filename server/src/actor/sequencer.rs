@@ -5,22 +5,35 @@
 //!
 //! # Invariants
 //! - Every cut is derived from seals that it verified and that extend, link by link, what the last cut cites.
+//! - What it has acknowledged is durable, so the next cut takes it whatever happens meanwhile.
 //! - A cut is made when a seal is new, at most one an epoch length; without news one each heartbeat.
 
 use std::collections::BTreeMap;
 
-use super::{Actor, Input, Issued, RecoverError, Recovered, Setup, Step, step::Notice};
+use super::{
+    Actor, Input, Issued, RecoverError, Recovered, Setup, Step,
+    docket::{Docket, accuse, witnesses},
+    step::{Notice, row},
+};
 use crate::{
     port::Time,
     protocol::{
+        board::{Attachment, Exhibit, Posting},
+        challenge::Demand,
+        codec::{Decode, DecodeError, Encode, Reader},
         cut::{Cut, Reached},
         digest::Digest,
         id::{ActorId, Epoch, Role, SequenceId},
         message::Message,
+        predicate::equivocation::Equivocation,
         seal::Seal,
-        statement::{Kind, Signed, Terms, Unverified},
+        seal_ack::SealAck,
+        statement::{Citation, Kind, Signed, Terms, Unverified},
     },
 };
+
+/// Rows: incoming actor → what was acknowledged of it.
+const HELD: u8 = 1;
 
 /// Cuts kept for subscribers that lag or come back, beyond what any of them still lacks.
 const KEPT_MAX: u64 = 4096;
@@ -35,6 +48,10 @@ pub struct Sequencer {
     last_at: Option<Time>,
     cuts: BTreeMap<Epoch, Signed<Cut>>,
     subscribers: BTreeMap<ActorId, Subscriber>,
+    /// Seals taken in this step.
+    taken: Vec<Citation>,
+    acks: u64,
+    docket: Docket,
 }
 
 #[derive(Default)]
@@ -50,9 +67,15 @@ impl Sequencer {
     /// The sequencer, with what it had stored.
     pub fn recover(setup: Setup, recovered: Recovered) -> Result<Self, RecoverError> {
         let mut cuts = BTreeMap::new();
+        let (mut acks, mut docket) = (0, Docket::new(ActorId::SEQUENCER));
         for issued in recovered.statements {
-            if let Issued::Cut(cut) = issued {
-                cuts.insert(cut.epoch, cut);
+            docket.recover(&issued);
+            match issued {
+                Issued::Cut(cut) => {
+                    cuts.insert(cut.epoch, cut);
+                }
+                Issued::SealAck(ack) => acks = ack.number + 1,
+                _ => {}
             }
         }
         let last = cuts.last_key_value().map(|(_, cut)| cut.clone());
@@ -61,15 +84,24 @@ impl Sequencer {
         // all of them, connected or not: nothing may be given up that one of them still lacks
         let readers = (0..roster.incoming()).map(|j| ActorId::Server(Role::Incoming, j));
         let readers = readers.chain((0..roster.mailboxes()).map(|k| ActorId::Server(Role::Mailbox, k)));
+        let readers = readers.chain(witnesses(roster));
         let subscribers = readers.map(|who| (who, Subscriber::default())).collect();
-        let reached = last.as_ref().map_or(vec![Reached::default(); incoming], |cut| cut.reached.clone());
-        Ok(Sequencer { setup, reached, last, news: false, last_at: None, cuts, subscribers })
+        let mut reached = last.as_ref().map_or(vec![Reached::default(); incoming], |cut| cut.reached.clone());
+        for (key, value) in &recovered.rows {
+            let (j, held) = held_row(key, value).map_err(RecoverError::of("seal"))?;
+            if let Some(reached) = reached.get_mut(j as usize).filter(|reached| reached.end <= held.end) {
+                *reached = held;
+            }
+        }
+        let news = last.as_ref().is_none_or(|last| last.reached != reached);
+        let taken = Vec::new();
+        Ok(Sequencer { setup, reached, last, news, last_at: None, cuts, subscribers, taken, acks, docket })
     }
 
     /// Takes a seal that extends what is held of its actor.
     fn take(&mut self, from: ActorId, seal: Unverified<Seal>, step: &mut Step) {
         let suspicious = |why: String| Notice::Suspicious { from, why };
-        if seal.claimed_actor() != from {
+        if seal.claimed_actor() != from && from.role() != Role::Witness {
             return step.notice(suspicious("a seal of another actor".to_owned()));
         }
         step.work.verified += 1;
@@ -77,12 +109,19 @@ impl Sequencer {
             Ok(seal) => seal,
             Err(error) => return step.notice(suspicious(error.to_string())),
         };
-        let reached = &mut self.reached[seal.incoming as usize];
+        let Some(reached) = self.reached.get_mut(seal.incoming as usize) else { return };
         let (slot, previous) = reached.seal.map_or((0, Digest::ZERO), |held| (held.slot + 1, held.digest));
+        let other = reached.seal.filter(|held| held.slot == seal.batch.0 && held.digest != seal.digest());
+        if let Some(other) = other {
+            accuse(Equivocation { first: other, second: seal.cite() }, &self.setup.trust, step);
+        }
         if seal.batch.0 < slot {
             return;
         }
         if (seal.batch.0, seal.previous, seal.start) != (slot, previous, reached.end) {
+            if from.role() == Role::Witness {
+                return; // what it missed comes first
+            }
             return step.notice(suspicious(format!("seal {} does not extend the one before it", seal.batch)));
         }
         let held = self.last.as_ref().and_then(|cut| cut.reached[seal.incoming as usize].seal);
@@ -90,7 +129,46 @@ impl Sequencer {
             step.notice(Notice::Reached("several seals of one actor went into one cut"));
         }
         *reached = Reached { seal: Some(seal.cite()), end: seal.end };
+        step.put(row(HELD, &seal.incoming.to_be_bytes()), reached.to_bytes());
+        self.taken.push(seal.cite());
         self.news = true;
+    }
+
+    /// Says that it holds what arrived in this step. `after` is the last cut, this step's included.
+    fn acknowledge(&mut self, after: Epoch, step: &mut Step) {
+        let seals = std::mem::take(&mut self.taken);
+        if seals.is_empty() {
+            return;
+        }
+        if let Some(last) = self.acks.checked_sub(1) {
+            step.forget(Kind::SealAck, last);
+        }
+        step.promise(SealAck { number: self.acks, terms: Terms::default(), after, seals });
+        self.acks += 1;
+    }
+
+    /// A witness relays a challenge: it is answered if it can be, and asked again if not.
+    fn challenged(&mut self, witness: ActorId, posting: Posting, step: &mut Step) {
+        let Ok(challenge) = posting.challenge.verify(&self.setup.trust) else { return };
+        if challenge.target != ActorId::SEQUENCER {
+            return;
+        }
+        if let (Demand::Order(_), Attachment::Seal(seal)) = (&challenge.demand, posting.attachment) {
+            self.take(witness, seal, step);
+        }
+        let Some(last) = &self.last else { return };
+        let shown = match challenge.demand {
+            Demand::Cut(epoch) => last.epoch >= epoch,
+            Demand::Order(seal) => {
+                let reached = seal.actor.index_of(Role::Incoming).and_then(|j| last.reached.get(j as usize));
+                reached.and_then(|reached| reached.seal).is_some_and(|reached| reached.slot >= seal.slot)
+            }
+            _ => false,
+        };
+        if shown {
+            let exhibit = Exhibit::Cut(last.to_unverified());
+            self.docket.answer(witness, challenge.cite(), exhibit, step);
+        }
     }
 
     fn due(&self) -> Option<Time> {
@@ -136,7 +214,9 @@ impl Sequencer {
 
     /// Gives up cuts that every subscriber has done with.
     fn prune(&mut self, step: &mut Step) {
-        let done = self.subscribers.values().map(|subscriber| subscriber.have).min().unwrap_or_default();
+        // a witness that is away finds what it missed with other witnesses; custody never waits for one
+        let readers = self.subscribers.iter().filter(|(who, _)| who.role() != Role::Witness);
+        let done = readers.map(|(_, subscriber)| subscriber.have).min().unwrap_or_default();
         let newest = self.last.as_ref().map_or(0, |cut| cut.epoch.0);
         while let Some(entry) = self.cuts.first_entry() {
             let epoch = *entry.key();
@@ -147,6 +227,14 @@ impl Sequencer {
             entry.remove();
         }
     }
+}
+
+/// Reads back what was acknowledged of an incoming actor.
+fn held_row(key: &[u8], value: &[u8]) -> Result<(u32, Reached), DecodeError> {
+    let mut key = Reader(key.get(1..).unwrap_or_default());
+    let incoming = key.u32()?;
+    key.end()?;
+    Ok((incoming, Reached::from_bytes(value)?))
 }
 
 impl Actor for Sequencer {
@@ -171,6 +259,9 @@ impl Actor for Sequencer {
                 }
             }
             Input::Message(from, Message::Sealed(seal)) => self.take(from, seal, step),
+            Input::Message(from, Message::Posted(posting)) if from.role() == Role::Witness => {
+                self.challenged(from, *posting, step);
+            }
             Input::Message(from, Message::Subscribe(epoch)) => {
                 if let Some(subscriber) = self.subscribers.get_mut(&from) {
                     (subscriber.connected, subscriber.next) = (true, Epoch(epoch));
@@ -188,12 +279,21 @@ impl Actor for Sequencer {
     }
 
     fn settle(&mut self, step: &mut Step) {
+        let mut after = self.last.as_ref().map_or(Epoch(0), |last| last.epoch);
         if self.due().is_some_and(|due| due <= step.now) {
             self.cut(step);
+            after = after.next();
         }
+        self.acknowledge(after, step);
     }
 
     fn release(&mut self, issued: Issued, step: &mut Step) {
+        self.docket.release(&issued, &self.setup.trust.roster, step);
+        if let Issued::SealAck(ack) = &issued {
+            for seal in &ack.seals {
+                step.send(seal.actor, Message::SealsHeld(ack.to_unverified()));
+            }
+        }
         let Issued::Cut(cut) = issued else { return };
         self.cuts.insert(cut.epoch, cut.clone());
         self.last = Some(cut);

@@ -126,8 +126,8 @@ impl Placement {
     }
 
     /// A recipient that the manifest does not name for a position, though it shows it.
-    pub fn omits<'a>(&self, recipients: &'a BTreeSet<ClientId>, position: Position) -> Option<&'a ClientId> {
-        recipients.iter().find(|recipient| match self.manifest.get(recipient) {
+    pub fn omits(&self, recipients: &BTreeSet<ClientId>, position: Position) -> Option<ClientId> {
+        recipients.iter().copied().find(|recipient| match self.manifest.get(recipient) {
             Lookup::Present(positions) => !positions.0.contains(&position),
             Lookup::Absent => true,
             Lookup::Hidden => false,

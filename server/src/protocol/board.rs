@@ -6,16 +6,18 @@
 //! # Invariants
 //! - An obligation is discharged by content alone. Whoever holds the roster decides alike.
 
+use std::collections::BTreeSet;
+
 use super::{
     attestation::Attestation,
     batch::{Batch, Ledger, Placement},
-    bundle::Submission,
+    bundle::{RECIPIENTS_MAX, Submission},
     challenge::{Challenge, Demand, Response},
     codec::{Decode, DecodeError, Encode, Reader, Writer},
     complaint::{Admission, Complaint, Defence},
     cut::Cut,
     digest::Digest,
-    id::{ActorId, Role},
+    id::{ActorId, ClientId, Role},
     message::{Delivery, Introduction},
     receipt::{Receipted, bundle_leaf},
     refusal::Refusal,
@@ -43,14 +45,25 @@ pub enum Attachment {
     None,
     /// The bundle to admit.
     Submission(Box<Submission>),
-    /// The receipt to keep, with the bundle that it is for.
-    Receipted(Box<(Receipted, Citation)>),
+    /// The receipt to keep.
+    Promised(Box<Promised>),
     /// The seal to order.
     Seal(Unverified<Seal>),
     /// What the mailbox is to go on from.
     Start(Box<Introduction>),
     /// The complaint to answer.
     Complaint(Complained),
+}
+
+/// A receipt with what it is for: only in a dispute does a witness learn who the recipients are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Promised {
+    /// The receipt.
+    pub receipted: Receipted,
+    /// The bundle.
+    pub bundle: Citation,
+    /// Its recipients.
+    pub recipients: BTreeSet<ClientId>,
 }
 
 /// A complaint with its evidence, if it has one.
@@ -130,10 +143,12 @@ pub fn discharges(challenge: &Challenge, attachment: &Attachment, exhibit: &Exhi
             })
         }
         (Demand::Place { position, .. }, Exhibit::Placement(placement)) => {
+            let Attachment::Promised(promised) = attachment else { return false };
             signed_by(&placement.seal, target, trust).is_some_and(|seal| {
                 placement.opens(&seal)
                     && (seal.start..seal.end).contains(position)
                     && placement.leaves.leaf(position.0 - seal.start.0).is_some()
+                    && placement.shows(&promised.recipients)
             })
         }
         (Demand::Seal(batch), Exhibit::Seal(seal)) => {
@@ -193,8 +208,8 @@ pub fn is_founded(challenge: &Challenge, attachment: &Attachment, trust: &Trust)
             (signed.client, signed.number, signed.digest()) == (*client, *number, *bundle)
                 && target == ActorId::Server(Role::Incoming, roster.incoming_of(client))
         }
-        (Demand::Place { receipt, position }, Attachment::Receipted(receipted)) => {
-            let (receipted, bundle) = &**receipted;
+        (Demand::Place { receipt, position }, Attachment::Promised(promised)) => {
+            let Promised { receipted, bundle, .. } = &**promised;
             receipted.receipt.cite() == *receipt
                 && signed_by(&receipted.receipt, target, trust)
                     .is_some_and(|signed| signed.position_of(bundle, &receipted.opening) == Some(*position))
@@ -300,9 +315,10 @@ impl Encode for Attachment {
             Attachment::Seal(seal) => tagged(out, 2, seal),
             Attachment::Start(start) => tagged(out, 3, &**start),
             Attachment::Complaint(complained) => tagged(out, 4, complained),
-            Attachment::Receipted(receipted) => {
-                tagged(out, 5, &receipted.0);
-                receipted.1.encode(out);
+            Attachment::Promised(promised) => {
+                tagged(out, 5, &promised.receipted);
+                promised.bundle.encode(out);
+                out.list(&promised.recipients.iter().copied().collect::<Vec<_>>());
             }
         }
     }
@@ -316,7 +332,15 @@ impl Decode for Attachment {
             2 => Attachment::Seal(Unverified::decode(input)?),
             3 => Attachment::Start(Box::new(Introduction::decode(input)?)),
             4 => Attachment::Complaint(Complained::decode(input)?),
-            5 => Attachment::Receipted(Box::new((Receipted::decode(input)?, Citation::decode(input)?))),
+            5 => {
+                let (receipted, bundle) = (Receipted::decode(input)?, Citation::decode(input)?);
+                let recipients: Vec<ClientId> = input.list("recipients", RECIPIENTS_MAX)?;
+                if !recipients.is_sorted_by(|a, b| a < b) {
+                    return Err(DecodeError::Invalid("list of recipients"));
+                }
+                let recipients = recipients.into_iter().collect();
+                Attachment::Promised(Box::new(Promised { receipted, bundle, recipients }))
+            }
             _ => return Err(DecodeError::Invalid("attachment of a challenge")),
         })
     }

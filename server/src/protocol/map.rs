@@ -440,8 +440,8 @@ mod tests {
         (low[31], high[31]) = (0, 1);
         let (low, high) = (ClientId(PublicKey(low)), ClientId(PublicKey(high)));
         let mut map = Map::default();
-        map.insert(low, 1);
-        map.insert(high, 2);
+        map.insert(low, 1u64);
+        map.insert(high, 2u64);
         let pruned = map.prune_to(&high);
         let pruned = Pruned::<u64>::from_bytes(&pruned.to_bytes()).unwrap();
         assert_eq!((pruned.root(), pruned.get(&high)), (map.root(), Lookup::Present(&2)));

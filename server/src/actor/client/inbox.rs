@@ -4,16 +4,19 @@
 //! - A delivery is taken only if it starts at what this client holds of the mailbox actor's chain.
 //! - A delivery that was derived otherwise than it was attested becomes evidence, and the derived order counts.
 
+use std::collections::BTreeSet;
+
 use super::{EVIDENCE, FRESH, HELD};
 use crate::{
     actor::{
         Step,
+        docket::accuse,
         step::{Notice, row},
     },
+    port::Time,
     protocol::{
         ack::Ack,
         attestation::MailboxHead,
-        bundle::{Bundle, Parcel},
         codec::{Decode, DecodeError, Encode, Reader, Writer},
         derivation::{Derived, Entry, RETAINED},
         digest::Digest,
@@ -21,7 +24,11 @@ use crate::{
         id::{BundleNumber, ClientId, Count, Epoch, Position, SequenceId},
         map::Lookup,
         message::{Delivery, Introduction, Message},
-        predicate::attestation::BadAttestation,
+        predicate::{
+            attestation::BadAttestation,
+            chain::{BrokenChain, Linked},
+            equivocation::Equivocation,
+        },
         statement::{Citation, Kind, Signed, Terms, Trust, Unverified},
     },
 };
@@ -62,12 +69,26 @@ pub struct Inbox {
     /// Told to the application in an earlier step: their rows may go.
     told: Vec<Count>,
     fresh: Vec<Count>,
+    /// When the mailbox actor was last heard of; from the first step on.
+    heard: Option<Time>,
+}
+
+/// What came of a delivery.
+#[derive(Default)]
+pub struct Taken {
+    /// The cut that it shows, if it is sound.
+    pub cut: Option<Citation>,
+    /// Evidence that it is.
+    pub proof: Option<Evidence>,
+    /// Bundles are missing or not what they should be: so many deliveries should have come.
+    pub lacking: Option<Count>,
 }
 
 impl Inbox {
     /// Empty.
     pub fn new(id: ClientId, trust: Trust) -> Self {
-        Inbox { id, trust, held: None, clock: 0, news: false, told: Vec::new(), fresh: Vec::new() }
+        let (told, fresh) = (Vec::new(), Vec::new());
+        Inbox { id, trust, held: None, clock: 0, news: false, told, fresh, heard: None }
     }
 
     /// How much it holds.
@@ -78,6 +99,26 @@ impl Inbox {
     /// In which epoch that was attested; 0 if it holds nothing.
     pub fn epoch(&self) -> Epoch {
         self.held.as_ref().map_or(Epoch(0), |held| Epoch(held.start.attestation.claimed_slot()))
+    }
+
+    /// How many acks it has signed.
+    pub fn acks(&self) -> u64 {
+        self.clock
+    }
+
+    /// What the next delivery is measured by.
+    pub fn start(&self) -> Option<&Introduction> {
+        self.held.as_ref().map(|held| &held.start)
+    }
+
+    /// When the mailbox actor was last heard of.
+    pub fn heard(&mut self, now: Time) -> Time {
+        *self.heard.get_or_insert(now)
+    }
+
+    /// The same, if a step has been taken.
+    pub fn heard_at(&self) -> Option<Time> {
+        self.heard
     }
 
     /// What to ask the mailbox actor for.
@@ -135,20 +176,26 @@ impl Inbox {
         self.hold(Held { head, start: introduction }, step);
     }
 
-    /// Takes a delivery; gives the cut that it shows, if it is sound.
-    pub fn take(&mut self, delivery: Delivery, step: &mut Step) -> Option<Citation> {
+    /// Takes a delivery.
+    pub fn take(&mut self, delivery: Delivery, step: &mut Step) -> Taken {
+        let mut taken = Taken::default();
         if Epoch(delivery.attestation.claimed_slot()) <= self.epoch() {
             step.notice(Notice::Reached("a delivery came twice"));
             self.news = true;
-            return None;
+            return taken;
         }
-        let derivation = delivery.derivation(self.held.as_ref().map(|held| &held.start));
+        if !self.is_cosigned(&delivery, step) {
+            step.notice(Notice::Unusable { why: "too few witnesses have seen the attestation".to_owned() });
+            return taken;
+        }
+        let derivation = delivery.derivation(self.start());
         step.work.verified_batched += derivation.signatures() as u64;
         let derived = match derivation.check(&self.id, &self.trust) {
             Ok(derived) => derived,
             Err(flaw) => {
+                self.look_for_forks(&delivery, step);
                 step.notice(Notice::Unusable { why: flaw.to_string() });
-                return None;
+                return taken;
             }
         };
         // before the parcels are looked for: who attests falsely might leave one out
@@ -157,14 +204,13 @@ impl Inbox {
             let evidence = Evidence::from(BadAttestation { client: self.id, derivation });
             let bytes = evidence.to_bytes();
             step.put(row(EVIDENCE, &Digest::of(&[&bytes]).0), bytes);
-            step.notice(Notice::Caught(Box::new(evidence)));
+            accuse(evidence.clone(), &self.trust, step);
+            taken.proof = Some(evidence);
         }
-        let fresh = match self.match_parcels(&derived, &delivery.parcels, step) {
-            Ok(fresh) => fresh,
-            Err(why) => {
-                step.notice(Notice::Unusable { why: why.to_owned() });
-                return None;
-            }
+        let Some(fresh) = self.match_parcels(&derived, &delivery, step) else {
+            step.notice(Notice::Unusable { why: "a bundle is missing, or not what was sealed".to_owned() });
+            taken.lacking = Some(derived.expected.count);
+            return taken;
         };
         if fresh.is_empty() {
             step.notice(Notice::Reached("a client was shown that nothing was due"));
@@ -172,27 +218,54 @@ impl Inbox {
         self.store(self.count(), fresh, step);
         let start = delivery.leaves().expect("a checked delivery shows a cut");
         self.hold(Held { head: derived.attested, start }, step);
-        Some(derived.cut.cite())
+        taken.cut = Some(derived.cut.cite());
+        taken
     }
 
-    /// Finds the bundle of every derived entry, in derived order.
-    fn match_parcels(
-        &self,
-        derived: &Derived,
-        parcels: &[Parcel],
-        step: &mut Step,
-    ) -> Result<Vec<Fresh>, &'static str> {
-        let mut matched: Vec<(&Entry, &Parcel, &Bundle)> = Vec::new();
-        for entry in &derived.entries {
-            let found =
-                parcels.iter().find_map(|parcel| Some((parcel, parcel.bundle.committed_as(entry.leaf)?)));
-            let (parcel, bundle) = found.ok_or("a bundle is missing")?;
-            let own = matches!(&parcel.envelopes[..], [(envelope, _)] if envelope.recipient == self.id);
-            if !own || !parcel.matches(&bundle.commitment) {
-                return Err("content is not what the bundle commits to");
-            }
-            matched.push((entry, parcel, bundle));
+    /// Whether as many witnesses have seen the attestation as the roster asks for.
+    fn is_cosigned(&self, delivery: &Delivery, step: &mut Step) -> bool {
+        let quorum = self.trust.roster.quorum() as usize;
+        if quorum == 0 {
+            return true;
         }
+        let head = delivery.attestation.cite();
+        let mut seen = BTreeSet::new();
+        for cosignature in &delivery.cosignatures {
+            step.work.verified += 1;
+            let Ok(signed) = cosignature.clone().verify(&self.trust) else { continue };
+            if signed.covers(Kind::Attestation, head.actor, head.slot, head.digest) {
+                seen.insert(signed.witness);
+            }
+        }
+        seen.len() >= quorum
+    }
+
+    /// A delivery does not fit what is held: perhaps because there are two versions of something.
+    fn look_for_forks(&self, delivery: &Delivery, step: &mut Step) {
+        let (Some(start), Some(cut)) = (self.start(), delivery.cuts.first()) else { return };
+        let earlier = Some(start.cut.cite());
+        accuse(BrokenChain { earlier, later: Linked::Cut(cut.clone()) }, &self.trust, step);
+        for pair in delivery.cuts.windows(2) {
+            let earlier = Some(pair[0].cite());
+            accuse(BrokenChain { earlier, later: Linked::Cut(pair[1].clone()) }, &self.trust, step);
+        }
+        let (Some(last), attestation) = (delivery.cuts.last(), &delivery.attestation) else { return };
+        let cited = attestation.clone().verify(&self.trust).map(|attestation| attestation.cut);
+        if let Ok(cited) = cited {
+            accuse(Equivocation { first: cited, second: last.cite() }, &self.trust, step);
+        }
+    }
+
+    /// Finds the bundle of every derived entry, in derived order; none if one is missing.
+    fn match_parcels(&self, derived: &Derived, delivery: &Delivery, step: &mut Step) -> Option<Vec<Fresh>> {
+        let matched: Option<Vec<_>> = derived
+            .entries
+            .iter()
+            .map(|entry| {
+                delivery.parcel(&self.id, entry.leaf).map(|(parcel, bundle)| (entry, parcel, bundle))
+            })
+            .collect();
+        let matched = matched?;
         step.work.verified_batched += matched.len() as u64;
         step.work.hashed_bytes +=
             matched.iter().map(|(_, parcel, _)| parcel.payload.len() as u64).sum::<u64>();
@@ -202,7 +275,7 @@ impl Inbox {
             entry: **entry,
             bundle: valid.is_ok().then_some((bundle.client, bundle.number, bundle.commitment.payload)),
         });
-        Ok(fresh.collect())
+        Some(fresh.collect())
     }
 
     fn store(&mut self, base: Count, fresh: Vec<Fresh>, step: &mut Step) {
@@ -217,6 +290,7 @@ impl Inbox {
     fn hold(&mut self, held: Held, step: &mut Step) {
         step.put(row(HELD, &[]), held.to_bytes());
         self.held = Some(held);
+        self.heard = Some(step.now);
         self.news = true;
     }
 

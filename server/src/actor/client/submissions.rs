@@ -3,21 +3,30 @@
 //! # Invariants
 //! - Numbers have no gaps, each bundle names the one before it, and no number is ever signed twice.
 //! - At most [`IN_FLIGHT_MAX`] bundles are out without a receipt; later ones wait.
+//! - A bundle that nobody takes goes to the board: from there it reaches its incoming actor, or that one is suspected.
 
 use std::collections::BTreeMap;
 
-use super::{CONTENT, RECEIPT};
+use super::{
+    CONTENT, RECEIPT,
+    placing::{Places, Placing},
+};
 use crate::{
     actor::{
         Draught, Setup, Step,
+        docket::Docket,
         incoming::IN_FLIGHT_MAX,
         step::{Notice, row},
     },
     port::Time,
     protocol::{
+        batch::Placement,
+        board::Attachment,
         bundle::{Bundle, CIPHERTEXT_MAX, Content, Envelope, PAYLOAD_MAX, Submission},
+        challenge::Demand,
         codec::{Decode, DecodeError, Encode, Reader},
         digest::Digest,
+        evidence::Evidence,
         id::{ActorId, BundleNumber, ClientId, Epoch, Position, Role},
         message::Message,
         receipt::Receipted,
@@ -44,6 +53,16 @@ struct Pending {
     /// When to send it again; none if it has not been sent.
     again_at: Option<Time>,
     attempts: u32,
+    /// When it was sent first.
+    since: Option<Time>,
+    /// It is on the board.
+    posted: bool,
+}
+
+impl Pending {
+    fn new(content: Content, token: u64, bundle: Option<Signed<Bundle>>) -> Self {
+        Pending { content, token, bundle, again_at: None, attempts: 0, since: None, posted: false }
+    }
 }
 
 /// The submissions of a client.
@@ -57,8 +76,11 @@ pub struct Submissions {
     /// Signed and unreceipted bundles whose content row has not been read yet.
     recovered: BTreeMap<BundleNumber, Signed<Bundle>>,
     handler: Option<ActorId>,
-    /// The last bundle, if it has a receipt: its row stays until there is a later one.
+    /// The last bundle, if it is done with: its row stays until there is a later one.
     guard: Option<BundleNumber>,
+    places: Places,
+    /// Bundles whose receipts have been read back, until their content is.
+    receipts: BTreeMap<BundleNumber, Receipted>,
 }
 
 impl Submissions {
@@ -74,6 +96,8 @@ impl Submissions {
             recovered: BTreeMap::new(),
             handler: None,
             guard: None,
+            places: Places::default(),
+            receipts: BTreeMap::new(),
         }
     }
 
@@ -91,7 +115,7 @@ impl Submissions {
         let (token, content) = (value.u64()?, Content::decode(&mut value)?);
         value.end()?;
         let bundle = self.recovered.remove(&number);
-        self.pending.insert(number, Pending { content, token, bundle, again_at: None, attempts: 0 });
+        self.pending.insert(number, Pending::new(content, token, bundle));
         Ok(())
     }
 
@@ -102,11 +126,17 @@ impl Submissions {
         let index = receipted.opening.leaves().first().map_or(0, |(index, _)| *index);
         let position = Position(receipted.receipt.claimed_slot().saturating_add(index));
         let incoming = self.setup.trust.roster.incoming_of(&self.id);
+        self.receipts.insert(number, receipted);
         Ok(Notice::Receipted { number, incoming, position })
     }
 
     /// What the application may not have heard before the crash.
     pub fn resume(&mut self) -> Vec<Notice> {
+        for (number, receipted) in std::mem::take(&mut self.receipts) {
+            let Some(pending) = self.pending.remove(&number) else { continue };
+            let Some(bundle) = pending.bundle else { continue };
+            self.place(bundle, pending.content, receipted, Time(0));
+        }
         self.guard = std::mem::take(&mut self.recovered).into_keys().last();
         self.pending
             .iter()
@@ -120,7 +150,7 @@ impl Submissions {
         let content = self.content(draught);
         let too_long = content.payload.len() > PAYLOAD_MAX
             || content.envelopes.iter().any(|envelope| envelope.ciphertext.len() > CIPHERTEXT_MAX);
-        if self.pending.len() >= PENDING_MAX || too_long || !content.is_well_formed() {
+        if self.pending.len() + self.places.len() >= PENDING_MAX || too_long || !content.is_well_formed() {
             return step.notice(Notice::Overloaded { token });
         }
         let bundle = Bundle {
@@ -138,8 +168,7 @@ impl Submissions {
         let stored = [&token.to_bytes()[..], &content.to_bytes()].concat();
         step.put(row(CONTENT, &bundle.number.to_bytes()), stored);
         step.notice(submitted(bundle.number, token, &content));
-        let pending = Pending { content, token, bundle: None, again_at: None, attempts: 0 };
-        self.pending.insert(bundle.number, pending);
+        self.pending.insert(bundle.number, Pending::new(content, token, None));
         if let Some(guard) = self.guard.take() {
             step.forget(Kind::Bundle, guard.0);
         }
@@ -184,6 +213,7 @@ impl Submissions {
         let Some(bundle) = &pending.bundle else { return };
         let wait = self.setup.timing.retry_ns << pending.attempts.min(BACKOFF_MAX);
         (pending.again_at, pending.attempts) = (Some(step.now.after(wait)), pending.attempts + 1);
+        pending.since = pending.since.or(Some(step.now));
         let submission = Submission { bundle: bundle.to_unverified(), content: pending.content.clone() };
         step.send(handler, Message::Submit(submission));
     }
@@ -202,12 +232,10 @@ impl Submissions {
         }
     }
 
-    /// A receipt arrived. Only one that holds the bundle at a place counts.
-    pub fn receipted(&mut self, receipted: Receipted, step: &mut Step) {
+    /// A receipt arrived. Only one that holds the bundle at a place counts. Whether the board had to help.
+    pub fn receipted(&mut self, receipted: Receipted, step: &mut Step) -> Option<BundleNumber> {
         let number = receipted.number;
-        let Some(bundle) = self.pending.get(&number).and_then(|pending| pending.bundle.as_ref()) else {
-            return;
-        };
+        let bundle = self.pending.get(&number).and_then(|pending| pending.bundle.as_ref())?;
         let incoming = self.setup.trust.roster.incoming_of(&self.id);
         let from = ActorId::Server(Role::Incoming, incoming);
         step.work.verified += 1;
@@ -218,18 +246,65 @@ impl Submissions {
             _ => None,
         };
         let Some(position) = position else {
-            return step.notice(Notice::Suspicious { from, why: "a receipt for something else".to_owned() });
+            step.notice(Notice::Suspicious { from, why: "a receipt for something else".to_owned() });
+            return None;
         };
-        self.pending.remove(&number);
-        step.delete(row(CONTENT, &number.to_bytes()));
+        let pending = self.pending.remove(&number)?;
         step.put(row(RECEIPT, &number.to_bytes()), receipted.to_bytes());
-        if number.next() == self.next {
-            self.guard = Some(number);
-        } else {
-            step.forget(Kind::Bundle, number.0);
-        }
+        self.place(pending.bundle?, pending.content, receipted, step.now);
         step.notice(Notice::Receipted { number, incoming, position });
         self.submit_waiting(step);
+        pending.posted.then_some(number)
+    }
+
+    fn place(&mut self, bundle: Signed<Bundle>, content: Content, receipted: Receipted, since: Time) {
+        let index = receipted.opening.leaves().first().map_or(0, |(index, _)| *index);
+        let position = Position(receipted.receipt.claimed_slot().saturating_add(index));
+        self.places.add(position, Placing { bundle, content, receipted, since });
+    }
+
+    /// A placement arrived: the promises that it shows to be kept, or broken, are done with.
+    pub fn placed(&mut self, placement: &Placement, docket: &mut Docket, step: &mut Step) -> Vec<Evidence> {
+        let (kept, proofs) = self.places.take(placement, &self.setup, step);
+        for number in &kept {
+            step.delete(row(CONTENT, &number.to_bytes()));
+            step.delete(row(RECEIPT, &number.to_bytes()));
+            if number.next() == self.next {
+                self.guard = Some(*number);
+            } else {
+                step.forget(Kind::Bundle, number.0);
+            }
+        }
+        if !kept.is_empty() {
+            self.places.satisfied(docket, &self.setup);
+        }
+        proofs
+    }
+
+    /// Makes public what nobody takes, and which promises are not shown to be kept.
+    pub fn demand(&mut self, docket: &mut Docket, step: &mut Step) {
+        self.places.settle(step.now);
+        self.places.demand(docket, &self.setup, step);
+        let target = ActorId::Server(Role::Incoming, self.setup.trust.roster.incoming_of(&self.id));
+        let (client, wait) = (self.id, self.setup.challenge_ns());
+        for (number, pending) in self.pending.iter_mut().take(IN_FLIGHT_MAX as usize) {
+            let due = pending.since.is_some_and(|since| since.after(wait) <= step.now);
+            let Some(bundle) = pending.bundle.as_ref().filter(|_| due && !pending.posted) else { continue };
+            pending.posted = true;
+            step.notice(Notice::Unserved { number: *number });
+            let demand = Demand::Admit { client, number: *number, bundle: bundle.digest() };
+            let submission = Submission { bundle: bundle.to_unverified(), content: pending.content.clone() };
+            docket.demand(target, demand, Attachment::Submission(Box::new(submission)), step);
+        }
+    }
+
+    /// What is admitted need not be demanded any more.
+    pub fn satisfied(&self, docket: &mut Docket) {
+        let waits = |demand: &Demand| match demand {
+            Demand::Admit { number, .. } => self.pending.contains_key(number),
+            _ => true,
+        };
+        docket.retain(|challenge| waits(&challenge.demand), &self.setup.trust);
     }
 
     /// Sends what has become its turn.
@@ -268,10 +343,14 @@ impl Submissions {
         due.into_iter().for_each(|number| self.submit(number, step));
     }
 
-    /// When something has to be sent again.
-    pub fn deadline(&self) -> Option<Time> {
-        self.handler?;
-        self.pending.values().take(IN_FLIGHT_MAX as usize).filter_map(|pending| pending.again_at).min()
+    /// When something has to be sent again, or made public.
+    pub fn deadline(&self, docket: &Docket) -> Option<Time> {
+        let wait = self.setup.challenge_ns();
+        let first = || self.pending.values().take(IN_FLIGHT_MAX as usize);
+        let again = self.handler.and_then(|_| first().filter_map(|pending| pending.again_at).min());
+        let unposted = first().filter(|pending| !pending.posted);
+        let post = unposted.filter_map(|pending| Some(pending.since?.after(wait))).min();
+        again.into_iter().chain(post).chain(self.places.due(docket, &self.setup)).min()
     }
 }
 

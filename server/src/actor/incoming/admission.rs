@@ -159,6 +159,16 @@ impl Admission {
         self.ready.extend(std::mem::take(&mut self.waiting));
     }
 
+    /// The cut of an epoch, if it is remembered.
+    pub fn cut(&self, epoch: Epoch) -> Option<Citation> {
+        self.cuts.get(&epoch).copied()
+    }
+
+    /// The handler that asked for a client last.
+    pub fn handler_of(&self, client: &ClientId) -> Option<ActorId> {
+        self.clients.get(client)?.handler
+    }
+
     /// Where the answer to a refused bundle goes.
     pub fn route(&mut self, client: &ClientId) -> Option<ActorId> {
         let stranger = self.strangers.remove(client);

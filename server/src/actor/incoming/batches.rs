@@ -9,11 +9,11 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use super::Logged;
+use super::{Logged, ledgers::Ledgers};
 use crate::{
-    actor::Step,
+    actor::{Step, docket::witnesses},
     protocol::{
-        batch::{Batch, Ledger, Placement},
+        batch::Batch,
         bundle::Parcel,
         id::{ActorId, BatchNumber, Position, Role},
         merkle::Tree,
@@ -78,7 +78,7 @@ struct Subscriber {
     have: BatchNumber,
 }
 
-/// The sealed runs of an incoming actor.
+/// The sealed runs of an incoming actor that some mailbox actor has not attested.
 pub struct Batches {
     roster: Arc<Roster>,
     sealed: BTreeMap<BatchNumber, Sealed>,
@@ -90,7 +90,7 @@ impl Batches {
     /// None yet.
     pub fn new(roster: Arc<Roster>) -> Self {
         let mailboxes = (0..roster.mailboxes()).map(|k| ActorId::Server(Role::Mailbox, k));
-        let known = mailboxes.chain(std::iter::once(ActorId::SEQUENCER));
+        let known = mailboxes.chain(std::iter::once(ActorId::SEQUENCER)).chain(witnesses(&roster));
         let subscribers = known.map(|who| (who, Subscriber::default())).collect();
         Batches { roster, sealed: BTreeMap::new(), subscribers, kept: 0 }
     }
@@ -128,17 +128,24 @@ impl Batches {
     }
 
     /// Sends everybody what is new.
-    pub fn push_all(&mut self, step: &mut Step) {
+    pub fn push_all(&mut self, ledgers: &Ledgers, step: &mut Step) {
         let all: Vec<ActorId> = self.subscribers.keys().copied().collect();
-        all.into_iter().for_each(|who| self.push(who, step));
+        all.into_iter().for_each(|who| self.push(who, ledgers, step));
     }
 
     /// Sends one subscriber what is new to it.
-    pub fn push(&mut self, who: ActorId, step: &mut Step) {
+    pub fn push(&mut self, who: ActorId, ledgers: &Ledgers, step: &mut Step) {
         let Some(subscriber) = self.subscribers.get_mut(&who).filter(|subscriber| subscriber.connected)
         else {
             return;
         };
+        if who.role() == Role::Witness {
+            for (batch, ledger) in ledgers.from(subscriber.next) {
+                step.send(who, Message::Ledger(Box::new(ledger.clone())));
+                subscriber.next = batch.next();
+            }
+            return;
+        }
         for (batch, sealed) in self.sealed.range_mut(subscriber.next..) {
             let message = match who {
                 ActorId::Server(Role::Mailbox, k) => {
@@ -149,6 +156,12 @@ impl Batches {
             step.send(who, message);
             subscriber.next = batch.next();
         }
+    }
+
+    /// A mailbox actor's part of a run.
+    pub fn part(&mut self, batch: BatchNumber, mailbox: u32) -> Option<Batch> {
+        let roster = self.roster.clone();
+        self.sealed.get_mut(&batch).map(|sealed| sealed.part_for(mailbox, &roster))
     }
 
     /// Takes out what every mailbox actor has attested: batch, start and end.

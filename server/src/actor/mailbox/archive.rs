@@ -44,13 +44,15 @@ pub struct Archive {
     runs: BTreeMap<(u32, BatchNumber), Shelved>,
     /// What witnesses have cosigned, of epochs that may still be delivered.
     cosignatures: BTreeMap<Epoch, BTreeMap<u32, Unverified<Cosignature>>>,
+    /// How many of them a client asks for.
+    quorum: u32,
 }
 
 impl Archive {
     /// Nothing yet.
-    pub fn new() -> Self {
+    pub fn new(quorum: u32) -> Self {
         let (cuts, attestations, runs) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        Archive { cuts, attestations, runs, cosignatures: BTreeMap::new() }
+        Archive { cuts, attestations, runs, cosignatures: BTreeMap::new(), quorum }
     }
 
     /// A witness has seen an attestation; whether that is news.
@@ -63,15 +65,20 @@ impl Archive {
         self.cosignatures.get(&epoch).map(|all| all.values().cloned().collect()).unwrap_or_default()
     }
 
-    /// Whether so many witnesses have seen the attestation of an epoch.
-    pub fn has_quorum(&self, epoch: Epoch, quorum: u32) -> bool {
-        self.cosignatures.get(&epoch).map_or(0, |all| all.len() as u32) >= quorum
+    /// Whether the attestation of an epoch may go to clients: signed, and cosigned by as many as they ask for.
+    pub fn is_out(&self, epoch: Epoch) -> bool {
+        let cosigned = self.cosignatures.get(&epoch).map_or(0, |all| all.len() as u32);
+        self.attestations.contains_key(&epoch) && cosigned >= self.quorum
     }
 
-    /// The epochs whose attestations lack a quorum.
-    pub fn without_quorum(&self, quorum: u32) -> Vec<Signed<Attestation>> {
-        let lacking = self.attestations.iter().filter(|(epoch, _)| !self.has_quorum(**epoch, quorum));
-        lacking.map(|(_, attestation)| attestation.clone()).collect()
+    /// The attestations that too few witnesses have cosigned.
+    pub fn lacking(&self) -> impl Iterator<Item = &Signed<Attestation>> {
+        self.attestations.values().filter(|attestation| !self.is_out(attestation.epoch))
+    }
+
+    /// The attestations from an epoch on.
+    pub fn attestations_from(&self, epoch: Epoch) -> impl Iterator<Item = &Signed<Attestation>> {
+        self.attestations.range(epoch..).map(|(_, attestation)| attestation)
     }
 
     /// Puts back a row of the archive. The actor's own storage is the one place whose bytes it believes.

@@ -10,10 +10,16 @@ use crate::{
     actor::{Step, step::Notice},
     protocol::{
         batch::{Batch, OpenBatch},
-        cut::{Cut, spans},
+        cut::{Cut, Reached, spans},
         digest::Digest,
+        evidence::Evidence,
         id::{ActorId, BatchNumber, Epoch, Position, Role},
-        statement::{Signed, Trust, Unverified},
+        predicate::{
+            chain::{BrokenChain, Linked},
+            cut::{BadCut, CutFault},
+            equivocation::Equivocation,
+        },
+        statement::{Citation, Signed, Trust, Unverified},
     },
 };
 
@@ -99,6 +105,46 @@ impl Intake {
                 }
             }
         }
+    }
+
+    /// The cut that comes next, ready or not.
+    pub fn pending(&self) -> Option<&Signed<Cut>> {
+        self.cuts.first_key_value().map(|(_, cut)| cut)
+    }
+
+    /// The runs that the next cut takes and that are not here: incoming actor, number, and the seal that the cut cites.
+    pub fn missing(&self) -> Vec<(u32, BatchNumber, Citation)> {
+        let Some(cut) = self.pending() else { return Vec::new() };
+        let missing = |(j, reached): (usize, &Reached)| {
+            let (seal, next) = (reached.seal?, self.next_batch(j as u32));
+            (next.0 <= seal.slot).then_some((j as u32, next, seal))
+        };
+        cut.reached.iter().take(self.batches.len()).enumerate().filter_map(missing).collect()
+    }
+
+    /// What may be proved of whoever is to blame that the next cut is not ready. The judge decides.
+    pub fn doubts(&self) -> Vec<Evidence> {
+        let Some(cut) = self.pending() else { return Vec::new() };
+        let own = || cut.to_unverified();
+        let before = self.at.as_ref().map(Signed::to_unverified);
+        let mut doubts: Vec<Evidence> = vec![BadCut { cut: own(), fault: CutFault::Alone }.into()];
+        let earlier = self.at.as_ref().map(Signed::cite);
+        doubts.push(BrokenChain { earlier, later: Linked::Cut(own()) }.into());
+        if let Some(before) = before.clone() {
+            doubts.push(BadCut { cut: own(), fault: CutFault::Follows { before } }.into());
+        }
+        for (reached, batches) in cut.reached.iter().zip(&self.batches) {
+            let Some(cited) = reached.seal else { continue };
+            let Some(held) = batches.get(&BatchNumber(cited.slot)) else { continue };
+            let seal = held.seal.to_unverified();
+            doubts.push(Equivocation { first: cited, second: held.seal.cite() }.into());
+            doubts.push(BadCut { cut: own(), fault: CutFault::End { seal } }.into());
+            let upto = batches.range(..=BatchNumber(cited.slot)).rev();
+            let seals = upto.map(|(_, held)| held.seal.to_unverified()).collect();
+            let fault = CutFault::Extends { before: before.clone(), seals };
+            doubts.push(BadCut { cut: own(), fault }.into());
+        }
+        doubts
     }
 
     /// The next cut, if it follows and every batch that it takes is here.

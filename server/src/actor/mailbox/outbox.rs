@@ -159,7 +159,7 @@ impl Outbox {
         step: &mut Step,
     ) {
         let Some(subscriber) = self.subscribers.get_mut(&client) else { return };
-        let Some(newest) = archive.newest() else { return };
+        let Some(newest) = archive.newest().filter(|newest| archive.is_out(newest.epoch)) else { return };
         if !subscriber.introduced {
             return introduce(client, subscriber, newest.epoch, mailbox, archive, step);
         }
@@ -172,6 +172,12 @@ impl Outbox {
         }
     }
 
+    /// The bundles of a client after an epoch, in the order of delivery.
+    pub fn parcels_after(&self, client: &ClientId, epoch: Epoch) -> Vec<Parcel> {
+        let pending = self.pending.get(client).into_iter().flat_map(|pending| pending.range(epoch.next()..));
+        pending.flat_map(|(_, personal)| personal.parcels.iter().cloned()).collect()
+    }
+
     /// Sends a client what it may be sent.
     pub fn push(&mut self, client: ClientId, archive: &Archive, step: &mut Step) {
         let Some(subscriber) = self.subscribers.get_mut(&client) else { return };
@@ -181,7 +187,7 @@ impl Outbox {
                 continue;
             }
             let window = Count(subscriber.acknowledged.0 + UNACKNOWLEDGED_MAX);
-            if subscriber.sent >= window || archive.attestation(*epoch).is_none() {
+            if subscriber.sent >= window || !archive.is_out(*epoch) {
                 return;
             }
             let before = Epoch(epoch.0 - 1);

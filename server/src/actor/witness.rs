@@ -1,0 +1,386 @@
+//! The witness: cosigns what it sees, keeps the board, and audits.
+//!
+//! It follows the logs of all actors (seals of incoming actors, cuts, attestations), cosigns each new head that is
+//! consistent with all it saw before, relays challenges to whom they are for, and publishes which obligations are
+//! open. What it sees it checks with the eyes of an [`Auditor`]; what it cannot see in time it demands itself.
+//!
+//! Anyone can be a witness. It is trusted with nothing: a cosignature of its own that contradicts another exposes it, a
+//! suspicion is only what it says, and evidence convinces without it.
+//!
+//! # Invariants
+//! - The head of a log is durable before it is cosigned, and one slot of a log is cosigned with one digest only.
+//! - A suspicion ends when the actor answers, or when it turns out to be due to an exposed one.
+
+mod auditor;
+mod board;
+mod logs;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use auditor::Auditor;
+use board::Board;
+use logs::{LOG, Logs};
+
+use super::{
+    Actor, Input, Issued, RecoverError, Recovered, Setup, Step,
+    docket::accuse,
+    step::{Notice, row},
+};
+use crate::{
+    port::Time,
+    protocol::{
+        attestation::Attestation,
+        batch::Ledger,
+        board::{Answered, Exhibit, Posting},
+        challenge::Demand,
+        codec::{Decode, Encode},
+        cosignature::{Cosignature, HEADS_MAX},
+        cut::Cut,
+        digest::Digest,
+        evidence::Evidence,
+        id::{ActorId, BatchNumber, Epoch, Role},
+        judge::judge,
+        message::Message,
+        statement::{Citation, Kind, Statement as _, Terms, Unverified},
+    },
+};
+
+/// Rows: obligation → posting.
+const OBLIGATION: u8 = 2;
+/// Rows: digest → evidence.
+const EVIDENCE: u8 = 3;
+/// Most attestations that wait for their cut.
+const WAITING_MAX: usize = 4096;
+
+/// The witness.
+pub struct Witness {
+    index: u32,
+    setup: Setup,
+    logs: Logs,
+    auditor: Auditor,
+    board: Board,
+    cosignatures: u64,
+    /// Heads to cosign in this step.
+    fresh: Vec<Citation>,
+    /// Attestations whose cut has not been seen.
+    waiting: BTreeMap<(Epoch, u32), Unverified<Attestation>>,
+    /// When each actor was last heard of.
+    heard: BTreeMap<ActorId, Time>,
+    /// Seals that a cut cites and whose ledger has not come, since when.
+    unopened: BTreeMap<u32, (Citation, Time)>,
+    /// Epochs that a mailbox actor has not attested, since when.
+    unattested: BTreeMap<u32, (Epoch, Time)>,
+    exposed: BTreeSet<ActorId>,
+}
+
+impl Witness {
+    /// Witness `index`, with what it had stored.
+    pub fn recover(index: u32, setup: Setup, recovered: Recovered) -> Result<Self, RecoverError> {
+        let me = ActorId::Server(Role::Witness, index);
+        let mut witness = Witness {
+            index,
+            logs: Logs::default(),
+            auditor: Auditor::new(setup.trust.clone()),
+            board: Board::new(me, setup.clone()),
+            cosignatures: 0,
+            fresh: Vec::new(),
+            waiting: BTreeMap::new(),
+            heard: BTreeMap::new(),
+            unopened: BTreeMap::new(),
+            unattested: BTreeMap::new(),
+            exposed: BTreeSet::new(),
+            setup,
+        };
+        for issued in recovered.statements {
+            witness.board.recover(&issued);
+            if let Issued::Cosignature(cosignature) = issued {
+                witness.cosignatures = cosignature.number + 1;
+            }
+        }
+        for (key, value) in &recovered.rows {
+            let (table, key) = key.split_first().unwrap_or((&0, &[]));
+            match *table {
+                LOG => witness.logs.recover(value).map_err(RecoverError::of("head"))?,
+                OBLIGATION => {
+                    let id = u64::from_bytes(key).map_err(RecoverError::of("obligation"))?;
+                    let posting = Posting::from_bytes(value).map_err(RecoverError::of("obligation"))?;
+                    witness.board.recover_obligation(id, posting);
+                }
+                EVIDENCE => {
+                    let evidence = Evidence::from_bytes(value).map_err(RecoverError::of("evidence"))?;
+                    witness.exposed.insert(evidence.accused());
+                }
+                _ => {}
+            }
+        }
+        Ok(witness)
+    }
+
+    fn sequencer_heard(&mut self, cut: Unverified<Cut>, step: &mut Step) {
+        step.work.verified += 1;
+        let Ok(signed) = cut.clone().verify(&self.setup.trust) else { return };
+        let doubts = self.auditor.cut(&signed);
+        self.pursue(doubts, step);
+        step.notice(Notice::SawCut { epoch: signed.epoch, digest: signed.digest() });
+        if self.take_head(signed.cite(), step) {
+            for (j, reached) in signed.reached.iter().enumerate() {
+                let Some(seal) =
+                    reached.seal.filter(|seal| !self.auditor.has_seal(j as u32, BatchNumber(seal.slot)))
+                else {
+                    continue;
+                };
+                self.unopened.entry(j as u32).or_insert((seal, step.now));
+            }
+            for k in 0..self.setup.trust.roster.mailboxes() {
+                let attested = self.logs.last(Kind::Attestation, ActorId::Server(Role::Mailbox, k));
+                if attested.is_none_or(|slot| slot < signed.epoch.0) {
+                    self.unattested.entry(k).or_insert((signed.epoch, step.now));
+                }
+            }
+        }
+        self.heard.insert(ActorId::SEQUENCER, step.now);
+        self.board.observe(ActorId::SEQUENCER, &Exhibit::Cut(cut), step);
+        let ready: Vec<_> = self.waiting.range(..=(signed.epoch, u32::MAX)).map(|(key, _)| *key).collect();
+        for key in ready {
+            if let Some(attestation) = self.waiting.remove(&key) {
+                self.mailbox_heard(attestation, step);
+            }
+        }
+    }
+
+    fn ledger_heard(&mut self, ledger: Ledger, step: &mut Step) {
+        step.work.verified_batched += 1 + ledger.bundles.len() as u64;
+        let Ok(seal) = ledger.seal.clone().verify(&self.setup.trust) else { return };
+        let actor = seal.actor();
+        let (opens, doubts) = self.auditor.ledger(&seal, &ledger);
+        self.pursue(doubts, step);
+        self.heard.insert(actor, step.now);
+        self.board.observe(actor, &Exhibit::Seal(ledger.seal.clone()), step);
+        if opens {
+            self.take_head(seal.cite(), step);
+            if self.unopened.get(&seal.incoming).is_some_and(|(cited, _)| cited.slot <= seal.batch.0) {
+                self.unopened.remove(&seal.incoming);
+            }
+            self.board.observe(actor, &Exhibit::Ledger(ledger), step);
+        }
+    }
+
+    fn mailbox_heard(&mut self, attestation: Unverified<Attestation>, step: &mut Step) {
+        step.work.verified += 1;
+        let Ok(signed) = attestation.clone().verify(&self.setup.trust) else { return };
+        let actor = signed.actor();
+        self.heard.insert(actor, step.now);
+        if self.auditor.cut_of(signed.epoch).is_none()
+            && self.logs.last(Kind::Cut, ActorId::SEQUENCER).is_none_or(|last| last < signed.epoch.0)
+        {
+            if self.waiting.len() < WAITING_MAX {
+                self.waiting.insert((signed.epoch, signed.mailbox), attestation);
+            }
+            return;
+        }
+        let doubts = self.auditor.attestation(&signed);
+        self.pursue(doubts, step);
+        let agreed = self.logs.digest(Kind::Cut, ActorId::SEQUENCER, signed.epoch.0);
+        if agreed.is_none_or(|digest| digest == signed.cut.digest) {
+            self.take_head(signed.cite(), step);
+        }
+        match self.unattested.get(&signed.mailbox) {
+            Some((epoch, _)) if *epoch <= signed.epoch => {
+                self.unattested.remove(&signed.mailbox);
+                let newest = self.logs.last(Kind::Cut, ActorId::SEQUENCER).map_or(Epoch(0), Epoch);
+                if newest > signed.epoch {
+                    self.unattested.insert(signed.mailbox, (newest, step.now));
+                }
+            }
+            _ => {}
+        }
+        self.board.observe(actor, &Exhibit::Attestation(attestation), step);
+    }
+
+    /// Takes a head that is consistent with its log, to be cosigned. Whether it is new.
+    fn take_head(&mut self, head: Citation, step: &mut Step) -> bool {
+        let (taken, new) = self.logs.take(head, step);
+        if taken && self.fresh.len() < HEADS_MAX {
+            self.fresh.push(head);
+        }
+        new
+    }
+
+    /// Makes known what can be proved.
+    fn pursue(&mut self, doubts: Vec<Evidence>, step: &mut Step) {
+        for evidence in doubts {
+            if accuse(evidence.clone(), &self.setup.trust, step) {
+                self.convict(&evidence, step);
+            }
+        }
+    }
+
+    fn convict(&mut self, evidence: &Evidence, step: &mut Step) {
+        if self.exposed.insert(evidence.accused()) {
+            let bytes = evidence.to_bytes();
+            step.put(row(EVIDENCE, &Digest::of(&[&bytes]).0), bytes);
+        }
+    }
+
+    /// Somebody shows evidence.
+    fn shown_evidence(&mut self, evidence: &Evidence, step: &mut Step) {
+        if !self.exposed.contains(&evidence.accused())
+            && judge(evidence, &self.setup.trust).exposed().is_some()
+        {
+            step.notice(Notice::Caught(Box::new(evidence.clone())));
+            self.convict(evidence, step);
+        }
+    }
+
+    /// A target answers; what it shows is news like any other.
+    fn answered(&mut self, from: ActorId, answered: Answered, step: &mut Step) {
+        match answered.exhibit.clone() {
+            Exhibit::Ledger(ledger) => self.ledger_heard(ledger, step),
+            Exhibit::Cut(cut) => self.sequencer_heard(cut, step),
+            Exhibit::Attestation(attestation) => self.mailbox_heard(attestation, step),
+            _ => {}
+        }
+        self.board.answered(from, answered, step);
+    }
+
+    /// How long an actor may be silent: the challenge bound, and a heartbeat.
+    fn silence_ns(&self) -> u64 {
+        self.setup.challenge_ns().saturating_add(self.setup.timing.heartbeat_ns)
+    }
+
+    /// Whom it should have heard of, and what it demands of them.
+    fn overdue(&self) -> Vec<(Time, ActorId, Demand)> {
+        let mut all = Vec::new();
+        for (actor, heard) in &self.heard {
+            let due = heard.after(self.silence_ns());
+            match *actor {
+                ActorId::Server(Role::Incoming, _) => {
+                    let next = self.logs.last(Kind::Seal, *actor).map_or(0, |slot| slot + 1);
+                    all.push((due, *actor, Demand::Seal(BatchNumber(next))));
+                }
+                ActorId::SEQUENCER => {
+                    let next = self.logs.last(Kind::Cut, *actor).map_or(1, |slot| slot + 1);
+                    all.push((due, *actor, Demand::Cut(Epoch(next))));
+                }
+                _ => {}
+            }
+        }
+        let wait = self.setup.challenge_ns();
+        for (j, (seal, since)) in &self.unopened {
+            all.push((since.after(wait), ActorId::Server(Role::Incoming, *j), Demand::Open(*seal)));
+        }
+        for (k, (epoch, since)) in &self.unattested {
+            all.push((since.after(wait), ActorId::Server(Role::Mailbox, *k), Demand::Attest(*epoch)));
+        }
+        all.retain(|(_, target, demand)| !self.board.has(*target, demand) && !self.exposed.contains(target));
+        all
+    }
+
+    fn demand_overdue(&mut self, step: &mut Step) {
+        for actor in self.watched() {
+            self.heard.entry(actor).or_insert(step.now);
+        }
+        for (due, target, demand) in self.overdue() {
+            if due <= step.now {
+                self.board.demand(target, demand, step);
+            }
+        }
+    }
+
+    fn watched(&self) -> Vec<ActorId> {
+        let roster = &self.setup.trust.roster;
+        let incoming = (0..roster.incoming()).map(|j| ActorId::Server(Role::Incoming, j));
+        let mailboxes = (0..roster.mailboxes()).map(|k| ActorId::Server(Role::Mailbox, k));
+        std::iter::once(ActorId::SEQUENCER).chain(incoming).chain(mailboxes).collect()
+    }
+
+    fn cosign(&mut self, step: &mut Step) {
+        let heads = std::mem::take(&mut self.fresh);
+        if heads.is_empty() {
+            return;
+        }
+        if let Some(last) = self.cosignatures.checked_sub(1) {
+            step.forget(Kind::Cosignature, last);
+        }
+        let (witness, number, terms) = (self.index, self.cosignatures, Terms::default());
+        self.cosignatures += 1;
+        step.promise(Cosignature { witness, number, terms, heads });
+    }
+
+    fn meet(&mut self, peer: ActorId, step: &mut Step) {
+        let next = |kind| self.logs.last(kind, peer).map(|slot| slot + 1);
+        match peer {
+            ActorId::Server(Role::Incoming, _) => {
+                step.send(peer, Message::Subscribe(next(Kind::Seal).unwrap_or(0)));
+            }
+            ActorId::SEQUENCER => step.send(peer, Message::Subscribe(next(Kind::Cut).unwrap_or(1))),
+            ActorId::Server(Role::Mailbox, _) => {
+                // from the last one on, or from where a quorum is still lacking: it knows that itself
+                step.send(peer, Message::Subscribe(next(Kind::Attestation).unwrap_or(1)));
+            }
+            _ => {}
+        }
+        self.board.connected(peer, step);
+    }
+}
+
+impl Actor for Witness {
+    fn me(&self) -> ActorId {
+        ActorId::Server(Role::Witness, self.index)
+    }
+
+    fn dials(&self) -> Vec<ActorId> {
+        self.watched()
+    }
+
+    fn handle(&mut self, input: Input, step: &mut Step) {
+        match input {
+            Input::Connected(peer) => self.meet(peer, step),
+            Input::Disconnected(peer) => self.board.disconnected(peer),
+            Input::Message(ActorId::SEQUENCER, Message::Ordered(cut)) => self.sequencer_heard(cut, step),
+            Input::Message(_, Message::Ledger(ledger)) => self.ledger_heard(*ledger, step),
+            Input::Message(_, Message::Attested(attestation)) => self.mailbox_heard(attestation, step),
+            Input::Message(_, Message::Exposed(evidence)) => self.shown_evidence(&evidence, step),
+            Input::Message(_, Message::Posted(posting)) => self.board.post(*posting, step),
+            Input::Message(from, Message::Answered(answered)) => self.answered(from, *answered, step),
+            Input::Message(from, Message::Receipted(receipted)) => {
+                let client = ActorId::Client(receipted.client);
+                self.board.observe(from, &Exhibit::Receipted(receipted.clone()), step);
+                step.send(client, Message::Receipted(receipted));
+            }
+            Input::Message(from, Message::Refused(refusal, client)) => {
+                self.board.observe(from, &Exhibit::Refused(refusal.clone()), step);
+                step.send(ActorId::Client(client), Message::Refused(refusal, client));
+            }
+            Input::Message(_, Message::Placed(placement)) => {
+                step.send(ActorId::Client(placement.client), Message::Placed(placement));
+            }
+            _ => {}
+        }
+    }
+
+    fn settle(&mut self, step: &mut Step) {
+        self.demand_overdue(step);
+        let newest = self.logs.last(Kind::Cut, ActorId::SEQUENCER).map_or(Epoch(0), Epoch);
+        self.board.settle(newest, &self.exposed, &self.auditor, step);
+        self.cosign(step);
+    }
+
+    fn release(&mut self, issued: Issued, step: &mut Step) {
+        self.board.release(&issued, step);
+        let Issued::Cosignature(cosignature) = issued else { return };
+        let mailboxes: BTreeSet<ActorId> = cosignature
+            .heads
+            .iter()
+            .filter(|head| head.kind == Kind::Attestation)
+            .map(|head| head.actor)
+            .collect();
+        for mailbox in mailboxes {
+            step.send(mailbox, Message::Cosigned(cosignature.to_unverified()));
+        }
+    }
+
+    fn deadline(&self) -> Option<Time> {
+        self.overdue().into_iter().map(|(due, ..)| due).chain(self.board.deadline()).min()
+    }
+}

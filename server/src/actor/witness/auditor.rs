@@ -1,0 +1,368 @@
+//! The auditor: cross-checks what it is shown and says what might be proved.
+//!
+//! It re-derives every statement from the statements that it stands on, and compares every citation with the statement
+//! of that slot. What it says are doubts: the judge decides, and whoever makes one known has asked the judge before.
+//!
+//! # Invariants
+//! - What two honest parties hold never raises a doubt that the judge upholds.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use crate::protocol::{
+    attestation::Attestation,
+    batch::Ledger,
+    bundle::Bundle,
+    cut::{Cut, spans},
+    digest::Digest,
+    evidence::Evidence,
+    id::{ActorId, BatchNumber, BundleNumber, ClientId, Epoch, Role},
+    merkle::Tree,
+    predicate::{
+        attestation::BadCitation,
+        chain::{BrokenChain, Linked},
+        cut::{BadCut, CutFault},
+        equivocation::Equivocation,
+        seal::{BadSeal, SealFault},
+        seals::{CrossSeal, SealedBundle},
+    },
+    receipt::bundle_leaf,
+    seal::Seal,
+    statement::{Citation, Kind, Signed, Trust, Unverified},
+};
+
+/// How many citations are remembered, over all logs.
+const KNOWN_MAX: usize = 1 << 16;
+/// How many seals, cuts and clients.
+const KEPT_MAX: usize = 1 << 12;
+const CLIENTS_MAX: usize = 1 << 16;
+
+/// What an auditor remembers.
+pub struct Auditor {
+    trust: Trust,
+    known: BTreeMap<(Kind, ActorId, u64), Citation>,
+    order: VecDeque<(Kind, ActorId, u64)>,
+    seals: BTreeMap<(u32, BatchNumber), Unverified<Seal>>,
+    cuts: BTreeMap<Epoch, Unverified<Cut>>,
+    attestations: BTreeMap<u32, Unverified<Attestation>>,
+    /// The last bundle of each client, where it was sealed.
+    numbers: BTreeMap<ClientId, (BundleNumber, SealedBundle)>,
+}
+
+impl Auditor {
+    /// One that has seen nothing.
+    pub fn new(trust: Trust) -> Self {
+        Auditor {
+            trust,
+            known: BTreeMap::new(),
+            order: VecDeque::new(),
+            seals: BTreeMap::new(),
+            cuts: BTreeMap::new(),
+            attestations: BTreeMap::new(),
+            numbers: BTreeMap::new(),
+        }
+    }
+
+    /// Whether it has seen a seal.
+    pub fn has_seal(&self, incoming: u32, batch: BatchNumber) -> bool {
+        self.seals.contains_key(&(incoming, batch))
+    }
+
+    /// The seals of an incoming actor from a number up to another, if all were seen.
+    pub fn seals_between(&self, incoming: u32, from: u64, upto: u64) -> Option<Vec<Unverified<Seal>>> {
+        let range = (incoming, BatchNumber(from))..=(incoming, BatchNumber(upto));
+        if from > upto {
+            return Some(Vec::new());
+        }
+        let seals: Vec<_> = self.seals.range(range).map(|(_, seal)| seal.clone()).collect();
+        (seals.len() as u64 == upto - from + 1).then_some(seals)
+    }
+
+    /// The last seal of an incoming actor that a cut takes.
+    pub fn last_ordered(&self, incoming: u32) -> Option<u64> {
+        let (_, cut) = self.cuts.last_key_value()?;
+        Some(cut.clone().believed().reached.get(incoming as usize)?.seal?.slot)
+    }
+
+    /// The cut of an epoch, as it was seen first.
+    pub fn cut_of(&self, epoch: Epoch) -> Option<&Unverified<Cut>> {
+        self.cuts.get(&epoch)
+    }
+
+    /// Compares a citation with what is known of its slot.
+    fn note(&mut self, citation: Citation, doubts: &mut Vec<Evidence>) {
+        let place = (citation.kind, citation.actor, citation.slot);
+        match self.known.get(&place) {
+            Some(known) if known.digest == citation.digest => {}
+            Some(known) => doubts.push(Equivocation { first: *known, second: citation }.into()),
+            None if citation.verify(&self.trust) => {
+                self.known.insert(place, citation);
+                self.order.push_back(place);
+                while self.order.len() > KNOWN_MAX {
+                    self.order.pop_front().map(|old| self.known.remove(&old));
+                }
+            }
+            None => {}
+        }
+    }
+
+    /// Looks at a cut.
+    pub fn cut(&mut self, cut: &Signed<Cut>) -> Vec<Evidence> {
+        let mut doubts = Vec::new();
+        self.note(cut.cite(), &mut doubts);
+        let seals: Vec<Citation> = cut.reached.iter().filter_map(|reached| reached.seal).collect();
+        seals.into_iter().for_each(|seal| self.note(seal, &mut doubts));
+        let own = || cut.to_unverified();
+        let before = self.cuts.get(&Epoch(cut.epoch.0.saturating_sub(1))).cloned();
+        self.look_at_links(cut, before.clone(), &mut doubts);
+        for (j, reached) in cut.reached.iter().enumerate() {
+            let actor = ActorId::Server(Role::Incoming, j as u32);
+            let Some(cited) = reached.seal else { continue };
+            if !cited.is_of(Kind::Seal, actor, cited.slot) || !cited.verify(&self.trust) {
+                doubts.push(BadCut { cut: own(), fault: CutFault::Alone }.into());
+                continue;
+            }
+            let Some(seal) = self.seals.get(&(j as u32, BatchNumber(cited.slot))) else { continue };
+            if seal.clone().believed().end != reached.end {
+                doubts.push(BadCut { cut: own(), fault: CutFault::End { seal: seal.clone() } }.into());
+            }
+            let last = before.as_ref().map(|before| before.clone().believed());
+            let from = last.and_then(|last| last.reached.get(j)?.seal).map_or(0, |seal| seal.slot + 1);
+            if let Some(mut seals) = self.seals_between(j as u32, from, cited.slot).filter(|s| !s.is_empty())
+            {
+                seals.reverse();
+                let fault = CutFault::Extends { before: before.clone(), seals };
+                if !self.leads(&fault, cut, j) {
+                    doubts.push(BadCut { cut: own(), fault }.into());
+                }
+            }
+        }
+        self.cuts.entry(cut.epoch).or_insert_with(own);
+        while self.cuts.len() > KEPT_MAX {
+            self.cuts.pop_first();
+        }
+        doubts
+    }
+
+    /// Whether these seals lead, link by link, from what the cut before reached.
+    fn leads(&self, fault: &CutFault, cut: &Signed<Cut>, j: usize) -> bool {
+        let CutFault::Extends { before, seals } = fault else { return true };
+        let before = before.as_ref().map(|before| before.clone().believed());
+        if before.is_none() && cut.epoch > Epoch(1) {
+            return true; // nothing to measure by
+        }
+        let from = before.and_then(|before| before.reached.get(j).copied()).unwrap_or_default();
+        let mut previous = from.seal.map_or(Digest::ZERO, |seal| seal.digest);
+        let mut end = from.end;
+        seals.iter().rev().all(|seal| {
+            let body = seal.clone().believed();
+            let fits = (body.previous, body.start) == (previous, end);
+            (previous, end) = (seal.digest(), body.end);
+            fits
+        })
+    }
+
+    fn look_at_links(&self, cut: &Signed<Cut>, before: Option<Unverified<Cut>>, doubts: &mut Vec<Evidence>) {
+        let own = || cut.to_unverified();
+        let earlier = before.as_ref().map(Unverified::cite);
+        let linked = earlier.map_or(Digest::ZERO, |earlier| earlier.digest);
+        if (before.is_some() || cut.epoch == Epoch(1)) && cut.previous != linked {
+            doubts.push(BrokenChain { earlier, later: Linked::Cut(own()) }.into());
+        }
+        let last = before.clone().map(Unverified::believed);
+        let ordered = spans(last.as_deref(), cut).is_some()
+            && cut.reached.len() == self.trust.roster.incoming() as usize;
+        let measurable = before.is_some() || cut.epoch == Epoch(1);
+        if !ordered && measurable {
+            doubts.push(BadCut { cut: own(), fault: CutFault::Alone }.into());
+        }
+        if let (Some(before), Some(last)) = (before, last) {
+            let regress = cut.reached.iter().zip(&last.reached).any(|(new, old)| {
+                let slot = |reached: &crate::protocol::cut::Reached| reached.seal.map(|seal| seal.slot);
+                slot(new) < slot(old)
+                    || (slot(new) == slot(old)
+                        && (new.end != old.end
+                            || new.seal.map(|seal| seal.digest) != old.seal.map(|seal| seal.digest)))
+            });
+            if !ordered || regress {
+                doubts.push(BadCut { cut: own(), fault: CutFault::Follows { before } }.into());
+            }
+        }
+    }
+
+    /// Looks at an attestation.
+    pub fn attestation(&mut self, attestation: &Signed<Attestation>) -> Vec<Evidence> {
+        let mut doubts = Vec::new();
+        self.note(attestation.cite(), &mut doubts);
+        self.note(attestation.cut, &mut doubts);
+        let own = || attestation.to_unverified();
+        let last = self.attestations.get(&attestation.mailbox).cloned();
+        let previous = last.filter(|last| last.claimed_slot().checked_add(1) == Some(attestation.epoch.0));
+        if let Some(previous) = &previous
+            && attestation.previous != previous.digest()
+        {
+            let earlier = Some(previous.cite());
+            doubts.push(BrokenChain { earlier, later: Linked::Attestation(own()) }.into());
+        }
+        let cited = attestation.cut;
+        let misplaced = !cited.is_of(Kind::Cut, ActorId::SEQUENCER, attestation.epoch.0);
+        if misplaced || !cited.verify(&self.trust) {
+            doubts.push(BadCitation { attestation: own(), previous: None, cut: None }.into());
+        }
+        let cut = self.cuts.get(&attestation.epoch).filter(|cut| cut.digest() == cited.digest).cloned();
+        if let (Some(previous), Some(cut)) = (previous, cut)
+            && cut.clone().believed().previous != previous.clone().believed().cut.digest
+        {
+            let (previous, cut) = (Some(previous), Some(cut));
+            doubts.push(BadCitation { attestation: own(), previous, cut }.into());
+        }
+        let newest = self.attestations.get(&attestation.mailbox).map(Unverified::claimed_slot);
+        if newest.is_none_or(|newest| newest < attestation.epoch.0) {
+            self.attestations.insert(attestation.mailbox, own());
+        }
+        doubts
+    }
+
+    /// Looks at a sealed run: whether the ledger opens to its seal, and what may be proved.
+    pub fn ledger(&mut self, seal: &Signed<Seal>, ledger: &Ledger) -> (bool, Vec<Evidence>) {
+        let mut doubts = Vec::new();
+        self.note(seal.cite(), &mut doubts);
+        seal.seen.into_iter().for_each(|seen| self.note(seen, &mut doubts));
+        let before = seal.batch.0.checked_sub(1);
+        let before = before.and_then(|last| self.seals.get(&(seal.incoming, BatchNumber(last))).cloned());
+        self.look_at_seal(seal, before.clone(), &mut doubts);
+        let citations = ledger.citations();
+        let tree = ledger.tree();
+        let opens = tree.root() == seal.leaves;
+        if opens {
+            self.look_at_bundles(seal, ledger, &citations, &tree, &mut doubts);
+            let known = before.is_some() || seal.batch == BatchNumber(0);
+            if citations.len() as u64 != seal.count() {
+                doubts.push(bad(seal, SealFault::Count { bundles: citations }));
+            } else if known {
+                let start = before.clone().map_or(Digest::ZERO, |before| before.believed().chain);
+                let chain = citations.iter().fold(start, |chain, cited| chain.append(bundle_leaf(cited)));
+                if chain != seal.chain {
+                    doubts.push(bad(seal, SealFault::Chain { before, bundles: citations }));
+                }
+            }
+        }
+        self.seals.entry((seal.incoming, seal.batch)).or_insert_with(|| seal.to_unverified());
+        self.forget_seals(seal.incoming);
+        (opens, doubts)
+    }
+
+    fn forget_seals(&mut self, incoming: u32) {
+        let own = (incoming, BatchNumber(0))..=(incoming, BatchNumber(u64::MAX));
+        let extra = self.seals.range(own.clone()).count().saturating_sub(KEPT_MAX);
+        let old: Vec<_> = self.seals.range(own).take(extra).map(|(place, _)| *place).collect();
+        old.into_iter().for_each(|place| {
+            self.seals.remove(&place);
+        });
+    }
+
+    fn look_at_seal(
+        &self,
+        seal: &Signed<Seal>,
+        before: Option<Unverified<Seal>>,
+        doubts: &mut Vec<Evidence>,
+    ) {
+        if let Some(seen) = seal.seen
+            && (!seen.is_of(Kind::Cut, ActorId::SEQUENCER, seen.slot) || !seen.verify(&self.trust))
+        {
+            doubts.push(bad(seal, SealFault::Seen));
+        }
+        let later = || Linked::Seal(seal.to_unverified());
+        let Some(before) = before else {
+            if seal.batch == BatchNumber(0) && seal.previous != Digest::ZERO {
+                doubts.push(BrokenChain { earlier: None, later: later() }.into());
+            }
+            return;
+        };
+        let last = before.clone().believed();
+        if seal.previous != before.digest() {
+            doubts.push(BrokenChain { earlier: Some(before.cite()), later: later() }.into());
+            return;
+        }
+        if seal.start != last.end {
+            doubts.push(bad(seal, SealFault::Start { before: before.clone() }));
+        }
+        let slot = |seen: Option<Citation>| seen.map(|seen| seen.slot);
+        if slot(seal.seen) < slot(last.seen) {
+            doubts.push(bad(seal, SealFault::Regress { before }));
+        }
+    }
+
+    fn look_at_bundles(
+        &mut self,
+        seal: &Signed<Seal>,
+        ledger: &Ledger,
+        citations: &[Citation],
+        tree: &Tree,
+        doubts: &mut Vec<Evidence>,
+    ) {
+        let valid = Unverified::verify_all(ledger.bundles.clone(), &self.trust);
+        let mut here: BTreeMap<ClientId, (usize, BundleNumber)> = BTreeMap::new();
+        for (index, (bundle, valid)) in ledger.bundles.iter().zip(valid).enumerate() {
+            let cited = citations[index];
+            let opening = tree.open(&[index as u64]);
+            let Some(client) = cited.actor.client() else { continue };
+            if valid.is_err() || self.trust.roster.incoming_of(&client) != seal.incoming {
+                doubts.push(bad(seal, SealFault::Leaf { bundle: cited, opening: opening.clone() }));
+            }
+            if self.is_ahead(bundle, seal, doubts) {
+                let bundle = bundle.clone();
+                doubts.push(bad(seal, SealFault::Ahead { bundle, opening: opening.clone() }));
+            }
+            let number = BundleNumber(cited.slot);
+            if let Some((first, last)) = here.insert(client, (index, number))
+                && number <= last
+            {
+                let opening = tree.open(&[first as u64, index as u64]);
+                let (first, second) = (citations[first], cited);
+                doubts.push(bad(seal, SealFault::Fifo { first, second, opening }));
+            }
+            let later = SealedBundle { seal: seal.to_unverified(), bundle: cited, opening };
+            self.look_across(client, number, later, doubts);
+        }
+    }
+
+    /// Whether a bundle cites what its seal could not have seen.
+    fn is_ahead(
+        &mut self,
+        bundle: &Unverified<Bundle>,
+        seal: &Signed<Seal>,
+        doubts: &mut Vec<Evidence>,
+    ) -> bool {
+        let body = bundle.clone().believed();
+        let Some(seen) = body.seen else { return false };
+        self.note(seen, doubts);
+        let newest = seal.seen.map_or(0, |seen| seen.slot);
+        let cut = seen.is_of(Kind::Cut, ActorId::SEQUENCER, seen.slot);
+        seen.slot > newest || !cut || !seen.verify(&self.trust)
+    }
+
+    fn look_across(
+        &mut self,
+        client: ClientId,
+        number: BundleNumber,
+        later: SealedBundle,
+        doubts: &mut Vec<Evidence>,
+    ) {
+        let slot = later.seal.claimed_slot();
+        if let Some((last, earlier)) = self.numbers.get(&client)
+            && earlier.seal.claimed_slot() < slot
+            && earlier.seal.claimed_actor() == later.seal.claimed_actor()
+            && number <= *last
+        {
+            doubts.push(CrossSeal { earlier: earlier.clone(), later: later.clone() }.into());
+        }
+        let newer = self.numbers.get(&client).is_none_or(|(last, _)| number > *last);
+        if newer && (self.numbers.len() < CLIENTS_MAX || self.numbers.contains_key(&client)) {
+            self.numbers.insert(client, (number, later));
+        }
+    }
+}
+
+fn bad(seal: &Signed<Seal>, fault: SealFault) -> Evidence {
+    BadSeal { seal: seal.to_unverified(), fault }.into()
+}

@@ -1,0 +1,343 @@
+//! The board: open obligations, relayed to whom they are for, and what becomes of them.
+//!
+//! # Invariants
+//! - Only what its target owes is relayed ([`is_founded`]), and one obligation stands once, whoever demands it.
+//! - Nobody is suspected while waiting for another who is challenged or exposed.
+//! - What is on the board survives a crash; its time then begins anew.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{OBLIGATION, auditor::Auditor};
+use crate::{
+    actor::{
+        Issued, Setup, Step,
+        step::{Notice, row},
+    },
+    port::Time,
+    protocol::{
+        board::{Answered, Attachment, Exhibit, Posting, discharges, is_founded},
+        challenge::{Answer, Challenge, Demand},
+        codec::Encode,
+        digest::Digest,
+        id::{ActorId, Epoch, Role},
+        message::Message,
+        statement::{Kind, Signed, Terms, Unverified},
+    },
+};
+
+/// Most open obligations that one challenger may have on the board.
+const OPEN_MAX: usize = 256;
+/// A target is asked so many times before it is suspected.
+const ASKED: u64 = 4;
+
+struct Obligation {
+    challenge: Signed<Challenge>,
+    attachment: Attachment,
+    challengers: BTreeSet<ActorId>,
+    /// Since when its target can be expected to answer.
+    since: Option<Time>,
+    asked_at: Option<Time>,
+    /// The challenge that its target waits for.
+    blocked: Option<Digest>,
+    suspected: bool,
+}
+
+/// The board of a witness.
+pub struct Board {
+    me: ActorId,
+    setup: Setup,
+    challenges: u64,
+    next: u64,
+    open: BTreeMap<u64, Obligation>,
+    /// The demands of this witness itself that are on their way to their signature.
+    promised: BTreeSet<Vec<u8>>,
+    /// Obligations to store with the next step.
+    fresh: Vec<u64>,
+    connected: BTreeSet<ActorId>,
+    exposed: BTreeSet<ActorId>,
+    /// The newest epoch that was cut.
+    newest: Epoch,
+}
+
+impl Board {
+    /// Empty.
+    pub fn new(me: ActorId, setup: Setup) -> Self {
+        Board {
+            me,
+            setup,
+            challenges: 0,
+            next: 0,
+            open: BTreeMap::new(),
+            promised: BTreeSet::new(),
+            fresh: Vec::new(),
+            connected: BTreeSet::new(),
+            exposed: BTreeSet::new(),
+            newest: Epoch(0),
+        }
+    }
+
+    /// Puts back the count of what was signed.
+    pub fn recover(&mut self, issued: &Issued) {
+        if let Issued::Challenge(challenge) = issued {
+            self.challenges = self.challenges.max(challenge.number + 1);
+        }
+    }
+
+    /// Puts back an obligation.
+    pub fn recover_obligation(&mut self, id: u64, posting: Posting) {
+        self.next = self.next.max(id + 1);
+        if let Ok(challenge) = posting.challenge.verify(&self.setup.trust) {
+            self.open.insert(id, obligation(challenge, posting.attachment));
+        }
+    }
+
+    /// Whether a demand is on the board.
+    pub fn has(&self, target: ActorId, demand: &Demand) -> bool {
+        self.promised.contains(&key(target, demand)) || self.find(target, demand).is_some()
+    }
+
+    fn find(&self, target: ActorId, demand: &Demand) -> Option<u64> {
+        let same = |open: &Obligation| open.challenge.target == target && open.challenge.demand == *demand;
+        self.open.iter().find(|(_, open)| same(open)).map(|(id, _)| *id)
+    }
+
+    /// The witness demands something itself.
+    pub fn demand(&mut self, target: ActorId, demand: Demand, step: &mut Step) {
+        if !self.promised.insert(key(target, &demand)) {
+            return;
+        }
+        let number = self.challenges;
+        self.challenges += 1;
+        if let Some(last) = number.checked_sub(1) {
+            step.forget(Kind::Challenge, last);
+        }
+        step.promise(Challenge { challenger: self.me, number, terms: Terms::default(), target, demand });
+    }
+
+    /// A challenge of the witness itself is signed: it goes on the board.
+    pub fn release(&mut self, issued: &Issued, step: &mut Step) {
+        let Issued::Challenge(challenge) = issued else { return };
+        self.promised.remove(&key(challenge.target, &challenge.demand));
+        self.put_up(challenge.clone(), Attachment::None, step);
+    }
+
+    /// Somebody posts a challenge.
+    pub fn post(&mut self, posting: Posting, step: &mut Step) {
+        step.work.verified += 1;
+        let Ok(challenge) = posting.challenge.verify(&self.setup.trust) else { return };
+        let challenger = challenge.challenger;
+        if let Some(open) =
+            self.find(challenge.target, &challenge.demand).and_then(|id| self.open.get_mut(&id))
+        {
+            open.challengers.insert(challenger);
+            return;
+        }
+        let own = self.open.values().filter(|open| open.challengers.contains(&challenger)).count();
+        if own >= OPEN_MAX || !is_founded(&challenge, &posting.attachment, &self.setup.trust) {
+            return step.notice(Notice::Reached("a witness relayed no challenge that demands too much"));
+        }
+        self.put_up(challenge, posting.attachment, step);
+    }
+
+    fn put_up(&mut self, challenge: Signed<Challenge>, attachment: Attachment, step: &mut Step) {
+        let id = self.next;
+        self.next += 1;
+        step.notice(Notice::Obliged {
+            id,
+            target: challenge.target,
+            demand: challenge.demand.name(),
+            challenger: challenge.challenger,
+        });
+        self.open.insert(id, obligation(challenge, attachment));
+        self.fresh.push(id);
+    }
+
+    /// A peer is there: it is asked what it owes.
+    pub fn connected(&mut self, peer: ActorId, step: &mut Step) {
+        self.connected.insert(peer);
+        for open in self.open.values_mut().filter(|open| open.challenge.target == peer) {
+            open.asked_at = Some(step.now);
+            step.send(peer, open.posting());
+        }
+    }
+
+    /// A peer is gone.
+    pub fn disconnected(&mut self, peer: ActorId) {
+        self.connected.remove(&peer);
+    }
+
+    /// Something of an actor was seen that may discharge what it owes.
+    pub fn observe(&mut self, target: ActorId, exhibit: &Exhibit, step: &mut Step) {
+        let shown = |open: &Obligation| {
+            open.challenge.target == target
+                && discharges(&open.challenge, &open.attachment, exhibit, &self.setup.trust)
+        };
+        let done: Vec<u64> = self.open.iter().filter(|(_, open)| shown(open)).map(|(id, _)| *id).collect();
+        let how = if matches!(exhibit, Exhibit::Refused(_)) { "refused" } else { "shown" };
+        done.into_iter().for_each(|id| self.close(id, how, step));
+    }
+
+    /// A target answers.
+    pub fn answered(&mut self, from: ActorId, answered: Answered, step: &mut Step) {
+        step.work.verified += 1;
+        let Ok(response) = answered.response.clone().verify(&self.setup.trust) else { return };
+        let cited = response.challenge.digest;
+        let Some((id, open)) = self.open.iter_mut().find(|(_, open)| open.challenge.digest() == cited) else {
+            return;
+        };
+        if response.target != open.challenge.target || response.target != from {
+            return;
+        }
+        let id = *id;
+        match response.answer {
+            Answer::Blocked(on) => {
+                open.blocked = Some(on.digest);
+                step.notice(Notice::Reached("a target is blocked on another that it has challenged"));
+            }
+            Answer::Shown(digest) => {
+                let shown = digest == answered.exhibit.digest();
+                if shown
+                    && discharges(&open.challenge, &open.attachment, &answered.exhibit, &self.setup.trust)
+                {
+                    for challenger in open.challengers.clone() {
+                        step.send(challenger, Message::Answered(Box::new(answered.clone())));
+                    }
+                    self.close(id, "shown", step);
+                }
+            }
+        }
+    }
+
+    fn close(&mut self, id: u64, how: &'static str, step: &mut Step) {
+        if self.open.remove(&id).is_some() {
+            step.delete(row(OBLIGATION, &id.to_bytes()));
+            step.notice(Notice::Discharged { id, how });
+        }
+    }
+
+    fn wait_ns(&self) -> u64 {
+        self.setup.challenge_ns()
+    }
+
+    /// Whether an obligation binds nobody any more: towards or of an exposed actor, or through an exposed sequencer.
+    fn is_void(&self, open: &Obligation) -> bool {
+        let Challenge { target, demand, .. } = &*open.challenge;
+        let through_sequencer =
+            matches!(demand, Demand::Attest(_) | Demand::Deliver { .. } | Demand::Order(_));
+        self.exposed.contains(target)
+            || open.challengers.iter().all(|challenger| self.exposed.contains(challenger))
+            || (through_sequencer && self.exposed.contains(&ActorId::SEQUENCER))
+    }
+
+    /// Whether its target can be expected to answer already.
+    fn is_due(&self, open: &Obligation, auditor: &Auditor) -> bool {
+        match &open.challenge.demand {
+            Demand::Deliver { epoch, .. } => *epoch <= self.newest,
+            Demand::Order(seal) => {
+                let incoming = seal.actor.index_of(Role::Incoming);
+                incoming.is_some_and(|j| {
+                    let next = auditor.last_ordered(j).map_or(0, |slot| slot + 1);
+                    auditor.seals_between(j, next, seal.slot).is_some()
+                })
+            }
+            _ => true,
+        }
+    }
+
+    /// Whether its target waits for another: one that is challenged, or exposed.
+    fn is_blocked(&self, open: &Obligation) -> bool {
+        let upstream = |on: &Digest| {
+            let challenged = self.open.values().any(|other| other.challenge.digest() == *on);
+            challenged || self.exposed.iter().any(|exposed| exposed.role() == Role::Incoming)
+        };
+        open.blocked.as_ref().is_some_and(upstream)
+    }
+
+    /// Lets time do its work: asks again, suspects, clears.
+    pub fn settle(&mut self, newest: Epoch, exposed: &BTreeSet<ActorId>, auditor: &Auditor, step: &mut Step) {
+        (self.newest, self.exposed) = (newest, exposed.clone());
+        for id in std::mem::take(&mut self.fresh) {
+            if let Some(open) = self.open.get(&id) {
+                let posting = Posting {
+                    challenge: open.challenge.to_unverified(),
+                    attachment: open.attachment.clone(),
+                };
+                step.put(row(OBLIGATION, &id.to_bytes()), posting.to_bytes());
+            }
+        }
+        let void: Vec<u64> =
+            self.open.iter().filter(|(_, open)| self.is_void(open)).map(|(id, _)| *id).collect();
+        void.into_iter().for_each(|id| self.close(id, "void", step));
+        let idle: BTreeSet<u64> = self
+            .open
+            .iter()
+            .filter(|(_, open)| self.is_blocked(open) || !self.is_due(open, auditor))
+            .map(|(id, _)| *id)
+            .collect();
+        let (wait, ask) = (self.wait_ns(), self.wait_ns() / ASKED);
+        for (id, open) in &mut self.open {
+            if idle.contains(id) {
+                open.since = None;
+            } else {
+                open.since.get_or_insert(step.now);
+            }
+            let target = open.challenge.target;
+            if open.asked_at.is_none_or(|asked| asked.after(ask) <= step.now) {
+                open.asked_at = Some(step.now);
+                if self.connected.contains(&target) {
+                    hand_on_seals(open, auditor, step);
+                    step.send(target, open.posting());
+                }
+            }
+            if !open.suspected && open.since.is_some_and(|since| since.after(wait) <= step.now) {
+                open.suspected = true;
+                let demand = open.challenge.demand.name();
+                step.notice(Notice::Suspected { id: *id, target, demand });
+            }
+        }
+    }
+
+    /// When time has something to do.
+    pub fn deadline(&self) -> Option<Time> {
+        let (wait, ask) = (self.wait_ns(), self.wait_ns() / ASKED);
+        let of = |open: &Obligation| {
+            let again = open.asked_at.map_or(Time(0), |asked| asked.after(ask));
+            let suspect = open.since.filter(|_| !open.suspected).map(|since| since.after(wait));
+            suspect.map_or(again, |suspect| suspect.min(again))
+        };
+        self.open.values().map(of).min()
+    }
+}
+
+/// What the sequencer is to order it must have: the seals up to the one in question go with the challenge.
+fn hand_on_seals(open: &Obligation, auditor: &Auditor, step: &mut Step) {
+    let Demand::Order(seal) = &open.challenge.demand else { return };
+    let Some(incoming) = seal.actor.index_of(Role::Incoming) else { return };
+    let last = auditor.last_ordered(incoming).map_or(0, |slot| slot + 1);
+    for seal in auditor.seals_between(incoming, last, seal.slot).into_iter().flatten() {
+        step.send(open.challenge.target, Message::Sealed(seal));
+    }
+}
+
+impl Obligation {
+    fn posting(&self) -> Message {
+        let challenge: Unverified<Challenge> = self.challenge.to_unverified();
+        Message::Posted(Box::new(Posting { challenge, attachment: self.attachment.clone() }))
+    }
+}
+
+fn obligation(challenge: Signed<Challenge>, attachment: Attachment) -> Obligation {
+    Obligation {
+        challengers: BTreeSet::from([challenge.challenger]),
+        challenge,
+        attachment,
+        since: None,
+        asked_at: None,
+        blocked: None,
+        suspected: false,
+    }
+}
+
+fn key(target: ActorId, demand: &Demand) -> Vec<u8> {
+    [target.to_bytes(), demand.to_bytes()].concat()
+}
