@@ -26,7 +26,7 @@ use server::{
 };
 
 use crate::{
-    adversary::{AnyActor, Boxed, Task, mailbox::SwapDeliveries},
+    adversary::{AnyActor, Boxed, Cheat, Corrupt, Scheme, Schemes, Task},
     fingerprint::Fingerprint,
     history::{History, Record, SeenSigner},
     model::{
@@ -47,8 +47,6 @@ use crate::{
 
 /// How often a run looks whether it is over.
 const LOOK_NS: u64 = 5_000_000;
-/// How many epochs an obligation may stay open.
-const CHALLENGE_BOUND: u32 = 100;
 
 /// What a run leaves.
 pub struct Run {
@@ -87,6 +85,7 @@ pub struct World {
     clients: Arc<Vec<ClientId>>,
     desks: Vec<Desk>,
     disks: Vec<Disk>,
+    schemes: BTreeMap<ActorName, Schemes>,
     nodes: OnceLock<Vec<NodeId>>,
 }
 
@@ -119,6 +118,7 @@ fn names(drawn: &Drawn) -> Vec<ActorName> {
         (Role::Incoming, topology.incoming),
         (Role::Sequencer, 1),
         (Role::Mailbox, topology.mailboxes),
+        (Role::Witness, topology.witnesses),
         (Role::Client, topology.clients),
     ];
     roles.iter().flat_map(|(role, count)| (0..*count).map(|index| ActorName::new(*role, index))).collect()
@@ -144,8 +144,9 @@ impl World {
         let members =
             members.map(|(name, id)| Member { actor: *id, operator: 0, key: signer(name).public() });
         let operator = operator(&drawn, streams).public();
+        let topology = &drawn.topology;
         let roster = Roster::first(
-            Rules { challenge_bound: CHALLENGE_BOUND, quorum: 0 },
+            Rules { challenge_bound: topology.challenge_bound as u32, quorum: topology.quorum },
             vec![operator],
             members.collect(),
         )
@@ -153,6 +154,8 @@ impl World {
         let trust = Trust::new(roster, Arc::from(crypto::verifier(drawn.topology.crypto)));
         let clients: Vec<ClientId> = ids.iter().filter_map(ActorId::client).collect();
         let history = History::new(&clients, trace, time.clone(), fingerprint.clone());
+        let by_name = names.iter().copied().zip(ids.iter().copied()).collect();
+        let schemes = schemes(&drawn, &by_name, &history, streams);
         let disks = names
             .iter()
             .map(|name| Disk::new(time.clone(), profile, streams.stream(&format!("disk/{name}"))));
@@ -163,6 +166,7 @@ impl World {
             desks: clients.iter().map(|_| Desk::default()).collect(),
             clients: Arc::new(clients),
             disks: disks.collect(),
+            schemes,
             nodes: OnceLock::new(),
             drawn,
             time,
@@ -273,6 +277,9 @@ impl World {
     /// Runs the process of a machine, until it stops by itself or is killed.
     async fn start(self: Arc<Self>, machine: Machine) {
         let name = self.names[machine];
+        if name.role == Role::Witness {
+            return; // there is no such actor in this build
+        }
         if let Err(error) = self.run_node(machine).await {
             self.history.record().stopped.push(format!("{name}: {error}"));
         }
@@ -304,34 +311,66 @@ impl World {
         crypto::signer(self.drawn.topology.crypto, &mut self.streams.stream(&format!("keys/{name}")))
     }
 
-    fn actor(&self, machine: Machine, recovered: Recovered) -> Result<AnyActor, server::actor::RecoverError> {
+    fn actor(
+        &self,
+        machine: Machine,
+        mut recovered: Recovered,
+    ) -> Result<AnyActor, server::actor::RecoverError> {
         let name = self.names[machine];
         let setup = self.setup.clone();
+        if let Some(schemes) = self.schemes.get(&name) {
+            schemes.recovered(&mut recovered);
+        }
         Ok(match name.role {
-            Role::Handler => Box::new(Handler::new(name.index, setup)),
-            Role::Incoming => Box::new(Incoming::recover(name.index, setup, recovered)?),
-            Role::Mailbox => {
-                let honest = Mailbox::recover(name.index, setup, recovered)?;
-                match self.task_of(name) {
-                    None => Box::new(honest),
-                    Some(task) => Box::new(SwapDeliveries::new(honest, task)),
-                }
-            }
+            Role::Handler => self.corruptible(name, Handler::new(name.index, setup)),
+            Role::Incoming => self.corruptible(name, Incoming::recover(name.index, setup, recovered)?),
+            Role::Mailbox => self.corruptible(name, Mailbox::recover(name.index, setup, recovered)?),
             Role::Client => {
                 let id = self.clients[name.index as usize];
                 let salting = Digest::of(&[b"salting", &self.streams.seed().to_be_bytes(), id.bytes()]);
                 let handler = name.index % self.drawn.topology.handlers;
-                Box::new(Client::recover(id, salting, handler, setup, recovered)?)
+                self.corruptible(name, Client::recover(id, salting, handler, setup, recovered)?)
             }
-            _ => Box::new(Sequencer::recover(setup, recovered)?),
+            _ => self.corruptible(name, Sequencer::recover(setup, recovered)?),
         })
     }
 
-    fn task_of(&self, who: ActorName) -> Option<Task> {
-        let adversary = self.drawn.adversaries.iter().find(|adversary| adversary.actor == who)?;
-        let history = self.history.clone();
-        Some(Task { who, attack: adversary.attack.name, from_ns: adversary.from_ns, history })
+    /// The actor, in the hands of an adversary if there is one.
+    fn corruptible<A: Corrupt>(&self, name: ActorName, honest: A) -> AnyActor {
+        match self.schemes.get(&name) {
+            None => Box::new(honest),
+            Some(schemes) => {
+                let trust = self.setup.trust.clone();
+                Box::new(Cheat::new(honest, schemes.clone(), trust, self.signer(name)))
+            }
+        }
     }
+}
+
+/// What each adversary is told to do.
+fn schemes(
+    drawn: &Drawn,
+    ids: &BTreeMap<ActorName, ActorId>,
+    history: &History,
+    streams: Streams,
+) -> BTreeMap<ActorName, Schemes> {
+    let mut all: BTreeMap<ActorName, Vec<Scheme>> = BTreeMap::new();
+    for (index, adversary) in drawn.adversaries.iter().enumerate() {
+        let task = Task {
+            who: adversary.actor,
+            me: ids[&adversary.actor],
+            kind: adversary.attack,
+            from_ns: adversary.from_ns,
+            until_ns: adversary.until_ns,
+            every: adversary.every,
+            victim: adversary.victim.and_then(|victim| ids[&victim].client()),
+            epoch_ns: drawn.topology.epoch_ns,
+            history: history.clone(),
+        };
+        let random = streams.stream(&format!("adversary/{}/{index}", adversary.actor));
+        all.entry(adversary.actor).or_default().push(Scheme::new(task, random));
+    }
+    all.into_iter().map(|(name, schemes)| (name, Schemes::new(schemes))).collect()
 }
 
 /// The key of the operator.

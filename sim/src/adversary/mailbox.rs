@@ -1,62 +1,239 @@
-//! Mailbox actors that cheat.
+//! Mailbox actors that cheat (family D of the catalogue).
+
+use std::collections::{BTreeSet, VecDeque};
 
 use server::{
-    actor::{Actor, Input, Issued, Step, mailbox::Mailbox},
-    port::Time,
-    protocol::id::ActorId,
+    actor::{Draft, Input, mailbox::EpochDeliveries},
+    protocol::{
+        ack::Ack,
+        attestation::Attestation,
+        derivation::Entry,
+        digest::Digest,
+        id::{ActorId, ClientId, Count, Epoch, Generation, Role},
+        message::{Delivery, Message},
+        statement::{Signed, Terms},
+    },
 };
 
-use super::Task;
+use super::{Attack, Context, forged, is_answer};
 
-/// D03: delivers two bundles of a mailbox in the other order than the cut says, and attests it.
-///
-/// Verdict: the mailbox actor is exposed (*badattestation*) in the same epoch, by the client itself.
-pub struct SwapDeliveries {
-    inner: Mailbox,
-    task: Task,
+pub(super) fn attack(name: &str) -> Option<Box<dyn Attack>> {
+    Some(match name {
+        "omit-delivery" => Box::new(ChangeDeliveries(omit)),
+        "insert-delivery" => Box::new(ChangeDeliveries(insert)),
+        "swap-deliveries" => Box::new(ChangeDeliveries(swap)),
+        "swap-payload" => Box::new(SwapPayload),
+        "fork-attestation" => Box::new(ForkAttestation),
+        "serve-stale" => Box::new(Withhold { everyone: true, victim: None }),
+        "withhold-delivery" => Box::new(Withhold { everyone: false, victim: None }),
+        "stop-attesting" => Box::new(StopAttesting),
+        "forge-ack" => Box::new(ForgeAck),
+        "attest-again" => Box::<AttestAgain>::default(),
+        "purge-early" => Box::<PurgeEarly>::default(),
+        "frame-incoming" => Box::new(FrameIncoming),
+        _ => return None,
+    })
 }
 
-impl SwapDeliveries {
-    /// Turns an honest mailbox actor into one that swaps deliveries.
-    pub fn new(inner: Mailbox, task: Task) -> Self {
-        SwapDeliveries { inner, task }
-    }
-}
+/// D01 to D03: attests other deliveries than the cut orders. Exposed (*badattestation*) by the client itself.
+struct ChangeDeliveries(fn(&mut Vec<Entry>) -> Option<()>);
 
-impl Actor for SwapDeliveries {
-    fn me(&self) -> ActorId {
-        self.inner.me()
-    }
-
-    fn dials(&self) -> Vec<ActorId> {
-        self.inner.dials()
-    }
-
-    fn handle(&mut self, input: Input, step: &mut Step) {
-        self.inner.handle(input, step);
-    }
-
-    fn settle(&mut self, step: &mut Step) {
-        while let Some(cut) = self.inner.next_epoch(step) {
-            let mut deliveries = self.inner.derive(cut);
-            let victim = deliveries.by_client.values_mut().find(|entries| entries.len() > 1);
-            if let Some([first, second, ..]) = victim.filter(|_| self.task.is_on(step)).map(Vec::as_mut_slice)
-            {
-                // the bundles change places, the sequence ids stay in order
-                std::mem::swap(first, second);
-                std::mem::swap(&mut first.sequence, &mut second.sequence);
-                self.task.fired(deliveries.cut.epoch);
+impl Attack for ChangeDeliveries {
+    fn deliveries(&mut self, deliveries: &mut EpochDeliveries, context: &mut Context<'_>) {
+        for (client, entries) in &mut deliveries.by_client {
+            let mut other = entries.clone();
+            if context.is_against(client) && (self.0)(&mut other).is_some() && context.on() {
+                *entries = other;
+                context.fired();
+                break;
             }
-            self.inner.attest(deliveries, step);
         }
-        self.inner.settle(step);
+        deliveries.by_client.retain(|_, entries| !entries.is_empty());
     }
+}
 
-    fn release(&mut self, issued: Issued, step: &mut Step) {
-        self.inner.release(issued, step);
+fn omit(entries: &mut Vec<Entry>) -> Option<()> {
+    entries.pop().map(|_| ())
+}
+
+fn insert(entries: &mut Vec<Entry>) -> Option<()> {
+    entries.push(*entries.last()?);
+    Some(())
+}
+
+/// The bundles change places, the sequence ids stay in order.
+fn swap(entries: &mut Vec<Entry>) -> Option<()> {
+    let [first, second, ..] = entries.as_mut_slice() else { return None };
+    std::mem::swap(first, second);
+    std::mem::swap(&mut first.sequence, &mut second.sequence);
+    Some(())
+}
+
+fn delivery(send: &mut (ActorId, Message)) -> Option<(ClientId, &mut Delivery)> {
+    match send {
+        (ActorId::Client(client), Message::Delivery(delivery)) => Some((*client, delivery)),
+        _ => None,
     }
+}
 
-    fn deadline(&self) -> Option<Time> {
-        self.inner.deadline()
+/// D04: shows another payload than the leaf commits to. The client takes it for not delivered: suspected.
+struct SwapPayload;
+
+impl Attack for SwapPayload {
+    fn sends(&mut self, sends: &mut Vec<(ActorId, Message)>, context: &mut Context<'_>) {
+        for (client, delivery) in sends.iter_mut().filter_map(delivery) {
+            let Some(parcel) = delivery.parcels.first_mut() else { continue };
+            if context.is_against(&client) && context.on() {
+                parcel.payload.push(0);
+                context.fired();
+            }
+        }
+        sends.retain(|(_, message)| !is_answer(message));
+    }
+}
+
+/// D05: another attestation for an incoming actor than for clients. Exposed (*equiv*) when the two meet.
+struct ForkAttestation;
+
+impl Attack for ForkAttestation {
+    fn sends(&mut self, sends: &mut Vec<(ActorId, Message)>, context: &mut Context<'_>) {
+        for (to, message) in sends {
+            let Message::Attested(attestation) = message else { continue };
+            if to.role() != Role::Incoming || !context.is_target(*to) || !context.on() {
+                continue;
+            }
+            let Ok(honest) = attestation.clone().verify(context.trust) else { continue };
+            let other = Attestation { root: context.digest(), ..(*honest).clone() };
+            *attestation = context.sign(other).to_unverified();
+            context.fired();
+        }
+    }
+}
+
+/// D06 and D07: attests, and delivers nothing new to anyone, or to the victim. Suspected.
+struct Withhold {
+    everyone: bool,
+    /// Whom it picked, if no victim is named.
+    victim: Option<ClientId>,
+}
+
+impl Attack for Withhold {
+    fn sends(&mut self, sends: &mut Vec<(ActorId, Message)>, context: &mut Context<'_>) {
+        if !context.is_time() {
+            return;
+        }
+        sends.retain(|(to, message)| {
+            let (ActorId::Client(client), Message::Delivery(_)) = (to, message) else {
+                return !is_answer(message);
+            };
+            let victim = context.victim().unwrap_or_else(|| *self.victim.get_or_insert(*client));
+            let dropped = self.everyone || victim == *client;
+            if dropped {
+                context.fired();
+            }
+            !dropped
+        });
+    }
+}
+
+/// D08: attests nothing any more. Suspected, unless it waits for someone upstream.
+struct StopAttesting;
+
+impl Attack for StopAttesting {
+    fn drafts(&mut self, drafts: &mut Vec<Draft>, context: &mut Context<'_>) {
+        let before = drafts.len();
+        drafts.retain(|draft| !(matches!(draft, Draft::Attestation(_)) && context.is_time()));
+        if drafts.len() < before {
+            context.fired();
+        }
+    }
+}
+
+/// D09: shows an acknowledgement that its client never signed. Nobody takes it for one.
+struct ForgeAck;
+
+impl Attack for ForgeAck {
+    fn sends(&mut self, sends: &mut Vec<(ActorId, Message)>, context: &mut Context<'_>) {
+        for (client, delivery) in sends.iter_mut().filter_map(delivery) {
+            if !context.on() {
+                continue;
+            }
+            let ack = context.sign(Ack {
+                client,
+                clock: 1_000_000,
+                terms: Terms::default(),
+                generation: Generation(0),
+                count: Count(1_000_000),
+                head: Digest::ZERO,
+                attestation: delivery.derivation.attestation.cite(),
+            });
+            let ack = forged(&ack.to_unverified());
+            for j in 0..context.trust.roster.incoming() {
+                context.more.push((ActorId::Server(Role::Incoming, j), Message::Acknowledged(ack.clone())));
+            }
+            context.fired();
+        }
+    }
+}
+
+/// D10: an old attestation again, as it was: correct, though it looks like a rollback.
+#[derive(Default)]
+struct AttestAgain {
+    attested: VecDeque<Signed<Attestation>>,
+}
+
+impl Attack for AttestAgain {
+    fn sends(&mut self, sends: &mut Vec<(ActorId, Message)>, context: &mut Context<'_>) {
+        let mut again = Vec::new();
+        for (to, message) in sends.iter() {
+            let Message::Attested(attestation) = message else { continue };
+            let old = self.attested.front().filter(|old| old.epoch.0 < attestation.claimed_slot());
+            if let Some(old) = old.filter(|_| context.on()) {
+                again.push((*to, Message::Attested(old.to_unverified())));
+                context.fired();
+            }
+            self.attested.extend(attestation.clone().verify(context.trust));
+            while self.attested.len() > 8 {
+                self.attested.pop_front();
+            }
+        }
+        sends.append(&mut again);
+    }
+}
+
+/// D11: a delivery is gone before its client has acknowledged it. Suspected for ever: it cannot answer.
+#[derive(Default)]
+struct PurgeEarly {
+    purged: BTreeSet<(ClientId, Epoch)>,
+}
+
+impl Attack for PurgeEarly {
+    fn sends(&mut self, sends: &mut Vec<(ActorId, Message)>, context: &mut Context<'_>) {
+        sends.retain_mut(|send| {
+            let Some((client, delivery)) = delivery(send) else { return !is_answer(&send.1) };
+            let key = (client, Epoch(delivery.derivation.attestation.claimed_slot()));
+            if !self.purged.contains(&key) && context.is_against(&client) && context.on() {
+                self.purged.insert(key);
+            }
+            let purged = self.purged.contains(&key);
+            if purged {
+                context.fired();
+            }
+            !purged
+        });
+    }
+}
+
+/// D13: pretends that it never got a batch. The incoming actor shows it to everyone, so only this one stays suspected.
+struct FrameIncoming;
+
+impl Attack for FrameIncoming {
+    fn before(&mut self, input: Input, context: &mut Context<'_>) -> Vec<Input> {
+        let Input::Message(from, Message::Batch(_)) = &input else { return vec![input] };
+        if context.is_target(*from) && context.is_time() {
+            context.fired();
+            return Vec::new();
+        }
+        vec![input]
     }
 }

@@ -1,71 +1,273 @@
 //! Adversaries: honest actors in a wrapper that cheats.
 //!
-//! A wrapper has the actor's key, through its node, and no other privilege. Honest code knows nothing of it. One file
-//! a family; each attack says which verdict it must end in.
+//! [`Cheat`] drives any honest actor and lets [`Attack`]s interfere: with what arrives, with what the actor makes of
+//! it, with what it promises and with what it sends. An attack has the actor's key and no other privilege, and
+//! honest code knows nothing of it. One file a family of the catalogue; adding an attack is adding a small struct
+//! there and a row to [`crate::scenario::ATTACKS`].
+//!
+//! # Invariants
+//! - An attack remembers across crashes of its actor: whoever lies keeps track of its lies.
+//! - An attack confesses ([`Context::fired`]) only when it has changed or withheld what an honest party would get.
 
-pub mod mailbox;
+mod cheat;
+mod client;
+mod handler;
+mod incoming;
+mod mailbox;
+mod queue;
+mod sequencer;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+pub use cheat::{AnyActor, Boxed, Cheat, Corrupt, Hands};
 
 use server::{
-    actor::{Actor, Input, Issued, Step},
+    actor::{Draft, Input, Recovered, incoming::Run, mailbox::EpochDeliveries},
     port::Time,
-    protocol::id::{ActorId, Epoch},
+    protocol::{
+        codec::{Decode, Encode},
+        crypto::{Signature, Signer},
+        digest::Digest,
+        id::{ActorId, ClientId, Role},
+        message::Message,
+        statement::{Citation, Kind, Signed, Statement, Trust, Unverified},
+    },
 };
 
-use crate::{history::History, scenario::ActorName};
+use crate::{
+    history::History,
+    random::Stream,
+    scenario::{ActorName, AttackKind},
+};
+
+/// What an attack does; each hook does nothing unless an attack says otherwise.
+pub trait Attack: Send {
+    /// Before the actor takes an input: what it takes instead.
+    fn before(&mut self, input: Input, _: &mut Context<'_>) -> Vec<Input> {
+        vec![input]
+    }
+
+    /// A run of an incoming actor's queue, about to be sealed.
+    fn run(&mut self, _: &mut Run, _: &mut Context<'_>) {}
+
+    /// The deliveries of an epoch, about to be attested.
+    fn deliveries(&mut self, _: &mut EpochDeliveries, _: &mut Context<'_>) {}
+
+    /// The statements of a step, about to be made durable and signed. A second digest for a slot stops the node: who
+    /// equivocates signs the second statement itself, with [`Context::sign`].
+    fn drafts(&mut self, _: &mut Vec<Draft>, _: &mut Context<'_>) {}
+
+    /// What is about to leave.
+    fn sends(&mut self, _: &mut Vec<(ActorId, Message)>, _: &mut Context<'_>) {}
+
+    /// What the actor finds in its storage when it starts.
+    fn recovered(&mut self, _: &mut Recovered) {}
+
+    /// When it wants to be called though nothing arrived.
+    fn deadline(&self) -> Option<Time> {
+        None
+    }
+}
 
 /// What every adversary knows of its task.
 #[derive(Clone)]
 pub struct Task {
     /// Who it is.
     pub who: ActorName,
-    /// The attack's name.
-    pub attack: &'static str,
+    /// Its id.
+    pub me: ActorId,
+    /// The attack.
+    pub kind: &'static AttackKind,
     /// Nanoseconds from the start until it first cheats.
     pub from_ns: u64,
+    /// Nanoseconds from the start after which it is honest again.
+    pub until_ns: Option<u64>,
+    /// It cheats on every n-th occasion.
+    pub every: u64,
+    /// The client against whom.
+    pub victim: Option<ClientId>,
+    /// Nanoseconds of an epoch.
+    pub epoch_ns: u64,
     /// Where it confesses: attacks that never fired prove nothing.
     pub history: History,
 }
 
-impl Task {
-    /// Whether it is time.
-    pub fn is_on(&self, step: &Step) -> bool {
-        step.now.0 >= self.from_ns
-    }
+/// An attack with its task and its memory.
+pub struct Scheme {
+    task: Task,
+    attack: Box<dyn Attack>,
+    random: Stream,
+    occasions: u64,
+}
 
-    /// Confesses.
-    pub fn fired(&self, epoch: Epoch) {
-        self.history.attack(self.who, self.attack, epoch);
+impl Scheme {
+    /// The attack of a task.
+    ///
+    /// # Panics
+    /// If the catalogue names an attack that nobody wrote.
+    pub fn new(task: Task, random: Stream) -> Self {
+        let attack = attack(task.kind.name).expect("every attack of the catalogue is written");
+        Scheme { task, attack, random, occasions: 0 }
     }
 }
 
-/// An actor that may be honest or not.
-pub type AnyActor = Box<dyn Actor>;
+fn attack(name: &str) -> Option<Box<dyn Attack>> {
+    client::attack(name)
+        .or_else(|| handler::attack(name))
+        .or_else(|| incoming::attack(name))
+        .or_else(|| sequencer::attack(name))
+        .or_else(|| mailbox::attack(name))
+}
 
-/// Drives whatever is in the box.
-pub struct Boxed(pub AnyActor);
+/// The schemes of one actor; they outlive its node.
+#[derive(Clone, Default)]
+pub struct Schemes(Arc<Mutex<Vec<Scheme>>>);
 
-impl Actor for Boxed {
-    fn me(&self) -> ActorId {
-        self.0.me()
+impl Schemes {
+    /// These schemes.
+    pub fn new(schemes: Vec<Scheme>) -> Self {
+        Schemes(Arc::new(Mutex::new(schemes)))
     }
 
-    fn dials(&self) -> Vec<ActorId> {
-        self.0.dials()
+    fn lock(&self) -> MutexGuard<'_, Vec<Scheme>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn handle(&mut self, input: Input, step: &mut Step) {
-        self.0.handle(input, step);
+    /// Tampers with what the actor finds in its storage.
+    pub fn recovered(&self, recovered: &mut Recovered) {
+        self.lock().iter_mut().for_each(|scheme| scheme.attack.recovered(recovered));
+    }
+}
+
+/// What an attack can see and do.
+pub struct Context<'a> {
+    /// The actor's clock.
+    pub now: Time,
+    /// Roster and verification.
+    pub trust: &'a Trust,
+    /// The actor's own key.
+    pub signer: &'a dyn Signer,
+    /// The adversary's own randomness.
+    pub random: &'a mut Stream,
+    /// To send besides.
+    pub more: &'a mut Vec<(ActorId, Message)>,
+    task: &'a Task,
+    occasions: &'a mut u64,
+}
+
+impl Context<'_> {
+    /// Who the adversary is.
+    pub fn me(&self) -> ActorId {
+        self.task.me
     }
 
-    fn settle(&mut self, step: &mut Step) {
-        self.0.settle(step);
+    /// Nanoseconds of an epoch.
+    pub fn epoch_ns(&self) -> u64 {
+        self.task.epoch_ns
     }
 
-    fn release(&mut self, issued: Issued, step: &mut Step) {
-        self.0.release(issued, step);
+    /// Whether it is time to cheat.
+    pub fn is_time(&self) -> bool {
+        let now = self.now.0;
+        now >= self.task.from_ns && self.task.until_ns.is_none_or(|until| now < until)
     }
 
-    fn deadline(&self) -> Option<Time> {
-        self.0.deadline()
+    /// Whether to cheat on this occasion.
+    pub fn on(&mut self) -> bool {
+        if !self.is_time() {
+            return false;
+        }
+        *self.occasions += 1;
+        (*self.occasions - 1).is_multiple_of(self.task.every)
+    }
+
+    /// Confesses.
+    pub fn fired(&self) {
+        let epoch = self.task.history.record().epoch();
+        self.task.history.attack(self.task.who, self.task.kind.name, epoch);
+    }
+
+    /// The client against whom, if one was named.
+    pub fn victim(&self) -> Option<ClientId> {
+        self.task.victim
+    }
+
+    /// Whether it goes against this client; if none was named, against everyone.
+    pub fn is_against(&self, client: &ClientId) -> bool {
+        self.task.victim.is_none_or(|victim| victim == *client)
+    }
+
+    /// Whether it goes against this actor: the victim, or the actor of that role that serves it; the first one of the
+    /// role if no victim was named.
+    pub fn is_target(&self, actor: ActorId) -> bool {
+        match actor {
+            ActorId::Client(client) => self.is_against(&client),
+            ActorId::Server(role, index) => index == self.target(role),
+        }
+    }
+
+    /// The index of the actor of this role that serves the victim; 0 if no victim was named.
+    pub fn target(&self, role: Role) -> u32 {
+        match (role, self.task.victim) {
+            (Role::Incoming, Some(victim)) => self.trust.roster.incoming_of(&victim),
+            (Role::Mailbox, Some(victim)) => self.trust.roster.mailbox_of(&victim),
+            _ => 0,
+        }
+    }
+
+    /// Signs with the actor's key, whatever it signed before.
+    pub fn sign<T: Statement>(&self, body: T) -> Signed<T> {
+        Signed::sign(body, self.trust.deployment, self.signer)
+    }
+
+    /// Sends besides.
+    pub fn send(&mut self, to: ActorId, message: Message) {
+        self.more.push((to, message));
+    }
+
+    /// A digest of nothing.
+    pub fn digest(&mut self) -> Digest {
+        Digest::of(&[b"adversary", &self.random.below(u64::MAX).to_be_bytes()])
+    }
+
+    /// A citation that nobody signed.
+    pub fn citation(&mut self, kind: Kind, actor: ActorId, slot: u64) -> Citation {
+        let (one, two) = (self.digest(), self.digest());
+        let mut signature = [0; 64];
+        signature[..32].copy_from_slice(&one.0);
+        Citation { kind, actor, slot, digest: two, signature: Signature(signature) }
+    }
+}
+
+/// The statement with a signature that is none.
+fn forged<T: Statement>(statement: &Unverified<T>) -> Unverified<T> {
+    let mut bytes = statement.to_bytes();
+    let signature = bytes.len() - 64;
+    bytes[signature] ^= 1;
+    Unverified::from_bytes(&bytes).expect("only the signature has changed")
+}
+
+/// Whether a message answers a challenge. Who withholds does not answer either.
+fn is_answer(_: &Message) -> bool {
+    false // no message of this build does
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::scenario::ATTACKS;
+
+    #[test]
+    fn every_attack_of_the_catalogue_is_written() {
+        for kind in ATTACKS {
+            assert!(super::attack(kind.name).is_some(), "{} {}", kind.id, kind.name);
+        }
+    }
+
+    #[test]
+    fn names_and_numbers_are_unique_and_rows_are_sound() {
+        for (index, kind) in ATTACKS.iter().enumerate() {
+            assert!(!ATTACKS[..index].iter().any(|other| other.name == kind.name || other.id == kind.id));
+            assert!(!kind.roles.is_empty() && !kind.line.ends_with('.'), "{}", kind.name);
+        }
     }
 }

@@ -39,7 +39,7 @@ mod tests {
     fn a_fault_without_effect_is_found() {
         let mut specimen = Specimen::honest();
         let action = FaultAction::Crash { actor: ActorName::SEQUENCER };
-        specimen.drawn.faults.push(DrawnFault { at_ns: 0, for_ns: 1, action });
+        specimen.drawn.faults.push(DrawnFault { at_ns: 0, for_ns: 1, optional: false, action });
         assert!(specimen.fails("fired").unwrap().contains("crash"));
     }
 
@@ -47,7 +47,14 @@ mod tests {
     fn an_attack_that_never_fired_is_found() {
         let mut specimen = Specimen::honest();
         let actor = ActorName::new(Role::Mailbox, 0);
-        specimen.drawn.adversaries.push(DrawnAdversary { actor, attack: &ATTACKS[0], from_ns: 0 });
+        specimen.drawn.adversaries.push(DrawnAdversary {
+            actor,
+            attack: &ATTACKS[0],
+            from_ns: 0,
+            until_ns: None,
+            every: 1,
+            victim: None,
+        });
         assert!(specimen.fails("fired").unwrap().contains("never came to"));
     }
 }

@@ -8,6 +8,7 @@ use server::protocol::id::Role;
 
 use super::{
     Adversary, Expect, Fault, FaultPlan, LatencyRange, Network, PaceRange, Scenario, Topology, Workload,
+    chaos,
     drawn::{
         Drawn, DrawnAdversary, DrawnExpect, DrawnFault, DrawnNetwork, DrawnTopology, DrawnWorkload,
         FaultAction, Latency, Pace,
@@ -27,25 +28,34 @@ impl Scenario {
             incoming: topology.incoming,
             mailboxes: topology.mailboxes,
             clients: topology.clients,
+            witnesses: topology.witnesses,
         };
-        let adversaries: Vec<DrawnAdversary> = self
+        let mut adversaries: Vec<DrawnAdversary> = self
             .adversaries
             .iter()
             .enumerate()
             .map(|(index, item)| draw.adversary(index, item, &sizes))
             .collect();
+        let workload = draw.workload(&self.workload, sizes.clients);
+        let faults = self.faults.iter().enumerate();
+        let mut faults: Vec<DrawnFault> =
+            faults.map(|(index, item)| draw.fault(index, item, &sizes)).collect();
+        let mut expect = draw.expect(&self.expect, &self.adversaries, &adversaries);
+        if let Some(swarm) = &self.swarm {
+            adversaries.extend(swarm.draw(&sizes, &adversaries, draw.0));
+        }
+        if self.chaos {
+            faults.extend(chaos::draw(&workload, &sizes, draw.0));
+            expect.catch_up_ns = expect.catch_up_ns.max(chaos::CATCH_UP_NS);
+            expect.within_epochs += chaos::MORE_EPOCHS;
+        }
         Drawn {
             claim: self.claim.clone(),
             architecture: self.architecture,
             network: draw.network(&self.network),
-            workload: draw.workload(&self.workload, sizes.clients),
-            faults: self
-                .faults
-                .iter()
-                .enumerate()
-                .map(|(index, item)| draw.fault(index, item, &sizes))
-                .collect(),
-            expect: draw.expect(&self.expect, &self.adversaries, &adversaries),
+            workload,
+            faults,
+            expect,
             adversaries,
             topology,
         }
@@ -83,6 +93,9 @@ impl Draw {
             incoming: self.count("topology.incoming", &topology.incoming),
             mailboxes: self.count("topology.mailboxes", &topology.mailboxes),
             clients: self.count("topology.clients", &topology.clients),
+            witnesses: self.count("topology.witnesses", &topology.witnesses),
+            quorum: self.count("topology.quorum", &topology.quorum),
+            challenge_bound: topology.challenge_bound.draw(&mut self.stream("topology.challenge_bound")),
             epoch_ns: self.quantity("topology.epoch", &topology.epoch_ns),
             cores: self.count("topology.cores", &topology.cores),
             costs: topology.costs.clone(),
@@ -130,6 +143,7 @@ impl Draw {
         DrawnFault {
             at_ns: self.quantity(&path("at"), &fault.at_ns),
             for_ns: self.quantity(&path("for"), &fault.for_ns),
+            optional: fault.optional,
             action: match &fault.plan {
                 FaultPlan::Crash { actor: pattern } => FaultAction::Crash { actor: actor(pattern) },
                 FaultPlan::Partition { actors } => {
@@ -159,11 +173,16 @@ impl Draw {
     }
 
     fn adversary(&self, index: usize, adversary: &Adversary, sizes: &Sizes) -> DrawnAdversary {
-        let mut stream = self.stream(&format!("adversary.{index}.actor"));
+        let path = |key: &str| format!("adversary.{index}.{key}");
+        let until_ns = adversary.until_ns.as_ref();
+        let victim = adversary.victim.as_ref();
         DrawnAdversary {
-            actor: adversary.actor.draw(sizes, adversary.attack.roles, &mut stream),
+            actor: adversary.actor.draw(sizes, adversary.attack.roles, &mut self.stream(&path("actor"))),
             attack: adversary.attack,
-            from_ns: self.quantity(&format!("adversary.{index}.from"), &adversary.from_ns),
+            from_ns: self.quantity(&path("from"), &adversary.from_ns),
+            until_ns: until_ns.map(|range| self.quantity(&path("until"), range)),
+            every: adversary.every.draw(&mut self.stream(&path("every"))),
+            victim: victim.map(|pattern| self.actor(&path("victim"), pattern, sizes)),
         }
     }
 
@@ -172,19 +191,32 @@ impl Draw {
             ActorPattern::One(actor) => vec![*actor],
             wildcard => drawn_from(wildcard, plans, drawn),
         };
-        let mut exposed: Vec<ActorName> = expect.exposed.iter().flat_map(meant).collect();
-        exposed.sort();
-        exposed.dedup();
+        let all = |patterns: &[ActorPattern]| {
+            let names: std::collections::BTreeSet<ActorName> = patterns.iter().flat_map(meant).collect();
+            names.into_iter().collect::<Vec<_>>()
+        };
+        let pair = |[one, two]: &[ActorPattern; 2]| {
+            let (ones, twos) = (meant(one), meant(two));
+            let all = ones.iter().flat_map(|one| twos.iter().map(|two| [*one.min(two), *one.max(two)]));
+            all.collect::<Vec<_>>()
+        };
+        let pairs: std::collections::BTreeSet<[ActorName; 2]> = expect.pairs.iter().flat_map(pair).collect();
         DrawnExpect {
-            exposed,
+            blame: expect.blame,
+            exposed: all(&expect.exposed),
+            suspected: all(&expect.suspected),
+            pairs: pairs.into_iter().collect(),
+            unserved: all(&expect.unserved),
             within_epochs: expect.within_epochs.draw(&mut self.stream("expect.within")),
             catch_up_ns: self.quantity("expect.catch_up", &expect.catch_up_ns),
         }
     }
 }
 
-/// The adversaries that were drawn from that wildcard.
+/// The adversaries and victims that were drawn from that wildcard.
 fn drawn_from(wildcard: &ActorPattern, plans: &[Adversary], drawn: &[DrawnAdversary]) -> Vec<ActorName> {
-    let pairs = plans.iter().zip(drawn).filter(|(plan, _)| plan.actor == *wildcard);
-    pairs.map(|(_, drawn)| drawn.actor).collect()
+    let pairs = || plans.iter().zip(drawn);
+    let actors = pairs().filter(|(plan, _)| plan.actor == *wildcard).map(|(_, drawn)| drawn.actor);
+    let victims = pairs().filter(|(plan, _)| plan.victim.as_ref() == Some(wildcard));
+    actors.chain(victims.filter_map(|(_, drawn)| drawn.victim)).collect()
 }

@@ -9,7 +9,9 @@
 
 use std::fmt;
 
-use super::{Architecture, Costs, Crypto, Storage, catalogue::AttackKind, name::ActorName, value::Range};
+use super::{
+    Architecture, Blame, Costs, Crypto, Storage, catalogue::AttackKind, name::ActorName, value::Range,
+};
 
 /// A scenario of which everything is decided.
 #[derive(Clone, Debug, PartialEq)]
@@ -43,6 +45,12 @@ pub struct DrawnTopology {
     pub mailboxes: u32,
     /// Clients.
     pub clients: u32,
+    /// Witnesses.
+    pub witnesses: u32,
+    /// Witnesses that must have cosigned what a client accepts.
+    pub quorum: u32,
+    /// Epochs that an obligation may stay open.
+    pub challenge_bound: u64,
     /// Nanoseconds from one cut of the sequencer to the next.
     pub epoch_ns: u64,
     /// Cores of each simulated machine.
@@ -118,6 +126,8 @@ pub struct DrawnFault {
     pub at_ns: u64,
     /// Nanoseconds until it is healed.
     pub for_ns: u64,
+    /// Whether it may have no effect.
+    pub optional: bool,
     /// What goes wrong.
     pub action: FaultAction,
 }
@@ -192,13 +202,27 @@ pub struct DrawnAdversary {
     pub attack: &'static AttackKind,
     /// Nanoseconds from the start of the run until the actor first cheats.
     pub from_ns: u64,
+    /// Nanoseconds from the start of the run after which it is honest again.
+    pub until_ns: Option<u64>,
+    /// It cheats on every n-th occasion.
+    pub every: u64,
+    /// The client against whom.
+    pub victim: Option<ActorName>,
 }
 
 /// What must come of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DrawnExpect {
+    /// Whether the lists below are exact.
+    pub blame: Blame,
     /// These are exposed and no others; in order, nobody twice.
     pub exposed: Vec<ActorName>,
+    /// These are suspected at the end and no others; in order, nobody twice.
+    pub suspected: Vec<ActorName>,
+    /// Of each pair one is to blame; each in order.
+    pub pairs: Vec<[ActorName; 2]>,
+    /// These clients find that nobody serves them.
+    pub unserved: Vec<ActorName>,
     /// Epochs from the cheat to the verdict.
     pub within_epochs: u64,
     /// Nanoseconds after the last fault has healed, in which everything accepted must be delivered.

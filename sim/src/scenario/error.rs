@@ -151,6 +151,24 @@ pub enum Wrong {
         /// The other.
         right: &'static str,
     },
+    /// More cosignatures than there are witnesses.
+    #[error("quorum must not be above the number of witnesses: write quorum = {witnesses} or less")]
+    Quorum {
+        /// How many witnesses there are at least.
+        witnesses: u32,
+    },
+    /// A victim that is no client.
+    #[error("a victim is a client, not {found}: write client/0 or client/*")]
+    NoVictim {
+        /// Who was named.
+        found: String,
+    },
+    /// A pair that is none.
+    #[error("{found} is no pair of actors: write pairs = [[\"client/0\", \"handler/0\"]]")]
+    NoPair {
+        /// What was written.
+        found: String,
+    },
     /// A list that says nothing.
     #[error("{key} must name at least one actor: write {key} = [\"incoming/0\"]")]
     NoActors {

@@ -20,6 +20,7 @@
 //! - What a seed drew can be written out as a scenario that draws the same for every seed.
 
 mod catalogue;
+mod chaos;
 mod draw;
 mod drawn;
 mod error;
@@ -28,6 +29,7 @@ mod nemesis;
 mod read;
 mod section;
 mod set;
+mod swarm;
 #[cfg(test)]
 mod tests;
 mod tree;
@@ -36,7 +38,9 @@ mod write;
 
 use std::path::PathBuf;
 
-pub use catalogue::{ATTACKS, AttackKind, FAULTS, FaultKind};
+use server::protocol::id::Role;
+
+pub use catalogue::{ATTACKS, AttackKind, Ending, FAULTS, FaultKind};
 pub use drawn::{
     Drawn, DrawnAdversary, DrawnExpect, DrawnFault, DrawnNetwork, DrawnTopology, DrawnWorkload, FaultAction,
     Latency, Pace,
@@ -60,10 +64,14 @@ pub struct Scenario {
     pub network: Network,
     /// `[workload]`: what the clients send.
     pub workload: Workload,
+    /// `chaos`: whether the standard set of drawn faults happens besides; not unless given.
+    pub chaos: bool,
     /// `[[fault]]`: what goes wrong.
     pub faults: Vec<Fault>,
     /// `[[adversary]]`: who cheats.
     pub adversaries: Vec<Adversary>,
+    /// `[swarm]`: random cheaters besides.
+    pub swarm: Option<Swarm>,
     /// `[expect]`: what must come of it.
     pub expect: Expect,
 }
@@ -119,6 +127,12 @@ pub struct Topology {
     pub mailboxes: Range<u32>,
     /// `clients`: clients; 12 unless given.
     pub clients: Range<u32>,
+    /// `witnesses`: witnesses; 1 unless given.
+    pub witnesses: Range<u32>,
+    /// `quorum`: how many witnesses must have cosigned what a client accepts; 0 unless given.
+    pub quorum: Range<u32>,
+    /// `challenge_bound`: epochs that an obligation may stay open; `"40 epochs"` unless given.
+    pub challenge_bound: Range<u64>,
     /// `epoch`: nanoseconds from one cut of the sequencer to the next; `"5ms"` unless given.
     pub epoch_ns: Range<u64>,
     /// `cores`: cores of each simulated machine; 2 unless given.
@@ -214,6 +228,8 @@ pub struct Fault {
     pub at_ns: Range<u64>,
     /// `for`: nanoseconds until it is healed.
     pub for_ns: Range<u64>,
+    /// `optional`: whether it may have no effect; not unless given.
+    pub optional: bool,
     /// `kind` and its keys: what goes wrong.
     pub plan: FaultPlan,
 }
@@ -256,14 +272,46 @@ pub struct Adversary {
     pub attack: &'static AttackKind,
     /// `from`: nanoseconds from the start of the run until the actor first cheats; 0 unless given.
     pub from_ns: Range<u64>,
+    /// `until`: nanoseconds from the start of the run after which it is honest again; never unless given.
+    pub until_ns: Option<Range<u64>>,
+    /// `every`: it cheats on every n-th occasion; 1 unless given.
+    pub every: Range<u64>,
+    /// `victim`: the client against whom; whoever comes first unless given.
+    pub victim: Option<ActorPattern>,
+}
+
+/// Random cheaters: each seed draws who cheats, and how.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Swarm {
+    /// `cheaters`: how many, of all but one actors; drawn from 1 on unless given.
+    pub cheaters: Option<Range<u32>>,
+    /// `roles`: the roles that may cheat; all unless given.
+    pub roles: Vec<Role>,
+}
+
+/// Whom a run may blame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Blame {
+    /// Those whom the scenario names, and no others.
+    Exact,
+    /// Whoever cheats, or nobody.
+    Guilty,
 }
 
 /// What must come of it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Expect {
-    /// `exposed`: these and no others; a wildcard means the adversaries drawn from the same wildcard.
+    /// `blame`: whether the lists below are exact; `"exact"` unless given.
+    pub blame: Blame,
+    /// `exposed`: these and no others; a wildcard means the adversaries and victims drawn from the same wildcard.
     pub exposed: Vec<ActorPattern>,
-    /// `within`: epochs from the cheat to the verdict; 10 unless given.
+    /// `suspected`: these are suspected at the end, and no others.
+    pub suspected: Vec<ActorPattern>,
+    /// `pairs`: of each pair one is to blame, or the link between them.
+    pub pairs: Vec<[ActorPattern; 2]>,
+    /// `unserved`: clients that find that nobody serves them.
+    pub unserved: Vec<ActorPattern>,
+    /// `within`: epochs from the cheat to the verdict, exposure or suspicion; 10 unless given.
     pub within_epochs: Range<u64>,
     /// `catch_up`: nanoseconds of virtual time after the last fault has healed, in which everything accepted must
     /// be delivered; `"5s"` unless given.

@@ -14,7 +14,8 @@ use super::error::Wrong;
 use crate::random::Stream;
 
 /// The roles that `*` stands for.
-const SERVER_ROLES: [Role; 4] = [Role::Handler, Role::Incoming, Role::Sequencer, Role::Mailbox];
+const SERVER_ROLES: [Role; 5] =
+    [Role::Handler, Role::Incoming, Role::Sequencer, Role::Mailbox, Role::Witness];
 
 /// One actor of the simulated deployment, clients included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -146,6 +147,7 @@ pub(super) struct Sizes {
     pub incoming: u32,
     pub mailboxes: u32,
     pub clients: u32,
+    pub witnesses: u32,
 }
 
 impl Sizes {
@@ -157,7 +159,8 @@ impl Sizes {
             Role::Incoming => self.incoming,
             Role::Sequencer => 1,
             Role::Mailbox => self.mailboxes,
-            Role::Witness | Role::Operator => 0,
+            Role::Witness => self.witnesses,
+            Role::Operator => 0,
         }
     }
 
@@ -179,7 +182,7 @@ impl Sizes {
 mod tests {
     use super::*;
 
-    const SIZES: Sizes = Sizes { handlers: 1, incoming: 2, mailboxes: 3, clients: 4 };
+    const SIZES: Sizes = Sizes { handlers: 1, incoming: 2, mailboxes: 3, clients: 4, witnesses: 2 };
 
     #[test]
     fn names_read_back_as_displayed() {
@@ -208,7 +211,7 @@ mod tests {
             all.collect::<std::collections::BTreeSet<_>>().len()
         };
         assert_eq!(drawn(ActorPattern::AnyOf(Role::Client)), 4);
-        assert_eq!(drawn(ActorPattern::Any), 1 + 2 + 1 + 3);
+        assert_eq!(drawn(ActorPattern::Any), 1 + 2 + 1 + 3 + 2);
     }
 
     #[test]
@@ -219,6 +222,7 @@ mod tests {
             wrong.to_string(),
             "there is no incoming/2: the smallest topology of this scenario has incoming/0 to incoming/1"
         );
-        assert!("witness/*".parse::<ActorPattern>().unwrap().check(&SIZES).is_err());
+        assert!("witness/2".parse::<ActorPattern>().unwrap().check(&SIZES).is_err());
+        assert!("operator/*".parse::<ActorPattern>().unwrap().check(&SIZES).is_err());
     }
 }

@@ -6,14 +6,14 @@
 use server::protocol::id::Role;
 
 use super::{
-    Adversary, Expect, Fault, FaultPlan,
+    Adversary, Blame, Expect, Fault, FaultPlan,
     catalogue::{ATTACKS, AttackKind, FAULT_KEYS, FAULTS, FaultKind},
     error::Wrong,
     name::{ActorPattern, Sizes},
-    read::TIME_MAX_NS,
+    read::{BOOL, TIME_MAX_NS},
     section::{Section, actor, actors, list, one_of},
     tree::{Node, Problem},
-    value::{DURATION, EPOCHS, SHARE},
+    value::{COUNT, DURATION, EPOCHS, SHARE},
 };
 
 /// Epochs until a verdict: more than a day of them is no expectation.
@@ -51,6 +51,7 @@ fn fault(node: &Node, sizes: &Sizes) -> Result<Fault, Problem> {
     Ok(Fault {
         at_ns: section.quantity("at", &DURATION, 0..=TIME_MAX_NS, 0)?,
         for_ns: section.quantity("for", &DURATION, 0..=TIME_MAX_NS, 0)?,
+        optional: section.word_of("optional", BOOL, false)?,
         plan: plan(name, &section, sizes)?,
     })
 }
@@ -81,7 +82,7 @@ fn partitioned(section: &Section<'_>, sizes: &Sizes) -> Result<Vec<ActorPattern>
 
 fn adversary(node: &Node, sizes: &Sizes) -> Result<Adversary, Problem> {
     let section = Section::of("an adversary", "adversary", node, "[[adversary]] above its keys")?;
-    section.only(&["actor", "attack", "from"])?;
+    section.only(&["actor", "attack", "from", "until", "every", "victim"])?;
     let actor_node = section.need("actor", "\"mailbox/0\"")?;
     let actor = actor("actor", actor_node, sizes)?;
     let names: Vec<&str> = ATTACKS.iter().map(|attack| attack.name).collect();
@@ -90,7 +91,23 @@ fn adversary(node: &Node, sizes: &Sizes) -> Result<Adversary, Problem> {
     if !attack.roles.iter().any(|role| actor.may_be(*role)) {
         return Err(actor_node.problem(unfit(attack, &actor)));
     }
-    Ok(Adversary { actor, attack, from_ns: section.quantity("from", &DURATION, 0..=TIME_MAX_NS, 0)? })
+    Ok(Adversary {
+        actor,
+        attack,
+        from_ns: section.quantity("from", &DURATION, 0..=TIME_MAX_NS, 0)?,
+        until_ns: section.given("until", &DURATION, 0..=TIME_MAX_NS)?,
+        every: section.quantity("every", &COUNT, 1..=EPOCHS_MAX, 1)?,
+        victim: victim(&section, sizes)?,
+    })
+}
+
+fn victim(section: &Section<'_>, sizes: &Sizes) -> Result<Option<ActorPattern>, Problem> {
+    let Some(node) = section.find("victim") else { return Ok(None) };
+    let victim = actor("victim", node, sizes)?;
+    match victim.may_be(Role::Client) {
+        true => Ok(Some(victim)),
+        false => Err(node.problem(Wrong::NoVictim { found: victim.to_string() })),
+    }
 }
 
 fn unfit(attack: &AttackKind, actor: &ActorPattern) -> Wrong {
@@ -101,29 +118,61 @@ fn unfit(attack: &AttackKind, actor: &ActorPattern) -> Wrong {
 
 /// `[expect]`.
 pub(super) fn expect(section: &Section<'_>, sizes: &Sizes, all: &[Adversary]) -> Result<Expect, Problem> {
-    section.only(&["exposed", "within", "catch_up"])?;
+    section.only(&["blame", "exposed", "suspected", "pairs", "unserved", "within", "catch_up"])?;
     Ok(Expect {
-        exposed: exposed(section, sizes, all)?,
+        blame: section.word("blame", "blame", BLAME, Blame::Exact)?,
+        exposed: blamed("exposed", section, sizes, all)?,
+        suspected: blamed("suspected", section, sizes, all)?,
+        pairs: pairs(section, sizes, all)?,
+        unserved: blamed("unserved", section, sizes, all)?,
         within_epochs: section.quantity("within", &EPOCHS, 1..=EPOCHS_MAX, 10)?,
         catch_up_ns: section.quantity("catch_up", &DURATION, 0..=TIME_MAX_NS, 5_000_000_000)?,
     })
 }
 
-fn exposed(section: &Section<'_>, sizes: &Sizes, all: &[Adversary]) -> Result<Vec<ActorPattern>, Problem> {
-    let Some(node) = section.find("exposed") else { return Ok(Vec::new()) };
-    let items = list("exposed", node, "a list of actors", "exposed = [\"mailbox/0\"], or exposed = []")?;
-    items.iter().map(|item| exposed_actor(item, sizes, all)).collect()
+const BLAME: &[(&str, Blame)] = &[("exact", Blame::Exact), ("guilty", Blame::Guilty)];
+
+fn blamed(
+    key: &str,
+    section: &Section<'_>,
+    sizes: &Sizes,
+    all: &[Adversary],
+) -> Result<Vec<ActorPattern>, Problem> {
+    let Some(node) = section.find(key) else { return Ok(Vec::new()) };
+    let example = match key {
+        "exposed" => "exposed = [\"mailbox/0\"], or exposed = []",
+        "suspected" => "suspected = [\"mailbox/0\"], or suspected = []",
+        _ => "unserved = [\"client/0\"], or unserved = []",
+    };
+    let items = list(key, node, "a list of actors", example)?;
+    items.iter().map(|item| blamed_actor(key, item, sizes, all)).collect()
 }
 
-fn exposed_actor(node: &Node, sizes: &Sizes, all: &[Adversary]) -> Result<ActorPattern, Problem> {
-    let pattern = actor("exposed", node, sizes)?;
+fn pairs(section: &Section<'_>, sizes: &Sizes, all: &[Adversary]) -> Result<Vec<[ActorPattern; 2]>, Problem> {
+    let Some(node) = section.find("pairs") else { return Ok(Vec::new()) };
+    let example = "pairs = [[\"client/0\", \"handler/0\"]], or pairs = []";
+    let items = list("pairs", node, "a list of pairs", example)?;
+    items.iter().map(|item| pair(item, sizes, all)).collect()
+}
+
+fn pair(node: &Node, sizes: &Sizes, all: &[Adversary]) -> Result<[ActorPattern; 2], Problem> {
+    let actor = |item| blamed_actor("pairs", item, sizes, all);
+    match list("pairs", node, "a pair of actors", "[\"client/0\", \"handler/0\"]")? {
+        [one, two] => Ok([actor(one)?, actor(two)?]),
+        others => Err(node.problem(Wrong::NoPair { found: format!("a list of {}", others.len()) })),
+    }
+}
+
+fn blamed_actor(key: &str, node: &Node, sizes: &Sizes, all: &[Adversary]) -> Result<ActorPattern, Problem> {
+    let pattern = actor(key, node, sizes)?;
     let is_one = matches!(pattern, ActorPattern::One(_));
-    if is_one || all.iter().any(|adversary| adversary.actor == pattern) {
+    let drawn = |adversary: &Adversary| adversary.actor == pattern || adversary.victim == Some(pattern);
+    if is_one || all.iter().any(drawn) {
         return Ok(pattern);
     }
     let actors: Vec<String> = all.iter().map(|adversary| adversary.actor.to_string()).collect();
     let advice = match actors.is_empty() {
-        true => "the scenario has no adversary: write exposed = []".to_owned(),
+        true => format!("the scenario has no adversary: write {key} = []"),
         false => format!("write the actor as the adversary does: {}", actors.join(" or ")),
     };
     Err(node.problem(Wrong::NoSuchAdversary { pattern: pattern.to_string(), advice }))

@@ -19,9 +19,9 @@ use super::{
     name::Sizes,
     nemesis,
     section::{Section, one_of},
-    set,
+    set, swarm,
     tree::{self, Data, Entry, Node, Place, Problem},
-    value::{BANDWIDTH, COUNT, DURATION, RATE, Range, SHARE, SIZE},
+    value::{BANDWIDTH, COUNT, DURATION, EPOCHS, RATE, Range, SHARE, SIZE},
 };
 
 /// Scenarios are written by hand or by the simulator; the largest drawn ones have a few thousand lines.
@@ -44,6 +44,8 @@ const PAYLOAD_MAX: u64 = 1_000_000;
 const RECIPIENTS_MAX: u32 = 4096;
 /// Below ten microseconds an epoch is shorter than its own work.
 const EPOCH_MIN_NS: u64 = 10_000;
+/// Epochs that an obligation may stay open.
+const BOUND_MAX: u64 = 1_000_000;
 /// A minute.
 const EPOCH_MAX_NS: u64 = 60_000_000_000;
 /// A simulated day: sums of a few times stay far from overflow.
@@ -51,10 +53,10 @@ pub(super) const TIME_MAX_NS: u64 = 86_400_000_000_000;
 /// A terabit per second.
 const BANDWIDTH_MAX: u64 = 1_000_000_000_000;
 
-const TABLES: &[&str] = &["topology", "network", "workload", "fault", "adversary", "expect"];
-const TABLES_SHOWN: &str = "[topology], [network], [workload], [[fault]], [[adversary]], [expect]";
+const TABLES: &[&str] = &["topology", "network", "workload", "fault", "adversary", "swarm", "expect"];
+const TABLES_SHOWN: &str = "[topology], [network], [workload], [[fault]], [[adversary]], [swarm], [expect]";
 const TOP_KEYS: &[&str] =
-    &["architecture", "topology", "network", "workload", "fault", "adversary", "expect"];
+    &["architecture", "chaos", "topology", "network", "workload", "fault", "adversary", "swarm", "expect"];
 
 impl Scenario {
     /// Reads a scenario file; each of `sets` is a `key=value` that overrides it.
@@ -104,8 +106,10 @@ fn scenario(name: &str, text: &str, sets: &[String]) -> Result<Scenario, Problem
         architecture: architecture(&top)?,
         network: network(&table(&top, "network", "[network] above its keys")?)?,
         workload: workload(&table(&top, "workload", "[workload] above its keys")?)?,
+        chaos: top.word_of("chaos", BOOL, false)?,
         faults: nemesis::faults(&top, &sizes)?,
         expect: nemesis::expect(&table(&top, "expect", "[expect] above its keys")?, &sizes, &adversaries)?,
+        swarm: swarm::read(&top)?,
         adversaries,
         topology,
     })
@@ -167,17 +171,24 @@ fn topology(section: &Section<'_>) -> Result<Topology, Problem> {
         "incoming",
         "mailboxes",
         "clients",
+        "witnesses",
+        "quorum",
+        "challenge_bound",
         "epoch",
         "cores",
         "costs",
         "crypto",
         "storage",
     ])?;
+    let witnesses = section.count("witnesses", 0..=ACTORS_MAX, 1)?;
     Ok(Topology {
         handlers: section.count("handlers", 1..=ACTORS_MAX, 1)?,
         incoming: section.count("incoming", 1..=ACTORS_MAX, 2)?,
         mailboxes: section.count("mailboxes", 1..=ACTORS_MAX, 2)?,
         clients: section.count("clients", 1..=CLIENTS_MAX, 12)?,
+        quorum: quorum(section, witnesses)?,
+        witnesses,
+        challenge_bound: section.quantity("challenge_bound", &EPOCHS, 1..=BOUND_MAX, 40)?,
         epoch_ns: section.quantity("epoch", &DURATION, EPOCH_MIN_NS..=EPOCH_MAX_NS, 5_000_000)?,
         cores: section.count("cores", 1..=CORES_MAX, 2)?,
         costs: costs(section)?,
@@ -185,6 +196,17 @@ fn topology(section: &Section<'_>) -> Result<Topology, Problem> {
         storage: section.word("storage", "storage", STORAGE, Storage::Redb)?,
     })
 }
+
+fn quorum(section: &Section<'_>, witnesses: Range<u32>) -> Result<Range<u32>, Problem> {
+    let quorum = section.count("quorum", 0..=ACTORS_MAX, 0)?;
+    match section.find("quorum").filter(|_| quorum.high > witnesses.low) {
+        None => Ok(quorum),
+        Some(node) => Err(node.problem(Wrong::Quorum { witnesses: witnesses.low })),
+    }
+}
+
+/// Yes or no.
+pub(super) const BOOL: &[(&str, bool)] = &[("true", true), ("false", false)];
 
 const CRYPTO: &[(&str, Crypto)] = &[("ed25519", Crypto::Ed25519), ("modelled", Crypto::Modelled)];
 const STORAGE: &[(&str, Storage)] = &[("redb", Storage::Redb), ("modelled", Storage::Modelled)];
@@ -207,6 +229,7 @@ fn smallest(topology: &Topology) -> Sizes {
         incoming: topology.incoming.low,
         mailboxes: topology.mailboxes.low,
         clients: topology.clients.low,
+        witnesses: topology.witnesses.low,
     }
 }
 

@@ -113,6 +113,17 @@ impl<'a> Section<'a> {
         Ok(words.iter().find(|(word, _)| *word == name).map_or(default, |(_, value)| *value))
     }
 
+    /// Yes or no; `default` if the key is not there.
+    pub fn word_of(&self, key: &str, words: &[(&str, bool)], default: bool) -> Result<bool, Problem> {
+        match self.find(key) {
+            Some(node) => match &node.data {
+                Data::Boolean(value) => Ok(*value),
+                _ => self.word(key, "choice", words, default),
+            },
+            None => Ok(default),
+        }
+    }
+
     /// An actor of a topology of these sizes; nothing if the key is not there.
     pub fn actor(&self, key: &str, sizes: &Sizes) -> Result<Option<ActorPattern>, Problem> {
         self.find(key).map(|node| actor(key, node, sizes)).transpose()

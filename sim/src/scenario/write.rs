@@ -10,7 +10,7 @@
 use toml_edit::{Array, InlineTable, Value};
 
 use super::{
-    Costs, Crypto, Storage,
+    Blame, Costs, Crypto, Storage,
     drawn::{
         Drawn, DrawnAdversary, DrawnExpect, DrawnFault, DrawnNetwork, DrawnTopology, DrawnWorkload,
         FaultAction, Latency, Pace,
@@ -87,6 +87,9 @@ fn topology(topology: &DrawnTopology) -> Keys {
         ("incoming", integer(topology.incoming)),
         ("mailboxes", integer(topology.mailboxes)),
         ("clients", integer(topology.clients)),
+        ("witnesses", integer(topology.witnesses)),
+        ("quorum", integer(topology.quorum)),
+        ("challenge_bound", (EPOCHS.show)(topology.challenge_bound).into()),
         ("epoch", duration(topology.epoch_ns)),
         ("cores", integer(topology.cores)),
         ("costs", costs(&topology.costs)),
@@ -152,20 +155,31 @@ fn fault(fault: &DrawnFault) -> Keys {
     }
     keys.extend(whose.map(|actor| ("actor", actor.to_string().into())));
     keys.push(("for", duration(fault.for_ns)));
+    if fault.optional {
+        keys.push(("optional", true.into()));
+    }
     keys
 }
 
 fn adversary(adversary: &DrawnAdversary) -> Keys {
-    vec![
+    let mut keys: Keys = vec![
         ("actor", adversary.actor.to_string().into()),
         ("attack", adversary.attack.name.into()),
         ("from", duration(adversary.from_ns)),
-    ]
+    ];
+    keys.extend(adversary.until_ns.map(|until_ns| ("until", duration(until_ns))));
+    keys.push(("every", integer(adversary.every)));
+    keys.extend(adversary.victim.map(|victim| ("victim", victim.to_string().into())));
+    keys
 }
 
 fn expect(expect: &DrawnExpect) -> Keys {
     vec![
+        ("blame", if expect.blame == Blame::Exact { "exact" } else { "guilty" }.into()),
         ("exposed", names(&expect.exposed)),
+        ("suspected", names(&expect.suspected)),
+        ("pairs", Array::from_iter(expect.pairs.iter().map(|pair| names(pair))).into()),
+        ("unserved", names(&expect.unserved)),
         ("within", (EPOCHS.show)(expect.within_epochs).into()),
         ("catch_up", duration(expect.catch_up_ns)),
     ]

@@ -83,3 +83,46 @@ fn nobody_is_partitioned_twice() {
         assert_eq!(actors.len(), count);
     }
 }
+
+#[test]
+fn what_is_expected_of_victims_is_drawn_with_them() {
+    let text = "[topology]\nclients = 5\n[[adversary]]\nactor = \"handler/0\"\nattack = \"drop-bundles\"\n\
+                victim = \"client/*\"\nuntil = \"1s..2s\"\nevery = \"1..3\"\n\
+                [expect]\npairs = [[\"handler/0\", \"client/*\"]]\nunserved = [\"client/*\"]\n";
+    let scenario = parse(text, &[]).unwrap();
+    for drawn in (0..30).map(|seed| scenario.draw(seed)) {
+        let adversary = &drawn.adversaries[0];
+        let victim = adversary.victim.unwrap();
+        assert_eq!(drawn.expect.unserved, [victim]);
+        assert_eq!(drawn.expect.pairs, [[victim, ActorName::new(Role::Handler, 0)]]);
+        assert!(adversary.until_ns.unwrap() >= 1_000_000_000 && (1..=3).contains(&adversary.every));
+    }
+}
+
+#[test]
+fn chaos_adds_faults_that_heal_and_changes_no_other_draw() {
+    let calm = parse("", &[]).unwrap();
+    let chaos = parse("", &["chaos=true"]).unwrap();
+    let mut kinds = std::collections::BTreeSet::new();
+    for seed in 0..50 {
+        let (calm, chaos) = (calm.draw(seed), chaos.draw(seed));
+        assert_eq!((&calm.topology, &calm.workload), (&chaos.topology, &chaos.workload));
+        assert!(chaos.faults.len() >= 5 && chaos.faults.iter().all(|fault| fault.optional));
+        assert!(chaos.faults.iter().all(|fault| fault.end_ns() < 3_000_000_000));
+        kinds.extend(chaos.faults.iter().map(|fault| fault.action.kind()));
+    }
+    assert_eq!(kinds.len(), 4);
+}
+
+#[test]
+fn a_swarm_leaves_someone_honest_and_fits_attacks_to_roles() {
+    let scenario = parse("[topology]\nclients = 4\n[swarm]\n[expect]\nblame = \"guilty\"\n", &[]).unwrap();
+    let mut sizes = std::collections::BTreeSet::new();
+    for drawn in (0..200).map(|seed| scenario.draw(seed)) {
+        sizes.insert(drawn.adversaries.len());
+        let fits = |one: &DrawnAdversary| one.attack.roles.contains(&one.actor.role);
+        assert!(drawn.adversaries.iter().all(fits));
+        assert!(drawn.adversaries.windows(2).all(|two| two[0].actor < two[1].actor));
+    }
+    assert_eq!((sizes.first().copied(), sizes.last().copied()), (Some(1), Some(4 + 1 + 2 + 1 + 2 - 1)));
+}

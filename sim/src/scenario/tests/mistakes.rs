@@ -11,13 +11,13 @@ const WRONG: &[(&str, &str)] = &[
     // Keys and tables that do not exist.
     (
         "sed = 3\n",
-        "2:1: unknown key \"sed\" in the scenario; known keys: architecture, topology, network, workload, fault, \
-         adversary, expect",
+        "2:1: unknown key \"sed\" in the scenario; known keys: architecture, chaos, topology, network, workload, \
+         fault, adversary, swarm, expect",
     ),
     (
         "[topology]\n  hanlders = 3\n",
         "3:3: unknown key \"hanlders\" in [topology], did you mean \"handlers\"? known keys: handlers, incoming, \
-         mailboxes, clients, epoch, cores, costs, crypto, storage",
+         mailboxes, clients, witnesses, quorum, challenge_bound, epoch, cores, costs, crypto, storage",
     ),
     (
         "network.lose = 0\n",
@@ -30,7 +30,7 @@ const WRONG: &[(&str, &str)] = &[
     (
         "[[faults]]\nat = \"1s\"\n",
         "2:3: unknown table [faults], did you mean \"fault\"? known tables: [topology], [network], [workload], \
-         [[fault]], [[adversary]], [expect]",
+         [[fault]], [[adversary]], [swarm], [expect]",
     ),
     // Values of another type or unit.
     ("topology = 5\n", "2:12: topology must be a table, not 5: write [topology] above its keys"),
@@ -105,6 +105,19 @@ const WRONG: &[(&str, &str)] = &[
     ("[network]\nloss = -0.1\n", "3:8: loss must lie in 0..=1"),
     ("[network]\nloss = nan\n", "3:8: loss must lie in 0..=1"),
     ("[network]\nloss = \"0.5..1.5\"\n", "3:8: loss must lie in 0..=1"),
+    (
+        "[topology]\nwitnesses = \"1..3\"\nquorum = 2\n",
+        "4:10: quorum must not be above the number of witnesses: write quorum = 1 or less",
+    ),
+    (
+        "[topology]\nchallenge_bound = 9\n",
+        "3:19: challenge_bound must be a number of epochs, not 9: write \"10 epochs\"",
+    ),
+    ("chaos = 3\n", "2:9: the choice must be a word, not 3; known: true, false"),
+    (
+        "[swarm]\nroles = [\"witness\"]\n",
+        "3:10: unknown role \"witness\"; known: client, handler, incoming, sequencer, mailbox",
+    ),
     ("[topology]\nhandlers = 0\n", "3:12: handlers must lie in 1..=4096"),
     ("[topology]\nclients = \"3..200000\"\n", "3:11: clients must lie in 1..=100000"),
     ("[topology]\nepoch = \"1us\"\n", "3:9: epoch must lie in 10us..=60s"),

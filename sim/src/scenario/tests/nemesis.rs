@@ -29,7 +29,7 @@ const WRONG_FAULTS: &[(&str, &str)] = &[
     ),
     (
         "kind = \"crash\"\nat = \"1s\"\nfor = \"1s\"\nactor = \"incoming/0\"\nrate = 0.1\n",
-        "7:1: unknown key \"rate\" in a crash fault; known keys: at, kind, for, actor",
+        "7:1: unknown key \"rate\" in a crash fault; known keys: at, kind, for, actor, optional",
     ),
     (
         "kind = \"crash\"\nat = \"1s\"\nfor = \"1s\"\nactor = \"incoming/7\"\n",
@@ -49,8 +49,8 @@ const WRONG_FAULTS: &[(&str, &str)] = &[
         "6:10: actors must name at least one actor: write actors = [\"incoming/0\"]",
     ),
     (
-        "kind = \"partition\"\nat = \"1s\"\nfor = \"1s\"\nactors = [\n  \"handler/0\",\n  \"witness/*\",\n]\n",
-        "8:3: there is no witness/*: the smallest topology of this scenario has no witness",
+        "kind = \"partition\"\nat = \"1s\"\nfor = \"1s\"\nactors = [\n  \"handler/0\",\n  \"operator/*\",\n]\n",
+        "8:3: there is no operator/*: the smallest topology of this scenario has no operator",
     ),
     ("kind = \"loss\"\nat = \"1s\"\nfor = \"1s\"\nrate = 2\n", "6:8: rate must lie in 0..=1"),
 ];
@@ -67,7 +67,7 @@ const WRONG_CHEATS: &[(&str, &str)] = &[
     ),
     (
         "[[adversary]]\nactor = \"mailbox/0\"\nattack = \"swap-delivery\"\n",
-        "4:10: unknown attack \"swap-delivery\", did you mean \"swap-deliveries\"? known: swap-deliveries",
+        "4:10: unknown attack \"swap-delivery\", did you mean \"swap-deliveries\"? known: *",
     ),
     (
         "[[adversary]]\nactor = \"incoming/0\"\nattack = \"swap-deliveries\"\n",
@@ -86,6 +86,22 @@ const WRONG_CHEATS: &[(&str, &str)] = &[
         "3:12: no adversary is drawn from mailbox/*: the scenario has no adversary: write exposed = []",
     ),
     (
+        "[[adversary]]\nactor = \"mailbox/0\"\nattack = \"swap-deliveries\"\nvictim = \"mailbox/1\"\n",
+        "5:10: a victim is a client, not mailbox/1: write client/0 or client/*",
+    ),
+    (
+        "[[adversary]]\nactor = \"mailbox/0\"\nattack = \"swap-deliveries\"\nevery = 0\n",
+        "5:9: every must lie in 1..=1000000",
+    ),
+    (
+        "[expect]\npairs = [[\"client/0\"]]\n",
+        "3:10: a list of 1 is no pair of actors: write pairs = [[\"client/0\", \"handler/0\"]]",
+    ),
+    (
+        "[expect]\nsuspected = [\"mailbox/*\"]\n",
+        "3:14: no adversary is drawn from mailbox/*: the scenario has no adversary: write suspected = []",
+    ),
+    (
         "[expect]\nexposed = [\"*\"]\n[[adversary]]\nactor = \"mailbox/*\"\nattack = \"swap-deliveries\"\n",
         "3:12: no adversary is drawn from *: write the actor as the adversary does: mailbox/*",
     ),
@@ -100,7 +116,9 @@ fn every_mistake_in_a_fault_has_its_place_and_its_remedy() {
 
 #[test]
 fn every_mistake_in_a_cheat_has_its_place_and_its_remedy() {
+    let names: Vec<&str> = ATTACKS.iter().map(|attack| attack.name).collect();
     for (text, message) in WRONG_CHEATS {
+        let message = message.replace("known: *", &format!("known: {}", names.join(", ")));
         assert_eq!(wrong(text), format!("x.toml:{message}"), "{text}");
     }
 }

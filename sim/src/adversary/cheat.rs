@@ -1,0 +1,163 @@
+//! The wrapper: an honest actor, driven as the node drives it, with attacks at every seam.
+
+use server::{
+    actor::{
+        Actor, Input, Issued, Step, client::Client, handler::Handler, incoming::Incoming, mailbox::Mailbox,
+        sequencer::Sequencer,
+    },
+    port::Time,
+    protocol::{crypto::Signer, id::ActorId, message::Message, statement::Trust},
+};
+
+use super::{Attack, Context, Schemes};
+
+/// An actor that may be honest or not.
+pub type AnyActor = Box<dyn Actor>;
+
+/// Drives whatever is in the box.
+pub struct Boxed(pub AnyActor);
+
+impl Actor for Boxed {
+    fn me(&self) -> ActorId {
+        self.0.me()
+    }
+
+    fn dials(&self) -> Vec<ActorId> {
+        self.0.dials()
+    }
+
+    fn handle(&mut self, input: Input, step: &mut Step) {
+        self.0.handle(input, step);
+    }
+
+    fn settle(&mut self, step: &mut Step) {
+        self.0.settle(step);
+    }
+
+    fn release(&mut self, issued: Issued, step: &mut Step) {
+        self.0.release(issued, step);
+    }
+
+    fn deadline(&self) -> Option<Time> {
+        self.0.deadline()
+    }
+}
+
+/// An honest actor with seams.
+pub trait Corrupt: Actor {
+    /// Ends a step as the actor would, with the attacks at its seams.
+    fn settle_with(&mut self, _: &mut Hands, step: &mut Step) {
+        self.settle(step);
+    }
+}
+
+impl Corrupt for Client {}
+impl Corrupt for Handler {}
+impl Corrupt for Sequencer {}
+
+impl Corrupt for Incoming {
+    fn settle_with(&mut self, hands: &mut Hands, step: &mut Step) {
+        self.receive(step);
+        if let Some(mut run) = self.next_run(step) {
+            hands.each(step.now, |attack, context| attack.run(&mut run, context));
+            self.seal(run, step);
+        }
+    }
+}
+
+impl Corrupt for Mailbox {
+    fn settle_with(&mut self, hands: &mut Hands, step: &mut Step) {
+        while let Some(cut) = self.next_epoch(step) {
+            let mut deliveries = self.derive(cut);
+            hands.each(step.now, |attack, context| attack.deliveries(&mut deliveries, context));
+            self.attest(deliveries, step);
+        }
+        self.settle(step);
+    }
+}
+
+/// The schemes of an actor, with all that they may use.
+pub struct Hands {
+    schemes: Schemes,
+    trust: Trust,
+    signer: Box<dyn Signer>,
+    more: Vec<(ActorId, Message)>,
+}
+
+impl Hands {
+    fn each(&mut self, now: Time, mut act: impl FnMut(&mut dyn Attack, &mut Context<'_>)) {
+        for scheme in self.schemes.lock().iter_mut() {
+            let mut context = Context {
+                now,
+                trust: &self.trust,
+                signer: &*self.signer,
+                random: &mut scheme.random,
+                more: &mut self.more,
+                task: &scheme.task,
+                occasions: &mut scheme.occasions,
+            };
+            act(&mut *scheme.attack, &mut context);
+        }
+    }
+}
+
+/// An actor that cheats.
+pub struct Cheat<A> {
+    inner: A,
+    hands: Hands,
+    /// How much of what the step sends the attacks have seen.
+    passed: usize,
+}
+
+impl<A: Corrupt> Cheat<A> {
+    /// Puts schemes into an honest actor's hands; the signer is its own.
+    pub fn new(inner: A, schemes: Schemes, trust: Trust, signer: Box<dyn Signer>) -> Self {
+        Cheat { inner, hands: Hands { schemes, trust, signer, more: Vec::new() }, passed: 0 }
+    }
+
+    /// Lets the attacks see what leaves; each thing once.
+    fn pass(&mut self, step: &mut Step) {
+        let mut fresh = step.sends.split_off(self.passed.min(step.sends.len()));
+        self.hands.each(step.now, |attack, context| attack.sends(&mut fresh, context));
+        step.sends.append(&mut fresh);
+        step.sends.append(&mut self.hands.more);
+        self.passed = step.sends.len();
+    }
+}
+
+impl<A: Corrupt> Actor for Cheat<A> {
+    fn me(&self) -> ActorId {
+        self.inner.me()
+    }
+
+    fn dials(&self) -> Vec<ActorId> {
+        self.inner.dials()
+    }
+
+    fn handle(&mut self, input: Input, step: &mut Step) {
+        let mut inputs = vec![input];
+        self.hands.each(step.now, |attack, context| {
+            let before = std::mem::take(&mut inputs);
+            inputs = before.into_iter().flat_map(|input| attack.before(input, context)).collect();
+        });
+        inputs.into_iter().for_each(|input| self.inner.handle(input, step));
+    }
+
+    fn settle(&mut self, step: &mut Step) {
+        self.inner.settle_with(&mut self.hands, step);
+        self.hands.each(step.now, |attack, context| attack.drafts(&mut step.promises, context));
+        self.passed = 0;
+        self.pass(step);
+    }
+
+    fn release(&mut self, issued: Issued, step: &mut Step) {
+        self.inner.release(issued, step);
+        self.pass(step);
+    }
+
+    fn deadline(&self) -> Option<Time> {
+        let schemes = self.hands.schemes.lock();
+        let own = schemes.iter().filter_map(|scheme| scheme.attack.deadline());
+        own.chain(self.inner.deadline()).min()
+    }
+}

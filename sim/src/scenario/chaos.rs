@@ -1,0 +1,79 @@
+//! Chaos: the standard set of faults that is laid over a scenario.
+//!
+//! Loss everywhere, crashes of anyone, partitions, a slow link; all begin while the clients send, and all are healed
+//! when they have sent, or a little later. Each is optional: a drawn fault may meet an actor that is already down.
+//!
+//! # Invariants
+//! - Everything comes from streams below `chaos/`: the scenario draws what it draws without.
+
+use server::protocol::id::Role;
+
+use super::{
+    drawn::{DrawnFault, DrawnWorkload, FaultAction, Pace},
+    name::{ActorName, ActorPattern, Sizes},
+};
+use crate::random::{Stream, Streams};
+
+/// How long a run has to catch up when it had chaos: retries of a client double up to some seconds.
+pub(super) const CATCH_UP_NS: u64 = 10_000_000_000;
+/// How many epochs later a verdict may come: as many as pass in the longest chaos, and some.
+pub(super) const MORE_EPOCHS: u64 = 300;
+
+/// When chaos may begin: links are up by then.
+const START_NS: u64 = 60_000_000;
+/// How long the clients of a closed loop are taken to send.
+const CLOSED_NS: f64 = 500e6;
+const MS: u64 = 1_000_000;
+
+/// The faults of a seed.
+pub(super) fn draw(workload: &DrawnWorkload, sizes: &Sizes, streams: Streams) -> Vec<DrawnFault> {
+    let span_ns = match workload.pace {
+        Pace::Open { rate_per_s } => workload.bundles as f64 * 1e9 / rate_per_s,
+        Pace::Closed { .. } => CLOSED_NS,
+    };
+    let end_ns = START_NS + (span_ns as u64).clamp(200 * MS, 2000 * MS);
+    let mut faults = vec![loss(end_ns, &mut streams.stream("chaos/loss"))];
+    for index in 0..streams.stream("chaos/crashes").within(2..=4) {
+        faults.push(crash(end_ns, sizes, &mut streams.stream(&format!("chaos/crash/{index}"))));
+    }
+    for index in 0..streams.stream("chaos/partitions").within(1..=2) {
+        faults.push(partition(end_ns, sizes, &mut streams.stream(&format!("chaos/partition/{index}"))));
+    }
+    faults.push(delay(end_ns, sizes, &mut streams.stream("chaos/delay")));
+    faults
+}
+
+fn fault(at_ns: u64, for_ns: u64, action: FaultAction) -> DrawnFault {
+    DrawnFault { at_ns: at_ns / MS * MS, for_ns: for_ns / MS * MS, optional: true, action }
+}
+
+/// Anyone, clients as often as all others together.
+fn anyone(sizes: &Sizes, stream: &mut Stream) -> ActorName {
+    let client = stream.chance(0.5);
+    let pattern = if client { ActorPattern::AnyOf(Role::Client) } else { ActorPattern::Any };
+    pattern.draw(sizes, &Role::ALL, stream)
+}
+
+fn loss(end_ns: u64, stream: &mut Stream) -> DrawnFault {
+    let rate = stream.within(0..=20) as f64 / 1000.0;
+    fault(START_NS, end_ns - START_NS, FaultAction::Loss { rate, actor: None })
+}
+
+fn crash(end_ns: u64, sizes: &Sizes, stream: &mut Stream) -> DrawnFault {
+    let (at_ns, for_ns) = (stream.within(START_NS..=end_ns), stream.within(10 * MS..=200 * MS));
+    fault(at_ns, for_ns, FaultAction::Crash { actor: anyone(sizes, stream) })
+}
+
+fn partition(end_ns: u64, sizes: &Sizes, stream: &mut Stream) -> DrawnFault {
+    let (at_ns, for_ns) = (stream.within(START_NS..=end_ns), stream.within(20 * MS..=250 * MS));
+    let mut actors: Vec<ActorName> = (0..stream.within(1..=3)).map(|_| anyone(sizes, stream)).collect();
+    actors.sort();
+    actors.dedup();
+    fault(at_ns, for_ns, FaultAction::Partition { actors })
+}
+
+fn delay(end_ns: u64, sizes: &Sizes, stream: &mut Stream) -> DrawnFault {
+    let (at_ns, for_ns) = (stream.within(START_NS..=end_ns), stream.within(100 * MS..=300 * MS));
+    let (extra_ns, actor) = (stream.within(1..=30) * MS, Some(anyone(sizes, stream)));
+    fault(at_ns, for_ns, FaultAction::Delay { extra_ns, actor })
+}
