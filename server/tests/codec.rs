@@ -15,6 +15,7 @@ use server::{
     protocol::{
         ack::Ack,
         attestation::{Attestation, MailboxHead},
+        batch::Batch,
         bundle::{Bundle, Content, Parcel, Submission},
         codec::{Decode, DecodeError, Encode},
         cut::Cut,
@@ -23,7 +24,7 @@ use server::{
         id::{ActorId, ClientId, Epoch},
         map::{Lookup, Pruned},
         merkle::Opening,
-        message::{Batch, Delivery, Message},
+        message::{Delivery, Message},
         predicate::attestation::BadAttestation,
         receipt::{Receipt, Receipted},
         refusal::Refusal,

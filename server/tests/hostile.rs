@@ -11,6 +11,7 @@ use server::{
     actor::{Input, Notice},
     port::Time,
     protocol::{
+        batch::Batch,
         bundle::{Bundle, Commitment, Content, Envelope, PAYLOAD_MAX, Parcel, Submission},
         codec::{Decode, Encode},
         cut::{Cut, Reached},
@@ -20,7 +21,7 @@ use server::{
         judge::{Verdict, judge},
         map::Pruned,
         merkle::Tree,
-        message::{Batch, Message},
+        message::Message,
         predicate::attestation::BadAttestation,
         receipt::{Receipt, Receipted, bundle_leaf},
         seal::{Positions, Seal},

@@ -13,11 +13,12 @@ use server::{
     actor::Input,
     port::Time,
     protocol::{
+        batch::Batch,
         codec::{Decode, Encode},
         digest::Digest,
         id::{ActorId, Role},
         merkle::Opening,
-        message::{Batch, Message},
+        message::Message,
         statement::Kind,
     },
 };

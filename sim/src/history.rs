@@ -374,6 +374,13 @@ impl Record {
             Notice::Refused { .. } => self.cover("a bundle was refused"),
             Notice::Acknowledged { .. } => {}
             Notice::Reached(point) => self.cover(point),
+            Notice::Complained { .. }
+            | Notice::ComplaintAnswered { .. }
+            | Notice::Obliged { .. }
+            | Notice::Discharged { .. }
+            | Notice::Suspected { .. }
+            | Notice::Pair { .. }
+            | Notice::Unserved { .. } => {}
             Notice::Caught(evidence) => {
                 let epoch = self.epoch();
                 let known = self.caught.iter().any(|caught| caught.evidence == *evidence);
@@ -478,6 +485,19 @@ fn describe(notice: &Notice) -> String {
         Notice::SawCut { epoch, .. } => format!("sees cut {epoch}"),
         Notice::Suspicious { from, why } => format!("suspects {from}: {why}"),
         Notice::Reached(point) => format!("reaches: {point}"),
+        Notice::Complained { number, against, charge } => {
+            format!("complains of {against} ({number}): {charge}")
+        }
+        Notice::ComplaintAnswered { number, by, how } => format!("has an answer of {by} to {number}: {how}"),
+        Notice::Obliged { id, target, demand, challenger } => {
+            format!("posts obligation {id}: {target} owes {demand} to {challenger}")
+        }
+        Notice::Discharged { id, how } => format!("takes down obligation {id}: {how}"),
+        Notice::Suspected { id, target, demand } => {
+            format!("suspects {target}: obligation {id} ({demand}) is open for too long")
+        }
+        Notice::Pair { one, other, why } => format!("finds a dispute between {one} and {other}: {why}"),
+        Notice::Unserved { number } => format!("is not served: nobody takes bundle {number}"),
         Notice::Caught(evidence) => format!("catches {}: {}", evidence.accused(), evidence.predicate()),
     }
 }

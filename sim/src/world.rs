@@ -12,7 +12,7 @@ use madsim::{runtime::Runtime, task::NodeId};
 use server::{
     actor::{
         Recovered, Setup, Timing, client::Client, handler::Handler, incoming::Incoming, mailbox::Mailbox,
-        sequencer::Sequencer,
+        sequencer::Sequencer, witness::Witness,
     },
     node::{Identity, Node, NodeError},
     port::Ports,
@@ -277,9 +277,6 @@ impl World {
     /// Runs the process of a machine, until it stops by itself or is killed.
     async fn start(self: Arc<Self>, machine: Machine) {
         let name = self.names[machine];
-        if name.role == Role::Witness {
-            return; // there is no such actor in this build
-        }
         if let Err(error) = self.run_node(machine).await {
             self.history.record().stopped.push(format!("{name}: {error}"));
         }
@@ -322,6 +319,7 @@ impl World {
             schemes.recovered(&mut recovered);
         }
         Ok(match name.role {
+            Role::Witness => self.corruptible(name, Witness::recover(name.index, setup, recovered)?),
             Role::Handler => self.corruptible(name, Handler::new(name.index, setup)),
             Role::Incoming => self.corruptible(name, Incoming::recover(name.index, setup, recovered)?),
             Role::Mailbox => self.corruptible(name, Mailbox::recover(name.index, setup, recovered)?),

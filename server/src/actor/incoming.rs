@@ -228,11 +228,14 @@ impl Incoming {
         self.receiving.receipted = self.receiving.run.len();
     }
 
-    /// Appends what has arrived and is in order, and promises its places.
+    /// All of a step but the sealing: appends what has arrived and is in order, promises its places, makes public what
+    /// is owed to this actor.
     pub fn receive(&mut self, step: &mut Step) {
         step.notices.append(&mut self.notices);
         self.append(step);
         self.promise_receipt(step);
+        self.ledgers.store(step);
+        self.demand_order(step);
     }
 
     /// The bundles that have a place and no seal yet.
@@ -551,8 +554,6 @@ impl Actor for Incoming {
 
     fn settle(&mut self, step: &mut Step) {
         self.receive(step);
-        self.ledgers.store(step);
-        self.demand_order(step);
         if let Some(run) = self.next_run(step) {
             self.seal(run, step);
         }

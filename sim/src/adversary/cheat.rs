@@ -3,7 +3,7 @@
 use server::{
     actor::{
         Actor, Input, Issued, Step, client::Client, handler::Handler, incoming::Incoming, mailbox::Mailbox,
-        sequencer::Sequencer,
+        sequencer::Sequencer, witness::Witness,
     },
     port::Time,
     protocol::{crypto::Signer, id::ActorId, message::Message, statement::Trust},
@@ -53,6 +53,7 @@ pub trait Corrupt: Actor {
 
 impl Corrupt for Client {}
 impl Corrupt for Handler {}
+impl Corrupt for Witness {}
 impl Corrupt for Sequencer {}
 
 impl Corrupt for Incoming {

@@ -6,9 +6,10 @@ use server::{
     actor::{Draft, Input},
     port::Time,
     protocol::{
+        batch::Batch,
         bundle::Submission,
         id::{ActorId, BundleNumber, ClientId, Role},
-        message::{Batch, Message},
+        message::Message,
         refusal::{Reason, Refusal},
         seal::Seal,
         statement::{Citation, Signed, Terms},

@@ -165,7 +165,7 @@ impl Attack for ForgeAck {
                 generation: Generation(0),
                 count: Count(1_000_000),
                 head: Digest::ZERO,
-                attestation: delivery.derivation.attestation.cite(),
+                attestation: delivery.attestation.cite(),
             });
             let ack = forged(&ack.to_unverified());
             for j in 0..context.trust.roster.incoming() {
@@ -211,7 +211,7 @@ impl Attack for PurgeEarly {
     fn sends(&mut self, sends: &mut Vec<(ActorId, Message)>, context: &mut Context<'_>) {
         sends.retain_mut(|send| {
             let Some((client, delivery)) = delivery(send) else { return !is_answer(&send.1) };
-            let key = (client, Epoch(delivery.derivation.attestation.claimed_slot()));
+            let key = (client, Epoch(delivery.attestation.claimed_slot()));
             if !self.purged.contains(&key) && context.is_against(&client) && context.on() {
                 self.purged.insert(key);
             }
