@@ -33,7 +33,8 @@ use crate::{
         id::{ActorId, ClientId, Epoch, Role},
         message::{Delivery, Message},
         receipt::Receipted,
-        statement::Citation,
+        refusal::Refusal,
+        statement::{Citation, Unverified},
     },
 };
 
@@ -171,6 +172,12 @@ impl Client {
         }
     }
 
+    fn refused(&mut self, from: ActorId, refusal: Unverified<Refusal>, step: &mut Step) {
+        if let Some(proof) = self.submissions.refused(from, refusal, step) {
+            self.grievances.prove(&proof, self.inbox.acks(), step);
+        }
+    }
+
     fn placed(&mut self, placement: &Placement, step: &mut Step) {
         for proof in self.submissions.placed(placement, &mut self.docket, step) {
             self.grievances.prove(&proof, self.inbox.acks(), step);
@@ -220,7 +227,7 @@ impl Client {
     fn shown(&mut self, exhibit: Exhibit, step: &mut Step) {
         match exhibit {
             Exhibit::Receipted(receipted) => self.receipted(receipted, step),
-            Exhibit::Refused(refusal) => self.submissions.refused(self.handler(), refusal, step),
+            Exhibit::Refused(refusal) => self.refused(self.handler(), refusal, step),
             Exhibit::Placement(placement) => self.placed(&placement, step),
             Exhibit::Delivery(delivery) => self.delivered(delivery, step),
             Exhibit::Admission(admission) => {
@@ -312,7 +319,7 @@ impl Client {
         let mailbox = from == self.mailbox();
         match message {
             Message::Receipted(receipted) => self.receipted(receipted, step),
-            Message::Refused(refusal, _) => self.submissions.refused(from, refusal, step),
+            Message::Refused(refusal, _) => self.refused(from, refusal, step),
             Message::RetryLater { number, after_ms, client }
                 if from == self.handler() && client == self.id =>
             {

@@ -41,6 +41,7 @@ use crate::{
         merkle::Tree,
         message::Message,
         predicate::{
+            chain::{BrokenChain, Linked},
             cut::{BadCut, CutFault},
             equivocation::Equivocation,
             seal_ack::BrokenSealAck,
@@ -131,6 +132,8 @@ pub struct Incoming {
     docket: Docket,
     /// The seals that no cut has taken yet, with when each was out.
     unordered: BTreeMap<BatchNumber, (Signed<Seal>, Time)>,
+    /// The last attestation of each mailbox actor: two versions of its log would show here.
+    attested: BTreeMap<u32, Unverified<Attestation>>,
     /// The sequencer's last word on this actor's seals.
     held: Option<Unverified<SealAck>>,
     seen: Option<Citation>,
@@ -156,6 +159,7 @@ impl Incoming {
             ledgers: Ledgers::default(),
             docket: Docket::new(ActorId::Server(Role::Incoming, index)),
             unordered: BTreeMap::new(),
+            attested: BTreeMap::new(),
             held: None,
             seen: None,
             ordered: BTreeMap::new(),
@@ -470,6 +474,18 @@ impl Incoming {
             Ok(attestation) => attestation,
             Err(error) => return step.notice(Notice::Suspicious { from, why: error.to_string() }),
         };
+        let last = self.attested.insert(attestation.mailbox, attestation.to_unverified());
+        if let Some(last) = last.filter(|last| last.digest() != attestation.digest()) {
+            let later = Linked::Attestation(attestation.to_unverified());
+            if last.claimed_slot().checked_add(1) == Some(attestation.epoch.0)
+                && last.digest() != attestation.previous
+            {
+                accuse(BrokenChain { earlier: Some(last.cite()), later }, &self.setup.trust, step);
+            } else if last.claimed_slot() == attestation.epoch.0 {
+                let equivocation = Equivocation { first: last.cite(), second: attestation.cite() };
+                accuse(equivocation, &self.setup.trust, step);
+            }
+        }
         // of a cut that has not been seen yet nothing is known; a later attestation will cover it
         let Some((cut, next)) = self.ordered.get(&attestation.epoch) else { return };
         if *cut == attestation.cut.digest {

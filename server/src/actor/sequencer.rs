@@ -23,7 +23,7 @@ use crate::{
         codec::{Decode, DecodeError, Encode, Reader},
         cut::{Cut, Reached},
         digest::Digest,
-        id::{ActorId, Epoch, Role, SequenceId},
+        id::{ActorId, BatchNumber, Epoch, Role, SequenceId},
         message::Message,
         predicate::equivocation::Equivocation,
         seal::Seal,
@@ -34,6 +34,9 @@ use crate::{
 
 /// Rows: incoming actor → what was acknowledged of it.
 const HELD: u8 = 1;
+
+/// How many seals of an incoming actor are remembered.
+const RECENT_MAX: u64 = 64;
 
 /// Cuts kept for subscribers that lag or come back, beyond what any of them still lacks.
 const KEPT_MAX: u64 = 4096;
@@ -48,6 +51,8 @@ pub struct Sequencer {
     last_at: Option<Time>,
     cuts: BTreeMap<Epoch, Signed<Cut>>,
     subscribers: BTreeMap<ActorId, Subscriber>,
+    /// The last seals of each incoming actor: two versions of its log would show here.
+    recent: BTreeMap<(u32, BatchNumber), Citation>,
     /// Seals taken in this step.
     taken: Vec<Citation>,
     acks: u64,
@@ -86,16 +91,29 @@ impl Sequencer {
         let readers = readers.chain((0..roster.mailboxes()).map(|k| ActorId::Server(Role::Mailbox, k)));
         let readers = readers.chain(witnesses(roster));
         let subscribers = readers.map(|who| (who, Subscriber::default())).collect();
-        let mut reached = last.as_ref().map_or(vec![Reached::default(); incoming], |cut| cut.reached.clone());
+        let ordered = last.as_ref().map_or(vec![Reached::default(); incoming], |cut| cut.reached.clone());
+        let mut reached = ordered.clone();
         for (key, value) in &recovered.rows {
             let (j, held) = held_row(key, value).map_err(RecoverError::of("seal"))?;
             if let Some(reached) = reached.get_mut(j as usize).filter(|reached| reached.end <= held.end) {
                 *reached = held;
             }
         }
-        let news = last.as_ref().is_none_or(|last| last.reached != reached);
-        let taken = Vec::new();
-        Ok(Sequencer { setup, reached, last, news, last_at: None, cuts, subscribers, taken, acks, docket })
+        let news = reached != ordered;
+        let (taken, recent) = (Vec::new(), BTreeMap::new());
+        Ok(Sequencer {
+            setup,
+            reached,
+            last,
+            news,
+            last_at: None,
+            cuts,
+            subscribers,
+            recent,
+            taken,
+            acks,
+            docket,
+        })
     }
 
     /// Takes a seal that extends what is held of its actor.
@@ -111,7 +129,8 @@ impl Sequencer {
         };
         let Some(reached) = self.reached.get_mut(seal.incoming as usize) else { return };
         let (slot, previous) = reached.seal.map_or((0, Digest::ZERO), |held| (held.slot + 1, held.digest));
-        let other = reached.seal.filter(|held| held.slot == seal.batch.0 && held.digest != seal.digest());
+        let known = self.recent.get(&(seal.incoming, seal.batch)).copied();
+        let other = known.filter(|known| known.digest != seal.digest());
         if let Some(other) = other {
             accuse(Equivocation { first: other, second: seal.cite() }, &self.setup.trust, step);
         }
@@ -131,6 +150,10 @@ impl Sequencer {
         *reached = Reached { seal: Some(seal.cite()), end: seal.end };
         step.put(row(HELD, &seal.incoming.to_be_bytes()), reached.to_bytes());
         self.taken.push(seal.cite());
+        self.recent.insert((seal.incoming, seal.batch), seal.cite());
+        if let Some(old) = seal.batch.0.checked_sub(RECENT_MAX) {
+            self.recent.remove(&(seal.incoming, BatchNumber(old)));
+        }
         self.news = true;
     }
 

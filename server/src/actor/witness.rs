@@ -31,7 +31,7 @@ use crate::{
     protocol::{
         attestation::Attestation,
         batch::Ledger,
-        board::{Answered, Exhibit, Posting},
+        board::{Answered, Attachment, Exhibit, Posting},
         challenge::Demand,
         codec::{Decode, Encode},
         cosignature::{Cosignature, HEADS_MAX},
@@ -232,6 +232,18 @@ impl Witness {
         }
     }
 
+    /// Somebody posts a challenge. What the witness can see to be a broken promise need not be asked.
+    fn posted(&mut self, posting: Posting, step: &mut Step) {
+        if let Attachment::Promised(promised) = &posting.attachment
+            && let Ok(challenge) = posting.challenge.clone().verify(&self.setup.trust)
+            && let Demand::Place { position, .. } = challenge.demand
+        {
+            let doubt = self.auditor.promise(promised, position);
+            self.pursue(doubt.into_iter().collect(), step);
+        }
+        self.board.post(posting, step);
+    }
+
     /// A target answers; what it shows is news like any other.
     fn answered(&mut self, from: ActorId, answered: Answered, step: &mut Step) {
         match answered.exhibit.clone() {
@@ -341,7 +353,7 @@ impl Actor for Witness {
             Input::Message(_, Message::Ledger(ledger)) => self.ledger_heard(*ledger, step),
             Input::Message(_, Message::Attested(attestation)) => self.mailbox_heard(attestation, step),
             Input::Message(_, Message::Exposed(evidence)) => self.shown_evidence(&evidence, step),
-            Input::Message(_, Message::Posted(posting)) => self.board.post(*posting, step),
+            Input::Message(_, Message::Posted(posting)) => self.posted(*posting, step),
             Input::Message(from, Message::Answered(answered)) => self.answered(from, *answered, step),
             Input::Message(from, Message::Receipted(receipted)) => {
                 let client = ActorId::Client(receipted.client);

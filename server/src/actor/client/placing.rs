@@ -23,11 +23,13 @@ use crate::{
         digest::Digest,
         evidence::Evidence,
         id::{ActorId, BundleNumber, ClientId, Position},
+        merkle::Opening,
         predicate::{
             promise::{BrokenPromise, PromiseProof},
             seal::{BadSeal, SealFault},
         },
         receipt::{Receipted, bundle_leaf},
+        seal::Seal,
         statement::{Signed, Statement as _},
     },
 };
@@ -42,9 +44,17 @@ pub struct Placing {
     pub receipted: Receipted,
     /// Since when it waits; from the next step on, after a crash.
     pub since: Time,
+    /// A seal covers its position and does not show it.
+    pub overdue: bool,
 }
 
 impl Placing {
+    /// When it has waited for too long. A placement follows the receipt within few epochs, so it is asked for earlier
+    /// than what is owed under load: a witness that has the ledger answers at once.
+    fn due(&self, setup: &Setup) -> Time {
+        if self.overdue { self.since } else { self.since.after(setup.challenge_ns() / 4) }
+    }
+
     fn recipients(&self) -> BTreeSet<ClientId> {
         self.content.envelopes.iter().map(|envelope| envelope.recipient).collect()
     }
@@ -82,14 +92,17 @@ impl Places {
             self.0.range(seal.start..seal.end).map(|(position, _)| *position).collect();
         for position in covered {
             let placing = &self.0[&position];
-            let own = placing.receipted.receipt.claimed_actor() == seal.actor();
-            let Some(leaf) = placement.leaves.leaf(position.0 - seal.start.0).filter(|_| own) else {
+            if placing.receipted.receipt.claimed_actor() != seal.actor() {
                 continue;
-            };
-            let proof = match leaf == bundle_leaf(&placing.bundle.cite()) {
-                false => Some(broken(placing, position, placement)),
-                true if !placement.shows(&placing.recipients()) => continue,
-                true => omitted(placing, position, placement),
+            }
+            let proof = match look(placing, position, placement, &seal) {
+                Seen::Nothing => {
+                    // covered and not shown: that is demanded at once
+                    self.0.entry(position).and_modify(|placing| placing.overdue = true);
+                    continue;
+                }
+                Seen::Kept => None,
+                Seen::Broken(evidence) => Some(*evidence),
             };
             match proof {
                 Some(evidence) if accuse(evidence.clone(), &setup.trust, step) => proofs.push(evidence),
@@ -116,13 +129,13 @@ impl Places {
             let (target, demand) = demand(**position, placing);
             !docket.demands(target, &demand)
         });
-        undemanded.map(|(_, placing)| placing.since.after(setup.challenge_ns())).min()
+        undemanded.map(|(_, placing)| placing.due(setup)).min()
     }
 
     /// Makes public which placements do not come.
     pub fn demand(&self, docket: &mut Docket, setup: &Setup, step: &mut Step) {
         for (position, placing) in &self.0 {
-            if placing.since.after(setup.challenge_ns()) > step.now {
+            if placing.due(setup) > step.now {
                 continue;
             }
             let (target, demand) = demand(*position, placing);
@@ -154,25 +167,55 @@ fn demand(position: Position, placing: &Placing) -> (ActorId, Demand) {
     (receipt.actor, Demand::Place { receipt, position })
 }
 
-fn broken(placing: &Placing, position: Position, placement: &Placement) -> Evidence {
-    let promised = placing.receipted.opening.clone();
-    let proof = PromiseProof::Place { position, promised, sealed: placement.leaves.clone() };
-    let (receipt, seal) = (placing.receipted.receipt.clone(), placement.seal.clone());
-    BrokenPromise { receipt, seal, proof }.into()
+/// What a placement says of a bundle.
+enum Seen {
+    Nothing,
+    Kept,
+    Broken(Box<Evidence>),
 }
 
-fn omitted(placing: &Placing, position: Position, placement: &Placement) -> Option<Evidence> {
-    let recipient = placement.omits(&placing.recipients(), position)?;
-    let index = placing.content.envelopes.iter().position(|envelope| envelope.recipient == recipient)?;
-    let envelope = &placing.content.envelopes[index];
+fn look(placing: &Placing, position: Position, placement: &Placement, seal: &Seal) -> Seen {
+    let Some(nodes) = placement.leaves.nodes() else { return Seen::Nothing };
+    let own = bundle_leaf(&placing.bundle.cite());
+    let at = |index: u64| nodes.open(&[index]);
+    let promised = placing.receipted.opening.clone();
+    let (receipt, sealed_by) = (placing.receipted.receipt.clone(), placement.seal.clone());
+    let broken = |proof| {
+        let evidence = BrokenPromise { receipt: receipt.clone(), seal: sealed_by.clone(), proof };
+        Seen::Broken(Box::new(evidence.into()))
+    };
+    let index = position.0 - seal.start.0;
+    let shown = placement.leaves.leaf(index);
+    match (shown, at(index)) {
+        (Some(leaf), Some(_)) if leaf == own => match placement.shows(&placing.recipients()) {
+            true => omitted(placing, position, placement, at(index)),
+            false => Seen::Nothing,
+        },
+        (Some(_), Some(sealed)) => broken(PromiseProof::Place { position, promised, sealed }),
+        _ => {
+            let elsewhere = placement.leaves.leaves().iter().find(|(_, leaf)| *leaf == own);
+            let found = elsewhere.and_then(|(index, _)| Some((*index, at(*index)?)));
+            let Some((index, sealed)) = found else { return Seen::Nothing };
+            let place = Position(seal.start.0 + index);
+            broken(PromiseProof::Elsewhere { position, promised, place, sealed })
+        }
+    }
+}
+
+/// A recipient may be missing from the manifest.
+fn omitted(placing: &Placing, position: Position, placement: &Placement, opening: Option<Opening>) -> Seen {
+    let Some(recipient) = placement.omits(&placing.recipients(), position) else { return Seen::Kept };
+    let envelopes = &placing.content.envelopes;
+    let index = envelopes.iter().position(|envelope| envelope.recipient == recipient);
+    let (Some(index), Some(opening)) = (index, opening) else { return Seen::Nothing };
     let fault = SealFault::Omitted {
         bundle: placing.bundle.to_unverified(),
-        opening: placement.leaves.clone(),
+        opening,
         recipient,
-        salt: envelope.salt,
-        ciphertext: Digest::of(&[&envelope.ciphertext]),
+        salt: envelopes[index].salt,
+        ciphertext: Digest::of(&[&envelopes[index].ciphertext]),
         envelope: placing.content.tree().open(&[index as u64]),
-        manifest: placement.manifest.clone(),
+        manifest: placement.manifest.pruned_to(&recipient),
     };
-    Some(BadSeal { seal: placement.seal.clone(), fault }.into())
+    Seen::Broken(Box::new(BadSeal { seal: placement.seal.clone(), fault }.into()))
 }

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     actor::{
         Draught, Setup, Step,
-        docket::Docket,
+        docket::{Docket, accuse},
         incoming::IN_FLIGHT_MAX,
         step::{Notice, row},
     },
@@ -29,6 +29,7 @@ use crate::{
         evidence::Evidence,
         id::{ActorId, BundleNumber, ClientId, Epoch, Position, Role},
         message::Message,
+        predicate::refusal::BadRefusal,
         receipt::Receipted,
         refusal::Refusal,
         statement::{Citation, Kind, Signed, Statement as _, Terms, Unverified},
@@ -260,7 +261,7 @@ impl Submissions {
     fn place(&mut self, bundle: Signed<Bundle>, content: Content, receipted: Receipted, since: Time) {
         let index = receipted.opening.leaves().first().map_or(0, |(index, _)| *index);
         let position = Position(receipted.receipt.claimed_slot().saturating_add(index));
-        self.places.add(position, Placing { bundle, content, receipted, since });
+        self.places.add(position, Placing { bundle, content, receipted, since, overdue: false });
     }
 
     /// A placement arrived: the promises that it shows to be kept, or broken, are done with.
@@ -315,16 +316,35 @@ impl Submissions {
         waiting.into_iter().for_each(|number| self.submit(number, step));
     }
 
-    /// A refusal arrived: it is tried again later, with the same bytes.
-    pub fn refused(&mut self, from: ActorId, refusal: Unverified<Refusal>, step: &mut Step) {
+    /// Whether a refusal's reason is contradicted by what it cites or by the bundle itself.
+    fn doubt(&self, refusal: Signed<Refusal>, step: &mut Step) -> Option<Evidence> {
+        let own = self.pending.get(&refusal.number);
+        let submission = own.and_then(|pending| {
+            let bundle = pending.bundle.as_ref()?.to_unverified();
+            Some(Submission { bundle, content: pending.content.clone() })
+        });
+        let whole = |submission| Evidence::from(BadRefusal { refusal: refusal.to_unverified(), submission });
+        let mut doubts = [Some(whole(None)), submission.map(|own| whole(Some(own)))].into_iter().flatten();
+        doubts.find(|doubt| accuse(doubt.clone(), &self.setup.trust, step))
+    }
+
+    /// A refusal arrived: it is tried again later, with the same bytes. Evidence, if it is a lie.
+    pub fn refused(
+        &mut self,
+        from: ActorId,
+        refusal: Unverified<Refusal>,
+        step: &mut Step,
+    ) -> Option<Evidence> {
         step.work.verified += 1;
         match refusal.verify(&self.setup.trust) {
             Err(error) => step.notice(Notice::Suspicious { from, why: error.to_string() }),
             Ok(refusal) if refusal.client == self.id => {
                 step.notice(Notice::Refused { number: refusal.number, reason: refusal.reason.name() });
+                return self.doubt(refusal, step);
             }
             Ok(_) => {}
         }
+        None
     }
 
     /// A handler could not hand the bundle on.

@@ -153,6 +153,9 @@ impl Archive {
 
     /// The cuts after one epoch up to another; none if one of them is gone.
     pub fn cuts_between(&self, after: Epoch, upto: Epoch) -> Option<Vec<Unverified<Cut>>> {
+        if after >= upto {
+            return None;
+        }
         let cuts = self.cuts.range(after.next()..=upto).map(|(_, cut)| cut.to_unverified());
         let cuts: Vec<_> = cuts.collect();
         (cuts.len() as u64 == upto.0.saturating_sub(after.0)).then_some(cuts)

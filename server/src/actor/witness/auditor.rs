@@ -11,17 +11,19 @@ use std::collections::{BTreeMap, VecDeque};
 use crate::protocol::{
     attestation::Attestation,
     batch::Ledger,
+    board::Promised,
     bundle::Bundle,
     cut::{Cut, spans},
     digest::Digest,
     evidence::Evidence,
-    id::{ActorId, BatchNumber, BundleNumber, ClientId, Epoch, Role},
+    id::{ActorId, BatchNumber, BundleNumber, ClientId, Epoch, Position, Role},
     merkle::Tree,
     predicate::{
         attestation::BadCitation,
         chain::{BrokenChain, Linked},
         cut::{BadCut, CutFault},
         equivocation::Equivocation,
+        promise::{BrokenPromise, PromiseProof},
         seal::{BadSeal, SealFault},
         seals::{CrossSeal, SealedBundle},
     },
@@ -46,6 +48,8 @@ pub struct Auditor {
     attestations: BTreeMap<u32, Unverified<Attestation>>,
     /// The last bundle of each client, where it was sealed.
     numbers: BTreeMap<ClientId, (BundleNumber, SealedBundle)>,
+    /// What stands where, of the last runs.
+    trees: BTreeMap<(u32, BatchNumber), (Position, Tree)>,
 }
 
 impl Auditor {
@@ -59,6 +63,7 @@ impl Auditor {
             cuts: BTreeMap::new(),
             attestations: BTreeMap::new(),
             numbers: BTreeMap::new(),
+            trees: BTreeMap::new(),
         }
     }
 
@@ -103,6 +108,22 @@ impl Auditor {
             }
             None => {}
         }
+    }
+
+    /// Looks whether a promised bundle stands where it should.
+    pub fn promise(&self, promised: &Promised, position: Position) -> Option<Evidence> {
+        let receipt = promised.receipted.receipt.clone();
+        let incoming = receipt.claimed_actor().index_of(Role::Incoming)?;
+        let runs = (incoming, BatchNumber(0))..=(incoming, BatchNumber(u64::MAX));
+        let holds = |(start, tree): &(Position, Tree)| (start.0..start.0 + tree.size()).contains(&position.0);
+        let (place, (start, tree)) = self.trees.range(runs).rev().find(|(_, run)| holds(run))?;
+        let index = position.0 - start.0;
+        if tree.leaf(index) == Some(bundle_leaf(&promised.bundle)) {
+            return None;
+        }
+        let (promised, sealed) = (promised.receipted.opening.clone(), tree.open(&[index]));
+        let proof = PromiseProof::Place { position, promised, sealed };
+        Some(BrokenPromise { receipt, seal: self.seals.get(place)?.clone(), proof }.into())
     }
 
     /// Looks at a cut.
@@ -235,6 +256,10 @@ impl Auditor {
         let opens = tree.root() == seal.leaves;
         if opens {
             self.look_at_bundles(seal, ledger, &citations, &tree, &mut doubts);
+            self.trees.insert((seal.incoming, seal.batch), (seal.start, tree.clone()));
+            while self.trees.len() > KEPT_MAX {
+                self.trees.pop_first();
+            }
             let known = before.is_some() || seal.batch == BatchNumber(0);
             if citations.len() as u64 != seal.count() {
                 doubts.push(bad(seal, SealFault::Count { bundles: citations }));

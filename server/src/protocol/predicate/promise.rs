@@ -3,7 +3,7 @@
 //! One append-only queue feeds both: a receipt promises leaves at positions and the head of the queue chain after
 //! the last, and the seals close the same positions. An honest incoming actor makes the queue durable before a
 //! receipt leaves and never changes it, so at every position both hold one leaf, and up to every position there is
-//! one chain. A receipt may reach over several seals (a run is split when it is too large); each predicate looks at
+//! one chain; and admission keeps a bundle from standing twice. A receipt may reach over several seals (a run is split when it is too large); each predicate looks at
 //! one position and the seal that covers it.
 
 use super::{Finding, Predicate, doubt, follows, need, single_leaf, verified, verified_if_any};
@@ -38,6 +38,17 @@ pub enum PromiseProof {
         /// Its leaf in the receipt.
         promised: Opening,
         /// Its leaf in the seal.
+        sealed: Opening,
+    },
+    /// The bundle stands at another position.
+    Elsewhere {
+        /// The position promised.
+        position: Position,
+        /// Its leaf in the receipt.
+        promised: Opening,
+        /// Where the seal has that leaf.
+        place: Position,
+        /// It, in the seal.
         sealed: Opening,
     },
     /// Another queue leads to the receipt's last position.
@@ -75,6 +86,15 @@ impl Predicate for BrokenPromise {
                 need((index, place) == (own, there), "the openings are not of this position")?;
                 need(promised != sealed, "what was promised was sealed")?;
                 Ok(format!("promised {promised:?} at position {position} and sealed {sealed:?} there"))
+            }
+            PromiseProof::Elsewhere { position, promised, place, sealed } => {
+                let (own, there) = (offset(receipt.first, *position)?, offset(seal.start, *place)?);
+                let (index, promised) = single_leaf(promised, u64::from(receipt.count), receipt.leaves)?;
+                let (found, sealed) = single_leaf(sealed, seal.count(), seal.leaves)?;
+                need((index, found) == (own, there), "the openings are not of these positions")?;
+                need(promised == sealed, "receipt and seal show two bundles")?;
+                need(position != place, "the bundle stands where it was promised")?;
+                Ok(format!("promised {promised:?} at position {position} and sealed it at {place}"))
             }
             PromiseProof::Chain { before, leaves } => {
                 let last =
@@ -124,4 +144,5 @@ coded!(struct BrokenPromise { receipt, seal, proof });
 coded!(enum PromiseProof "proof of a broken promise" {
     1 Place { position, promised, sealed },
     2 Chain { before, leaves },
+    3 Elsewhere { position, promised, place, sealed },
 });
