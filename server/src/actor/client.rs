@@ -186,7 +186,10 @@ impl Client {
 
     fn delivered(&mut self, delivery: Delivery, step: &mut Step) {
         let demand = self.silence();
-        let Taken { cut, proof, lacking } = self.inbox.take(delivery, step);
+        let Taken { cut, proof, lacking, astray } = self.inbox.take(delivery, step);
+        if astray {
+            step.send(self.mailbox(), self.inbox.read());
+        }
         if let Some(proof) = proof {
             self.grievances.prove(&proof, self.inbox.acks(), step);
         }

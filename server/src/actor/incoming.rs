@@ -400,17 +400,14 @@ impl Incoming {
         self.docket.retain(|challenge| waits(&challenge.demand), &self.setup.trust);
     }
 
-    /// When a seal has waited for a cut for too long.
+    /// When the oldest seal without a cut has waited for too long.
     fn order_due(&self) -> Option<Time> {
-        let (seal, since) = self.unordered.values().next_back()?;
-        let demand = Demand::Order(seal.cite());
-        (!self.docket.demands(ActorId::SEQUENCER, &demand)).then(|| {
-            let oldest = self.unordered.values().next().map_or(*since, |(_, since)| *since);
-            oldest.after(self.setup.challenge_ns())
-        })
+        let (seal, since) = self.unordered.values().next()?;
+        let demanded = self.docket.demands(ActorId::SEQUENCER, &Demand::Order(seal.cite()));
+        (!demanded).then(|| since.after(self.setup.challenge_ns()))
     }
 
-    /// Makes public that no cut takes what was sealed: the newest seal, and with it all before.
+    /// Makes public that no cut takes what was sealed.
     fn demand_order(&mut self, step: &mut Step) {
         for (_, since) in self.unordered.values_mut().filter(|(_, since)| *since == Time(0)) {
             *since = step.now;
@@ -418,10 +415,9 @@ impl Incoming {
         if self.order_due().is_none_or(|due| due > step.now) {
             return;
         }
-        let Some((seal, _)) = self.unordered.values().next_back() else { return };
+        let Some((seal, _)) = self.unordered.values().next() else { return };
         let (demand, attachment) = (Demand::Order(seal.cite()), Attachment::Seal(seal.to_unverified()));
         step.notice(Notice::Reached("an incoming actor challenged the sequencer to order a seal"));
-        self.withdraw(BatchNumber(seal.batch.0));
         self.docket.demand(ActorId::SEQUENCER, demand, attachment, step);
     }
 

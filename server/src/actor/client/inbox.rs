@@ -82,6 +82,8 @@ pub struct Taken {
     pub proof: Option<Evidence>,
     /// Bundles are missing or not what they should be: so many deliveries should have come.
     pub lacking: Option<Count>,
+    /// It does not go on from what is held: the mailbox actor must be told again what that is.
+    pub astray: bool,
 }
 
 impl Inbox {
@@ -192,6 +194,11 @@ impl Inbox {
         step.work.verified_batched += derivation.signatures() as u64;
         let derived = match derivation.check(&self.id, &self.trust) {
             Ok(derived) => derived,
+            Err(_) if !self.goes_on(&delivery) && !self.look_for_forks(&delivery, step) => {
+                step.notice(Notice::Reached("a delivery did not go on from what was held"));
+                taken.astray = true;
+                return taken;
+            }
             Err(flaw) => {
                 self.look_for_forks(&delivery, step);
                 step.notice(Notice::Unusable { why: flaw.to_string() });
@@ -240,20 +247,33 @@ impl Inbox {
         seen.len() >= quorum
     }
 
+    /// Whether a delivery begins with the epoch after the one that is held.
+    fn goes_on(&self, delivery: &Delivery) -> bool {
+        delivery.cuts.first().is_some_and(|cut| cut.claimed_slot() == self.epoch().0 + 1)
+    }
+
     /// A delivery does not fit what is held: perhaps because there are two versions of something.
-    fn look_for_forks(&self, delivery: &Delivery, step: &mut Step) {
-        let (Some(start), Some(cut)) = (self.start(), delivery.cuts.first()) else { return };
-        let earlier = Some(start.cut.cite());
-        accuse(BrokenChain { earlier, later: Linked::Cut(cut.clone()) }, &self.trust, step);
-        for pair in delivery.cuts.windows(2) {
+    fn look_for_forks(&self, delivery: &Delivery, step: &mut Step) -> bool {
+        let mut found = false;
+        let held = self.start().map(|start| &start.cut);
+        let cuts: Vec<_> = held.into_iter().chain(&delivery.cuts).collect();
+        for pair in cuts.windows(2) {
             let earlier = Some(pair[0].cite());
-            accuse(BrokenChain { earlier, later: Linked::Cut(pair[1].clone()) }, &self.trust, step);
+            found |= accuse(BrokenChain { earlier, later: Linked::Cut(pair[1].clone()) }, &self.trust, step);
         }
-        let (Some(last), attestation) = (delivery.cuts.last(), &delivery.attestation) else { return };
-        let cited = attestation.clone().verify(&self.trust).map(|attestation| attestation.cut);
-        if let Ok(cited) = cited {
-            accuse(Equivocation { first: cited, second: last.cite() }, &self.trust, step);
+        for cut in delivery
+            .cuts
+            .iter()
+            .filter(|cut| held.is_some_and(|held| held.claimed_slot() == cut.claimed_slot()))
+        {
+            let first = held.map_or_else(|| cut.cite(), |held| held.cite());
+            found |= accuse(Equivocation { first, second: cut.cite() }, &self.trust, step);
         }
+        let cited = delivery.attestation.clone().verify(&self.trust).map(|attestation| attestation.cut);
+        if let (Ok(cited), Some(last)) = (cited, delivery.cuts.last()) {
+            found |= accuse(Equivocation { first: cited, second: last.cite() }, &self.trust, step);
+        }
+        found
     }
 
     /// Finds the bundle of every derived entry, in derived order; none if one is missing.

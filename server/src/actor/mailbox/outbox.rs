@@ -119,6 +119,8 @@ impl Outbox {
         self.held.insert(client, epoch);
         if let Some(subscriber) = self.subscribers.get_mut(&client) {
             subscriber.acknowledged = subscriber.acknowledged.max(upto);
+            (subscriber.sent, subscriber.upto) = (subscriber.sent.max(upto), subscriber.upto.max(epoch));
+            subscriber.introduced = true;
         }
         let Some(pending) = self.pending.get_mut(&client) else { return Vec::new() };
         let mut keys = Vec::new();
