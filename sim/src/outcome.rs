@@ -71,7 +71,13 @@ impl Outcome {
     pub fn of(scenario: String, seed: u64, drawn: Drawn, run: Run, wall: Duration) -> Self {
         let judged = judge_all(&run);
         let roster = Some((*run.trust.roster).clone());
-        let checks = check_all(&Case { drawn: &drawn, record: &run.record, judged: &judged, roster });
+        let checks = check_all(&Case {
+            drawn: &drawn,
+            record: &run.record,
+            judged: &judged,
+            roster,
+            trust: Some(run.trust.clone()),
+        });
         Outcome { scenario, seed, drawn, run, checks, judged, wall }
     }
 
