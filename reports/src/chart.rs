@@ -9,6 +9,7 @@
 //! out, and a plot without data says so; no text leaves the picture.
 
 mod axis;
+mod blame;
 mod canvas;
 mod frame;
 mod latency;
@@ -20,11 +21,14 @@ use std::path::{Path, PathBuf};
 
 use plotters::drawing::DrawingAreaErrorKind;
 
+pub use blame::blame;
 pub use latency::latency;
 pub use throughput::throughput;
 
 /// Usual name of the latency plot.
 pub const LATENCY_FILE: &str = "latency.svg";
+/// Usual name of the blame matrix.
+pub const BLAME_FILE: &str = "blame.svg";
 /// Usual name of the throughput plot.
 pub const THROUGHPUT_FILE: &str = "throughput.svg";
 

@@ -39,6 +39,7 @@
 //! # }
 //! ```
 
+pub mod blame;
 pub mod chart;
 pub mod record;
 pub mod summary;

@@ -16,6 +16,7 @@
 //! | | `receipt_us_p50`, `_p90`, `_p99`, `_max` | µs, virtual | submission to receipt; empty if none came |
 //! | | `delivery_us_p50`, `_p90`, `_p99`, `_max` | µs, virtual | submission to delivery; empty if none came |
 //! | | `exposed` | actors | names of the exposed actors, joined by one space |
+//! | | `suspected` | actors | names of those suspected at the end, joined likewise |
 //! | | `faults_fired`, `attacks_fired` | | counts over all kinds |
 //! | | `virtual_s` | s, virtual | how long the run lasted inside the simulation |
 //! | | `wall_s` | s, real | how long it took; the one column the seed does not decide |
@@ -66,6 +67,8 @@ pub struct RunRecord {
     pub delivery_us_max: Option<f64>,
     #[serde(with = "joined_by_space")]
     pub exposed: Vec<String>,
+    #[serde(with = "joined_by_space")]
+    pub suspected: Vec<String>,
     pub faults_fired: u64,
     pub attacks_fired: u64,
     pub virtual_s: f64,
@@ -206,7 +209,7 @@ pub fn read_latency(directory: &Path) -> Result<Vec<LatencyPoint>, RecordError> 
     read_rows(&directory.join(LATENCY_FILE))
 }
 
-fn write_rows<Row: Serialize + Default>(
+pub(crate) fn write_rows<Row: Serialize + Default>(
     directory: &Path,
     file: &str,
     rows: &[Row],

@@ -10,7 +10,7 @@ use reports::summary::Summary;
 const RUN_HEADER: &str = "scenario,seed,architecture,held,fingerprint,accepted,delivered,throughput_per_s,\
     receipt_us_p50,receipt_us_p90,receipt_us_p99,receipt_us_max,\
     delivery_us_p50,delivery_us_p90,delivery_us_p99,delivery_us_max,\
-    exposed,faults_fired,attacks_fired,virtual_s,wall_s";
+    exposed,suspected,faults_fired,attacks_fired,virtual_s,wall_s";
 
 fn run() -> RunRecord {
     let record = RunRecord {
@@ -23,6 +23,7 @@ fn run() -> RunRecord {
         delivered: 1_999,
         throughput_per_s: 481.25,
         exposed: vec!["mailbox/0".into(), "incoming/1".into()],
+        suspected: vec!["sequencer".into()],
         faults_fired: 1,
         attacks_fired: 12,
         virtual_s: 5.0,
@@ -73,7 +74,7 @@ fn exposed_actors_share_one_cell_and_missing_latencies_are_empty() {
     let scratch = tempfile::tempdir().unwrap();
     let simple = RunRecord { scenario: "swap".into(), ..run() };
     let text = fs::read_to_string(record::write_runs(scratch.path(), &[simple]).unwrap()).unwrap();
-    assert!(text.contains(",4100.123,,,,,mailbox/0 incoming/1,1,12,"), "{text}");
+    assert!(text.contains(",4100.123,,,,,mailbox/0 incoming/1,sequencer,1,12,"), "{text}");
 }
 
 #[test]

@@ -44,6 +44,24 @@ pub fn read(path: &Path, sets: &[String]) -> Result<Scenario, InputError> {
     Ok(Scenario::read(path, sets)?)
 }
 
+/// The overrides as they are given, and chaos among them.
+pub fn overrides(sets: &[String], chaos: bool) -> Vec<String> {
+    let chaos = chaos.then(|| "chaos=true".to_owned());
+    sets.iter().cloned().chain(chaos).collect()
+}
+
+/// The command that shows a run again.
+pub fn replay(path: &str, seed: u64, sets: &[String]) -> String {
+    let mut command = format!("cargo sim replay {path} --seed {seed}");
+    for set in sets {
+        match set.as_str() {
+            "chaos=true" => command.push_str(" --chaos"),
+            set => command.push_str(&format!(" --set '{set}'")),
+        }
+    }
+    command
+}
+
 /// One run.
 pub fn run(path: &str, scenario: &Scenario, seed: u64, trace: bool) -> Result<Outcome, InputError> {
     let drawn = scenario.draw(seed);

@@ -15,6 +15,7 @@ pub mod model;
 pub mod nemesis;
 pub mod outcome;
 pub mod random;
+pub mod scale;
 pub mod scenario;
 pub mod sweep;
 pub mod workload;

@@ -4,11 +4,17 @@ use std::{io::Write, ops::Range, path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
-use reports::{record::write_runs, text::Table};
+use reports::{
+    blame::{BlameRow, Verdict, write_blame},
+    chart::{self, Heading},
+    record::write_runs,
+    text::Table,
+};
 use sim::{
     check::CHECKS,
     command,
     outcome::line,
+    scale::{self, Experiment, ExperimentError, blame},
     scenario::{ATTACKS, FAULTS, Scenario},
     sweep::{Sweep, Swept},
 };
@@ -52,6 +58,9 @@ enum Command {
         /// Override a value of the scenario, such as workload.bundles=50.
         #[arg(long = "set", value_name = "KEY=VALUE")]
         sets: Vec<String>,
+        /// Lay the standard set of drawn faults over every scenario.
+        #[arg(long)]
+        chaos: bool,
         /// Write run.csv to this directory.
         #[arg(long, value_name = "DIR")]
         out: Option<PathBuf>,
@@ -63,6 +72,23 @@ enum Command {
     Replay {
         #[command(flatten)]
         which: Which,
+    },
+    /// Run an experiment: a table of runs that answers a question.
+    Scale {
+        /// The experiment file, such as scenarios/questions/blame.toml.
+        experiment: PathBuf,
+        /// Seeds of each scenario, instead of what the file says.
+        #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
+        seeds: Option<u64>,
+        /// Threads; all cores if not given.
+        #[arg(long)]
+        jobs: Option<usize>,
+        /// Write CSV and plot to this directory.
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
+        /// Print one JSON object instead.
+        #[arg(long)]
+        json: bool,
     },
     /// What there is, a line each.
     List {
@@ -81,11 +107,14 @@ struct Which {
     /// Override a value of the scenario, such as workload.bundles=50.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     sets: Vec<String>,
+    /// Lay the standard set of drawn faults over the scenario.
+    #[arg(long)]
+    chaos: bool,
 }
 
 impl Which {
     fn read(&self) -> Result<Scenario, Failed> {
-        Ok(command::read(self.scenario.as_ref(), &self.sets)?)
+        Ok(command::read(self.scenario.as_ref(), &command::overrides(&self.sets, self.chaos))?)
     }
 }
 
@@ -105,6 +134,10 @@ enum Failed {
     #[error(transparent)]
     Write(#[from] sim::outcome::WriteError),
     #[error(transparent)]
+    Experiment(#[from] ExperimentError),
+    #[error(transparent)]
+    Chart(#[from] reports::chart::ChartError),
+    #[error(transparent)]
     Record(#[from] reports::record::RecordError),
 }
 
@@ -122,10 +155,11 @@ fn seeds(text: &str) -> Result<Range<u64>, String> {
 fn main() -> ExitCode {
     let held = match Arguments::parse().command {
         Command::Run { which, out, json } => run(&which, out, json),
-        Command::Sweep { scenarios, seeds, jobs, sets, out, json } => {
-            sweep(scenarios, seeds, jobs, sets, out, json)
+        Command::Sweep { scenarios, seeds, jobs, sets, chaos, out, json } => {
+            sweep(scenarios, seeds, jobs, command::overrides(&sets, chaos), out, json)
         }
         Command::Replay { which } => replay(&which),
+        Command::Scale { experiment, seeds, jobs, out, json } => scale(&experiment, seeds, jobs, out, json),
         Command::List { what } => {
             list(what);
             Ok(true)
@@ -150,7 +184,8 @@ fn say_json(object: &impl serde::Serialize) {
 }
 
 fn run(which: &Which, out: Option<PathBuf>, json: bool) -> Result<bool, Failed> {
-    let outcome = command::run(&which.scenario, &which.read()?, which.seed, out.is_some())?;
+    let mut outcome = command::run(&which.scenario, &which.read()?, which.seed, out.is_some())?;
+    outcome.sets = command::overrides(&which.sets, which.chaos);
     if json {
         say_json(&outcome.json());
     } else {
@@ -198,6 +233,55 @@ fn sweep(
     Ok(swept.failures().is_empty())
 }
 
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// The blame matrix: whether every attack that took place ended as the catalogue says.
+fn scale(
+    path: &std::path::Path,
+    seeds: Option<u64>,
+    jobs: Option<usize>,
+    out: Option<PathBuf>,
+    json: bool,
+) -> Result<bool, Failed> {
+    let mut experiment = Experiment::read(path)?;
+    experiment.seeds = seeds.unwrap_or(experiment.seeds);
+    let bar = progress_bar(2 * experiment.scenarios.len() as u64 * experiment.seeds);
+    let rows = blame::run(&experiment, jobs.unwrap_or_else(cores), &|| bar.inc(1))?;
+    bar.finish_and_clear();
+    if json {
+        say_json(
+            &serde_json::json!({ "question": experiment.question, "seeds": experiment.seeds, "rows": rows }),
+        );
+    } else {
+        say(&format!("{}\n\n{}", experiment.question, blame_table(&rows)));
+    }
+    if let Some(directory) = out {
+        write_blame(&directory, &rows)?;
+        let caption = format!("{} seeds each; {}", experiment.seeds, path.display());
+        let heading = Heading { title: experiment.question, caption };
+        chart::write_svg(&directory, chart::BLAME_FILE, &chart::blame(&heading, &rows)?)?;
+    }
+    Ok(rows.iter().all(|row| row.fired > 0 && row.right == row.fired))
+}
+
+fn blame_table(rows: &[BlameRow]) -> String {
+    let heads = ["id", "attack", "faults", "expected", "runs", "fired", "right"];
+    let verdicts = Verdict::ALL.map(Verdict::name);
+    let mut table = Table::new(heads.into_iter().chain(verdicts).chain(["epochs (median / max)"]));
+    for row in rows {
+        let by_design = if row.by_design { "nobody, by design" } else { row.expected.name() };
+        let faults = if row.chaos { "chaos" } else { "calm" };
+        let mut cells = vec![row.id.clone(), row.attack.clone(), faults.to_owned(), by_design.to_owned()];
+        cells.extend([row.runs, row.fired, row.right].map(|count| count.to_string()));
+        cells.extend(Verdict::ALL.map(|verdict| row.count(verdict).to_string()));
+        cells.push(row.epochs());
+        table.row(cells);
+    }
+    table.to_string()
+}
+
 fn progress_bar(runs: u64) -> ProgressBar {
     let style = ProgressStyle::with_template("{bar:40} {pos}/{len} {msg}, {per_sec}, {eta} left");
     ProgressBar::new(runs).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
@@ -231,14 +315,25 @@ fn replay(which: &Which) -> Result<bool, Failed> {
 }
 
 fn list(what: Listed) {
+    if matches!(what, Listed::Attacks) {
+        return list_attacks();
+    }
     let mut table = Table::new(["name", "what it is"]);
     match what {
-        Listed::Attacks => ATTACKS.iter().for_each(|attack| table.row([attack.name, attack.line])),
+        Listed::Attacks => {}
         Listed::Faults => FAULTS.iter().for_each(|fault| table.row([fault.name, fault.line])),
         Listed::Checks => CHECKS.iter().for_each(|check| table.row([check.name, check.line])),
         Listed::Scenarios => scenario_files("scenarios".into()).iter().for_each(|(path, claim)| {
             table.row([path, claim]);
         }),
+    }
+    say(&table.to_string());
+}
+
+fn list_attacks() {
+    let mut table = Table::new(["id", "name", "verdict", "what the adversary does"]);
+    for attack in ATTACKS {
+        table.row([attack.id, attack.name, attack.ending.name(), attack.line]);
     }
     say(&table.to_string());
 }
@@ -253,8 +348,12 @@ fn scenario_files(directory: PathBuf) -> Vec<(String, String)> {
         if path.is_dir() {
             files.extend(scenario_files(path));
         } else if path.extension().is_some_and(|extension| extension == "toml") {
-            let claim =
-                command::read(&path, &[]).map_or_else(|error| error.to_string(), |scenario| scenario.claim);
+            let question = || scale::question(&std::fs::read_to_string(&path).unwrap_or_default());
+            let claim = match command::read(&path, &[]) {
+                Ok(scenario) => scenario.claim,
+                Err(_) if directory.ends_with("questions") => question().unwrap_or_default(),
+                Err(error) => error.to_string(),
+            };
             files.push((path.display().to_string(), claim));
         }
     }

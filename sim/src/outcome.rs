@@ -14,7 +14,7 @@ use serde::Serialize;
 use crate::{
     check::{Case, Check, Judged, check_all, judge_all},
     history::Record,
-    scenario::Drawn,
+    scenario::{ActorName, Drawn},
     world::Run,
 };
 
@@ -34,6 +34,8 @@ pub struct Outcome {
     pub judged: Vec<Judged>,
     /// What it took here.
     pub wall: Duration,
+    /// The overrides that made it, to be repeated by whoever replays.
+    pub sets: Vec<String>,
 }
 
 /// The object that `--json` prints.
@@ -45,6 +47,8 @@ pub struct Json<'a> {
     checks: &'a [Check],
     exposed: Vec<String>,
     suspected: Vec<String>,
+    pairs: Vec<[String; 2]>,
+    unserved: Vec<String>,
     fingerprint: String,
     throughput_per_s: f64,
     receipt_us: Option<Summary>,
@@ -71,8 +75,27 @@ impl Outcome {
     pub fn of(scenario: String, seed: u64, drawn: Drawn, run: Run, wall: Duration) -> Self {
         let judged = judge_all(&run);
         let roster = Some((*run.trust.roster).clone());
-        let checks = check_all(&Case { drawn: &drawn, record: &run.record, judged: &judged, roster });
-        Outcome { scenario, seed, drawn, run, checks, judged, wall }
+        let checks = check_all(&Case {
+            drawn: &drawn,
+            record: &run.record,
+            judged: &judged,
+            roster,
+            trust: Some(run.trust.clone()),
+        });
+        Outcome { scenario, seed, drawn, run, checks, judged, wall, sets: Vec::new() }
+    }
+
+    /// What the checks see.
+    pub fn case(&self) -> Case<'_> {
+        let trust = self.run.trust.clone();
+        let roster = Some((*trust.roster).clone());
+        Case {
+            drawn: &self.drawn,
+            record: &self.run.record,
+            judged: &self.judged,
+            roster,
+            trust: Some(trust),
+        }
     }
 
     /// What happened.
@@ -98,6 +121,15 @@ impl Outcome {
         names.sort_unstable();
         names.dedup();
         names.iter().map(ToString::to_string).collect()
+    }
+
+    /// Who is suspected at the end.
+    pub fn suspected(&self) -> Vec<String> {
+        names(self.record().blame.suspected().keys())
+    }
+
+    fn pairs(&self) -> Vec<[String; 2]> {
+        self.record().blame.pairs.keys().map(|[one, two]| [one.to_string(), two.to_string()]).collect()
     }
 
     /// The fingerprint in hexadecimal.
@@ -142,7 +174,9 @@ impl Outcome {
             held: self.held(),
             checks: &self.checks,
             exposed: self.exposed(),
-            suspected: Vec::new(),
+            suspected: self.suspected(),
+            pairs: self.pairs(),
+            unserved: names(self.record().blame.unserved.keys()),
             fingerprint: self.fingerprint(),
             throughput_per_s: self.throughput_per_s(),
             receipt_us: self.record().receipt.summary(),
@@ -169,6 +203,7 @@ impl Outcome {
             delivered,
             throughput_per_s: self.throughput_per_s(),
             exposed: self.exposed(),
+            suspected: self.suspected(),
             faults_fired: self.record().faults.values().sum(),
             attacks_fired: self.attacks().values().sum(),
             virtual_s: self.run.virtual_ns as f64 / 1e9,
@@ -178,4 +213,8 @@ impl Outcome {
         .with_receipt(self.record().receipt.summary())
         .with_delivery(self.record().delivery.summary())
     }
+}
+
+fn names<'a>(names: impl Iterator<Item = &'a ActorName>) -> Vec<String> {
+    names.map(ToString::to_string).collect()
 }

@@ -71,6 +71,8 @@ pub struct Json {
     failures: Vec<Failure>,
     coverage: BTreeMap<&'static str, u64>,
     exposed: BTreeMap<String, u64>,
+    suspected: BTreeMap<String, u64>,
+    exposures: u64,
 }
 
 /// The result of a sweep.
@@ -151,8 +153,7 @@ impl Sweep {
     }
 
     fn replay(&self, path: &str, seed: u64) -> String {
-        let sets: String = self.sets.iter().map(|set| format!(" --set '{set}'")).collect();
-        format!("cargo sim replay {path} --seed {seed}{sets}")
+        command::replay(path, seed, &self.sets)
     }
 }
 
@@ -189,11 +190,20 @@ impl Swept {
 
     /// In how many runs each actor was exposed.
     pub fn exposed(&self) -> BTreeMap<String, u64> {
-        let mut exposed = BTreeMap::new();
-        for name in self.rows.iter().flat_map(|row| &row.record.exposed) {
-            *exposed.entry(name.clone()).or_default() += 1;
+        self.count(|record| &record.exposed)
+    }
+
+    /// In how many runs each actor was suspected at the end.
+    pub fn suspected(&self) -> BTreeMap<String, u64> {
+        self.count(|record| &record.suspected)
+    }
+
+    fn count(&self, names: impl Fn(&RunRecord) -> &Vec<String>) -> BTreeMap<String, u64> {
+        let mut counts = BTreeMap::new();
+        for name in self.rows.iter().flat_map(|row| names(&row.record)) {
+            *counts.entry(name.clone()).or_default() += 1;
         }
-        exposed
+        counts
     }
 
     /// The object that `--json` prints.
@@ -207,6 +217,8 @@ impl Swept {
             failures,
             coverage: self.coverage(),
             exposed: self.exposed(),
+            suspected: self.suspected(),
+            exposures: self.exposed().values().sum(),
         }
     }
 
@@ -220,8 +232,14 @@ impl Swept {
             failures.len(),
             self.rows.len() as f64 / self.wall_s.max(1e-9),
         );
+        let exposures: u64 = self.exposed().values().sum();
+        let suspicions: u64 = self.suspected().values().sum();
+        out.push_str(&format!("{exposures} exposures, {suspicions} suspicions at the end\n"));
         for (name, runs) in self.exposed() {
             out.push_str(&format!("exposed: {name} in {runs} runs\n"));
+        }
+        for (name, runs) in self.suspected() {
+            out.push_str(&format!("suspected: {name} in {runs} runs\n"));
         }
         let mut last = String::new();
         for failure in failures {

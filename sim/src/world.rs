@@ -15,7 +15,7 @@ use server::{
         sequencer::Sequencer, witness::Witness,
     },
     node::{Identity, Node, NodeError},
-    port::Ports,
+    port::{Ports, Storage as _},
     protocol::{
         crypto::Signer,
         digest::Digest,
@@ -28,7 +28,7 @@ use server::{
 use crate::{
     adversary::{AnyActor, Boxed, Cheat, Corrupt, Scheme, Schemes, Task},
     fingerprint::Fingerprint,
-    history::{History, Record, SeenSigner},
+    history::{History, Record, SeenSigner, Stored},
     model::{
         SimTasks,
         clock::{NodeClock, VirtualTime},
@@ -153,7 +153,8 @@ impl World {
         .expect("a topology has every role, by index");
         let trust = Trust::new(roster, Arc::from(crypto::verifier(drawn.topology.crypto)));
         let clients: Vec<ClientId> = ids.iter().filter_map(ActorId::client).collect();
-        let history = History::new(&clients, trace, time.clone(), fingerprint.clone());
+        let cheaters = drawn.adversaries.iter().map(|adversary| adversary.actor).collect();
+        let history = History::new(&clients, cheaters, trace, time.clone(), fingerprint.clone());
         let by_name = names.iter().copied().zip(ids.iter().copied()).collect();
         let schemes = schemes(&drawn, &by_name, &history, streams);
         let disks = names
@@ -193,6 +194,7 @@ impl World {
         world.wait_for_the_end(last_wanted.0, &last_wanted.1).await;
         let virtual_ns = world.time.now_ns();
         nodes.iter().for_each(|node| handle.kill(*node));
+        world.take_stock().await;
         let trust = world.setup.trust.clone();
         let roster =
             Signed::sign((*trust.roster).clone(), trust.deployment, &*operator(&world.drawn, world.streams));
@@ -204,6 +206,18 @@ impl World {
             virtual_ns,
             connections: world.fabric.opened(),
             names: world.ids.iter().copied().zip(world.names.iter().copied()).collect(),
+        }
+    }
+
+    /// Counts what every actor has stored, as it would find it after a crash.
+    async fn take_stock(&self) {
+        for (name, disk) in self.names.iter().zip(&self.disks) {
+            disk.crash();
+            let storage = SimStorage::open(self.drawn.topology.storage, disk, self.time.clone());
+            let Ok(mut storage) = storage else { continue };
+            let rows = storage.load().await.unwrap_or_default();
+            let bytes = rows.iter().map(|(key, value)| (key.len() + value.len()) as u64).sum();
+            self.history.record().stored.insert(*name, Stored { rows: rows.len() as u64, bytes });
         }
     }
 
@@ -246,13 +260,30 @@ impl World {
             let sent = *busy.lock().unwrap_or_else(PoisonError::into_inner) == 0;
             let done = sent && now > healed && record.missing == 0 && record.unreceipted == 0;
             let since = if open { last_wanted } else { record.progress_ns };
-            if done && self.handed_is_submitted(&record) {
+            if done && self.handed_is_submitted(&record) && self.is_settled(&record) {
                 return;
             }
             if now > healed.max(since) + self.drawn.expect.catch_up_ns {
                 return;
             }
         }
+    }
+
+    /// Whether all that is expected has come, and nothing is owed that is neither discharged nor suspected.
+    fn is_settled(&self, record: &Record) -> bool {
+        let expect = &self.drawn.expect;
+        let accused = |name: &ActorName| {
+            let id = self.ids[self.machine_of(*name)];
+            record.caught.iter().any(|caught| caught.evidence.accused() == id)
+        };
+        let suspected = record.blame.suspected();
+        let guilty = |name: &ActorName| self.schemes.contains_key(name);
+        expect.exposed.iter().all(accused)
+            && expect.suspected.iter().all(|name| suspected.contains_key(name))
+            && expect.pairs.iter().all(|pair| record.blame.pairs.contains_key(pair))
+            && expect.unserved.iter().all(|client| record.blame.unserved.contains_key(client))
+            && suspected.keys().all(guilty)
+            && !record.blame.has_open()
     }
 
     fn handed_is_submitted(&self, record: &Record) -> bool {
@@ -278,7 +309,7 @@ impl World {
     async fn start(self: Arc<Self>, machine: Machine) {
         let name = self.names[machine];
         if let Err(error) = self.run_node(machine).await {
-            self.history.record().stopped.push(format!("{name}: {error}"));
+            self.history.record().stopped.push((name, error.to_string()));
         }
     }
 

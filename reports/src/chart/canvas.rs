@@ -61,13 +61,22 @@ pub enum Anchor {
 /// The picture.
 pub struct Canvas<'svg> {
     area: DrawingArea<SVGBackend<'svg>, Shift>,
+    height: i32,
 }
 
 /// Draws a picture and returns it as SVG.
 pub fn svg(paint: impl FnOnce(&Canvas<'_>) -> Drawn) -> Result<String, DrawingAreaErrorKind<std::io::Error>> {
+    svg_of(HEIGHT, paint)
+}
+
+/// Draws a picture of this height and returns it as SVG.
+pub fn svg_of(
+    height: i32,
+    paint: impl FnOnce(&Canvas<'_>) -> Drawn,
+) -> Result<String, DrawingAreaErrorKind<std::io::Error>> {
     let mut svg = String::new();
-    let size = (WIDTH.unsigned_abs(), HEIGHT.unsigned_abs());
-    let canvas = Canvas { area: SVGBackend::with_string(&mut svg, size).into_drawing_area() };
+    let size = (WIDTH.unsigned_abs(), height.unsigned_abs());
+    let canvas = Canvas { height, area: SVGBackend::with_string(&mut svg, size).into_drawing_area() };
     canvas.area.fill(&WHITE)?;
     paint(&canvas)?;
     canvas.area.present()?;
@@ -99,12 +108,12 @@ impl Canvas<'_> {
         // plotters writes a font size 1.24 times smaller than it is told.
         let font = ("sans-serif", f64::from(height) * 1.24).into_font().style(style).transform(transform);
         let style = font.color(&INK).pos(Pos::new(horizontal, VPos::Center));
-        self.area.draw_text(&printable(text), &style, inside(at))
+        self.area.draw_text(&printable(text), &style, self.inside(at))
     }
 
     /// Straight strokes from point to point. One point alone becomes a dot.
     pub fn line(&self, points: Vec<Pixel>, color: RGBColor, width: u32) -> Drawn {
-        let points: Vec<Pixel> = points.into_iter().map(inside).collect();
+        let points: Vec<Pixel> = points.into_iter().map(|point| self.inside(point)).collect();
         match points.as_slice() {
             [] => Ok(()),
             [point] => {
@@ -117,7 +126,11 @@ impl Canvas<'_> {
 
     /// A filled rectangle. Opacity lies between 0 (not seen) and 1.
     pub fn area(&self, from: Pixel, to: Pixel, color: RGBColor, opacity: f64) -> Drawn {
-        self.area.draw(&Rectangle::new([inside(from), inside(to)], color.mix(opacity).filled()))
+        self.area.draw(&Rectangle::new([self.inside(from), self.inside(to)], color.mix(opacity).filled()))
+    }
+
+    fn inside(&self, (x, y): Pixel) -> Pixel {
+        (x.clamp(0, WIDTH), y.clamp(0, self.height))
     }
 }
 
@@ -153,10 +166,6 @@ pub fn cut(text: &str, height: i32, width: i32) -> String {
         }
     }
     format!("{}…", short.trim_end())
-}
-
-fn inside((x, y): Pixel) -> Pixel {
-    (x.clamp(0, WIDTH), y.clamp(0, HEIGHT))
 }
 
 fn printable(text: &str) -> String {

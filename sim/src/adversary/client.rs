@@ -25,16 +25,15 @@ pub(super) fn attack(name: &str) -> Option<Box<dyn Attack>> {
 
 /// Adds to the submissions that leave what `make` makes of them.
 fn beside(
-    sends: &mut Vec<(ActorId, Message)>,
+    sends: &[(ActorId, Message)],
     context: &mut Context<'_>,
     make: impl Fn(&Submission, &mut Context<'_>) -> Option<Submission>,
 ) {
-    for index in 0..sends.len() {
-        let (to, Message::Submit(submission)) = &sends[index] else { continue };
-        let (to, submission) = (*to, submission.clone());
-        if let Some(other) = context.on().then(|| make(&submission, context)).flatten() {
+    for (to, message) in sends {
+        let Message::Submit(submission) = message else { continue };
+        if let Some(other) = context.on().then(|| make(submission, context)).flatten() {
             context.fired();
-            context.send(to, Message::Submit(other));
+            context.send(*to, Message::Submit(other));
         }
     }
 }

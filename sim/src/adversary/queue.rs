@@ -21,9 +21,9 @@ use super::{Attack, Context, forged};
 pub(super) fn attack(name: &str) -> Option<Box<dyn Attack>> {
     let change: Change = match name {
         "drop-receipted" => drop_receipted,
-        "swap-receipted" => swap_receipted,
-        "insert-before-receipted" => insert_before_receipted,
-        "break-sender-order" => break_sender_order,
+        "swap-receipted" => |bundles, _| swap_receipted(bundles),
+        "insert-before-receipted" => |bundles, _| insert_before_receipted(bundles),
+        "break-sender-order" => |bundles, context| break_sender_order(bundles, context),
         "duplicate-bundle" => duplicate_bundle,
         "forge-bundle" => forge_bundle,
         "falsify-manifest" => return Some(Box::new(FalsifyManifest)),
@@ -83,13 +83,13 @@ fn drop_receipted(bundles: &mut Vec<Logged>, context: &Context<'_>) -> Option<()
     Some(())
 }
 
-fn swap_receipted(bundles: &mut Vec<Logged>, _: &Context<'_>) -> Option<()> {
+fn swap_receipted(bundles: &mut [Logged]) -> Option<()> {
     let index = bundles.windows(2).position(|two| sender(&two[0]) != sender(&two[1]))?;
     bundles.swap(index, index + 1);
     Some(())
 }
 
-fn insert_before_receipted(bundles: &mut Vec<Logged>, _: &Context<'_>) -> Option<()> {
+fn insert_before_receipted(bundles: &mut [Logged]) -> Option<()> {
     let accomplice = sender(bundles.last()?);
     let others = bundles.iter().take(bundles.len() - 1).all(|logged| sender(logged) != accomplice);
     if !others || bundles.len() < 2 {
@@ -99,7 +99,7 @@ fn insert_before_receipted(bundles: &mut Vec<Logged>, _: &Context<'_>) -> Option
     Some(())
 }
 
-fn break_sender_order(bundles: &mut Vec<Logged>, context: &Context<'_>) -> Option<()> {
+fn break_sender_order(bundles: &mut [Logged], context: &Context<'_>) -> Option<()> {
     for first in 0..bundles.len() {
         let victim = sender(&bundles[first]);
         let later = bundles[first + 1..].iter().position(|logged| sender(logged) == victim);

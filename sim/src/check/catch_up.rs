@@ -2,15 +2,16 @@
 //! everything that an application handed over was submitted or lost with a crash.
 
 use super::Case;
+use crate::history::Submitted;
 
 pub(super) fn find(case: &Case<'_>) -> Result<String, String> {
     let record = case.record;
     for ((client, number), bundle) in &record.submitted {
-        if bundle.receipt.is_none() {
+        if bundle.receipt.is_none() && !case.excuses(*client, None) {
             return Err(format!("bundle {number} of client/{client} has no receipt"));
         }
         if let Some(recipient) =
-            bundle.recipients.iter().find(|recipient| !bundle.holders.contains(recipient))
+            bundle.recipients.iter().find(|recipient| lacks(case, *client, bundle, **recipient))
         {
             return Err(format!("bundle {number} of client/{client} has not reached client/{recipient}"));
         }
@@ -24,6 +25,10 @@ pub(super) fn find(case: &Case<'_>) -> Result<String, String> {
         return Err(format!("{missing} bundles were never taken over by their clients"));
     }
     Ok(format!("{submitted} bundles, {} lost with a crash of their client", record.lost_with_crash))
+}
+
+fn lacks(case: &Case<'_>, sender: u32, bundle: &Submitted, recipient: u32) -> bool {
+    !bundle.holders.contains(&recipient) && !case.excuses(sender, Some(recipient))
 }
 
 #[cfg(test)]

@@ -1,35 +1,96 @@
-//! I3: exactly those are exposed whom the scenario names, each within so many epochs of its first cheat.
+//! I3: exactly those are exposed, suspected at the end, of a pair or unserved whom the scenario names, each within so
+//! many epochs of its first cheat. Counted only where the cheat took place.
+
+use std::collections::BTreeSet;
 
 use server::protocol::id::Epoch;
 
 use super::Case;
-use crate::scenario::ActorName;
+use crate::scenario::{ActorName, Blame, DrawnExpect};
 
 pub(super) fn find(case: &Case<'_>) -> Result<String, String> {
-    let exposed = case.exposed();
     let expect = &case.drawn.expect;
-    if let Some(unexpected) = exposed.iter().find(|name| !expect.exposed.contains(name)) {
-        return Err(format!("{unexpected} is exposed, which the scenario does not expect"));
+    let fired = case.drawn.adversaries.iter().filter(|adversary| case.cheated(adversary.actor)).count();
+    let of = format!("{fired} of {} cheaters cheated", case.drawn.adversaries.len());
+    if expect.blame == Blame::Guilty {
+        guilty(case)?;
+        return Ok(format!("{}; {of}", counted(&case.exposed().into_iter().collect::<Vec<_>>(), "exposed")));
     }
+    let suspected = case.record.blame.suspected();
+    only("exposed", case.exposed(), &expect.exposed)?;
+    only("suspected at the end", suspected.keys().copied().collect(), &expect.suspected)?;
+    only_pairs(case, expect)?;
+    only("unserved", case.record.blame.unserved.keys().copied().collect(), &expect.unserved)?;
     let mut slowest = 0;
     for name in &expect.exposed {
         let caught = first_caught(case, *name).ok_or(format!("{name} is not exposed"))?;
-        let cheated = first_cheat(case, *name).unwrap_or(caught);
-        let epochs = caught.0.saturating_sub(cheated.0);
-        if epochs > expect.within_epochs {
-            return Err(format!("{name} is exposed {epochs} epochs after it cheated"));
-        }
-        slowest = slowest.max(epochs);
+        slowest = slowest.max(in_time(case, *name, "exposed", caught)?);
     }
-    Ok(format!("{} exposed, {slowest} epochs after the cheat at most", expect.exposed.len()))
+    for name in &expect.suspected {
+        let since = suspected.get(name).ok_or(format!("{name} is not suspected at the end"))?;
+        slowest = slowest.max(in_time(case, *name, "suspected", since.epoch)?);
+    }
+    for pair @ [one, two] in &expect.pairs {
+        let since = case.record.blame.pairs.get(pair).ok_or(format!("{one} and {two} are no pair"))?;
+        slowest = slowest.max(in_time(case, *one, "of a pair", since.epoch)?);
+        slowest = slowest.max(in_time(case, *two, "of a pair", since.epoch)?);
+    }
+    for client in &expect.unserved {
+        case.record.blame.unserved.get(client).ok_or(format!("{client} does not find itself unserved"))?;
+    }
+    let counts = [counted(&expect.exposed, "exposed"), counted(&expect.suspected, "suspected")].join(", ");
+    Ok(format!("{counts}, {slowest} epochs after the cheat at most; {of}"))
 }
 
-fn first_caught(case: &Case<'_>, name: ActorName) -> Option<Epoch> {
+fn counted(names: &[ActorName], how: &str) -> String {
+    format!("{} {how}", names.len())
+}
+
+/// Whoever is blamed was told to cheat, and did.
+fn guilty(case: &Case<'_>) -> Result<(), String> {
+    let suspected = case.record.blame.suspected().into_keys();
+    match case.exposed().into_iter().chain(suspected).find(|name| !case.cheated(*name)) {
+        Some(innocent) => Err(format!("{innocent} is blamed and has not cheated")),
+        None => Ok(()),
+    }
+}
+
+fn only(how: &str, found: BTreeSet<ActorName>, expected: &[ActorName]) -> Result<(), String> {
+    match found.into_iter().find(|name| !expected.contains(name)) {
+        Some(unexpected) => Err(format!("{unexpected} is {how}, which the scenario does not expect")),
+        None => Ok(()),
+    }
+}
+
+/// A pair of which one is exposed or suspected anyway says nothing new.
+fn only_pairs(case: &Case<'_>, expect: &DrawnExpect) -> Result<(), String> {
+    let known = |pair: &[ActorName; 2]| {
+        expect.pairs.contains(pair)
+            || pair.iter().any(|name| expect.exposed.contains(name) || expect.suspected.contains(name))
+    };
+    match case.record.blame.pairs.keys().find(|pair| !known(pair)) {
+        Some([one, two]) => Err(format!("{one} and {two} are a pair, which the scenario does not expect")),
+        None => Ok(()),
+    }
+}
+
+fn in_time(case: &Case<'_>, name: ActorName, how: &str, at: Epoch) -> Result<u64, String> {
+    let cheated = first_cheat(case, name).unwrap_or(at);
+    let epochs = at.0.saturating_sub(cheated.0);
+    match epochs > case.drawn.expect.within_epochs {
+        true => Err(format!("{name} is {how} {epochs} epochs after it cheated")),
+        false => Ok(epochs),
+    }
+}
+
+/// The epoch of the first evidence that exposes an actor.
+pub fn first_caught(case: &Case<'_>, name: ActorName) -> Option<Epoch> {
     let verdicts = case.judged.iter().filter(|judged| judged.exposed == Some(name));
     verdicts.map(|judged| case.record.caught[judged.evidence].epoch).min()
 }
 
-fn first_cheat(case: &Case<'_>, name: ActorName) -> Option<Epoch> {
+/// The epoch of the first cheat of an actor.
+pub fn first_cheat(case: &Case<'_>, name: ActorName) -> Option<Epoch> {
     let attacks = case.record.attacks.iter().filter(|((who, _), _)| *who == name);
     attacks.map(|(_, (epoch, _))| *epoch).min()
 }
@@ -37,34 +98,42 @@ fn first_cheat(case: &Case<'_>, name: ActorName) -> Option<Epoch> {
 #[cfg(test)]
 mod tests {
     use super::super::specimen::Specimen;
-    use crate::scenario::ActorName;
-    use server::protocol::id::{Epoch, Role};
+    use crate::scenario::{ActorName, Blame};
+    use server::protocol::id::Role;
 
     fn cheater() -> ActorName {
         ActorName::new(Role::Mailbox, 0)
     }
 
-    #[test]
-    fn a_cheater_exposed_in_time_is_as_expected() {
+    fn expecting_exposure() -> Specimen {
         let mut specimen = Specimen::honest();
         specimen.drawn.expect.exposed = vec![cheater()];
-        specimen.record.attacks.insert((cheater(), "swap-deliveries"), (Epoch(1), 1));
+        specimen.cheats(cheater(), "swap-deliveries", 1);
+        specimen
+    }
+
+    fn expecting_suspicion() -> Specimen {
+        let mut specimen = Specimen::honest();
+        specimen.drawn.expect.suspected = vec![cheater()];
+        specimen.cheats(cheater(), "stop-attesting", 1);
+        specimen
+    }
+
+    #[test]
+    fn a_cheater_exposed_in_time_is_as_expected() {
+        let mut specimen = expecting_exposure();
         specimen.expose(cheater(), 2);
         assert_eq!(specimen.fails("expected"), None);
     }
 
     #[test]
     fn a_cheater_not_exposed_is_found() {
-        let mut specimen = Specimen::honest();
-        specimen.drawn.expect.exposed = vec![cheater()];
-        assert!(specimen.fails("expected").unwrap().contains("not exposed"));
+        assert!(expecting_exposure().fails("expected").unwrap().contains("not exposed"));
     }
 
     #[test]
     fn a_cheater_exposed_late_is_found() {
-        let mut specimen = Specimen::honest();
-        specimen.drawn.expect.exposed = vec![cheater()];
-        specimen.record.attacks.insert((cheater(), "swap-deliveries"), (Epoch(1), 1));
+        let mut specimen = expecting_exposure();
         specimen.expose(cheater(), 50);
         assert!(specimen.fails("expected").unwrap().contains("49 epochs"));
     }
@@ -74,5 +143,52 @@ mod tests {
         let mut specimen = Specimen::honest();
         specimen.expose(cheater(), 2);
         assert!(specimen.fails("expected").unwrap().contains("does not expect"));
+    }
+
+    #[test]
+    fn suspicion_must_come_in_time_and_stay() {
+        assert!(expecting_suspicion().fails("expected").unwrap().contains("not suspected at the end"));
+        let mut specimen = expecting_suspicion();
+        specimen.suspect(cheater(), 5);
+        assert_eq!(specimen.fails("expected"), None);
+        specimen.clear(cheater(), 6);
+        assert!(specimen.fails("expected").unwrap().contains("not suspected at the end"));
+        let mut specimen = expecting_suspicion();
+        specimen.suspect(cheater(), 50);
+        assert!(specimen.fails("expected").unwrap().contains("49 epochs"));
+    }
+
+    #[test]
+    fn unexpected_suspicion_pairs_and_unserved_clients_are_found() {
+        let mut specimen = Specimen::honest();
+        specimen.suspect(cheater(), 5);
+        assert!(specimen.fails("expected").unwrap().contains("suspected at the end, which"));
+        let mut specimen = Specimen::honest();
+        specimen.pair(cheater(), ActorName::SEQUENCER);
+        assert!(specimen.fails("expected").unwrap().contains("are a pair, which"));
+        let mut specimen = Specimen::honest();
+        specimen.unserved(ActorName::new(Role::Client, 1));
+        assert!(specimen.fails("expected").unwrap().contains("unserved, which"));
+    }
+
+    #[test]
+    fn missing_pairs_and_unserved_clients_are_found() {
+        let mut specimen = Specimen::honest();
+        specimen.drawn.expect.pairs = vec![[ActorName::SEQUENCER, cheater()]];
+        assert!(specimen.fails("expected").unwrap().contains("are no pair"));
+        specimen.pair(cheater(), ActorName::SEQUENCER);
+        assert_eq!(specimen.fails("expected"), None);
+        specimen.drawn.expect.unserved = vec![ActorName::new(Role::Client, 1)];
+        assert!(specimen.fails("expected").unwrap().contains("find itself unserved"));
+    }
+
+    #[test]
+    fn a_swarm_may_blame_cheaters_and_nobody_else() {
+        let mut specimen = Specimen::honest();
+        specimen.drawn.expect.blame = Blame::Guilty;
+        specimen.expose(cheater(), 2);
+        assert!(specimen.fails("expected").unwrap().contains("has not cheated"));
+        specimen.cheats(cheater(), "swap-deliveries", 1);
+        assert_eq!(specimen.fails("expected"), None);
     }
 }

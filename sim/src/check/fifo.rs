@@ -2,13 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use server::protocol::id::BundleNumber;
+use server::protocol::id::{BundleNumber, Role};
 
 use super::Case;
+use crate::scenario::ActorName;
 
 pub(super) fn find(case: &Case<'_>) -> Result<String, String> {
     let mut senders = BTreeMap::new();
     for (incoming, queue) in &case.record.queues {
+        if !case.is_clean(ActorName::new(Role::Incoming, *incoming)) {
+            continue;
+        }
         let mut next: BTreeMap<u32, BundleNumber> = BTreeMap::new();
         for (position, appended) in queue {
             let (client, number) = appended.bundle;
@@ -32,6 +36,9 @@ fn in_mailbox(case: &Case<'_>, client: u32) -> Result<(), String> {
     let mut last: BTreeMap<u32, BundleNumber> = BTreeMap::new();
     for (count, delivered) in case.record.delivered.get(&client).into_iter().flatten() {
         let Some((sender, number)) = delivered.bundle else { continue };
+        if !case.is_clean(ActorName::new(Role::Incoming, delivered.entry.incoming)) {
+            continue;
+        }
         if let Some(before) = last.insert(sender, number).filter(|before| *before >= number) {
             return Err(format!(
                 "client/{client} has bundle {number} of client/{sender} at count {count}, after {before}"

@@ -1,27 +1,35 @@
 //! Every kind of fault and every attack of the scenario took place: a run that claims to survive one must have had it.
 //!
-//! Of several faults of a kind one must have had an effect: a drawn one may meet an actor that is already down.
+//! Of several faults of a kind one must have had an effect: a drawn one may meet an actor that is already down, and an
+//! optional one need not happen at all.
 
 use std::collections::BTreeMap;
 
 use super::Case;
+use crate::scenario::{Blame, DrawnAdversary};
 
 pub(super) fn find(case: &Case<'_>) -> Result<String, String> {
     let mut wanted: BTreeMap<&str, u64> = BTreeMap::new();
-    case.drawn.faults.iter().for_each(|fault| *wanted.entry(fault.action.kind()).or_default() += 1);
+    let faults = case.drawn.faults.iter().filter(|fault| !fault.optional);
+    faults.for_each(|fault| *wanted.entry(fault.action.kind()).or_default() += 1);
     for (kind, count) in &wanted {
         let fired = case.record.faults.get(kind).copied().unwrap_or(0);
         if fired == 0 {
             return Err(format!("of {count} {kind} faults none had an effect"));
         }
     }
-    for adversary in &case.drawn.adversaries {
-        if !case.record.attacks.contains_key(&(adversary.actor, adversary.attack.name)) {
-            return Err(format!("{} never came to {}", adversary.actor, adversary.attack.name));
-        }
+    let fired = |adversary: &&DrawnAdversary| {
+        case.record.attacks.contains_key(&(adversary.actor, adversary.attack.name))
+    };
+    // of a swarm some may find no occasion
+    let swarm = case.drawn.expect.blame == Blame::Guilty;
+    if let Some(idle) = case.drawn.adversaries.iter().find(|one| !fired(one)).filter(|_| !swarm) {
+        return Err(format!("{} never came to {}", idle.actor, idle.attack.name));
     }
     let attacks: u64 = case.record.attacks.values().map(|(_, count)| count).sum();
-    Ok(format!("{} faults, {attacks} cheats", case.record.faults.values().sum::<u64>()))
+    let cheaters = case.drawn.adversaries.iter().filter(fired).count();
+    let faults: u64 = case.record.faults.values().sum();
+    Ok(format!("{faults} faults, {attacks} cheats by {cheaters} of {}", case.drawn.adversaries.len()))
 }
 
 #[cfg(test)]

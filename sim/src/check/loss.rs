@@ -1,4 +1,5 @@
-//! O7: what an honest client has a receipt for stands where the receipt says, and reaches every honest recipient.
+//! O7: what an honest client has a receipt for stands where the receipt says, and reaches every honest recipient,
+//! unless it runs through a cheater ([`super::excuse`]).
 
 use std::collections::BTreeSet;
 
@@ -16,6 +17,9 @@ pub(super) fn find(case: &Case<'_>) -> Result<String, String> {
             continue;
         }
         receipts += 1;
+        if case.excuses(*client, None) {
+            continue;
+        }
         let stands = case.record.queues.get(&incoming).and_then(|queue| queue.get(&position));
         if stands.map(|appended| appended.bundle) != Some((*client, *number)) {
             return Err(format!(
@@ -23,7 +27,9 @@ pub(super) fn find(case: &Case<'_>) -> Result<String, String> {
             ));
         }
         let honest = |recipient: &&u32| case.is_honest(ActorName::new(Role::Client, **recipient));
-        let lacks = |recipient: &&u32| !held.contains(&(**recipient, (*client, *number)));
+        let lacks = |recipient: &&u32| {
+            !held.contains(&(**recipient, (*client, *number))) && !case.excuses(*client, Some(**recipient))
+        };
         if let Some(recipient) = bundle.recipients.iter().filter(honest).find(lacks) {
             return Err(format!(
                 "client/{client} has a receipt for bundle {number}, client/{recipient} has not got it"

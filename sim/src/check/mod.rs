@@ -6,17 +6,23 @@
 
 mod accuracy;
 mod catch_up;
-mod expectation;
+mod causal;
+mod emptiness;
+mod evidence;
+mod excuse;
+pub mod expectation;
 mod fifo;
 mod fired;
 mod invention;
 mod loss;
+mod obligation;
 mod once;
 mod order;
 mod slots;
 mod sound;
 #[cfg(test)]
 mod specimen;
+mod storage;
 mod transfer;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,6 +32,7 @@ use server::protocol::{
     id::ActorId,
     judge::{Verdict, judge},
     roster::Roster,
+    statement::Trust,
 };
 
 use crate::{
@@ -68,6 +75,8 @@ pub struct Case<'a> {
     pub judged: &'a [Judged],
     /// The roster, for a stranger.
     pub roster: Option<Roster>,
+    /// What checks signatures of the run.
+    pub trust: Option<Trust>,
 }
 
 impl Case<'_> {
@@ -106,6 +115,11 @@ pub const CHECKS: &[Kind] = &[
         find: order::find,
     },
     Kind {
+        name: "causal",
+        line: "O3: mailboxes agree on what they share, and what a sender had seen stands before what it sent",
+        find: causal::find,
+    },
+    Kind {
         name: "sender-fifo",
         line: "O4: the bundles of a client are in its order, without holes",
         find: fifo::find,
@@ -141,11 +155,60 @@ pub const CHECKS: &[Kind] = &[
         find: sound::find,
     },
     Kind { name: "accuracy", line: "I1: no honest actor is exposed", find: accuracy::find },
-    Kind { name: "expected", line: "I3: those who are to be exposed are, in time", find: expectation::find },
+    Kind {
+        name: "cleared",
+        line: "I2: no honest actor is left suspected at the end",
+        find: obligation::cleared,
+    },
+    Kind {
+        name: "expected",
+        line: "I3: those whom the scenario names are exposed, suspected, of a pair or unserved, in time, and no others",
+        find: expectation::find,
+    },
+    Kind {
+        name: "omission",
+        line: "I4: who withholds is suspected, or gives what it withheld",
+        find: obligation::omission,
+    },
+    Kind {
+        name: "only-signers",
+        line: "I5: only actors that cheated are exposed, never those who handled their lies",
+        find: evidence::signers,
+    },
     Kind {
         name: "transfer",
         line: "I6: evidence convinces a stranger who has it as a file, and the roster",
         find: transfer::find,
+    },
+    Kind {
+        name: "minimal",
+        line: "I7: evidence holds nothing without which it would prove the same",
+        find: evidence::minimal,
+    },
+    Kind {
+        name: "own-statement",
+        line: "I8: every exposure stands on a statement that the exposed actor signed",
+        find: evidence::own_statement,
+    },
+    Kind {
+        name: "sound-evidence",
+        line: "I9: evidence of an honest actor proves what it says",
+        find: evidence::sound,
+    },
+    Kind {
+        name: "obligations",
+        line: "I10: every obligation ends in a discharge, suspicion or exposure",
+        find: obligation::ended,
+    },
+    Kind {
+        name: "storage",
+        line: "I11: what an actor stores is bounded by what is unfinished",
+        find: storage::find,
+    },
+    Kind {
+        name: "emptiness",
+        line: "O11: each mailbox actor attests each epoch, or someone owes it something",
+        find: emptiness::find,
     },
     Kind { name: "fired", line: "every fault and attack of the scenario took place", find: fired::find },
 ];

@@ -2,11 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use server::protocol::id::Role;
+
 use super::Case;
+use crate::scenario::ActorName;
 
 pub(super) fn find(case: &Case<'_>) -> Result<String, String> {
     let mut places = BTreeMap::new();
     for (incoming, queue) in &case.record.queues {
+        if !case.is_clean(ActorName::new(Role::Incoming, *incoming)) {
+            continue;
+        }
         for (position, appended) in queue {
             if let Some((other, at)) = places.insert(appended.bundle, (incoming, position)) {
                 let (client, number) = appended.bundle;
@@ -22,6 +28,9 @@ pub(super) fn find(case: &Case<'_>) -> Result<String, String> {
         for delivered in case.record.delivered.get(&client).into_iter().flat_map(BTreeMap::values) {
             deliveries += 1;
             let Some((sender, number)) = delivered.bundle else { continue };
+            if !case.is_clean(ActorName::new(Role::Incoming, delivered.entry.incoming)) {
+                continue;
+            }
             if !seen.insert((sender, number)) {
                 return Err(format!("client/{client} has bundle {number} of client/{sender} twice"));
             }

@@ -5,17 +5,23 @@
 
 use std::collections::BTreeMap;
 
-use server::protocol::id::{Epoch, Position, SequenceId};
+use server::protocol::id::{Epoch, Position, Role, SequenceId};
 
 use super::Case;
-use crate::history::{Appended, Record};
+use crate::{
+    history::{Appended, Record},
+    scenario::ActorName,
+};
 
 /// A place in the derived order: sequence id, incoming actor, position.
 type Place = (SequenceId, u32, Position);
 
 pub(super) fn find(case: &Case<'_>) -> Result<String, String> {
+    if case.is_excuse(ActorName::SEQUENCER) {
+        return Ok("the sequencer cheats: there is no one order".to_owned());
+    }
     one_cut_an_epoch(case.record)?;
-    let order = derive(case.record)?;
+    let order = derive(case)?;
     let mut projections: BTreeMap<u32, Vec<(Place, &Appended)>> = BTreeMap::new();
     for (place, appended) in &order {
         for recipient in &appended.recipients {
@@ -24,7 +30,11 @@ pub(super) fn find(case: &Case<'_>) -> Result<String, String> {
     }
     for client in case.honest_clients() {
         let expected = projections.remove(&client).unwrap_or_default();
-        projection(case.record, client, &expected)?;
+        let mailbox = ActorName::new(Role::Mailbox, case.mailbox_of(client));
+        match case.is_excuse(mailbox) {
+            true => subsequence(case, client, &expected)?,
+            false => projection(case, client, &expected)?,
+        }
     }
     Ok(format!("{} bundles in {} epochs", order.len(), case.record.cuts.len()))
 }
@@ -40,7 +50,8 @@ fn one_cut_an_epoch(record: &Record) -> Result<(), String> {
 }
 
 /// Every ordered bundle, in order.
-fn derive(record: &Record) -> Result<Vec<(Place, &Appended)>, String> {
+fn derive<'a>(case: &Case<'a>) -> Result<Vec<(Place, &'a Appended)>, String> {
+    let record = case.record;
     let mut order = Vec::new();
     let mut ends: BTreeMap<usize, u64> = BTreeMap::new();
     let mut next = 0;
@@ -60,23 +71,47 @@ fn derive(record: &Record) -> Result<Vec<(Place, &Appended)>, String> {
             }
             let queue = record.queues.get(&(actor as u32));
             for position in start..end {
+                let place = (SequenceId(next), actor as u32, Position(position));
+                next += 1;
+                if !is_believed(case, actor as u32) {
+                    continue; // what it sealed is not what it appended
+                }
                 let appended = queue.and_then(|queue| queue.get(&Position(position)));
                 let appended = appended
                     .ok_or(format!("cut {epoch} orders incoming/{actor} {position}, never appended"))?;
-                order.push(((SequenceId(next), actor as u32, Position(position)), appended));
-                next += 1;
+                order.push((place, appended));
             }
         }
     }
     Ok(order)
 }
 
-fn projection(record: &Record, client: u32, expected: &[(Place, &Appended)]) -> Result<(), String> {
-    let Some(mailbox) = record.delivered.get(&client) else { return Ok(()) };
-    for (index, (count, delivered)) in mailbox.iter().enumerate() {
-        if count.0 != index as u64 + 1 {
-            return Err(format!("client/{client} has no delivery {}", index + 1));
+/// Whether the queue that an incoming actor showed is the one that it sealed.
+fn is_believed(case: &Case<'_>, incoming: u32) -> bool {
+    case.is_clean(ActorName::new(Role::Incoming, incoming))
+}
+
+/// What a cheating mailbox actor delivers is still in order, and in the order.
+fn subsequence(case: &Case<'_>, client: u32, expected: &[(Place, &Appended)]) -> Result<(), String> {
+    let Some(mailbox) = case.record.delivered.get(&client) else { return Ok(()) };
+    let mut due = expected.iter();
+    for (count, delivered) in mailbox.iter().filter(|(_, one)| is_believed(case, one.entry.incoming)) {
+        let entry = &delivered.entry;
+        let place = (entry.sequence, entry.incoming, entry.position);
+        if !due.any(|(known, appended)| (*known, appended.leaf) == (place, entry.leaf)) {
+            return Err(format!("client/{client} has {place:?} at count {count}, not in the order"));
         }
+    }
+    Ok(())
+}
+
+fn projection(case: &Case<'_>, client: u32, expected: &[(Place, &Appended)]) -> Result<(), String> {
+    let Some(mailbox) = case.record.delivered.get(&client) else { return Ok(()) };
+    if let Some((index, _)) = mailbox.keys().enumerate().find(|(index, count)| count.0 != *index as u64 + 1) {
+        return Err(format!("client/{client} has no delivery {}", index + 1));
+    }
+    let believed = mailbox.iter().filter(|(_, one)| is_believed(case, one.entry.incoming));
+    for (index, (count, delivered)) in believed.enumerate() {
         let entry = &delivered.entry;
         let place = (entry.sequence, entry.incoming, entry.position);
         match expected.get(index) {

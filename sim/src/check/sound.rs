@@ -1,14 +1,20 @@
 //! What has no number: no honest node stops by itself, no account of a thing contradicts another, and where all are
 //! honest, nothing that anyone gets is suspicious or unusable.
 
+use server::protocol::id::Role;
+
 use super::Case;
+use crate::scenario::ActorName;
 
 pub(super) fn find(case: &Case<'_>) -> Result<String, String> {
-    if let Some(stopped) = case.record.stopped.first() {
-        return Err(format!("stopped: {stopped}"));
+    if let Some((name, why)) = case.record.stopped.iter().find(|(name, _)| case.is_clean(*name)) {
+        return Err(format!("stopped: {name}: {why}"));
     }
-    if let Some(contradiction) = case.record.contradictions.first() {
-        return Err(contradiction.clone());
+    // what a client is told by cheaters may contradict itself
+    let believes = |name: ActorName| name.role != Role::Client || case.record.attacks.is_empty();
+    let mut contradictions = case.record.contradictions.iter();
+    if let Some((_, why)) = contradictions.find(|(name, _)| case.is_clean(*name) && believes(*name)) {
+        return Err(why.clone());
     }
     match case.record.complaints.first() {
         Some(complaint) if case.drawn.adversaries.is_empty() => Err(complaint.clone()),
@@ -19,6 +25,7 @@ pub(super) fn find(case: &Case<'_>) -> Result<String, String> {
 #[cfg(test)]
 mod tests {
     use super::super::specimen::Specimen;
+    use crate::scenario::ActorName;
 
     #[test]
     fn an_honest_history_is_sound() {
@@ -28,14 +35,14 @@ mod tests {
     #[test]
     fn a_stopped_node_is_found() {
         let mut specimen = Specimen::honest();
-        specimen.record.stopped.push("incoming/0: disk".to_owned());
+        specimen.record.stopped.push((ActorName::SEQUENCER, "disk".to_owned()));
         assert!(specimen.fails("sound").unwrap().contains("disk"));
     }
 
     #[test]
     fn a_contradiction_is_found() {
         let mut specimen = Specimen::honest();
-        specimen.record.contradictions.push("two things".to_owned());
+        specimen.record.contradictions.push((ActorName::SEQUENCER, "two things".to_owned()));
         assert!(specimen.fails("sound").is_some());
     }
 

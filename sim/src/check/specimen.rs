@@ -15,9 +15,15 @@ use server::protocol::{
 
 use super::{Case, Judged, check_all};
 use crate::{
-    history::{Appended, Caught, Delivered, Record, Submitted},
-    scenario::{ActorName, Drawn, Scenario},
+    history::{Appended, Caught, Delivered, Moment, Record, Submitted},
+    scenario::{ActorName, AttackKind, Drawn, DrawnAdversary, Scenario},
 };
+
+const WITNESS: ActorName = ActorName { role: Role::Witness, index: 0 };
+
+fn moment(epoch: u64) -> Moment {
+    Moment { at_ns: epoch, epoch: Epoch(epoch) }
+}
 
 /// A history that can be broken.
 pub struct Specimen {
@@ -48,6 +54,7 @@ impl Specimen {
             let (bundle, position) = ((0, BundleNumber(number)), Position(number));
             let submitted = Submitted {
                 wanted_ns: 0,
+                made_ns: 0,
                 recipients: vec![1],
                 payload: digest(number),
                 receipt: Some((1, 0, position)),
@@ -87,10 +94,45 @@ impl Specimen {
         self.judged.push(Judged { evidence, exposed: Some(name), verdict, text: "exposed".to_owned() });
     }
 
+    /// An actor that is told to cheat, and does from this epoch on.
+    pub fn cheats(&mut self, actor: ActorName, attack: &str, epoch: u64) {
+        let attack = AttackKind::named(attack).expect("an attack of that name");
+        let (until_ns, victim) = (None, None);
+        let adversary = DrawnAdversary { actor, attack, from_ns: 0, until_ns, every: 1, victim };
+        self.drawn.adversaries.push(adversary);
+        self.record.attacks.insert((actor, attack.name), (Epoch(epoch), 1));
+    }
+
+    /// Someone owes something from this epoch on.
+    pub fn owe(&mut self, target: ActorName, epoch: u64) {
+        self.record.blame.open(moment(epoch), WITNESS, target, 0, "attest");
+    }
+
+    /// Someone is suspected from this epoch on.
+    pub fn suspect(&mut self, target: ActorName, epoch: u64) {
+        self.record.blame.suspect(moment(epoch), WITNESS, target, 0, "attest");
+    }
+
+    /// Someone has given what it owed.
+    pub fn clear(&mut self, target: ActorName, epoch: u64) {
+        self.record.blame.clear(moment(epoch), WITNESS, target, 0);
+    }
+
+    /// Two are a pair.
+    pub fn pair(&mut self, one: ActorName, two: ActorName) {
+        self.record.blame.pair(moment(2), WITNESS, one, two);
+    }
+
+    /// A client finds itself unserved.
+    pub fn unserved(&mut self, client: ActorName) {
+        self.record.blame.unserved(moment(2), client);
+    }
+
     /// What a check finds wrong.
     pub fn fails(&self, name: &str) -> Option<String> {
         let roster = Some(self.roster.clone());
-        let case = Case { drawn: &self.drawn, record: &self.record, judged: &self.judged, roster };
+        let case =
+            Case { drawn: &self.drawn, record: &self.record, judged: &self.judged, roster, trust: None };
         let checks = check_all(&case);
         let check = checks.into_iter().find(|check| check.name == name).expect("a check of that name");
         (!check.held).then_some(check.why)

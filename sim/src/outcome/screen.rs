@@ -8,7 +8,7 @@ use reports::{
 };
 
 use super::Outcome;
-use crate::{check::Check, scenario::ActorName};
+use crate::{check::Check, command, history::Reply, scenario::ActorName};
 
 impl Outcome {
     /// All of it.
@@ -26,7 +26,7 @@ impl Outcome {
 
     /// The command that shows this run again.
     pub fn replay(&self) -> String {
-        format!("cargo sim replay {} --seed {}", self.scenario, self.seed)
+        command::replay(&self.scenario, self.seed, &self.sets)
     }
 
     fn checks_table(&self) -> String {
@@ -44,10 +44,38 @@ impl Outcome {
                 by_actor.entry(name).or_default().push(index);
             }
         }
-        if by_actor.is_empty() {
-            return "nobody is exposed\n".to_owned();
+        let mut out: String =
+            by_actor.into_iter().map(|(name, verdicts)| self.verdict(name, &verdicts)).collect();
+        if out.is_empty() {
+            out.push_str("nobody is exposed\n");
         }
-        by_actor.into_iter().map(|(name, verdicts)| self.verdict(name, &verdicts)).collect()
+        let blame = &self.record().blame;
+        for (name, since) in blame.suspected() {
+            out.push_str(&format!("{name} is suspected since epoch {}: {}\n", since.epoch, self.owed(name)));
+        }
+        for ([one, two], since) in &blame.pairs {
+            out.push_str(&format!("{one} and {two} are a pair since epoch {}\n", since.epoch));
+        }
+        for (client, since) in &blame.unserved {
+            out.push_str(&format!("{client} finds itself unserved since epoch {}\n", since.epoch));
+        }
+        for ((client, _), exchange) in &blame.exchanges {
+            let reply = match exchange.reply {
+                None => "is not answered",
+                Some(Reply::Admission) => "is admitted",
+                Some(Reply::Defence) => "is answered by a defence",
+            };
+            out.push_str(&format!("the complaint of {client} about {} {reply}\n", exchange.against));
+        }
+        out
+    }
+
+    fn owed(&self, name: ActorName) -> String {
+        let standing = self.record().blame.of(name).filter(|suspicion| suspicion.stands());
+        let mut demands: Vec<&str> = standing.map(|suspicion| suspicion.demand.as_str()).collect();
+        demands.sort_unstable();
+        demands.dedup();
+        format!("it owes {}", demands.join(", "))
     }
 
     fn verdict(&self, name: ActorName, verdicts: &[usize]) -> String {

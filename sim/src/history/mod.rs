@@ -6,12 +6,16 @@
 //! # Invariants
 //! - The history changes nothing: a run with another observer has the same fingerprint.
 
+mod blame;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+pub use blame::{Blame, Exchange, Moment, Reply, Suspicion};
 use reports::summary::Latency;
+
 use server::{
     actor::{Draft, Notice, Step},
     node::Observer,
@@ -23,7 +27,7 @@ use server::{
         derivation::Entry,
         digest::Digest,
         evidence::Evidence,
-        id::{BundleNumber, ClientId, Count, Epoch, Position},
+        id::{BundleNumber, ClientId, Count, Epoch, Position, Role},
         statement::Kind,
     },
 };
@@ -38,6 +42,8 @@ pub type BundleKey = (u32, BundleNumber);
 pub struct Submitted {
     /// When the application wanted it sent.
     pub wanted_ns: u64,
+    /// When its client first took it over.
+    pub made_ns: u64,
     /// Who gets it.
     pub recipients: Vec<u32>,
     /// The digest of its payload.
@@ -85,6 +91,15 @@ pub struct Caught {
     pub evidence: Evidence,
 }
 
+/// What an actor has on its disk.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stored {
+    /// Rows, its statements among them.
+    pub rows: u64,
+    /// Bytes of keys and values.
+    pub bytes: u64,
+}
+
 /// A line of the trace.
 #[derive(Clone, Debug)]
 pub struct Event {
@@ -114,11 +129,19 @@ pub struct Record {
     /// Evidence, in the order found.
     pub caught: Vec<Caught>,
     /// Where two accounts of the same thing differ.
-    pub contradictions: Vec<String>,
+    pub contradictions: Vec<(ActorName, String)>,
     /// What clients could not use, and actors found suspicious.
     pub complaints: Vec<String>,
     /// Nodes that stopped by themselves.
-    pub stopped: Vec<String>,
+    pub stopped: Vec<(ActorName, String)>,
+    /// What honest witnesses and clients said about others.
+    pub blame: Blame,
+    /// The epochs that each mailbox actor has attested.
+    pub attested: BTreeMap<u32, BTreeSet<Epoch>>,
+    /// When each client had each delivery, by its own count.
+    pub delivered_ns: BTreeMap<(u32, Count), u64>,
+    /// How many rows each actor has stored at the end, and how many bytes.
+    pub stored: BTreeMap<ActorName, Stored>,
     /// Points reached, and how often.
     pub coverage: BTreeMap<&'static str, u64>,
     /// Attacks carried out: when each actor began, and how often it cheated.
@@ -165,9 +188,16 @@ pub struct History {
 
 impl History {
     /// Empty; clients are known by index from here on.
-    pub fn new(clients: &[ClientId], trace: bool, time: VirtualTime, fingerprint: Fingerprint) -> Self {
+    pub fn new(
+        clients: &[ClientId],
+        cheaters: BTreeSet<ActorName>,
+        trace: bool,
+        time: VirtualTime,
+        fingerprint: Fingerprint,
+    ) -> Self {
         let clients = clients.iter().enumerate().map(|(index, id)| (*id, index as u32)).collect();
-        let record = Record { clients, trace: trace.then(Vec::new), ..Record::default() };
+        let blame = Blame::new(cheaters);
+        let record = Record { clients, blame, trace: trace.then(Vec::new), ..Record::default() };
         History { record: Arc::new(Mutex::new(record)), time, fingerprint }
     }
 
@@ -246,6 +276,16 @@ impl Record {
         self.clients.get(id).copied()
     }
 
+    /// The id of a client.
+    pub fn client_id(&self, index: u32) -> Option<ClientId> {
+        self.clients.iter().find(|(_, known)| **known == index).map(|(id, _)| *id)
+    }
+
+    /// Now, for whoever has the time.
+    pub fn moment(&self, at_ns: u64) -> Moment {
+        Moment { at_ns, epoch: self.epoch() }
+    }
+
     /// Draughts handed over to clients that run and have not said what became of them.
     pub fn pending_draughts(&self) -> u64 {
         self.handed.values().sum()
@@ -270,6 +310,7 @@ impl Record {
         let missing = recipients.len() as u64;
         let fresh = Submitted {
             wanted_ns,
+            made_ns: now,
             recipients,
             payload,
             receipt: None,
@@ -285,7 +326,8 @@ impl Record {
                 self.submitted.insert((client, number), fresh);
             }
             Some(known) if (&known.recipients, known.payload) != (&fresh.recipients, payload) => {
-                self.contradictions.push(format!("client/{client} made bundle {number} twice, differently"));
+                let why = format!("client/{client} made bundle {number} twice, differently");
+                self.contradictions.push((ActorName::new(Role::Client, client), why));
             }
             Some(_) => {}
         }
@@ -293,9 +335,8 @@ impl Record {
 
     fn receipt(&mut self, now: u64, client: u32, number: BundleNumber, incoming: u32, position: Position) {
         let Some(bundle) = self.submitted.get_mut(&(client, number)) else {
-            return self
-                .contradictions
-                .push(format!("client/{client} has a receipt for {number}, never submitted"));
+            let why = format!("client/{client} has a receipt for {number}, never submitted");
+            return self.contradictions.push((ActorName::new(Role::Client, client), why));
         };
         match bundle.receipt {
             None => {
@@ -305,9 +346,10 @@ impl Record {
                 *self.open.entry(client).or_default() -= 1;
                 self.desks.get(&client).into_iter().for_each(Desk::moved);
             }
-            Some((_, _, known)) if known != position => self
-                .contradictions
-                .push(format!("client/{client} has receipts for {number} at {known} and {position}")),
+            Some((_, _, known)) if known != position => {
+                let why = format!("client/{client} has receipts for {number} at {known} and {position}");
+                self.contradictions.push((ActorName::new(Role::Client, client), why));
+            }
             Some(_) => {}
         }
     }
@@ -316,7 +358,8 @@ impl Record {
         let mailbox = self.delivered.entry(client).or_default();
         if let Some(known) = mailbox.get(&count) {
             if *known != delivered {
-                self.contradictions.push(format!("client/{client} was told two things at count {count}"));
+                let why = format!("client/{client} was told two things at count {count}");
+                self.contradictions.push((ActorName::new(Role::Client, client), why));
             }
             return;
         }
@@ -331,12 +374,14 @@ impl Record {
             }
         }
         mailbox.insert(count, delivered);
+        self.delivered_ns.insert((client, count), now);
     }
 
     fn append(&mut self, incoming: u32, position: Position, appended: Appended) {
         let queue = self.queues.entry(incoming).or_default();
         if queue.get(&position).is_some_and(|known| *known != appended) {
-            self.contradictions.push(format!("incoming/{incoming} appended two bundles at {position}"));
+            let why = format!("incoming/{incoming} appended two bundles at {position}");
+            self.contradictions.push((ActorName::new(Role::Incoming, incoming), why));
         }
         queue.insert(position, appended);
     }
@@ -441,6 +486,10 @@ impl Observer for NodeObserver {
         self.history.event(Some(who), || format!("promises {} {slot} {digest:?}", kind.name()));
         if let Draft::Cut(cut) = draft {
             self.history.record().cuts.insert(cut.epoch, cut.clone());
+        }
+        if let Draft::Attestation(attestation) = draft {
+            let mut record = self.history.record();
+            record.attested.entry(attestation.mailbox).or_default().insert(attestation.epoch);
         }
     }
 

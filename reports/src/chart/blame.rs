@@ -1,0 +1,131 @@
+//! The blame matrix as a heat map: a line for each attack, a block of columns for calm runs and one for chaos.
+//!
+//! A cell is the share of the runs in which that verdict came, by its shade and in per cent; the verdict of the
+//! catalogue has a frame. What is as the catalogue says is blue, what is not is orange, and an innocent actor named
+//! is purple (`inn.`); beside each block stand the epochs to the verdict.
+
+use plotters::style::RGBColor;
+
+use super::{
+    ChartError, Heading,
+    canvas::{
+        Anchor, BLUE, Canvas, Drawn, GRID, INK, ORANGE, PURPLE, TEXT, TITLE_AS_TEXT, WIDTH, cut, svg_of,
+    },
+};
+use crate::blame::{BlameRow, Verdict};
+
+const LEFT: i32 = 16;
+/// Room for the attack's number and name.
+const NAMES: i32 = 232;
+/// Width of a cell.
+const CELL: i32 = 50;
+/// Height of a line.
+const LINE: i32 = 20;
+/// Room for the epochs of a block.
+const EPOCHS: i32 = 66;
+/// Width of a block: its cells, its epochs and a gap.
+const BLOCK: i32 = 5 * CELL + EPOCHS + 4;
+/// The first line of cells, below title, caption, legend and the heads of the columns.
+const TOP: i32 = 156;
+const COLUMNS: [&str; 5] = ["exp.", "susp.", "pair", "none", "inn."];
+
+/// Draws the matrix. Rows of one attack must stand together.
+///
+/// # Errors
+/// [`ChartError::Draw`] if the drawing library refuses.
+pub fn blame(heading: &Heading, rows: &[BlameRow]) -> Result<String, ChartError> {
+    let mut lines: Vec<(&str, &str)> = rows.iter().map(|row| (&*row.id, &*row.attack)).collect();
+    lines.dedup();
+    let height = TOP + LINE * lines.len().max(1) as i32 + 24;
+    Ok(svg_of(height, |canvas| {
+        head(canvas, heading)?;
+        if lines.is_empty() {
+            return canvas.text("no data", (WIDTH / 2, TOP + LINE / 2), Anchor::Middle);
+        }
+        for (line, (id, attack)) in lines.iter().enumerate() {
+            let y = TOP + LINE * line as i32;
+            let name = cut(&format!("{id}  {attack}"), TEXT, NAMES - 8);
+            canvas.text(&name, (LEFT, y + LINE / 2), Anchor::Left)?;
+            for row in rows.iter().filter(|row| (&*row.id, &*row.attack) == (*id, *attack)) {
+                draw_row(canvas, row, block(row.chaos), y)?;
+            }
+        }
+        Ok(())
+    })?)
+}
+
+/// The left end of a block.
+fn block(chaos: bool) -> i32 {
+    LEFT + NAMES + if chaos { BLOCK } else { 0 }
+}
+
+fn head(canvas: &Canvas<'_>, heading: &Heading) -> Drawn {
+    canvas.title(&cut(&heading.title, TITLE_AS_TEXT, WIDTH - 2 * LEFT), (LEFT, 22))?;
+    canvas.text(&cut(&heading.caption, TEXT, WIDTH - 2 * LEFT), (LEFT, 49), Anchor::Left)?;
+    let legend = [
+        (BLUE, "as the catalogue says", LEFT),
+        (ORANGE, "otherwise, or in part", LEFT + 230),
+        (PURPLE, "an innocent named", LEFT + 452),
+    ];
+    for (color, text, x) in legend {
+        canvas.area((x, 69), (x + 32, 85), color, 0.8)?;
+        canvas.text(text, (x + 40, 77), Anchor::Left)?;
+    }
+    frame(canvas, (LEFT + 648, 69), (LEFT + 680, 85), INK)?;
+    canvas.text("expected verdict", (LEFT + 688, 77), Anchor::Left)?;
+    canvas.text("attack", (LEFT, TOP - 16), Anchor::Left)?;
+    for chaos in [false, true] {
+        let x = block(chaos);
+        let title = if chaos { "chaos: % of runs" } else { "calm: % of runs" };
+        canvas.text(title, (x + 5 * CELL / 2, TOP - 42), Anchor::Middle)?;
+        for (index, name) in COLUMNS.iter().enumerate() {
+            canvas.text(name, (x + CELL * index as i32 + CELL / 2, TOP - 16), Anchor::Middle)?;
+        }
+        let middle = x + 5 * CELL + EPOCHS / 2;
+        canvas.text("epochs", (middle, TOP - 42), Anchor::Middle)?;
+        canvas.text("med/max", (middle, TOP - 16), Anchor::Middle)?;
+    }
+    Ok(())
+}
+
+fn draw_row(canvas: &Canvas<'_>, row: &BlameRow, left: i32, y: i32) -> Drawn {
+    for (index, verdict) in Verdict::ALL.into_iter().enumerate() {
+        let (from, to) = (left + CELL * index as i32, left + CELL * (index as i32 + 1));
+        let share = row.count(verdict) as f64 / row.fired.max(1) as f64;
+        let color = match verdict {
+            Verdict::Innocent => PURPLE,
+            // of several cheaters perhaps only one was named, or too late
+            verdict if verdict == row.expected && row.right >= row.count(verdict) => BLUE,
+            _ => ORANGE,
+        };
+        canvas.area(
+            (from + 1, y + 1),
+            (to - 1, y + LINE - 1),
+            color,
+            0.12 + 0.48 * share * f64::from(share > 0.0),
+        )?;
+        if share == 0.0 {
+            canvas.area((from + 1, y + 1), (to - 1, y + LINE - 1), RGBColor(255, 255, 255), 0.9)?;
+        } else {
+            let percent = format!("{:.0}", share * 100.0);
+            canvas.text(&percent, ((from + to) / 2, y + LINE / 2), Anchor::Middle)?;
+        }
+        frame(canvas, (from, y), (to, y + LINE), GRID)?;
+    }
+    if let Some(index) = Verdict::ALL.iter().position(|verdict| *verdict == row.expected) {
+        let from = left + CELL * index as i32;
+        frame(canvas, (from, y), (from + CELL, y + LINE), INK)?;
+    }
+    let epochs = row.epochs().replace(' ', "");
+    canvas.text(&cut(&epochs, TEXT, EPOCHS - 4), (left + 5 * CELL + EPOCHS / 2, y + LINE / 2), Anchor::Middle)
+}
+
+fn frame(
+    canvas: &Canvas<'_>,
+    (left, top): (i32, i32),
+    (right, bottom): (i32, i32),
+    color: RGBColor,
+) -> Drawn {
+    let corners = vec![(left, top), (right, top), (right, bottom), (left, bottom), (left, top)];
+    canvas.line(corners, color, 1)
+}

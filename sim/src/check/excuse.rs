@@ -1,0 +1,129 @@
+//! Excuses: what may go wrong because of an actor that really cheated and was called to account for it.
+//!
+//! A bundle is excused if it runs through such an actor: its sender, the sender's handler and incoming actor, the
+//! sequencer, the mailbox actor of the recipient, the recipient. One thing more is excused: a mailbox actor owes
+//! nothing as long as it lacks a batch that a cut cites (rule R10), so whoever withholds sealed batches from it holds
+//! up the bundles of others, too. Nothing else is.
+
+use server::protocol::{id::Role, roster::Roster};
+
+use super::Case;
+use crate::scenario::{ActorName, Blame};
+
+/// The attacks that keep sealed batches from mailbox actors: B08, B09, B11.
+const WITHHOLDING: &[&str] = &["poison-batch", "fork-seal", "withhold-batch"];
+
+impl Case<'_> {
+    /// Whether an actor has cheated.
+    pub fn cheated(&self, name: ActorName) -> bool {
+        self.record.attacks.keys().any(|(who, _)| *who == name)
+    }
+
+    /// Whether everything that an actor did was honest.
+    pub fn is_clean(&self, name: ActorName) -> bool {
+        self.is_honest(name) || !self.cheated(name)
+    }
+
+    /// Whether an actor has cheated and was called to account, if its cheat is one that anyone could be blamed for.
+    pub fn is_excuse(&self, name: ActorName) -> bool {
+        let blameless = || {
+            let own = self.drawn.adversaries.iter().filter(|adversary| adversary.actor == name);
+            own.clone().all(|adversary| !adversary.attack.ending.blames())
+        };
+        self.cheated(name)
+            && (self.drawn.expect.blame == Blame::Guilty
+                || self.exposed().contains(&name)
+                || self.record.blame.ever(name)
+                || blameless())
+    }
+
+    /// Whether a bundle of this sender to this recipient, or to nobody yet, may be stuck.
+    pub fn excuses(&self, sender: u32, recipient: Option<u32>) -> bool {
+        if self.record.attacks.is_empty() {
+            return false;
+        }
+        let handler = sender % self.drawn.topology.handlers;
+        let mut path = vec![
+            ActorName::new(Role::Client, sender),
+            ActorName::new(Role::Handler, handler),
+            ActorName::new(Role::Incoming, self.incoming_of(sender)),
+            ActorName::SEQUENCER,
+        ];
+        if let Some(recipient) = recipient {
+            path.push(ActorName::new(Role::Client, recipient));
+            path.push(ActorName::new(Role::Mailbox, self.mailbox_of(recipient)));
+            path.extend(self.withholders());
+        }
+        path.into_iter().any(|name| self.is_excuse(name))
+    }
+
+    fn withholders(&self) -> impl Iterator<Item = ActorName> {
+        let own = self.drawn.adversaries.iter().filter(|one| WITHHOLDING.contains(&one.attack.name));
+        own.map(|adversary| adversary.actor)
+    }
+
+    /// The incoming actor that serves a client.
+    pub fn incoming_of(&self, client: u32) -> u32 {
+        self.routed(client, Roster::incoming_of)
+    }
+
+    /// The mailbox actor that keeps a client's mailbox.
+    pub fn mailbox_of(&self, client: u32) -> u32 {
+        self.routed(client, Roster::mailbox_of)
+    }
+
+    fn routed(&self, client: u32, route: fn(&Roster, &server::protocol::id::ClientId) -> u32) -> u32 {
+        let id = self.record.client_id(client);
+        self.roster.as_ref().zip(id).map_or(0, |(roster, id)| route(roster, &id))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::specimen::Specimen;
+    use crate::scenario::ActorName;
+    use server::protocol::id::{Count, Role};
+
+    fn incoming() -> ActorName {
+        ActorName::new(Role::Incoming, 0)
+    }
+
+    fn stuck() -> Specimen {
+        let mut specimen = Specimen::honest();
+        specimen.record.delivered.get_mut(&1).unwrap().remove(&Count(2));
+        specimen
+    }
+
+    #[test]
+    fn a_cheater_that_nobody_blames_excuses_nothing() {
+        let mut specimen = stuck();
+        specimen.cheats(incoming(), "withhold-batch", 1);
+        assert!(specimen.fails("no-loss").is_some());
+    }
+
+    #[test]
+    fn a_suspected_cheater_excuses_what_runs_through_it() {
+        let mut specimen = stuck();
+        specimen.cheats(incoming(), "withhold-batch", 1);
+        specimen.suspect(incoming(), 9);
+        assert_eq!(specimen.fails("no-loss"), None);
+    }
+
+    #[test]
+    fn a_cheater_that_never_cheated_excuses_nothing() {
+        let mut specimen = stuck();
+        specimen.cheats(incoming(), "withhold-batch", 1);
+        specimen.suspect(incoming(), 9);
+        specimen.record.attacks.clear();
+        assert!(specimen.fails("no-loss").is_some());
+    }
+
+    #[test]
+    fn a_cheater_elsewhere_excuses_nothing() {
+        let mut specimen = stuck();
+        let elsewhere = ActorName::new(Role::Handler, 7);
+        specimen.cheats(elsewhere, "drop-bundles", 1);
+        specimen.suspect(elsewhere, 9);
+        assert!(specimen.fails("no-loss").is_some());
+    }
+}

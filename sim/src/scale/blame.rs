@@ -1,0 +1,135 @@
+//! The blame matrix: for each attack, calm and in chaos, who is named, and how many epochs after the cheat.
+//!
+//! Each run has one verdict, the gravest: an innocent actor named, a cheater exposed, suspected, of a pair, nobody. A
+//! run in which the attack never took place counts for nothing.
+
+use std::path::PathBuf;
+
+use reports::blame::{BlameRow, Verdict};
+
+use super::{Experiment, each};
+use crate::{
+    check::{Case, expectation},
+    command::{self, InputError},
+    outcome::Outcome,
+    scenario::{Blame, Ending, Scenario},
+};
+
+/// One cell of the work.
+struct Work {
+    row: usize,
+    seed: u64,
+}
+
+/// What came of a run.
+struct Finding {
+    row: usize,
+    fired: bool,
+    verdict: Verdict,
+    right: bool,
+    epochs: Option<u64>,
+}
+
+/// Runs the matrix; calls `progress` after each run.
+///
+/// # Errors
+/// What is wrong with a scenario.
+pub fn run(
+    experiment: &Experiment,
+    jobs: usize,
+    progress: &(dyn Fn() + Sync),
+) -> Result<Vec<BlameRow>, InputError> {
+    let mut rows: Vec<(PathBuf, Scenario, BlameRow)> = Vec::new();
+    for path in &experiment.scenarios {
+        for chaos in [false, true] {
+            let scenario = command::read(path, &command::overrides(&[], chaos))?;
+            if scenario.swarm.is_none() && !scenario.adversaries.is_empty() {
+                let row = empty(path, &scenario, chaos);
+                rows.push((path.clone(), scenario, row));
+            }
+        }
+    }
+    let work: Vec<Work> =
+        (0..rows.len()).flat_map(|row| (0..experiment.seeds).map(move |seed| Work { row, seed })).collect();
+    let findings = each(&work, jobs, |work| {
+        let (path, scenario, _) = &rows[work.row];
+        let outcome = command::run(&path.display().to_string(), scenario, work.seed, false)?;
+        progress();
+        Ok(finding(work.row, &outcome))
+    });
+    let findings = findings.into_iter().collect::<Result<Vec<Finding>, InputError>>()?;
+    for (index, (_, _, row)) in rows.iter_mut().enumerate() {
+        fill(row, findings.iter().filter(|finding| finding.row == index));
+    }
+    Ok(rows.into_iter().map(|(_, _, row)| row).collect())
+}
+
+fn empty(path: &std::path::Path, scenario: &Scenario, chaos: bool) -> BlameRow {
+    let name = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+    let (id, name) = name.split_once('-').unwrap_or((&name, ""));
+    let expect = &scenario.expect;
+    let expected = match () {
+        () if !expect.exposed.is_empty() => Verdict::Exposed,
+        () if !expect.suspected.is_empty() => Verdict::Suspected,
+        () if !expect.pairs.is_empty() => Verdict::Pair,
+        () => Verdict::Nobody,
+    };
+    let by_design = scenario.adversaries.iter().all(|one| one.attack.ending == Ending::ByDesign);
+    BlameRow { id: id.to_owned(), attack: name.to_owned(), chaos, expected, by_design, ..BlameRow::default() }
+}
+
+fn finding(row: usize, outcome: &Outcome) -> Finding {
+    let case = outcome.case();
+    let adversaries = &outcome.drawn.adversaries;
+    let fired = !adversaries.is_empty() && adversaries.iter().all(|one| case.cheated(one.actor));
+    let verdict = verdict(&case);
+    let right = outcome.checks.iter().all(|check| check.name != "expected" || check.held);
+    let blamed = &outcome.drawn.expect;
+    let exposed = blamed.exposed.iter().filter_map(|name| {
+        Some(
+            expectation::first_caught(&case, *name)?
+                .0
+                .saturating_sub(expectation::first_cheat(&case, *name)?.0),
+        )
+    });
+    let suspected = case.record.blame.suspected();
+    let suspected = blamed.suspected.iter().filter_map(|name| {
+        Some(suspected.get(name)?.epoch.0.saturating_sub(expectation::first_cheat(&case, *name)?.0))
+    });
+    Finding { row, fired, verdict, right, epochs: exposed.chain(suspected).max() }
+}
+
+/// The gravest that was said of anyone.
+fn verdict(case: &Case<'_>) -> Verdict {
+    debug_assert!(case.drawn.expect.blame == Blame::Exact);
+    let (exposed, suspected) = (case.exposed(), case.record.blame.suspected());
+    let pairs = &case.record.blame.pairs;
+    let innocent = |name: &crate::scenario::ActorName| !case.cheated(*name);
+    let wrong_pair = |pair: &[crate::scenario::ActorName; 2]| pair.iter().all(innocent);
+    if exposed.iter().any(innocent) || suspected.keys().any(innocent) || pairs.keys().any(wrong_pair) {
+        return Verdict::Innocent;
+    }
+    match () {
+        () if !exposed.is_empty() => Verdict::Exposed,
+        () if !suspected.is_empty() => Verdict::Suspected,
+        () if !pairs.is_empty() => Verdict::Pair,
+        () => Verdict::Nobody,
+    }
+}
+
+fn fill<'a>(row: &mut BlameRow, findings: impl Iterator<Item = &'a Finding>) {
+    let mut epochs = Vec::new();
+    for finding in findings {
+        row.runs += 1;
+        if !finding.fired {
+            continue;
+        }
+        row.fired += 1;
+        row.right += u64::from(finding.right);
+        *row.count_mut(finding.verdict) += 1;
+        epochs.extend(finding.epochs);
+    }
+    epochs.sort_unstable();
+    row.epochs_median = epochs.get(epochs.len() / 2).copied();
+    row.epochs_max = epochs.last().copied();
+}
