@@ -47,6 +47,8 @@ use crate::{
 
 /// Rows: obligation → posting.
 const OBLIGATION: u8 = 2;
+/// Row: the number of the next obligation.
+const NEXT: u8 = 4;
 /// Rows: digest → evidence.
 const EVIDENCE: u8 = 3;
 /// Most attestations that wait for their cut.
@@ -105,6 +107,10 @@ impl Witness {
                     let id = u64::from_bytes(key).map_err(RecoverError::of("obligation"))?;
                     let posting = Posting::from_bytes(value).map_err(RecoverError::of("obligation"))?;
                     witness.board.recover_obligation(id, posting);
+                }
+                NEXT => {
+                    let next = u64::from_bytes(value).map_err(RecoverError::of("number of an obligation"))?;
+                    witness.board.recover_next(next);
                 }
                 EVIDENCE => {
                     let evidence = Evidence::from_bytes(value).map_err(RecoverError::of("evidence"))?;

@@ -73,7 +73,7 @@ mod tests {
         let mut specimen = Specimen::honest();
         specimen.suspect(mailbox(), 3);
         assert!(specimen.fails("cleared").unwrap().contains("is honest and suspected"));
-        specimen.clear(mailbox(), 4);
+        specimen.clear(4);
         assert_eq!(specimen.fails("cleared"), None);
     }
 

@@ -114,8 +114,8 @@ impl Specimen {
     }
 
     /// Someone has given what it owed.
-    pub fn clear(&mut self, target: ActorName, epoch: u64) {
-        self.record.blame.clear(moment(epoch), WITNESS, target, 0);
+    pub fn clear(&mut self, epoch: u64) {
+        self.record.blame.clear(moment(epoch), WITNESS, 0);
     }
 
     /// Two are a pair.

@@ -112,8 +112,9 @@ impl Blame {
     }
 
     /// An obligation is discharged.
-    pub fn clear(&mut self, now: Moment, by: ActorName, target: ActorName, id: u64) {
-        if let Some(suspicion) = self.suspicions.get_mut(&(target, by, id)) {
+    pub fn clear(&mut self, now: Moment, by: ActorName, id: u64) {
+        let own = self.suspicions.iter_mut().find(|((_, keeper, number), _)| (*keeper, *number) == (by, id));
+        if let Some((_, suspicion)) = own {
             suspicion.cleared.get_or_insert(now);
         }
     }
@@ -203,7 +204,7 @@ mod tests {
         assert!(blame.has_open() && blame.suspected().is_empty());
         blame.suspect(moment(9), WITNESS, ActorName::SEQUENCER, 7, "cut");
         assert_eq!(blame.suspected(), [(ActorName::SEQUENCER, moment(9))].into());
-        blame.clear(moment(12), WITNESS, ActorName::SEQUENCER, 7);
+        blame.clear(moment(12), WITNESS, 7);
         assert!(blame.suspected().is_empty() && blame.ever(ActorName::SEQUENCER) && !blame.has_open());
     }
 

@@ -27,7 +27,7 @@ use server::{
         derivation::Entry,
         digest::Digest,
         evidence::Evidence,
-        id::{BundleNumber, ClientId, Count, Epoch, Position, Role},
+        id::{ActorId, BundleNumber, ClientId, Count, Epoch, Position, Role},
         statement::Kind,
     },
 };
@@ -419,13 +419,13 @@ impl Record {
             Notice::Refused { .. } => self.cover("a bundle was refused"),
             Notice::Acknowledged { .. } => {}
             Notice::Reached(point) => self.cover(point),
-            Notice::Complained { .. }
+            notice @ (Notice::Complained { .. }
             | Notice::ComplaintAnswered { .. }
             | Notice::Obliged { .. }
             | Notice::Discharged { .. }
             | Notice::Suspected { .. }
             | Notice::Pair { .. }
-            | Notice::Unserved { .. } => {}
+            | Notice::Unserved { .. }) => self.take_blame(now, who, notice),
             Notice::Caught(evidence) => {
                 let epoch = self.epoch();
                 let known = self.caught.iter().any(|caught| caught.evidence == *evidence);
@@ -433,6 +433,45 @@ impl Record {
                     self.caught.push(Caught { at_ns: now, by: who, epoch, evidence: *evidence });
                 }
             }
+        }
+    }
+
+    /// The name of whoever has this id, if it takes part.
+    fn name_of(&self, id: &ActorId) -> Option<ActorName> {
+        match id {
+            ActorId::Client(client) => Some(ActorName::new(Role::Client, self.client(client)?)),
+            ActorId::Server(role, index) => Some(ActorName::new(*role, *index)),
+        }
+    }
+
+    /// What somebody says of somebody else.
+    fn take_blame(&mut self, at_ns: u64, who: ActorName, notice: Notice) {
+        let now = Moment { at_ns, epoch: self.epoch() };
+        match notice {
+            Notice::Complained { number, against, .. } => {
+                let Some(against) = self.name_of(&against) else { return };
+                self.blame.complain(now, who, number, against);
+            }
+            Notice::ComplaintAnswered { number, how, .. } => {
+                let reply = if how == "admission" { Reply::Admission } else { Reply::Defence };
+                self.cover(if reply == Reply::Admission { "a complaint was admitted" } else { how });
+                self.blame.reply(who, number, reply);
+            }
+            Notice::Obliged { id, target, demand, .. } => {
+                let Some(target) = self.name_of(&target) else { return };
+                self.blame.open(now, who, target, id, demand);
+            }
+            Notice::Suspected { id, target, demand } => {
+                let Some(target) = self.name_of(&target) else { return };
+                self.blame.suspect(now, who, target, id, demand);
+            }
+            Notice::Discharged { id, .. } => self.blame.clear(now, who, id),
+            Notice::Pair { one, other, .. } => {
+                let (Some(one), Some(other)) = (self.name_of(&one), self.name_of(&other)) else { return };
+                self.blame.pair(now, who, one, other);
+            }
+            Notice::Unserved { .. } => self.blame.unserved(now, who),
+            _ => {}
         }
     }
 

@@ -292,7 +292,10 @@ impl Submissions {
             let due = pending.since.is_some_and(|since| since.after(wait) <= step.now);
             let Some(bundle) = pending.bundle.as_ref().filter(|_| due && !pending.posted) else { continue };
             pending.posted = true;
-            step.notice(Notice::Unserved { number: *number });
+            if self.setup.trust.roster.witnesses() == 0 {
+                // nobody is there who could carry it on
+                step.notice(Notice::Unserved { number: *number });
+            }
             let demand = Demand::Admit { client, number: *number, bundle: bundle.digest() };
             let submission = Submission { bundle: bundle.to_unverified(), content: pending.content.clone() };
             docket.demand(target, demand, Attachment::Submission(Box::new(submission)), step);

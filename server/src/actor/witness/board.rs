@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{OBLIGATION, auditor::Auditor};
+use super::{NEXT, OBLIGATION, auditor::Auditor};
 use crate::{
     actor::{
         Issued, Setup, Step,
@@ -81,6 +81,11 @@ impl Board {
         if let Issued::Challenge(challenge) = issued {
             self.challenges = self.challenges.max(challenge.number + 1);
         }
+    }
+
+    /// Puts back the number of the next obligation: a number means one obligation for ever.
+    pub fn recover_next(&mut self, next: u64) {
+        self.next = self.next.max(next);
     }
 
     /// Puts back an obligation.
@@ -256,6 +261,9 @@ impl Board {
     /// Lets time do its work: asks again, suspects, clears.
     pub fn settle(&mut self, newest: Epoch, exposed: &BTreeSet<ActorId>, auditor: &Auditor, step: &mut Step) {
         (self.newest, self.exposed) = (newest, exposed.clone());
+        if !self.fresh.is_empty() {
+            step.put(row(NEXT, &[]), self.next.to_bytes());
+        }
         for id in std::mem::take(&mut self.fresh) {
             if let Some(open) = self.open.get(&id) {
                 let posting = Posting {
