@@ -24,7 +24,7 @@ use server::{
         codec::{Decode, Encode},
         complaint::{Complaint, Defence},
         cosignature::Cosignature,
-        crypto::{Claim, Ed25519, Signature, Verifier},
+        crypto::{Claim, Ed25519, Verifier},
         cut::Cut,
         digest::Digest,
         evidence::Evidence,
@@ -51,13 +51,13 @@ use server::{
         statement::{Citation, Kind, Signed, Statement, Terms, Trust, Unverified},
     },
 };
-use support::{World, client, history::Random, incoming, mailbox};
+use support::{Boundary, World, client, history::Random, incoming, mailbox};
 
 /// What a piece of evidence is: pieces of one sort can stand for each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Sort {
     Statement(Kind),
-    Citation,
+    Citation(Kind),
     Opening,
 }
 
@@ -110,7 +110,9 @@ fn any_statement_at(bytes: &[u8]) -> Option<(usize, Citation)> {
 
 fn citation_at(bytes: &[u8]) -> Option<(usize, Citation)> {
     let length = if *bytes.get(1)? == Role::Client as u8 { 138 } else { 110 };
-    Some((length, Citation::from_bytes(bytes.get(..length)?).ok()?))
+    let cited = Citation::from_bytes(bytes.get(..length)?).ok()?;
+    // the head of a body looks like one: its terms would be the digest
+    (cited.slot < 1 << 16 && cited.digest.0[..4] != [0; 4]).then_some((length, cited))
 }
 
 fn opening_at(bytes: &[u8]) -> Option<usize> {
@@ -128,8 +130,8 @@ fn pieces(bytes: &[u8]) -> Vec<Piece> {
         if let Some((length, cited)) = any_statement_at(rest) {
             add(Sort::Statement(cited.kind), length);
         }
-        if let Some((length, _)) = citation_at(rest) {
-            add(Sort::Citation, length);
+        if let Some((length, cited)) = citation_at(rest) {
+            add(Sort::Citation(cited.kind), length);
         }
         if let Some(length) = opening_at(rest) {
             add(Sort::Opening, length);
@@ -142,7 +144,7 @@ fn pieces(bytes: &[u8]) -> Vec<Piece> {
 fn signed_in(specimen: &Specimen) -> Vec<Citation> {
     let read = |piece: &Piece| match piece.sort {
         Sort::Statement(_) => any_statement_at(&specimen.bytes[piece.start..]).map(|(_, cited)| cited),
-        Sort::Citation => citation_at(&specimen.bytes[piece.start..]).map(|(_, cited)| cited),
+        Sort::Citation(_) => citation_at(&specimen.bytes[piece.start..]).map(|(_, cited)| cited),
         Sort::Opening => None,
     };
     specimen.pieces.iter().filter_map(read).collect()
@@ -204,7 +206,9 @@ fn mutate(pool: &[Specimen], by_sort: &BTreeMap<Sort, Vec<Vec<u8>>>, random: &mu
         let piece = (!pieces.is_empty()).then(|| pieces[random.below(pieces.len())]);
         match (random.below(10), piece) {
             (0..=4, Some(Piece { sort, start, end })) => {
-                let others = &by_sort[&sort];
+                let sorts: Vec<Sort> = by_sort.keys().copied().collect();
+                let other = if random.below(8) == 0 { sorts[random.below(sorts.len())] } else { sort };
+                let Some(others) = by_sort.get(&other) else { continue };
                 bytes.splice(start..end, others[random.below(others.len())].iter().copied());
             }
             (5, Some(Piece { start, end, .. })) => {
@@ -344,6 +348,15 @@ fn material() -> Material {
         }
         Some(message)
     }));
+    let crashes = [
+        (incoming(0), 20, Boundary::AmidSends),
+        (incoming(1), 30, Boundary::AfterCommit),
+        (ActorId::SEQUENCER, 15, Boundary::AfterCommit),
+        (mailbox(0), 25, Boundary::AmidSends),
+    ];
+    for (who, turn, boundary) in crashes {
+        world.benches.get_mut(&who).unwrap().crash = Some((turn, boundary));
+    }
     world.connect_all();
     for round in 0..8u64 {
         for from in 0..4 {
@@ -353,7 +366,8 @@ fn material() -> Material {
         }
         world.run_for(4);
     }
-    world.run_for(20);
+    world.run_for(200);
+    assert_eq!(world.crashes, 4);
     let mut trust = world.setup.trust.clone();
     trust.verifier = Arc::new(Remembering(Mutex::new(BTreeMap::new())));
     let submissions = std::mem::take(&mut *submitted.lock().unwrap());
@@ -661,7 +675,9 @@ fn an_honest_deployment_can_be_accused_of_nothing() {
         let verdict = judge(&evidence, &material.trust);
         assert_eq!(verdict.exposed(), None, "{verdict} {}", hex::encode(&bytes));
         let why = format!("{}: {verdict}", evidence.predicate());
-        *whys.entry(why.chars().filter(|c| !c.is_ascii_digit()).take(80).collect()).or_default() += 1;
+        if !why.contains("the signature of") {
+            *whys.entry(why).or_default() += 1;
+        }
     }
     println!(
         "60000 accusations out of {bundles} bundles and {} seals; not proven, because",
@@ -690,11 +706,9 @@ fn an_honest_deployment_can_be_accused_of_nothing() {
     }
 }
 
-/// Nothing else than a signature is kept of what was signed.
 #[test]
 fn pieces_are_found() {
     let scene = Scene::new(Pen::modelled());
     let seal = Specimen::new(scene.seals[1].to_unverified().to_bytes());
     assert_eq!(signed_in(&seal), [scene.seals[1].cite(), scene.cuts[0].cite()]);
-    assert_eq!(Signature([0; 64]).0.len(), 64);
 }

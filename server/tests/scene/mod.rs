@@ -6,6 +6,7 @@ mod cases;
 
 use std::{collections::BTreeMap, sync::Arc};
 
+#[allow(unused_imports, reason = "every test file takes what it needs")]
 pub use cases::{Case, cases};
 use server::protocol::{
     ack::Ack,
