@@ -5,17 +5,28 @@
 mod scene;
 mod support;
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+};
 
 use scene::{Case, Pen, Scene, cases};
 use server::protocol::{
+    bundle::Submission,
     codec::{Decode, Encode},
     evidence::Evidence,
     id::ActorId,
     judge::{Verdict, judge},
-    statement::Trust,
+    message::Message,
+    predicate::refusal::BadRefusal,
+    refusal::Refusal,
+    statement::{Trust, Unverified},
 };
-use support::history::{history, swap};
+use support::{
+    HANDLER, World,
+    history::{history, swap},
+    incoming,
+};
 
 fn exposed(evidence: &Evidence, trust: &Trust) -> Option<ActorId> {
     judge(evidence, trust).exposed()
@@ -102,6 +113,38 @@ fn evidence_files_are_read_back() {
         let json = guilty.to_json(trust.deployment);
         assert_eq!(Evidence::from_json(&json, trust.deployment).unwrap(), *guilty, "{name}");
     }
+}
+
+/// A handler mangles the content on the way: the incoming actor refuses the bundle as malformed, and its client, who
+/// has the right content, must not be able to convict it (a refusal names the bundle, not what came with it).
+#[test]
+fn a_refusal_of_mangled_content_convicts_nobody() {
+    let mut world = World::new(1, 1, 1);
+    type Seen = (Option<Submission>, Option<Unverified<Refusal>>);
+    let seen: Arc<Mutex<Seen>> = Arc::default();
+    let kept = seen.clone();
+    world.tamper = Some(Box::new(move |from, to, message| {
+        let mut kept = kept.lock().unwrap();
+        match message {
+            Message::Submit(mut submission) if (from, to) == (HANDLER, incoming(0)) && kept.0.is_none() => {
+                kept.0 = Some(submission.clone());
+                submission.content.payload[0] ^= 1;
+                Some(Message::Submit(submission))
+            }
+            Message::Refused(refusal, client) => {
+                kept.1 = Some(refusal.clone());
+                Some(Message::Refused(refusal, client))
+            }
+            other => Some(other),
+        }
+    }));
+    world.connect_all();
+    world.submit(0, 1, b"text", &[0]);
+    world.run_for(10);
+    let (submission, refusal) = std::mem::take(&mut *seen.lock().unwrap());
+    let evidence = BadRefusal { refusal: refusal.expect("it was refused"), submission };
+    let verdict = judge(&evidence.into(), &world.setup.trust);
+    assert_eq!(verdict, Verdict::NotProven("nothing here contradicts the refusal".to_owned()));
 }
 
 /// `cargo test -p server --test predicates table -- --nocapture`
