@@ -9,15 +9,20 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails where it stands")]
 
+mod scene;
 mod support;
 
 use std::{fmt::Write as _, sync::Arc};
 
+use scene::{Pen, Scene, cases};
 use server::protocol::{
     ack::Ack,
     attestation::{Attestation, MailboxHead, Mailboxes},
     bundle::{Bundle, Content, Envelope},
+    challenge::{Answer, Challenge, Demand, Response},
     codec::{Decode, Encode},
+    complaint::{Admission, Charge, Complaint, Defence, Ground},
+    cosignature::Cosignature,
     crypto::{Ed25519, Ed25519Signer, Signer},
     cut::{Cut, Reached},
     derivation::{Derivation, SealPart},
@@ -31,10 +36,12 @@ use server::protocol::{
     merkle::{self, Tree},
     predicate::{attestation::BadAttestation, equivocation::Equivocation},
     receipt::{Receipt, bundle_leaf},
+    recovery::{Fence, Lost, Recovery},
     refusal::{Reason, Refusal},
     roster::Roster,
     seal::{Manifest, Positions, Seal},
-    statement::{Citation, Signed, Statement, Terms, Trust, Unverified, preimage},
+    seal_ack::SealAck,
+    statement::{Citation, Kind, Signed, Statement, Terms, Trust, Unverified, preimage},
 };
 use support::{SEQUENCER, incoming, mailbox, roster, signer, signer_of};
 
@@ -135,7 +142,77 @@ fn render() -> String {
     golden.statement::<Roster>("roster", first.clone(), &signer("operator"));
     let earlier = bundle_and_queue(&mut golden);
     epoch(&mut golden, &earlier, Trust::new(first, Arc::new(Ed25519)));
+    later_statements(&mut golden, &earlier);
+    // a scene of two epochs, with a roster of its own: statements at work, and every lie that can be proven
+    let scene = Scene::new(Pen::real());
+    golden.line("scene.deployment", scene.pen.trust.deployment.0);
+    for case in cases(&scene) {
+        let name = case.name.replace(": ", ".").replace([' ', ','], "-");
+        golden.value(&format!("scene.evidence.{name}"), &case.guilty);
+    }
     golden.text
+}
+
+/// The statements around the pipeline: acknowledged seals, challenges, complaints, recoveries, cosignatures.
+fn later_statements(golden: &mut Golden, bundle: &Signed<Bundle>) {
+    let (me, key) = client();
+    let (cited, client) = (bundle.cite(), ActorId::Client(me));
+    let ack = SealAck { number: 0, terms: TERMS, after: Epoch(1), seals: vec![cited] };
+    golden.statement("seal-ack", ack, &signer_of(SEQUENCER));
+    let complaint = |number: u64, charge: Charge| Complaint {
+        complainer: client,
+        number,
+        terms: TERMS,
+        against: mailbox(0),
+        acks: 2,
+        charge,
+    };
+    golden.statement("complaint.proven", complaint(0, Charge::Proven(bundle.digest())), &key);
+    golden.statement("complaint.not-received", complaint(1, Charge::NotReceived(Count(3))), &key);
+    let admission = Admission { actor: mailbox(0), number: 0, terms: TERMS, complaint: cited };
+    golden.statement("admission", admission, &signer_of(mailbox(0)));
+    let grounds = [
+        ("evidence", Ground::Evidence(bundle.digest())),
+        ("served", Ground::Served { upto: Count(3), attestation: cited }),
+        ("blocked", Ground::Blocked(cited)),
+        ("unfounded", Ground::Unfounded),
+    ];
+    for (number, (name, ground)) in (0..).zip(grounds) {
+        let defence = Defence { actor: mailbox(0), number, terms: TERMS, complaint: cited, ground };
+        golden.statement(&format!("defence.{name}"), defence, &signer_of(mailbox(0)));
+    }
+    let demands = [
+        Demand::Admit { client: me, number: BundleNumber(3), bundle: bundle.digest() },
+        Demand::Place { receipt: cited, position: Position(3) },
+        Demand::Seal(BatchNumber(3)),
+        Demand::Open(cited),
+        Demand::Batch { seal: cited, mailbox: 1 },
+        Demand::Cut(Epoch(3)),
+        Demand::Order(cited),
+        Demand::Attest(Epoch(3)),
+        Demand::Deliver { client: me, held: Count(3), epoch: Epoch(4) },
+        Demand::Answer(cited),
+    ];
+    for (number, demand) in (0..).zip(demands) {
+        let challenge = Challenge { challenger: client, number, terms: TERMS, target: mailbox(0), demand };
+        golden.statement(&format!("challenge.{}", demand.name()), challenge, &key);
+    }
+    let answers = [("shown", Answer::Shown(bundle.digest())), ("blocked", Answer::Blocked(cited))];
+    for (number, (name, answer)) in (0..).zip(answers) {
+        let response = Response { target: mailbox(0), number, terms: TERMS, challenge: cited, answer };
+        golden.statement(&format!("response.{name}"), response, &signer_of(mailbox(0)));
+    }
+    let recovery = Recovery {
+        actor: mailbox(0),
+        incarnation: 1,
+        terms: TERMS,
+        fences: vec![Fence { kind: Kind::Attestation, next: 7 }],
+        lost: vec![Lost { first: 3, end: 5 }],
+    };
+    golden.statement("recovery", recovery, &signer_of(mailbox(0)));
+    let witness = ActorId::Server(Role::Witness, 0);
+    let cosignature = Cosignature { witness: 0, number: 0, terms: TERMS, heads: vec![cited] };
+    golden.statement("cosignature", cosignature, &signer_of(witness));
 }
 
 /// Bundle, receipt, refusals, Merkle tree: gives the bundle.

@@ -220,18 +220,6 @@ impl<const N: usize> Decode for [u8; N] {
     }
 }
 
-impl Encode for u32 {
-    fn encode(&self, out: &mut Writer) {
-        out.u32(*self);
-    }
-}
-
-impl Decode for u32 {
-    fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        input.u32()
-    }
-}
-
 impl Encode for u64 {
     fn encode(&self, out: &mut Writer) {
         out.u64(*self);

@@ -37,7 +37,6 @@ macro_rules! predicates {
         /// What is put before the judge.
         #[derive(Clone, Debug, PartialEq, Eq)]
         #[allow(missing_docs, reason = "each predicate is documented where it stands")]
-        #[expect(clippy::large_enum_variant, reason = "rare, and never in bulk")]
         pub enum Evidence { $($predicate($predicate)),* }
 
         $(impl From<$predicate> for Evidence {

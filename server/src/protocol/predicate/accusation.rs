@@ -32,6 +32,7 @@ pub struct FalseAccusation {
 
 /// A statement that rests on evidence.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "rare, and never in bulk")]
 pub enum Accusation {
     /// The evidence must expose whom the complaint is against.
     Complaint(Unverified<Complaint>),

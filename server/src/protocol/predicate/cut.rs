@@ -25,6 +25,7 @@ pub struct BadCut {
 
 /// What is false in a cut.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "rare, and never in bulk")]
 pub enum CutFault {
     /// It misses an actor, cites what is no seal of its actor, miscounts, or reaches positions without a seal.
     Alone,

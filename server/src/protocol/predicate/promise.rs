@@ -30,6 +30,7 @@ pub struct BrokenPromise {
 
 /// Where receipt and seal differ.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "rare, and never in bulk")]
 pub enum PromiseProof {
     /// Another bundle stands at a position.
     Place {

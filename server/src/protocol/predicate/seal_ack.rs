@@ -55,4 +55,20 @@ impl Predicate for BrokenSealAck {
     }
 }
 
-coded!(struct BrokenSealAck { ack, cut, incoming });
+impl Encode for BrokenSealAck {
+    fn encode(&self, out: &mut Writer) {
+        self.ack.encode(out);
+        self.cut.encode(out);
+        out.u32(self.incoming);
+    }
+}
+
+impl Decode for BrokenSealAck {
+    fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(BrokenSealAck {
+            ack: Unverified::decode(input)?,
+            cut: Unverified::decode(input)?,
+            incoming: input.u32()?,
+        })
+    }
+}
