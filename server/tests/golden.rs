@@ -186,7 +186,7 @@ fn later_statements(golden: &mut Golden, bundle: &Signed<Bundle>) {
         Demand::Place { receipt: cited, position: Position(3) },
         Demand::Seal(BatchNumber(3)),
         Demand::Open(cited),
-        Demand::Batch { seal: cited, mailbox: 1 },
+        Demand::Batch { seal: cited, batch: BatchNumber(0), mailbox: 1 },
         Demand::Cut(Epoch(3)),
         Demand::Order(cited),
         Demand::Attest(Epoch(3)),

@@ -150,7 +150,7 @@ impl Client {
     }
 
     fn receipted(&mut self, receipted: Receipted, step: &mut Step) {
-        if self.submissions.receipted(receipted, step).is_some() {
+        if self.submissions.receipted(receipted, step) {
             // it went by way of the board: between this client and its handler something did not pass
             let (one, other) = (self.me(), self.handler());
             step.notice(Notice::Pair { one, other, why: "a bundle" });
@@ -187,7 +187,7 @@ impl Client {
     fn delivered(&mut self, delivery: Delivery, step: &mut Step) {
         let demand = self.silence();
         let Taken { cut, proof, lacking, astray } = self.inbox.take(delivery, step);
-        if astray {
+        if astray && self.inbox.may_tell_again(step.now, self.setup.timing.retry_ns) {
             step.send(self.mailbox(), self.inbox.read());
         }
         if let Some(proof) = proof {
@@ -209,7 +209,8 @@ impl Client {
 
     fn silent_until(&self) -> Option<Time> {
         let quiet = !self.docket.demands(self.mailbox(), &self.silence());
-        self.inbox.heard_at().filter(|_| quiet).map(|heard| heard.after(self.setup.challenge_ns()))
+        let wait = self.setup.challenge_ns().saturating_add(self.setup.timing.heartbeat_ns);
+        self.inbox.heard_at().filter(|_| quiet).map(|heard| heard.after(wait))
     }
 
     /// Makes public what is owed and does not come.

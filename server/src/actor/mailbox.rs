@@ -280,7 +280,7 @@ impl Mailbox {
 
     /// Shows clients that got nothing for a while that nothing was due.
     fn push_quiet(&mut self, epoch: Epoch, step: &mut Step) {
-        for client in self.outbox.quiet(epoch) {
+        for client in self.outbox.quiet(epoch, step.now, self.setup.challenge_ns() / 2) {
             let mailbox = self.mailboxes.prune_to(&client);
             self.outbox.push_quiet(client, mailbox, &self.archive, step);
         }
@@ -299,6 +299,15 @@ impl Mailbox {
                 .retain(|challenge| !matches!(challenge.demand, Demand::Batch { .. }), &self.setup.trust);
             for doubt in self.intake.doubts() {
                 accuse(doubt, &self.setup.trust, step);
+            }
+        }
+        // a run that is not the one that the cut takes is no run; the right one is asked for, if need be on the board
+        for (incoming, fork) in self.intake.drop_forked() {
+            let BatchNumber(next) = self.intake.next_batch(incoming);
+            if accuse(fork, &self.setup.trust, step)
+                && self.stalled.is_some_and(|(_, since)| since == step.now)
+            {
+                step.send(ActorId::Server(Role::Incoming, incoming), Message::Subscribe(next));
             }
         }
         if self.stalled_until().is_none_or(|due| due > step.now) {
@@ -346,12 +355,17 @@ impl Mailbox {
                 let newest = newest.filter(|newest| newest.epoch >= epoch);
                 newest.map(|newest| Exhibit::Attestation(newest.to_unverified()))
             }
-            (Demand::Deliver { client, .. }, attachment) => {
+            (Demand::Deliver { client, epoch, .. }, attachment) => {
+                let ack = self.acks.get(&client);
+                let held = ack.filter(|ack| (*ack).clone().believed().attestation.slot >= epoch.0).cloned();
                 let from = match attachment {
                     Attachment::Start(start) => Epoch(start.attestation.claimed_slot()),
                     _ => Epoch(0),
                 };
-                self.whole_mailbox(client, from).map(Exhibit::Delivery)
+                match held {
+                    Some(ack) => Some(Exhibit::Ack(ack)),
+                    None => self.whole_mailbox(client, from).map(Exhibit::Delivery),
+                }
             }
             (Demand::Answer(complaint), Attachment::Complaint(complained)) => {
                 let known = self.redress.answer_to(&complaint).cloned();

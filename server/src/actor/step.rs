@@ -302,6 +302,11 @@ pub enum Notice {
         /// Who demands it.
         challenger: ActorId,
     },
+    /// An obligation does not bind for now: its target waits for another, or its time has not come.
+    Idle {
+        /// Its number.
+        id: u64,
+    },
     /// An obligation is no more.
     Discharged {
         /// Its number.

@@ -9,6 +9,7 @@
 use std::collections::BTreeSet;
 
 use super::{
+    ack::Ack,
     attestation::Attestation,
     batch::{Batch, Ledger, Placement},
     bundle::{RECIPIENTS_MAX, Submission},
@@ -117,6 +118,8 @@ pub enum Exhibit {
     Attestation(Unverified<Attestation>),
     /// A mailbox.
     Delivery(Delivery),
+    /// The client's own word that it holds its mailbox.
+    Ack(Unverified<Ack>),
     /// The blame is accepted.
     Admission(Unverified<Admission>),
     /// It is somebody else's.
@@ -187,6 +190,10 @@ pub fn discharges(challenge: &Challenge, attachment: &Attachment, exhibit: &Exhi
                     && derived.entries.iter().all(|entry| delivery.has(client, entry.leaf))
             })
         }
+        (Demand::Deliver { client, epoch, .. }, Exhibit::Ack(ack)) => {
+            signed_by(ack, ActorId::Client(*client), trust)
+                .is_some_and(|ack| ack.attestation.actor == target && ack.attestation.slot >= epoch.0)
+        }
         (Demand::Answer(complaint), Exhibit::Admission(admission)) => {
             signed_by(admission, target, trust).is_some_and(|admission| admission.complaint == *complaint)
         }
@@ -207,6 +214,7 @@ pub fn is_founded(challenge: &Challenge, attachment: &Attachment, trust: &Trust)
             let Ok(signed) = submission.bundle.clone().verify(trust) else { return false };
             (signed.client, signed.number, signed.digest()) == (*client, *number, *bundle)
                 && target == ActorId::Server(Role::Incoming, roster.incoming_of(client))
+                && submission.content.commitment() == signed.commitment
         }
         (Demand::Place { receipt, position }, Attachment::Promised(promised)) => {
             let Promised { receipted, bundle, .. } = &**promised;
@@ -361,6 +369,7 @@ impl Encode for Exhibit {
             Exhibit::Delivery(delivery) => tagged(out, 9, delivery),
             Exhibit::Admission(admission) => tagged(out, 10, admission),
             Exhibit::Defence(defended) => tagged(out, 11, defended),
+            Exhibit::Ack(ack) => tagged(out, 12, ack),
         }
     }
 }
@@ -380,6 +389,7 @@ impl Decode for Exhibit {
             9 => Exhibit::Delivery(Delivery::decode(input)?),
             10 => Exhibit::Admission(Unverified::decode(input)?),
             11 => Exhibit::Defence(Defended::decode(input)?),
+            12 => Exhibit::Ack(Unverified::decode(input)?),
             _ => return Err(DecodeError::Invalid("exhibit of a response")),
         })
     }

@@ -7,6 +7,7 @@ use server::{
     port::Time,
     protocol::{
         batch::Batch,
+        board::Attachment,
         bundle::Submission,
         id::{ActorId, BundleNumber, ClientId, Role},
         message::Message,
@@ -38,7 +39,15 @@ pub(super) fn attack(name: &str) -> Option<Box<dyn Attack>> {
 }
 
 fn submitter(input: &Input) -> Option<(ActorId, &Submission, ClientId)> {
-    let Input::Message(from, Message::Submit(submission)) = input else { return None };
+    let Input::Message(from, message) = input else { return None };
+    let submission = match message {
+        Message::Submit(submission) => submission,
+        Message::Posted(posting) => match &posting.attachment {
+            Attachment::Submission(submission) => submission,
+            _ => return None,
+        },
+        _ => return None,
+    };
     Some((*from, submission, submission.bundle.claimed_actor().client()?))
 }
 

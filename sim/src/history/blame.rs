@@ -34,6 +34,8 @@ pub struct Suspicion {
     pub suspected: Option<Moment>,
     /// When it was discharged.
     pub cleared: Option<Moment>,
+    /// It does not bind for now: the target waits for another.
+    pub idle: bool,
 }
 
 impl Suspicion {
@@ -44,7 +46,7 @@ impl Suspicion {
 
     /// Whether it is neither discharged nor has led to suspicion.
     pub fn is_open(&self) -> bool {
-        self.suspected.is_none() && self.cleared.is_none()
+        self.suspected.is_none() && self.cleared.is_none() && !self.idle
     }
 }
 
@@ -98,8 +100,12 @@ impl Blame {
     /// A witness opened an obligation. Said again after a crash it is the same.
     pub fn open(&mut self, now: Moment, by: ActorName, target: ActorName, id: u64, demand: &str) {
         if self.believes(by) {
-            let fresh = Suspicion { demand: demand.to_owned(), since: now, suspected: None, cleared: None };
-            self.suspicions.entry((target, by, id)).or_insert(fresh);
+            let demand = demand.to_owned();
+            let fresh = Suspicion { demand, since: now, suspected: None, cleared: None, idle: false };
+            let known = self.suspicions.entry((target, by, id)).or_insert(fresh);
+            if std::mem::replace(&mut known.idle, false) {
+                known.since = now;
+            }
         }
     }
 
@@ -109,6 +115,12 @@ impl Blame {
         if let Some(suspicion) = self.suspicions.get_mut(&(target, by, id)) {
             suspicion.suspected.get_or_insert(now);
         }
+    }
+
+    /// An obligation does not bind for now.
+    pub fn idle(&mut self, by: ActorName, id: u64) {
+        let own = self.suspicions.iter_mut().find(|((_, keeper, number), _)| (*keeper, *number) == (by, id));
+        own.into_iter().for_each(|(_, suspicion)| suspicion.idle = true);
     }
 
     /// An obligation is discharged.

@@ -422,6 +422,7 @@ impl Record {
             notice @ (Notice::Complained { .. }
             | Notice::ComplaintAnswered { .. }
             | Notice::Obliged { .. }
+            | Notice::Idle { .. }
             | Notice::Discharged { .. }
             | Notice::Suspected { .. }
             | Notice::Pair { .. }
@@ -465,6 +466,7 @@ impl Record {
                 let Some(target) = self.name_of(&target) else { return };
                 self.blame.suspect(now, who, target, id, demand);
             }
+            Notice::Idle { id } => self.blame.idle(who, id),
             Notice::Discharged { id, .. } => self.blame.clear(now, who, id),
             Notice::Pair { one, other, .. } => {
                 let (Some(one), Some(other)) = (self.name_of(&one), self.name_of(&other)) else { return };
@@ -580,6 +582,7 @@ fn describe(notice: &Notice) -> String {
         Notice::Obliged { id, target, demand, challenger } => {
             format!("posts obligation {id}: {target} owes {demand} to {challenger}")
         }
+        Notice::Idle { id } => format!("lets obligation {id} rest"),
         Notice::Discharged { id, how } => format!("takes down obligation {id}: {how}"),
         Notice::Suspected { id, target, demand } => {
             format!("suspects {target}: obligation {id} ({demand}) is open for too long")

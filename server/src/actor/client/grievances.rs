@@ -19,14 +19,13 @@ use crate::{
     protocol::{
         board::{Attachment, Complained, Defended},
         challenge::Demand,
-        codec::{Decode, Encode},
+        codec::Encode,
         complaint::{Admission, Charge, Complaint, Ground},
         digest::Digest,
         evidence::Evidence,
         id::{ActorId, Count},
-        judge::judge,
         message::Message,
-        predicate::accusation::{Accusation, FalseAccusation},
+        predicate::accusation::{Accusation, FalseAccusation, exposed_by},
         statement::{Terms, Unverified},
     },
 };
@@ -126,9 +125,7 @@ impl Grievances {
         let how = match signed.ground {
             Ground::Evidence(digest) if Digest::of(&[&evidence]) != digest => return,
             Ground::Evidence(_) => {
-                let proven = Evidence::from_bytes(&evidence);
-                let exposed = proven.ok().and_then(|proven| judge(&proven, &self.setup.trust).exposed());
-                if exposed.is_none() {
+                if exposed_by(&evidence, &self.setup.trust).is_none() {
                     let statement = Accusation::Defence(defence);
                     accuse(FalseAccusation { statement, evidence }, &self.setup.trust, step);
                 }

@@ -71,6 +71,8 @@ pub struct Inbox {
     fresh: Vec<Count>,
     /// When the mailbox actor was last heard of; from the first step on.
     heard: Option<Time>,
+    /// When it was last told again what is held.
+    told_again: Option<Time>,
 }
 
 /// What came of a delivery.
@@ -90,7 +92,7 @@ impl Inbox {
     /// Empty.
     pub fn new(id: ClientId, trust: Trust) -> Self {
         let (told, fresh) = (Vec::new(), Vec::new());
-        Inbox { id, trust, held: None, clock: 0, news: false, told, fresh, heard: None }
+        Inbox { id, trust, held: None, clock: 0, news: false, told, fresh, heard: None, told_again: None }
     }
 
     /// How much it holds.
@@ -111,6 +113,15 @@ impl Inbox {
     /// What the next delivery is measured by.
     pub fn start(&self) -> Option<&Introduction> {
         self.held.as_ref().map(|held| &held.start)
+    }
+
+    /// Whether to tell the mailbox actor again what is held: not more often than a submission is tried again.
+    pub fn may_tell_again(&mut self, now: Time, pause_ns: u64) -> bool {
+        let may = self.told_again.is_none_or(|told| told.after(pause_ns) <= now);
+        if may {
+            self.told_again = Some(now);
+        }
+        may
     }
 
     /// When the mailbox actor was last heard of.
@@ -214,7 +225,8 @@ impl Inbox {
             accuse(evidence.clone(), &self.trust, step);
             taken.proof = Some(evidence);
         }
-        let Some(fresh) = self.match_parcels(&derived, &delivery, step) else {
+        let matched = self.match_parcels(&derived, &delivery, taken.proof.is_some(), step);
+        let Some(fresh) = matched else {
             step.notice(Notice::Unusable { why: "a bundle is missing, or not what was sealed".to_owned() });
             taken.lacking = Some(derived.expected.count);
             return taken;
@@ -276,23 +288,31 @@ impl Inbox {
         found
     }
 
-    /// Finds the bundle of every derived entry, in derived order; none if one is missing.
-    fn match_parcels(&self, derived: &Derived, delivery: &Delivery, step: &mut Step) -> Option<Vec<Fresh>> {
-        let matched: Option<Vec<_>> = derived
-            .entries
-            .iter()
-            .map(|entry| {
-                delivery.parcel(&self.id, entry.leaf).map(|(parcel, bundle)| (entry, parcel, bundle))
-            })
-            .collect();
-        let matched = matched?;
+    /// Finds the bundle of every derived entry, in derived order; none if one is missing. Of a mailbox actor that has
+    /// lied the rest is taken: that something is missing is proved.
+    fn match_parcels(
+        &self,
+        derived: &Derived,
+        delivery: &Delivery,
+        lied: bool,
+        step: &mut Step,
+    ) -> Option<Vec<Fresh>> {
+        let mut matched = Vec::new();
+        for entry in &derived.entries {
+            if let Some((parcel, bundle)) = delivery.parcel(&self.id, entry.leaf) {
+                matched.push((*entry, parcel, bundle));
+            }
+        }
+        if matched.len() < derived.entries.len() && !lied {
+            return None;
+        }
         step.work.verified_batched += matched.len() as u64;
         step.work.hashed_bytes +=
             matched.iter().map(|(_, parcel, _)| parcel.payload.len() as u64).sum::<u64>();
         let bundles = matched.iter().map(|(_, parcel, _)| parcel.bundle.clone()).collect();
         let valid = Unverified::verify_all(bundles, &self.trust);
         let fresh = matched.iter().zip(valid).map(|((entry, _, bundle), valid)| Fresh {
-            entry: **entry,
+            entry: *entry,
             bundle: valid.is_ok().then_some((bundle.client, bundle.number, bundle.commitment.payload)),
         });
         Some(fresh.collect())

@@ -58,11 +58,22 @@ struct Pending {
     since: Option<Time>,
     /// It is on the board.
     posted: bool,
+    /// It was refused: its handler hands on what it is given.
+    refused: bool,
 }
 
 impl Pending {
     fn new(content: Content, token: u64, bundle: Option<Signed<Bundle>>) -> Self {
-        Pending { content, token, bundle, again_at: None, attempts: 0, since: None, posted: false }
+        Pending {
+            content,
+            token,
+            bundle,
+            again_at: None,
+            attempts: 0,
+            since: None,
+            posted: false,
+            refused: false,
+        }
     }
 }
 
@@ -80,6 +91,8 @@ pub struct Submissions {
     /// The last bundle, if it is done with: its row stays until there is a later one.
     guard: Option<BundleNumber>,
     places: Places,
+    /// The first bundle without receipt, and since when it is the first.
+    front: Option<(BundleNumber, Time)>,
     /// Bundles whose receipts have been read back, until their content is.
     receipts: BTreeMap<BundleNumber, Receipted>,
 }
@@ -98,6 +111,7 @@ impl Submissions {
             handler: None,
             guard: None,
             places: Places::default(),
+            front: None,
             receipts: BTreeMap::new(),
         }
     }
@@ -233,10 +247,13 @@ impl Submissions {
         }
     }
 
-    /// A receipt arrived. Only one that holds the bundle at a place counts. Whether the board had to help.
-    pub fn receipted(&mut self, receipted: Receipted, step: &mut Step) -> Option<BundleNumber> {
+    /// A receipt arrived. Only one that holds the bundle at a place counts. Whether it came only because the bundle went
+    /// by way of the board.
+    pub fn receipted(&mut self, receipted: Receipted, step: &mut Step) -> bool {
         let number = receipted.number;
-        let bundle = self.pending.get(&number).and_then(|pending| pending.bundle.as_ref())?;
+        let Some(bundle) = self.pending.get(&number).and_then(|pending| pending.bundle.as_ref()) else {
+            return false;
+        };
         let incoming = self.setup.trust.roster.incoming_of(&self.id);
         let from = ActorId::Server(Role::Incoming, incoming);
         step.work.verified += 1;
@@ -248,14 +265,18 @@ impl Submissions {
         };
         let Some(position) = position else {
             step.notice(Notice::Suspicious { from, why: "a receipt for something else".to_owned() });
-            return None;
+            return false;
         };
-        let pending = self.pending.remove(&number)?;
+        let Some(Pending { bundle: Some(bundle), content, posted, refused, .. }) =
+            self.pending.remove(&number)
+        else {
+            return false;
+        };
         step.put(row(RECEIPT, &number.to_bytes()), receipted.to_bytes());
-        self.place(pending.bundle?, pending.content, receipted, step.now);
+        self.place(bundle, content, receipted, step.now);
         step.notice(Notice::Receipted { number, incoming, position });
         self.submit_waiting(step);
-        pending.posted.then_some(number)
+        posted && !refused
     }
 
     fn place(&mut self, bundle: Signed<Bundle>, content: Content, receipted: Receipted, since: Time) {
@@ -287,19 +308,34 @@ impl Submissions {
         self.places.settle(step.now);
         self.places.demand(docket, &self.setup, step);
         let target = ActorId::Server(Role::Incoming, self.setup.trust.roster.incoming_of(&self.id));
-        let (client, wait) = (self.id, self.setup.challenge_ns());
-        for (number, pending) in self.pending.iter_mut().take(IN_FLIGHT_MAX as usize) {
-            let due = pending.since.is_some_and(|since| since.after(wait) <= step.now);
-            let Some(bundle) = pending.bundle.as_ref().filter(|_| due && !pending.posted) else { continue };
-            pending.posted = true;
-            if self.setup.trust.roster.witnesses() == 0 {
-                // nobody is there who could carry it on
-                step.notice(Notice::Unserved { number: *number });
-            }
-            let demand = Demand::Admit { client, number: *number, bundle: bundle.digest() };
-            let submission = Submission { bundle: bundle.to_unverified(), content: pending.content.clone() };
-            docket.demand(target, demand, Attachment::Submission(Box::new(submission)), step);
+        let client = self.id;
+        // only the first: those behind it can be admitted after it alone
+        let Some((number, pending)) = self.pending.first_key_value().filter(|(_, one)| one.since.is_some())
+        else {
+            return;
+        };
+        if self.front.is_none_or(|(front, _)| front != *number) {
+            self.front = Some((*number, step.now));
         }
+        let due = self.front_due().is_some_and(|due| due <= step.now);
+        let Some(bundle) = pending.bundle.as_ref().filter(|_| due) else { return };
+        if self.setup.trust.roster.witnesses() == 0 {
+            // nobody is there who could carry it on
+            step.notice(Notice::Unserved { number: *number });
+        }
+        let demand = Demand::Admit { client, number: *number, bundle: bundle.digest() };
+        let submission = Submission { bundle: bundle.to_unverified(), content: pending.content.clone() };
+        docket.demand(target, demand, Attachment::Submission(Box::new(submission)), step);
+        if let Some(pending) = self.pending.first_entry() {
+            pending.into_mut().posted = true;
+        }
+    }
+
+    /// When the first bundle without receipt has waited for too long, counted from when it was the first.
+    fn front_due(&self) -> Option<Time> {
+        let (number, since) = self.front?;
+        let waits = self.pending.get(&number).is_some_and(|pending| !pending.posted);
+        waits.then(|| since.after(self.setup.challenge_ns()))
     }
 
     /// What is admitted need not be demanded any more.
@@ -343,6 +379,9 @@ impl Submissions {
             Err(error) => step.notice(Notice::Suspicious { from, why: error.to_string() }),
             Ok(refusal) if refusal.client == self.id => {
                 step.notice(Notice::Refused { number: refusal.number, reason: refusal.reason.name() });
+                if let Some(pending) = self.pending.get_mut(&refusal.number) {
+                    pending.refused = true;
+                }
                 return self.doubt(refusal, step);
             }
             Ok(_) => {}
@@ -368,12 +407,9 @@ impl Submissions {
 
     /// When something has to be sent again, or made public.
     pub fn deadline(&self, docket: &Docket) -> Option<Time> {
-        let wait = self.setup.challenge_ns();
-        let first = || self.pending.values().take(IN_FLIGHT_MAX as usize);
-        let again = self.handler.and_then(|_| first().filter_map(|pending| pending.again_at).min());
-        let unposted = first().filter(|pending| !pending.posted);
-        let post = unposted.filter_map(|pending| Some(pending.since?.after(wait))).min();
-        again.into_iter().chain(post).chain(self.places.due(docket, &self.setup)).min()
+        let first = self.pending.values().take(IN_FLIGHT_MAX as usize);
+        let again = self.handler.and_then(|_| first.filter_map(|pending| pending.again_at).min());
+        again.into_iter().chain(self.front_due()).chain(self.places.due(docket, &self.setup)).min()
     }
 }
 

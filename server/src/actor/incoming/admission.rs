@@ -16,7 +16,7 @@ use crate::{
         bundle::{Bundle, Submission},
         codec::{Decode, DecodeError, Encode, Reader, Writer},
         digest::Digest,
-        id::{ActorId, BundleNumber, ClientId, Epoch, Position},
+        id::{ActorId, BundleNumber, ClientId, Epoch, Position, Role},
         merkle::{Opening, Tree},
         predicate::equivocation::Equivocation,
         receipt::{Receipt, Receipted},
@@ -101,6 +101,8 @@ pub struct Admission {
     cuts: BTreeMap<Epoch, Citation>,
     /// Who asked for clients of another incoming actor, until they are told so.
     strangers: BTreeMap<ClientId, ActorId>,
+    /// Bundles that came from a witness: they are owed an answer, if only that another must come first.
+    posted: BTreeSet<(ClientId, BundleNumber)>,
     /// Bytes of all held bundles.
     held_bytes: u64,
     placed: Vec<(ClientId, BundleNumber)>,
@@ -119,6 +121,7 @@ impl Admission {
             waiting: BTreeSet::new(),
             cuts: BTreeMap::new(),
             strangers: BTreeMap::new(),
+            posted: BTreeSet::new(),
             held_bytes: 0,
             placed: Vec::new(),
             ticks: BTreeMap::new(),
@@ -188,6 +191,9 @@ impl Admission {
                 return Some(Receipted::new(receipt, client, number, opening.clone()));
             }
         }
+        if from.role() == Role::Witness {
+            self.posted.insert((client, number));
+        }
         self.arrived.push((from, submission));
         None
     }
@@ -208,6 +214,7 @@ impl Admission {
         for client in std::mem::take(&mut self.ready) {
             self.drain(client, room, step, &mut outcome);
         }
+        self.refuse_gaps(&mut outcome);
         outcome
     }
 
@@ -229,7 +236,12 @@ impl Admission {
         let known = self.clients.entry(client).or_default();
         known.handler = Some(from);
         step.work.hashed_bytes += submission.content.bytes();
-        if !submission.content.is_well_formed() || submission.content.commitment() != bundle.commitment {
+        if submission.content.commitment() != bundle.commitment {
+            // whoever handed it in may have changed it: that is no word of the client's, and no refusal of its bundle
+            return step
+                .notice(Notice::Suspicious { from, why: "content that was not committed to".to_owned() });
+        }
+        if !submission.content.is_well_formed() {
             return refuse(Reason::Malformed);
         }
         let held = known.held.get(&number).map(|(held, _)| held.cite());
@@ -257,6 +269,17 @@ impl Admission {
         self.held_bytes += bytes;
         known.held.insert(number, (bundle, submission));
         self.ready.push(client);
+    }
+
+    /// What was posted and is held for an earlier one gets that as its answer; it is held all the same.
+    fn refuse_gaps(&mut self, outcome: &mut Outcome) {
+        for (client, number) in std::mem::take(&mut self.posted) {
+            let Some(known) = self.clients.get(&client) else { continue };
+            let next = known.next();
+            if let Some((bundle, _)) = known.held.get(&number).filter(|_| number > next) {
+                outcome.refused.push((client, number, bundle.digest(), Reason::Gap { next }));
+            }
+        }
     }
 
     /// Admits what is in order of one client.

@@ -122,6 +122,21 @@ impl Intake {
         cut.reached.iter().take(self.batches.len()).enumerate().filter_map(missing).collect()
     }
 
+    /// Drops the runs that are not the ones that the next cut takes; gives what shows it, by incoming actor.
+    pub fn drop_forked(&mut self) -> Vec<(u32, Equivocation)> {
+        let Some(cut) = self.cuts.first_key_value().map(|(_, cut)| cut.clone()) else { return Vec::new() };
+        let mut forked = Vec::new();
+        for (j, (reached, batches)) in cut.reached.iter().zip(&mut self.batches).enumerate() {
+            let Some(cited) = reached.seal else { continue };
+            let Some(held) = batches.get(&BatchNumber(cited.slot)) else { continue };
+            if held.seal.digest() != cited.digest {
+                forked.push((j as u32, Equivocation { first: cited, second: held.seal.cite() }));
+                batches.clear();
+            }
+        }
+        forked
+    }
+
     /// What may be proved of whoever is to blame that the next cut is not ready. The judge decides.
     pub fn doubts(&self) -> Vec<Evidence> {
         let Some(cut) = self.pending() else { return Vec::new() };

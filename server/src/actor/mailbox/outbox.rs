@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::archive::Archive;
 use crate::{
     actor::{Step, step::Notice},
+    port::Time,
     protocol::{
         attestation::MailboxHead,
         bundle::Parcel,
@@ -56,6 +57,8 @@ struct Subscriber {
     sent: Count,
     upto: Epoch,
     acknowledged: Count,
+    /// When it was last sent something.
+    sent_at: Time,
     /// It has said what it holds, or was told where to start.
     introduced: bool,
 }
@@ -84,10 +87,12 @@ impl Outbox {
     }
 
     /// Who is there and has been shown nothing for a while.
-    pub fn quiet(&self, newest: Epoch) -> Vec<ClientId> {
+    pub fn quiet(&self, newest: Epoch, now: Time, pause_ns: u64) -> Vec<ClientId> {
         let due = |(client, subscriber): &(&ClientId, &Subscriber)| {
             !self.pending.contains_key(client)
-                && (!subscriber.introduced || newest.0 >= subscriber.upto.0 + QUIET_EPOCHS)
+                && (!subscriber.introduced
+                    || newest.0 >= subscriber.upto.0 + QUIET_EPOCHS
+                    || (newest > subscriber.upto && subscriber.sent_at.after(pause_ns) <= now))
         };
         self.subscribers.iter().filter(due).map(|(client, _)| *client).collect()
     }
@@ -95,7 +100,8 @@ impl Outbox {
     /// A client is there and holds its mailbox up to a count, as attested in an epoch; 0 if it holds nothing.
     pub fn subscribe(&mut self, client: ClientId, held: Count, epoch: Epoch) {
         let introduced = epoch > Epoch(0);
-        let subscriber = Subscriber { sent: held, upto: epoch, acknowledged: held, introduced };
+        let subscriber =
+            Subscriber { sent: held, upto: epoch, acknowledged: held, sent_at: Time(0), introduced };
         self.subscribers.insert(client, subscriber);
     }
 
@@ -168,7 +174,7 @@ impl Outbox {
         match delivery(client, subscriber.upto, newest.epoch, mailbox.clone(), Vec::new(), archive) {
             Some(delivery) => {
                 step.send(ActorId::Client(client), Message::Delivery(Box::new(delivery)));
-                subscriber.upto = newest.epoch;
+                (subscriber.upto, subscriber.sent_at) = (newest.epoch, step.now);
             }
             None => introduce(client, subscriber, newest.epoch, mailbox, archive, step),
         }
@@ -203,6 +209,7 @@ impl Outbox {
             };
             step.send(ActorId::Client(client), Message::Delivery(Box::new(delivery)));
             (subscriber.sent, subscriber.upto, subscriber.introduced) = (personal.upto, *epoch, true);
+            subscriber.sent_at = step.now;
         }
     }
 }

@@ -11,15 +11,14 @@ use crate::{
         ack::Ack,
         attestation::Attestation,
         board::{Complained, Defended, Exhibit},
-        codec::{Decode, Encode},
+        codec::Encode,
         complaint::{Admission, Charge, Complaint, Defence, Ground},
         digest::Digest,
         evidence::Evidence,
         id::{ActorId, Count},
-        judge::judge,
         message::Message,
         predicate::{
-            accusation::{Accusation, FalseAccusation},
+            accusation::{Accusation, FalseAccusation, exposed_by},
             denial::Denial,
         },
         statement::{Citation, Kind, Signed, Terms, Trust, Unverified},
@@ -107,9 +106,7 @@ impl Redress {
         if Digest::of(&[evidence]) != digest {
             return; // the evidence is not here; the complaint is not heard
         }
-        let exposed =
-            Evidence::from_bytes(evidence).ok().and_then(|evidence| judge(&evidence, trust).exposed());
-        match exposed {
+        match exposed_by(evidence, trust) {
             Some(actor) if actor == self.me => self.admit(complaint, step),
             Some(actor) if actor == complaint.against => {
                 self.defend(complaint, Ground::Evidence(digest), evidence.clone(), step);

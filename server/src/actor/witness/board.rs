@@ -39,6 +39,7 @@ struct Obligation {
     asked_at: Option<Time>,
     /// The challenge that its target waits for.
     blocked: Option<Digest>,
+    idle: bool,
     suspected: bool,
 }
 
@@ -286,7 +287,15 @@ impl Board {
         for (id, open) in &mut self.open {
             if idle.contains(id) {
                 open.since = None;
+                if !std::mem::replace(&mut open.idle, true) {
+                    step.notice(Notice::Idle { id: *id });
+                }
             } else {
+                if std::mem::replace(&mut open.idle, false) {
+                    let (target, challenger) = (open.challenge.target, open.challenge.challenger);
+                    let demand = open.challenge.demand.name();
+                    step.notice(Notice::Obliged { id: *id, target, demand, challenger });
+                }
                 open.since.get_or_insert(step.now);
             }
             let target = open.challenge.target;
@@ -342,6 +351,7 @@ fn obligation(challenge: Signed<Challenge>, attachment: Attachment) -> Obligatio
         since: None,
         asked_at: None,
         blocked: None,
+        idle: false,
         suspected: false,
     }
 }
