@@ -13,6 +13,7 @@ use reports::{
 use sim::{
     check::CHECKS,
     command,
+    control::CONTROLS,
     outcome::line,
     scale::{self, Experiment, ExperimentError, blame},
     scenario::{ATTACKS, FAULTS, Scenario},
@@ -90,6 +91,15 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Break what the testbed relies on, one thing at a time: every negative control must be caught.
+    Controls {
+        /// Seeds to try at most, each.
+        #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..))]
+        seeds: u64,
+        /// Print one JSON object instead.
+        #[arg(long)]
+        json: bool,
+    },
     /// What there is, a line each.
     List {
         /// Of what.
@@ -160,6 +170,7 @@ fn main() -> ExitCode {
         }
         Command::Replay { which } => replay(&which),
         Command::Scale { experiment, seeds, jobs, out, json } => scale(&experiment, seeds, jobs, out, json),
+        Command::Controls { seeds, json } => controls(seeds, json),
         Command::List { what } => {
             list(what);
             Ok(true)
@@ -231,6 +242,24 @@ fn sweep(
         write_runs(&directory, &records)?;
     }
     Ok(swept.failures().is_empty())
+}
+
+/// Runs every negative control: whether each was caught.
+fn controls(seeds: u64, json: bool) -> Result<bool, Failed> {
+    let found = scale::each(CONTROLS, cores(), |control| control.run(seeds));
+    let found = found.into_iter().collect::<Result<Vec<_>, _>>()?;
+    let held = found.iter().all(|one| one.seeds.is_some());
+    if json {
+        say_json(&serde_json::json!({ "held": held, "seeds": seeds, "controls": found }));
+        return Ok(held);
+    }
+    let mut table = Table::new(["control", "what it replaces", "seeds to the first failure", "caught by"]);
+    for one in &found {
+        let seeds = one.seeds.map_or(format!("NOT CAUGHT in {seeds}"), |seeds| seeds.to_string());
+        table.row([one.name, one.replaces, &seeds, &one.caught_by.join(", ")]);
+    }
+    say(&table.to_string());
+    Ok(held)
 }
 
 fn cores() -> usize {
