@@ -84,6 +84,9 @@ enum Command {
         /// Threads; all cores if not given.
         #[arg(long)]
         jobs: Option<usize>,
+        /// Override a value of every scenario, such as topology.crypto=modelled.
+        #[arg(long = "set", value_name = "KEY=VALUE")]
+        sets: Vec<String>,
         /// Write CSV and plot to this directory.
         #[arg(long, value_name = "DIR")]
         out: Option<PathBuf>,
@@ -169,7 +172,9 @@ fn main() -> ExitCode {
             sweep(scenarios, seeds, jobs, command::overrides(&sets, chaos), out, json)
         }
         Command::Replay { which } => replay(&which),
-        Command::Scale { experiment, seeds, jobs, out, json } => scale(&experiment, seeds, jobs, out, json),
+        Command::Scale { experiment, seeds, jobs, sets, out, json } => {
+            scale(&experiment, seeds, jobs, &sets, out, json)
+        }
         Command::Controls { seeds, json } => controls(seeds, json),
         Command::List { what } => {
             list(what);
@@ -271,13 +276,14 @@ fn scale(
     path: &std::path::Path,
     seeds: Option<u64>,
     jobs: Option<usize>,
+    sets: &[String],
     out: Option<PathBuf>,
     json: bool,
 ) -> Result<bool, Failed> {
     let mut experiment = Experiment::read(path)?;
     experiment.seeds = seeds.unwrap_or(experiment.seeds);
     let bar = progress_bar(2 * experiment.scenarios.len() as u64 * experiment.seeds);
-    let rows = blame::run(&experiment, jobs.unwrap_or_else(cores), &|| bar.inc(1))?;
+    let rows = blame::run(&experiment, sets, jobs.unwrap_or_else(cores), &|| bar.inc(1))?;
     bar.finish_and_clear();
     if json {
         say_json(
@@ -288,7 +294,8 @@ fn scale(
     }
     if let Some(directory) = out {
         write_blame(&directory, &rows)?;
-        let caption = format!("{} seeds each; {}", experiment.seeds, path.display());
+        let sets: String = sets.iter().map(|set| format!(", {set}")).collect();
+        let caption = format!("{} seeds each; {}{sets}", experiment.seeds, path.display());
         let heading = Heading { title: experiment.question, caption };
         chart::write_svg(&directory, chart::BLAME_FILE, &chart::blame(&heading, &rows)?)?;
     }
