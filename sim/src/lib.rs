@@ -9,6 +9,7 @@ compile_error!(
 pub mod adversary;
 pub mod check;
 pub mod command;
+pub mod control;
 pub mod fingerprint;
 pub mod history;
 pub mod model;

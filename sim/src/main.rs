@@ -13,6 +13,7 @@ use reports::{
 use sim::{
     check::CHECKS,
     command,
+    control::CONTROLS,
     outcome::line,
     scale::{self, Experiment, ExperimentError, blame},
     scenario::{ATTACKS, FAULTS, Scenario},
@@ -83,9 +84,21 @@ enum Command {
         /// Threads; all cores if not given.
         #[arg(long)]
         jobs: Option<usize>,
+        /// Override a value of every scenario, such as topology.crypto=modelled.
+        #[arg(long = "set", value_name = "KEY=VALUE")]
+        sets: Vec<String>,
         /// Write CSV and plot to this directory.
         #[arg(long, value_name = "DIR")]
         out: Option<PathBuf>,
+        /// Print one JSON object instead.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Break what the testbed relies on, one thing at a time: every negative control must be caught.
+    Controls {
+        /// Seeds to try at most, each.
+        #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..))]
+        seeds: u64,
         /// Print one JSON object instead.
         #[arg(long)]
         json: bool,
@@ -159,7 +172,10 @@ fn main() -> ExitCode {
             sweep(scenarios, seeds, jobs, command::overrides(&sets, chaos), out, json)
         }
         Command::Replay { which } => replay(&which),
-        Command::Scale { experiment, seeds, jobs, out, json } => scale(&experiment, seeds, jobs, out, json),
+        Command::Scale { experiment, seeds, jobs, sets, out, json } => {
+            scale(&experiment, seeds, jobs, &sets, out, json)
+        }
+        Command::Controls { seeds, json } => controls(seeds, json),
         Command::List { what } => {
             list(what);
             Ok(true)
@@ -233,6 +249,24 @@ fn sweep(
     Ok(swept.failures().is_empty())
 }
 
+/// Runs every negative control: whether each was caught.
+fn controls(seeds: u64, json: bool) -> Result<bool, Failed> {
+    let found = scale::each(CONTROLS, cores(), |control| control.run(seeds));
+    let found = found.into_iter().collect::<Result<Vec<_>, _>>()?;
+    let held = found.iter().all(|one| one.seeds.is_some());
+    if json {
+        say_json(&serde_json::json!({ "held": held, "seeds": seeds, "controls": found }));
+        return Ok(held);
+    }
+    let mut table = Table::new(["control", "what it replaces", "seeds to the first failure", "caught by"]);
+    for one in &found {
+        let seeds = one.seeds.map_or(format!("NOT CAUGHT in {seeds}"), |seeds| seeds.to_string());
+        table.row([one.name, one.replaces, &seeds, &one.caught_by.join(", ")]);
+    }
+    say(&table.to_string());
+    Ok(held)
+}
+
 fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
@@ -242,13 +276,14 @@ fn scale(
     path: &std::path::Path,
     seeds: Option<u64>,
     jobs: Option<usize>,
+    sets: &[String],
     out: Option<PathBuf>,
     json: bool,
 ) -> Result<bool, Failed> {
     let mut experiment = Experiment::read(path)?;
     experiment.seeds = seeds.unwrap_or(experiment.seeds);
     let bar = progress_bar(2 * experiment.scenarios.len() as u64 * experiment.seeds);
-    let rows = blame::run(&experiment, jobs.unwrap_or_else(cores), &|| bar.inc(1))?;
+    let rows = blame::run(&experiment, sets, jobs.unwrap_or_else(cores), &|| bar.inc(1))?;
     bar.finish_and_clear();
     if json {
         say_json(
@@ -259,7 +294,8 @@ fn scale(
     }
     if let Some(directory) = out {
         write_blame(&directory, &rows)?;
-        let caption = format!("{} seeds each; {}", experiment.seeds, path.display());
+        let sets: String = sets.iter().map(|set| format!(", {set}")).collect();
+        let caption = format!("{} seeds each; {}{sets}", experiment.seeds, path.display());
         let heading = Heading { title: experiment.question, caption };
         chart::write_svg(&directory, chart::BLAME_FILE, &chart::blame(&heading, &rows)?)?;
     }

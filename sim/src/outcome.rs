@@ -73,7 +73,21 @@ pub struct Bundles {
 impl Outcome {
     /// Judges and checks a run.
     pub fn of(scenario: String, seed: u64, drawn: Drawn, run: Run, wall: Duration) -> Self {
-        let judged = judge_all(&run);
+        Outcome::judged_by(scenario, seed, drawn, run, wall, Vec::new())
+    }
+
+    /// Checks a run with the verdicts of another judge besides.
+    pub fn judged_by(
+        scenario: String,
+        seed: u64,
+        drawn: Drawn,
+        run: Run,
+        wall: Duration,
+        others: Vec<Judged>,
+    ) -> Self {
+        let mut judged = judge_all(&run);
+        judged.truncate(run.record.caught.len() - others.len());
+        judged.extend(others);
         let roster = Some((*run.trust.roster).clone());
         let checks = check_all(&Case {
             drawn: &drawn,

@@ -27,6 +27,7 @@ use server::{
 
 use crate::{
     adversary::{AnyActor, Boxed, Cheat, Corrupt, Scheme, Schemes, Task},
+    control::Weakness,
     fingerprint::Fingerprint,
     history::{History, Record, SeenSigner, Stored},
     model::{
@@ -78,6 +79,7 @@ pub struct World {
     pub history: History,
     streams: Streams,
     profile: Profile,
+    weakness: Weakness,
     setup: Setup,
     names: Vec<ActorName>,
     ids: Vec<ActorId>,
@@ -91,6 +93,11 @@ pub struct World {
 
 /// Runs a drawn scenario. Errors are those of its files; whatever happens inside is in the record.
 pub fn run(drawn: &Drawn, seed: u64, trace: bool) -> Result<Run, ProfileError> {
+    run_weak(drawn, seed, trace, Weakness::None)
+}
+
+/// Runs a drawn scenario in a world with a weakness: a negative control.
+pub fn run_weak(drawn: &Drawn, seed: u64, trace: bool, weakness: Weakness) -> Result<Run, ProfileError> {
     let profile = match &drawn.topology.costs {
         Costs::Default => costs::DEFAULT,
         Costs::Zero => costs::ZERO,
@@ -101,7 +108,9 @@ pub fn run(drawn: &Drawn, seed: u64, trace: bool) -> Result<Run, ProfileError> {
     let thread = std::thread::Builder::new().name(format!("seed-{seed}"));
     let run = thread.spawn(move || {
         let runtime = Runtime::with_seed_and_config(seed, madsim::Config::default());
-        runtime.block_on(async move { World::new(drawn, seed, profile, trace).live().await })
+        runtime.block_on(
+            async move { World { weakness, ..World::new(drawn, seed, profile, trace) }.live().await },
+        )
     });
     match run.map(|run| run.join()) {
         Ok(Ok(run)) => Ok(run),
@@ -174,6 +183,7 @@ impl World {
             history,
             streams,
             profile,
+            weakness: Weakness::None,
             names,
             ids,
         }
@@ -189,11 +199,16 @@ impl World {
         });
         let nodes: Vec<NodeId> = nodes.collect();
         world.nodes.set(nodes.clone()).expect("a world lives once");
+        let twin = (world.weakness == Weakness::Twin).then(|| {
+            let world = world.clone();
+            let start = move || world.clone().start_twin();
+            handle.create_node().name("sequencer, again").init(start).build().id()
+        });
         let last_wanted = world.start_applications();
         nemesis::unleash(&world);
         world.wait_for_the_end(last_wanted.0, &last_wanted.1).await;
         let virtual_ns = world.time.now_ns();
-        nodes.iter().for_each(|node| handle.kill(*node));
+        nodes.iter().chain(&twin).for_each(|node| handle.kill(*node));
         world.take_stock().await;
         let trust = world.setup.trust.clone();
         let roster =
@@ -313,13 +328,24 @@ impl World {
         }
     }
 
+    /// Runs a second sequencer with the key of the first, on a machine and a disk of its own.
+    async fn start_twin(self: Arc<Self>) {
+        let stream = self.streams.stream("disk/sequencer, again");
+        let disk = Disk::new(self.time.clone(), self.profile, stream);
+        // it may well stop by itself: that is what a slot table is for
+        let _ = self.run_on(ActorName::SEQUENCER, self.names.len(), &disk).await;
+    }
+
     async fn run_node(&self, machine: Machine) -> Result<(), NodeError> {
-        let name = self.names[machine];
+        self.run_on(self.names[machine], machine, &self.disks[machine]).await
+    }
+
+    async fn run_on(&self, name: ActorName, machine: Machine, disk: &Disk) -> Result<(), NodeError> {
         let topology = &self.drawn.topology;
         let ports = Ports {
             network: self.fabric.of(machine, self.places.clone()),
             clock: NodeClock(self.time.clone()),
-            storage: SimStorage::open(topology.storage, &self.disks[machine], self.time.clone())?,
+            storage: SimStorage::open(topology.storage, disk, self.time.clone())?.weakened(self.weakness),
             work: Cpu::new(self.profile, topology.cores, self.time.clone()),
             spawn: SimTasks,
         };
@@ -331,7 +357,7 @@ impl World {
             self.history.started(name.index);
             self.desks[name.index as usize].open(node.door());
         }
-        let recover = |recovered| self.actor(machine, recovered).map(Boxed);
+        let recover = |recovered| self.actor(name, recovered).map(Boxed);
         node.run(identity, ports, self.history.observer(name), recover).await
     }
 
@@ -341,10 +367,9 @@ impl World {
 
     fn actor(
         &self,
-        machine: Machine,
+        name: ActorName,
         mut recovered: Recovered,
     ) -> Result<AnyActor, server::actor::RecoverError> {
-        let name = self.names[machine];
         let setup = self.setup.clone();
         if let Some(schemes) = self.schemes.get(&name) {
             schemes.recovered(&mut recovered);

@@ -164,6 +164,7 @@ fn a_range_of_seeds_without_a_seed_is_refused() {
 fn everything_listed_exists() {
     for (what, name) in [
         ("attacks", "swap-deliveries"),
+        ("attacks", "nobody, by design"),
         ("faults", "partition"),
         ("checks", "no-loss"),
         ("scenarios", "scenarios/quickstart.toml"),
@@ -171,4 +172,48 @@ fn everything_listed_exists() {
         let output = sim(&["list", what]);
         assert!(output.status.success() && text(&output.stdout).contains(name), "{what}");
     }
+}
+
+#[test]
+fn chaos_is_laid_over_a_scenario_and_named_in_the_replay() {
+    let arguments = ["sweep", "scenarios/quickstart.toml", "--seeds", "0..1", "--chaos", "--json"];
+    let output = sim(&[&arguments[..], &["--set", "adversary=[]", "--set", "workload.bundles=60"]].concat());
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let replay = json["failures"][0]["replay"].as_str().unwrap();
+    assert!(replay.ends_with("--set 'workload.bundles=60' --chaos"), "{replay}");
+    let output = sim(&["run", "scenarios/honest/bare-latency.toml", "--chaos"]);
+    assert!(text(&output.stdout).contains("fault.0.optional"));
+}
+
+#[test]
+fn controls_are_all_caught() {
+    let output = sim(&["controls", "--json"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stdout));
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(json["controls"].as_array().unwrap().len() >= 10);
+    let output = sim(&["controls", "--seeds", "0"]);
+    assert_eq!(output.status.code(), Some(2));
+}
+
+#[test]
+fn the_blame_matrix_has_a_row_for_calm_and_one_for_chaos() {
+    let directory = tempfile::tempdir().unwrap();
+    let attacks = directory.path().join("attacks");
+    std::fs::create_dir(&attacks).unwrap();
+    let file = "D03-swap-deliveries.toml";
+    std::fs::copy(root().join("scenarios/attacks").join(file), attacks.join(file)).unwrap();
+    let experiment = directory.path().join("blame.toml");
+    let table = format!("kind = \"blame\"\nscenarios = {:?}\nseeds = 1\n", attacks.display().to_string());
+    std::fs::write(&experiment, format!("# Who?\n[experiment]\n{table}")).unwrap();
+    let out = directory.path().join("out");
+    let output = sim(&["scale", experiment.to_str().unwrap(), "--out", out.to_str().unwrap(), "--json"]);
+    assert_eq!(output.status.code(), Some(0), "{}{}", text(&output.stdout), text(&output.stderr));
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let rows = json["rows"].as_array().unwrap();
+    assert_eq!(rows.iter().map(|row| row["chaos"].as_bool()).collect::<Vec<_>>(), [Some(false), Some(true)]);
+    assert!(rows.iter().all(|row| row["exposed"] == 1 && row["right"] == 1), "{rows:?}");
+    assert!(text(&std::fs::read(out.join("blame.svg")).unwrap()).contains("swap-deliveries"));
+    assert!(
+        text(&std::fs::read(out.join("blame.csv")).unwrap()).contains("D03,swap-deliveries,true,exposed")
+    );
 }

@@ -65,14 +65,14 @@ fn head(canvas: &Canvas<'_>, heading: &Heading) -> Drawn {
     let legend = [
         (BLUE, "as the catalogue says", LEFT),
         (ORANGE, "otherwise, or in part", LEFT + 230),
-        (PURPLE, "an innocent named", LEFT + 452),
+        (PURPLE, "an innocent named", LEFT + 440),
     ];
     for (color, text, x) in legend {
         canvas.area((x, 69), (x + 32, 85), color, 0.8)?;
         canvas.text(text, (x + 40, 77), Anchor::Left)?;
     }
-    frame(canvas, (LEFT + 648, 69), (LEFT + 680, 85), INK)?;
-    canvas.text("expected verdict", (LEFT + 688, 77), Anchor::Left)?;
+    frame(canvas, (LEFT + 668, 69), (LEFT + 700, 85), INK)?;
+    canvas.text("expected verdict", (LEFT + 708, 77), Anchor::Left)?;
     canvas.text("attack", (LEFT, TOP - 16), Anchor::Left)?;
     for chaos in [false, true] {
         let x = block(chaos);

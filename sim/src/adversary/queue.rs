@@ -90,12 +90,12 @@ fn swap_receipted(bundles: &mut [Logged]) -> Option<()> {
 }
 
 fn insert_before_receipted(bundles: &mut [Logged]) -> Option<()> {
-    let accomplice = sender(bundles.last()?);
-    let others = bundles.iter().take(bundles.len() - 1).all(|logged| sender(logged) != accomplice);
-    if !others || bundles.len() < 2 {
-        return None;
-    }
-    bundles.rotate_right(1);
+    let is_accomplice = |index: &usize| {
+        let accomplice = sender(&bundles[*index]);
+        bundles[..*index].iter().all(|logged| sender(logged) != accomplice)
+    };
+    let last = (1..bundles.len()).rev().find(is_accomplice)?;
+    bundles[..=last].rotate_right(1);
     Some(())
 }
 

@@ -8,14 +8,19 @@ use super::{
     clock::VirtualTime,
     disk::{Disk, DiskFile},
 };
-use crate::scenario;
+use crate::{control::Weakness, scenario};
 
 /// Storage of one process.
 pub struct SimStorage {
     engine: Engine,
     disk: Disk,
     time: VirtualTime,
+    weakness: Weakness,
+    commits: u64,
 }
+
+/// Of so many commits a disk that loses synced writes loses one.
+const LOSES_ONE_OF: u64 = 20;
 
 enum Engine {
     Redb(Redb),
@@ -33,7 +38,14 @@ impl SimStorage {
             scenario::Storage::Redb => Engine::Redb(Redb::open(disk.open())?),
             scenario::Storage::Modelled => Engine::Modelled(disk.open()),
         };
-        Ok(SimStorage { engine, disk: disk.clone(), time })
+        let (disk, weakness) = (disk.clone(), Weakness::None);
+        Ok(SimStorage { engine, disk, time, weakness, commits: 0 })
+    }
+
+    /// The same with a weakness, for negative controls.
+    #[must_use]
+    pub fn weakened(self, weakness: Weakness) -> Self {
+        SimStorage { weakness, ..self }
     }
 }
 
@@ -46,11 +58,18 @@ impl Storage for SimStorage {
     }
 
     async fn commit(&mut self, changes: Changes) -> Result<(), StorageError> {
+        self.commits += 1;
+        if self.weakness == Weakness::LostSyncs && self.commits.is_multiple_of(LOSES_ONE_OF) {
+            return Ok(());
+        }
         match &self.engine {
             Engine::Redb(redb) => redb.commit(&changes)?,
             Engine::Modelled(file) => file.commit(changes).map_err(failed)?,
         }
         let done = self.disk.busy_until_ns();
+        if self.weakness == Weakness::EarlyDurable {
+            return Ok(());
+        }
         if done > self.time.now_ns() {
             self.time.sleep_until(done).await;
         }

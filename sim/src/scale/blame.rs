@@ -36,13 +36,14 @@ struct Finding {
 /// What is wrong with a scenario.
 pub fn run(
     experiment: &Experiment,
+    sets: &[String],
     jobs: usize,
     progress: &(dyn Fn() + Sync),
 ) -> Result<Vec<BlameRow>, InputError> {
     let mut rows: Vec<(PathBuf, Scenario, BlameRow)> = Vec::new();
     for path in &experiment.scenarios {
         for chaos in [false, true] {
-            let scenario = command::read(path, &command::overrides(&[], chaos))?;
+            let scenario = command::read(path, &command::overrides(sets, chaos))?;
             if scenario.swarm.is_none() && !scenario.adversaries.is_empty() {
                 let row = empty(path, &scenario, chaos);
                 rows.push((path.clone(), scenario, row));

@@ -128,7 +128,7 @@ pub const ATTACKS: &[AttackKind] = &[
         "insert-before-receipted",
         INCOMING,
         Ending::Exposed,
-        "seals the last bundle of a run ahead of those receipted before it",
+        "seals a bundle ahead of those receipted before it",
     ),
     attack(
         "B05",

@@ -1,0 +1,91 @@
+//! The catalogue: every attack has a scenario that says its verdict, takes place in it, and blames no honest actor.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::path::{Path, PathBuf};
+
+use sim::{
+    command,
+    scenario::{ATTACKS, Blame, Ending, Scenario},
+};
+
+/// What must hold of every attack, whatever becomes of the cheater.
+const ALWAYS: &[&str] = &[
+    "fired",
+    "accuracy",
+    "cleared",
+    "only-signers",
+    "own-statement",
+    "sound-evidence",
+    "one-digest",
+    "obligations",
+];
+
+fn files() -> Vec<PathBuf> {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios/attacks");
+    let mut files: Vec<PathBuf> =
+        std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    files
+}
+
+fn read(path: &Path, sets: &[&str]) -> Scenario {
+    let sets: Vec<String> = sets.iter().map(ToString::to_string).collect();
+    Scenario::read(path, &sets).unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn assert_always(path: &Path, sets: &[&str], seed: u64) {
+    let name = path.display().to_string();
+    let outcome = command::run(&name, &read(path, sets), seed, false).unwrap();
+    for check in outcome.checks.iter().filter(|check| ALWAYS.contains(&check.name)) {
+        assert!(check.held, "{name} with seed {seed}: {}: {}", check.name, check.why);
+    }
+}
+
+#[test]
+fn every_attack_has_a_scenario_of_its_verdict() {
+    let scenarios: Vec<(String, Scenario)> = files()
+        .iter()
+        .map(|path| (path.file_stem().unwrap().to_string_lossy().into_owned(), read(path, &[])))
+        .collect();
+    for attack in ATTACKS.iter().filter(|attack| attack.id != "B12") {
+        let file = format!("{}-{}", attack.id, attack.name);
+        let (_, scenario) = scenarios.iter().find(|(name, _)| *name == file).expect(&file);
+        let expect = &scenario.expect;
+        let said = match () {
+            () if !expect.exposed.is_empty() => Ending::Exposed,
+            () if !expect.suspected.is_empty() => Ending::Suspected,
+            () if !expect.pairs.is_empty() => Ending::Pair,
+            () if !expect.unserved.is_empty() => Ending::Unserved,
+            () => Ending::ByDesign,
+        };
+        assert_eq!(said.blames(), attack.ending.blames(), "{file}");
+        assert!(!said.blames() || said == attack.ending, "{file} says {}", said.name());
+        let undetectable = scenario.claim.starts_with("Undetectable by design");
+        assert_eq!(undetectable, attack.ending == Ending::ByDesign, "{file}");
+        assert_eq!(expect.blame, Blame::Exact);
+    }
+}
+
+#[test]
+fn every_attack_takes_place_and_blames_no_honest_actor() {
+    let modelled = ["topology.crypto=modelled", "topology.storage=modelled"];
+    std::thread::scope(|scope| {
+        for half in 0..2 {
+            scope.spawn(move || {
+                let files = files().into_iter().filter(|path| !path.ends_with("swarm.toml"));
+                for path in files.skip(half).step_by(2) {
+                    assert_always(&path, &modelled, 0);
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn a_swarm_in_chaos_blames_no_honest_actor() {
+    let path = files().into_iter().find(|path| path.ends_with("swarm.toml")).unwrap();
+    for seed in 0..6 {
+        assert_always(&path, &["topology.crypto=modelled"], seed);
+    }
+}
