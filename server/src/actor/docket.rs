@@ -8,7 +8,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Issued, Notice, Step};
+use super::{Issued, Notice, Step, numbers::Numbers};
 use crate::protocol::{
     board::{Answered, Attachment, Exhibit, Posting},
     challenge::{Answer, Challenge, Demand, Response},
@@ -24,8 +24,8 @@ use crate::protocol::{
 /// The challenges and responses of an actor.
 pub struct Docket {
     me: ActorId,
-    challenges: u64,
-    responses: u64,
+    challenges: Numbers,
+    responses: Numbers,
     /// Demands that are made, with what was posted once it is signed.
     demands: BTreeMap<Vec<u8>, (u64, Option<Posting>)>,
     attachments: BTreeMap<u64, Attachment>,
@@ -55,8 +55,8 @@ impl Docket {
     pub fn new(me: ActorId) -> Self {
         Docket {
             me,
-            challenges: 0,
-            responses: 0,
+            challenges: Numbers::default(),
+            responses: Numbers::default(),
             demands: BTreeMap::new(),
             attachments: BTreeMap::new(),
             exhibits: BTreeMap::new(),
@@ -66,8 +66,8 @@ impl Docket {
     /// Puts back the count of what was signed.
     pub fn recover(&mut self, issued: &Issued) {
         match issued {
-            Issued::Challenge(challenge) => self.challenges = self.challenges.max(challenge.number + 1),
-            Issued::Response(response) => self.responses = self.responses.max(response.number + 1),
+            Issued::Challenge(challenge) => self.challenges.recover(challenge.number),
+            Issued::Response(response) => self.responses.recover(response.number),
             _ => {}
         }
     }
@@ -88,13 +88,9 @@ impl Docket {
         if self.demands(target, &demand) {
             return;
         }
-        let number = self.challenges;
-        self.challenges += 1;
+        let number = self.challenges.take(Kind::Challenge, step);
         self.demands.insert(key(target, &demand), (number, None));
         self.attachments.insert(number, attachment);
-        if let Some(last) = number.checked_sub(1) {
-            step.forget(Kind::Challenge, last);
-        }
         step.promise(Challenge { challenger: self.me, number, terms: Terms::default(), target, demand });
     }
 
@@ -130,20 +126,20 @@ impl Docket {
         exhibit: Exhibit,
         step: &mut Step,
     ) {
-        let number = self.responses;
-        self.responses += 1;
+        let number = self.responses.take(Kind::Response, step);
         self.exhibits.insert(number, (witness, exhibit));
-        if let Some(last) = number.checked_sub(1) {
-            step.forget(Kind::Response, last);
-        }
         step.promise(Response { target: self.me, number, terms: Terms::default(), challenge, answer });
     }
 
     /// A statement of the docket is durable and signed: it goes out.
     pub fn release(&mut self, issued: &Issued, roster: &Roster, step: &mut Step) {
         match issued {
-            Issued::Challenge(challenge) => self.post(challenge, roster, step),
+            Issued::Challenge(challenge) => {
+                self.challenges.signed(challenge.number);
+                self.post(challenge, roster, step);
+            }
             Issued::Response(response) => {
+                self.responses.signed(response.number);
                 let Some((witness, exhibit)) = self.exhibits.remove(&response.number) else { return };
                 let answered = Answered { response: response.to_unverified(), exhibit };
                 step.send(witness, Message::Answered(Box::new(answered)));

@@ -313,10 +313,19 @@ impl Mailbox {
         if self.stalled_until().is_none_or(|due| due > step.now) {
             return;
         }
+        self.demand_runs(step);
+    }
+
+    fn demand_runs(&mut self, step: &mut Step) {
         for (incoming, batch, seal) in self.intake.missing() {
             let (target, mailbox) = (ActorId::Server(Role::Incoming, incoming), self.index);
-            step.notice(Notice::Reached("a mailbox actor challenged an incoming actor to hand over a run"));
-            self.docket.demand(target, Demand::Batch { seal, batch, mailbox }, Attachment::None, step);
+            let demand = Demand::Batch { seal, batch, mailbox };
+            if !self.docket.demands(target, &demand) {
+                step.notice(Notice::Reached(
+                    "a mailbox actor challenged an incoming actor to hand over a run",
+                ));
+                self.docket.demand(target, demand, Attachment::None, step);
+            }
         }
     }
 
@@ -376,6 +385,10 @@ impl Mailbox {
             }
             _ => None,
         };
+        if exhibit.is_none() {
+            // whoever is asked for what waits for another says so, and does not let the other's time run on its own
+            self.demand_runs(step);
+        }
         match (exhibit, self.blocked_on()) {
             (Some(exhibit), _) => self.docket.answer(witness, challenge.cite(), exhibit, step),
             (None, Some(on)) => self.docket.blocked(witness, challenge.cite(), on, step),

@@ -20,6 +20,7 @@ pub mod docket;
 pub mod handler;
 pub mod incoming;
 pub mod mailbox;
+mod numbers;
 pub mod sequencer;
 pub mod step;
 pub mod witness;

@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 use super::{
     Actor, Input, Issued, RecoverError, Recovered, Setup, Step,
     docket::{Docket, accuse, witnesses},
+    numbers::Numbers,
     step::{Notice, row},
 };
 use crate::{
@@ -55,7 +56,7 @@ pub struct Sequencer {
     recent: BTreeMap<(u32, BatchNumber), Citation>,
     /// Seals taken in this step.
     taken: Vec<Citation>,
-    acks: u64,
+    acks: Numbers,
     docket: Docket,
 }
 
@@ -72,14 +73,14 @@ impl Sequencer {
     /// The sequencer, with what it had stored.
     pub fn recover(setup: Setup, recovered: Recovered) -> Result<Self, RecoverError> {
         let mut cuts = BTreeMap::new();
-        let (mut acks, mut docket) = (0, Docket::new(ActorId::SEQUENCER));
+        let (mut acks, mut docket) = (Numbers::default(), Docket::new(ActorId::SEQUENCER));
         for issued in recovered.statements {
             docket.recover(&issued);
             match issued {
                 Issued::Cut(cut) => {
                     cuts.insert(cut.epoch, cut);
                 }
-                Issued::SealAck(ack) => acks = ack.number + 1,
+                Issued::SealAck(ack) => acks.recover(ack.number),
                 _ => {}
             }
         }
@@ -163,11 +164,8 @@ impl Sequencer {
         if seals.is_empty() {
             return;
         }
-        if let Some(last) = self.acks.checked_sub(1) {
-            step.forget(Kind::SealAck, last);
-        }
-        step.promise(SealAck { number: self.acks, terms: Terms::default(), after, seals });
-        self.acks += 1;
+        let number = self.acks.take(Kind::SealAck, step);
+        step.promise(SealAck { number, terms: Terms::default(), after, seals });
     }
 
     /// A witness relays a challenge: it is answered if it can be, and asked again if not.
@@ -313,6 +311,7 @@ impl Actor for Sequencer {
     fn release(&mut self, issued: Issued, step: &mut Step) {
         self.docket.release(&issued, &self.setup.trust.roster, step);
         if let Issued::SealAck(ack) = &issued {
+            self.acks.signed(ack.number);
             for seal in &ack.seals {
                 step.send(seal.actor, Message::SealsHeld(ack.to_unverified()));
             }

@@ -302,7 +302,7 @@ pub enum Notice {
         /// Who demands it.
         challenger: ActorId,
     },
-    /// An obligation does not bind for now: its target waits for another, or its time has not come.
+    /// An obligation does not bind for now: its target waits for another, or its time has not come. A suspicion ends.
     Idle {
         /// Its number.
         id: u64,

@@ -24,6 +24,7 @@ use logs::{LOG, Logs};
 use super::{
     Actor, Input, Issued, RecoverError, Recovered, Setup, Step,
     docket::accuse,
+    numbers::Numbers,
     step::{Notice, row},
 };
 use crate::{
@@ -61,7 +62,7 @@ pub struct Witness {
     logs: Logs,
     auditor: Auditor,
     board: Board,
-    cosignatures: u64,
+    cosignatures: Numbers,
     /// Heads to cosign in this step.
     fresh: Vec<Citation>,
     /// Attestations whose cut has not been seen.
@@ -84,7 +85,7 @@ impl Witness {
             logs: Logs::default(),
             auditor: Auditor::new(setup.trust.clone()),
             board: Board::new(me, setup.clone()),
-            cosignatures: 0,
+            cosignatures: Numbers::default(),
             fresh: Vec::new(),
             waiting: BTreeMap::new(),
             heard: BTreeMap::new(),
@@ -96,7 +97,7 @@ impl Witness {
         for issued in recovered.statements {
             witness.board.recover(&issued);
             if let Issued::Cosignature(cosignature) = issued {
-                witness.cosignatures = cosignature.number + 1;
+                witness.cosignatures.recover(cosignature.number);
             }
         }
         for (key, value) in &recovered.rows {
@@ -130,9 +131,12 @@ impl Witness {
         step.notice(Notice::SawCut { epoch: signed.epoch, digest: signed.digest() });
         if self.take_head(signed.cite(), step) {
             for (j, reached) in signed.reached.iter().enumerate() {
-                let Some(seal) =
-                    reached.seal.filter(|seal| !self.auditor.has_seal(j as u32, BatchNumber(seal.slot)))
-                else {
+                let unseen = |seal: &Citation| !self.auditor.has_seal(j as u32, BatchNumber(seal.slot));
+                // what nobody signed cannot be opened
+                let signed_by = |seal: &Citation| {
+                    seal.actor == ActorId::Server(Role::Incoming, j as u32) && seal.verify(&self.setup.trust)
+                };
+                let Some(seal) = reached.seal.filter(|seal| unseen(seal) && signed_by(seal)) else {
                     continue;
                 };
                 self.unopened.entry(j as u32).or_insert((seal, step.now));
@@ -290,7 +294,12 @@ impl Witness {
         for (k, (epoch, since)) in &self.unattested {
             all.push((since.after(wait), ActorId::Server(Role::Mailbox, *k), Demand::Attest(*epoch)));
         }
-        all.retain(|(_, target, demand)| !self.board.has(*target, demand) && !self.exposed.contains(target));
+        let lost = |demand: &Demand| {
+            matches!(demand, Demand::Attest(_)) && self.exposed.contains(&ActorId::SEQUENCER)
+        };
+        all.retain(|(_, target, demand)| {
+            !self.board.has(*target, demand) && !self.exposed.contains(target) && !lost(demand)
+        });
         all
     }
 
@@ -317,11 +326,8 @@ impl Witness {
         if heads.is_empty() {
             return;
         }
-        if let Some(last) = self.cosignatures.checked_sub(1) {
-            step.forget(Kind::Cosignature, last);
-        }
-        let (witness, number, terms) = (self.index, self.cosignatures, Terms::default());
-        self.cosignatures += 1;
+        let number = self.cosignatures.take(Kind::Cosignature, step);
+        let (witness, terms) = (self.index, Terms::default());
         step.promise(Cosignature { witness, number, terms, heads });
     }
 
@@ -385,8 +391,9 @@ impl Actor for Witness {
     }
 
     fn release(&mut self, issued: Issued, step: &mut Step) {
-        self.board.release(&issued, step);
+        self.board.release(&issued);
         let Issued::Cosignature(cosignature) = issued else { return };
+        self.cosignatures.signed(cosignature.number);
         let mailboxes: BTreeSet<ActorId> = cosignature
             .heads
             .iter()

@@ -16,7 +16,7 @@ pub(super) fn find(case: &Case<'_>) -> Result<String, String> {
         let own = case.record.attested.get(&index);
         let mut due = case.record.cuts.keys().filter(|epoch| epoch.0 + ON_THE_WAY <= newest.0);
         let missing = due.find(|epoch| !own.is_some_and(|own| own.contains(epoch)));
-        if let Some(epoch) = missing.filter(|_| case.is_clean(name) && !is_explained(case)) {
+        if let Some(epoch) = missing.filter(|_| case.is_clean(name) && !is_explained(case, name)) {
             return Err(format!("{name} has not attested epoch {epoch}, and nobody owes it anything"));
         }
         attested += own.map_or(0, |own| own.len());
@@ -25,8 +25,8 @@ pub(super) fn find(case: &Case<'_>) -> Result<String, String> {
 }
 
 /// Whether someone upstream owes something, or is exposed: a sequencer whose cuts do not follow, or an incoming actor
-/// whose batches do not come.
-fn is_explained(case: &Case<'_>) -> bool {
+/// whose batches do not come; or the actor itself still owes the attestation, and may be waiting for such a one.
+fn is_explained(case: &Case<'_>, name: ActorName) -> bool {
     let upstream = |name: &ActorName| matches!(name.role, Role::Incoming | Role::Sequencer);
     case.exposed().iter().any(upstream)
         || case
@@ -34,7 +34,7 @@ fn is_explained(case: &Case<'_>) -> bool {
             .blame
             .suspicions
             .iter()
-            .any(|((target, ..), one)| upstream(target) && one.cleared.is_none())
+            .any(|((target, ..), one)| (upstream(target) || *target == name) && one.cleared.is_none())
 }
 
 #[cfg(test)]

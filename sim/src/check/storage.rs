@@ -4,7 +4,7 @@
 //! happens, and what is unfinished: bundles without receipt, deliveries not made. Only a client may grow with what it
 //! has done: it keeps its receipts, which are its own proof.
 
-use server::protocol::id::Role;
+use server::{actor::mailbox::QUIET_EPOCHS, protocol::id::Role};
 
 use super::Case;
 use crate::scenario::ActorName;
@@ -48,10 +48,20 @@ fn bound(case: &Case<'_>, name: ActorName) -> u64 {
         }
         Role::Incoming => clients * PER_SENDER,
         Role::Sequencer | Role::Witness => EPOCHS_KEPT + FIXED * u64::from(case.drawn.topology.incoming),
-        Role::Mailbox => 4 * clients + EPOCHS_KEPT.min(record.cuts.len() as u64),
+        // of each epoch that a client may still need: cut, attestation and the runs taken
+        Role::Mailbox => {
+            4 * clients + epochs_needed(case, unfinished) * (2 + u64::from(case.drawn.topology.incoming))
+        }
         Role::Handler | Role::Operator => 0,
     };
     FIXED + kept + PER_UNFINISHED * unfinished
+}
+
+/// The epochs that a mailbox actor keeps: if all is delivered, those since clients were last shown that nothing was due.
+fn epochs_needed(case: &Case<'_>, unfinished: u64) -> u64 {
+    let settled = unfinished <= 4 * u64::from(case.drawn.topology.clients);
+    let cuts = case.record.cuts.len() as u64;
+    if settled { cuts.min(4 * QUIET_EPOCHS) } else { cuts.min(EPOCHS_KEPT) }
 }
 
 #[cfg(test)]

@@ -41,7 +41,7 @@ pub struct Suspicion {
 impl Suspicion {
     /// Whether its target is suspected for it now.
     pub fn stands(&self) -> bool {
-        self.suspected.is_some() && self.cleared.is_none()
+        self.suspected.is_some() && self.cleared.is_none() && !self.idle
     }
 
     /// Whether it is neither discharged nor has led to suspicion.
@@ -104,7 +104,7 @@ impl Blame {
             let fresh = Suspicion { demand, since: now, suspected: None, cleared: None, idle: false };
             let known = self.suspicions.entry((target, by, id)).or_insert(fresh);
             if std::mem::replace(&mut known.idle, false) {
-                known.since = now;
+                (known.since, known.suspected) = (now, None);
             }
         }
     }

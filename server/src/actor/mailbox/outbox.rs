@@ -57,6 +57,8 @@ struct Subscriber {
     sent: Count,
     upto: Epoch,
     acknowledged: Count,
+    /// The epoch whose attestation it holds for certain.
+    held: Epoch,
     /// When it was last sent something.
     sent_at: Time,
     /// It has said what it holds, or was told where to start.
@@ -100,8 +102,14 @@ impl Outbox {
     /// A client is there and holds its mailbox up to a count, as attested in an epoch; 0 if it holds nothing.
     pub fn subscribe(&mut self, client: ClientId, held: Count, epoch: Epoch) {
         let introduced = epoch > Epoch(0);
-        let subscriber =
-            Subscriber { sent: held, upto: epoch, acknowledged: held, sent_at: Time(0), introduced };
+        let subscriber = Subscriber {
+            sent: held,
+            upto: epoch,
+            acknowledged: held,
+            held: epoch,
+            sent_at: Time(0),
+            introduced,
+        };
         self.subscribers.insert(client, subscriber);
     }
 
@@ -126,6 +134,7 @@ impl Outbox {
         if let Some(subscriber) = self.subscribers.get_mut(&client) {
             subscriber.acknowledged = subscriber.acknowledged.max(upto);
             (subscriber.sent, subscriber.upto) = (subscriber.sent.max(upto), subscriber.upto.max(epoch));
+            subscriber.held = subscriber.held.max(epoch);
             subscriber.introduced = true;
         }
         let Some(pending) = self.pending.get_mut(&client) else { return Vec::new() };
@@ -154,7 +163,7 @@ impl Outbox {
         let owed = self.epochs.keys().next().map(|epoch| Epoch(epoch.0.saturating_sub(1)));
         // one that has something to fetch and was there before needs all since
         let fetching = self.pending.keys().filter_map(|client| self.held.get(client)).copied();
-        let there = self.subscribers.values().map(|subscriber| subscriber.upto.max(retained));
+        let there = self.subscribers.values().filter(|one| one.introduced).map(|one| one.held.max(retained));
         held.chain(owed).chain(fetching.map(|epoch| epoch.max(retained))).chain(there).min().unwrap_or(newest)
     }
 
@@ -231,7 +240,7 @@ fn introduce(
     let introduction =
         Introduction { attestation: attestation.to_unverified(), cut: cut.to_unverified(), mailbox };
     step.send(ActorId::Client(client), Message::Introduction(Box::new(introduction)));
-    (subscriber.upto, subscriber.introduced) = (epoch, true);
+    (subscriber.upto, subscriber.held, subscriber.introduced) = (epoch, epoch, true);
 }
 
 /// A delivery that leads from one attestation to another.

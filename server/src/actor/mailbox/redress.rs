@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    actor::{Issued, Step, docket::accuse},
+    actor::{Issued, Step, docket::accuse, numbers::Numbers},
     protocol::{
         ack::Ack,
         attestation::Attestation,
@@ -43,8 +43,8 @@ pub struct Service {
 /// The complaints that were made to a mailbox actor.
 pub struct Redress {
     me: ActorId,
-    admissions: u64,
-    defences: u64,
+    admissions: Numbers,
+    defences: Numbers,
     /// On its way to its signature: to whom, to which complaint, with which evidence.
     pending: BTreeMap<(Kind, u64), (ActorId, Digest, Vec<u8>)>,
     /// Complaint → its answer.
@@ -54,14 +54,15 @@ pub struct Redress {
 impl Redress {
     /// Nobody has complained.
     pub fn new(me: ActorId) -> Self {
-        Redress { me, admissions: 0, defences: 0, pending: BTreeMap::new(), answers: BTreeMap::new() }
+        let (admissions, defences) = (Numbers::default(), Numbers::default());
+        Redress { me, admissions, defences, pending: BTreeMap::new(), answers: BTreeMap::new() }
     }
 
     /// Puts back the count of what was signed.
     pub fn recover(&mut self, issued: &Issued) {
         match issued {
-            Issued::Admission(admission) => self.admissions = self.admissions.max(admission.number + 1),
-            Issued::Defence(defence) => self.defences = self.defences.max(defence.number + 1),
+            Issued::Admission(admission) => self.admissions.recover(admission.number),
+            Issued::Defence(defence) => self.defences.recover(defence.number),
             _ => {}
         }
     }
@@ -151,8 +152,7 @@ impl Redress {
     }
 
     fn admit(&mut self, complaint: &Signed<Complaint>, step: &mut Step) {
-        let number = self.admissions;
-        self.admissions += 1;
+        let number = self.admissions.take(Kind::Admission, step);
         let key = (Kind::Admission, number);
         self.pending.insert(key, (complaint.complainer, complaint.digest(), Vec::new()));
         let (actor, terms) = (self.me, Terms::default());
@@ -160,8 +160,7 @@ impl Redress {
     }
 
     fn defend(&mut self, complaint: &Signed<Complaint>, ground: Ground, evidence: Vec<u8>, step: &mut Step) {
-        let number = self.defences;
-        self.defences += 1;
+        let number = self.defences.take(Kind::Defence, step);
         let key = (Kind::Defence, number);
         self.pending.insert(key, (complaint.complainer, complaint.digest(), evidence));
         let (actor, terms) = (self.me, Terms::default());
@@ -171,8 +170,14 @@ impl Redress {
     /// An answer is durable and signed: it goes out.
     pub fn release(&mut self, issued: &Issued, step: &mut Step) {
         let key = match issued {
-            Issued::Admission(admission) => (Kind::Admission, admission.number),
-            Issued::Defence(defence) => (Kind::Defence, defence.number),
+            Issued::Admission(admission) => {
+                self.admissions.signed(admission.number);
+                (Kind::Admission, admission.number)
+            }
+            Issued::Defence(defence) => {
+                self.defences.signed(defence.number);
+                (Kind::Defence, defence.number)
+            }
             _ => return,
         };
         let Some((to, complaint, evidence)) = self.pending.remove(&key) else { return };

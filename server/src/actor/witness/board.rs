@@ -11,6 +11,7 @@ use super::{NEXT, OBLIGATION, auditor::Auditor};
 use crate::{
     actor::{
         Issued, Setup, Step,
+        numbers::Numbers,
         step::{Notice, row},
     },
     port::Time,
@@ -34,6 +35,8 @@ struct Obligation {
     challenge: Signed<Challenge>,
     attachment: Attachment,
     challengers: BTreeSet<ActorId>,
+    /// The digests of all challenges that make this demand: one may be made again after a crash.
+    versions: BTreeSet<Digest>,
     /// Since when its target can be expected to answer.
     since: Option<Time>,
     asked_at: Option<Time>,
@@ -47,7 +50,7 @@ struct Obligation {
 pub struct Board {
     me: ActorId,
     setup: Setup,
-    challenges: u64,
+    challenges: Numbers,
     next: u64,
     open: BTreeMap<u64, Obligation>,
     /// The demands of this witness itself that are on their way to their signature.
@@ -66,7 +69,7 @@ impl Board {
         Board {
             me,
             setup,
-            challenges: 0,
+            challenges: Numbers::default(),
             next: 0,
             open: BTreeMap::new(),
             promised: BTreeSet::new(),
@@ -80,7 +83,7 @@ impl Board {
     /// Puts back the count of what was signed.
     pub fn recover(&mut self, issued: &Issued) {
         if let Issued::Challenge(challenge) = issued {
-            self.challenges = self.challenges.max(challenge.number + 1);
+            self.challenges.recover(challenge.number);
         }
     }
 
@@ -112,19 +115,16 @@ impl Board {
         if !self.promised.insert(key(target, &demand)) {
             return;
         }
-        let number = self.challenges;
-        self.challenges += 1;
-        if let Some(last) = number.checked_sub(1) {
-            step.forget(Kind::Challenge, last);
-        }
+        let number = self.challenges.take(Kind::Challenge, step);
         step.promise(Challenge { challenger: self.me, number, terms: Terms::default(), target, demand });
     }
 
     /// A challenge of the witness itself is signed: it goes on the board.
-    pub fn release(&mut self, issued: &Issued, step: &mut Step) {
+    pub fn release(&mut self, issued: &Issued) {
         let Issued::Challenge(challenge) = issued else { return };
+        self.challenges.signed(challenge.number);
         self.promised.remove(&key(challenge.target, &challenge.demand));
-        self.put_up(challenge.clone(), Attachment::None, step);
+        self.put_up(challenge.clone(), Attachment::None);
     }
 
     /// Somebody posts a challenge.
@@ -136,24 +136,19 @@ impl Board {
             self.find(challenge.target, &challenge.demand).and_then(|id| self.open.get_mut(&id))
         {
             open.challengers.insert(challenger);
+            open.versions.insert(challenge.digest());
             return;
         }
         let own = self.open.values().filter(|open| open.challengers.contains(&challenger)).count();
         if own >= OPEN_MAX || !is_founded(&challenge, &posting.attachment, &self.setup.trust) {
             return step.notice(Notice::Reached("a witness relayed no challenge that demands too much"));
         }
-        self.put_up(challenge, posting.attachment, step);
+        self.put_up(challenge, posting.attachment);
     }
 
-    fn put_up(&mut self, challenge: Signed<Challenge>, attachment: Attachment, step: &mut Step) {
+    fn put_up(&mut self, challenge: Signed<Challenge>, attachment: Attachment) {
         let id = self.next;
         self.next += 1;
-        step.notice(Notice::Obliged {
-            id,
-            target: challenge.target,
-            demand: challenge.demand.name(),
-            challenger: challenge.challenger,
-        });
         self.open.insert(id, obligation(challenge, attachment));
         self.fresh.push(id);
     }
@@ -188,7 +183,7 @@ impl Board {
         step.work.verified += 1;
         let Ok(response) = answered.response.clone().verify(&self.setup.trust) else { return };
         let cited = response.challenge.digest;
-        let Some((id, open)) = self.open.iter_mut().find(|(_, open)| open.challenge.digest() == cited) else {
+        let Some((id, open)) = self.open.iter_mut().find(|(_, open)| open.versions.contains(&cited)) else {
             return;
         };
         if response.target != open.challenge.target || response.target != from {
@@ -253,7 +248,7 @@ impl Board {
     /// Whether its target waits for another: one that is challenged, or exposed.
     fn is_blocked(&self, open: &Obligation) -> bool {
         let upstream = |on: &Digest| {
-            let challenged = self.open.values().any(|other| other.challenge.digest() == *on);
+            let challenged = self.open.values().any(|other| other.versions.contains(on));
             challenged || self.exposed.iter().any(|exposed| exposed.role() == Role::Incoming)
         };
         open.blocked.as_ref().is_some_and(upstream)
@@ -272,6 +267,7 @@ impl Board {
                     attachment: open.attachment.clone(),
                 };
                 step.put(row(OBLIGATION, &id.to_bytes()), posting.to_bytes());
+                step.notice(open.notice(id));
             }
         }
         let void: Vec<u64> =
@@ -286,15 +282,13 @@ impl Board {
         let (wait, ask) = (self.wait_ns(), self.wait_ns() / ASKED);
         for (id, open) in &mut self.open {
             if idle.contains(id) {
-                open.since = None;
+                (open.since, open.suspected) = (None, false);
                 if !std::mem::replace(&mut open.idle, true) {
                     step.notice(Notice::Idle { id: *id });
                 }
             } else {
                 if std::mem::replace(&mut open.idle, false) {
-                    let (target, challenger) = (open.challenge.target, open.challenge.challenger);
-                    let demand = open.challenge.demand.name();
-                    step.notice(Notice::Obliged { id: *id, target, demand, challenger });
+                    step.notice(open.notice(*id));
                 }
                 open.since.get_or_insert(step.now);
             }
@@ -337,6 +331,11 @@ fn hand_on_seals(open: &Obligation, auditor: &Auditor, step: &mut Step) {
 }
 
 impl Obligation {
+    fn notice(&self, id: u64) -> Notice {
+        let Challenge { target, challenger, demand, .. } = &*self.challenge;
+        Notice::Obliged { id, target: *target, demand: demand.name(), challenger: *challenger }
+    }
+
     fn posting(&self) -> Message {
         let challenge: Unverified<Challenge> = self.challenge.to_unverified();
         Message::Posted(Box::new(Posting { challenge, attachment: self.attachment.clone() }))
@@ -346,6 +345,7 @@ impl Obligation {
 fn obligation(challenge: Signed<Challenge>, attachment: Attachment) -> Obligation {
     Obligation {
         challengers: BTreeSet::from([challenge.challenger]),
+        versions: BTreeSet::from([challenge.digest()]),
         challenge,
         attachment,
         since: None,
