@@ -42,7 +42,7 @@ use crate::{
     },
     nemesis,
     random::Streams,
-    scenario::{ActorName, Costs, Drawn, Pace},
+    scenario::{ActorName, Blame, Costs, Drawn, Pace},
     workload::{self, Application, Desk},
 };
 
@@ -292,7 +292,10 @@ impl World {
             record.caught.iter().any(|caught| caught.evidence.accused() == id)
         };
         let suspected = record.blame.suspected();
-        let guilty = |name: &ActorName| self.schemes.contains_key(name);
+        let guilty = |name: &ActorName| match expect.blame {
+            Blame::Exact => expect.suspected.contains(name),
+            Blame::Guilty => self.schemes.contains_key(name),
+        };
         expect.exposed.iter().all(accused)
             && expect.suspected.iter().all(|name| suspected.contains_key(name))
             && expect.pairs.iter().all(|pair| record.blame.pairs.contains_key(pair))

@@ -234,6 +234,12 @@ impl Client {
             Exhibit::Refused(refusal) => self.refused(self.handler(), refusal, step),
             Exhibit::Placement(placement) => self.placed(&placement, step),
             Exhibit::Delivery(delivery) => self.delivered(delivery, step),
+            Exhibit::Start(start) => {
+                let demand = self.silence();
+                self.inbox.introduce(start, step);
+                self.docket.satisfied(self.mailbox(), &demand);
+                step.send(self.mailbox(), self.inbox.read());
+            }
             Exhibit::Admission(admission) => {
                 self.grievances.admitted(admission, &mut self.docket, step);
             }

@@ -43,7 +43,7 @@ use crate::{
         derivation::{Entry, entries},
         digest::Digest,
         id::{ActorId, BatchNumber, ClientId, Count, Epoch, Position, Role},
-        message::{Delivery, Message},
+        message::{Delivery, Introduction, Message},
         statement::{Citation, Kind, Signed, Statement as _, Terms, Unverified},
     },
 };
@@ -367,13 +367,15 @@ impl Mailbox {
             (Demand::Deliver { client, epoch, .. }, attachment) => {
                 let ack = self.acks.get(&client);
                 let held = ack.filter(|ack| (*ack).clone().believed().attestation.slot >= epoch.0).cloned();
-                let from = match attachment {
-                    Attachment::Start(start) => Epoch(start.attestation.claimed_slot()),
-                    _ => Epoch(0),
-                };
-                match held {
-                    Some(ack) => Some(Exhibit::Ack(ack)),
-                    None => self.whole_mailbox(client, from).map(Exhibit::Delivery),
+                let due = newest.is_some_and(|newest| newest.epoch >= epoch);
+                match (held, attachment) {
+                    (Some(ack), _) => Some(Exhibit::Ack(ack)),
+                    (None, _) if !due => None,
+                    (None, Attachment::Start(start)) => {
+                        let from = Epoch(start.attestation.claimed_slot());
+                        self.whole_mailbox(client, from).map(Exhibit::Delivery)
+                    }
+                    (None, _) => self.start_of(client).map(Exhibit::Start),
                 }
             }
             (Demand::Answer(complaint), Attachment::Complaint(complained)) => {
@@ -405,6 +407,17 @@ impl Mailbox {
         let parcels = self.outbox.parcels_after(&client, from);
         let mailbox = self.mailboxes.prune_to(&client);
         delivery(client, from, newest, mailbox, parcels, &self.archive)
+    }
+
+    /// Where the mailbox of a client starts that holds nothing: before its first delivery, or as of now.
+    fn start_of(&mut self, client: ClientId) -> Option<Introduction> {
+        let first = self.outbox.first_of(&client);
+        let (epoch, mailbox) = match first {
+            Some((epoch, base)) => (epoch, base),
+            None => (self.archive.newest()?.epoch, self.mailboxes.prune_to(&client)),
+        };
+        let (attestation, cut) = (self.archive.attestation(epoch)?, self.archive.cut(epoch)?);
+        Some(Introduction { attestation: attestation.to_unverified(), cut: cut.to_unverified(), mailbox })
     }
 
     fn complained(&mut self, complained: Complained, step: &mut Step) {

@@ -334,10 +334,15 @@ impl Witness {
     fn meet(&mut self, peer: ActorId, step: &mut Step) {
         let next = |kind| self.logs.last(kind, peer).map(|slot| slot + 1);
         match peer {
-            ActorId::Server(Role::Incoming, _) => {
-                step.send(peer, Message::Subscribe(next(Kind::Seal).unwrap_or(0)));
+            // what it had seen before a crash it must see again, to check what follows from it
+            ActorId::Server(Role::Incoming, j) => {
+                step.send(peer, Message::Subscribe(self.auditor.next_seal(j)));
             }
-            ActorId::SEQUENCER => step.send(peer, Message::Subscribe(next(Kind::Cut).unwrap_or(1))),
+            ActorId::SEQUENCER => {
+                let known = self.logs.last(Kind::Cut, peer).filter(|_| self.auditor.has_cuts());
+                let from = known.map(|slot| slot + 1).or_else(|| self.logs.last(Kind::Cut, peer));
+                step.send(peer, Message::Subscribe(from.unwrap_or(1)));
+            }
             ActorId::Server(Role::Mailbox, _) => {
                 // from the last one on, or from where a quorum is still lacking: it knows that itself
                 step.send(peer, Message::Subscribe(next(Kind::Attestation).unwrap_or(1)));

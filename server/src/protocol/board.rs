@@ -19,6 +19,7 @@ use super::{
     cut::Cut,
     digest::Digest,
     id::{ActorId, ClientId, Role},
+    map::Lookup,
     message::{Delivery, Introduction},
     receipt::{Receipted, bundle_leaf},
     refusal::Refusal,
@@ -120,6 +121,8 @@ pub enum Exhibit {
     Delivery(Delivery),
     /// The client's own word that it holds its mailbox.
     Ack(Unverified<Ack>),
+    /// Where a mailbox starts, for a client that holds nothing.
+    Start(Introduction),
     /// The blame is accepted.
     Admission(Unverified<Admission>),
     /// It is somebody else's.
@@ -194,6 +197,18 @@ pub fn discharges(challenge: &Challenge, attachment: &Attachment, exhibit: &Exhi
             signed_by(ack, ActorId::Client(*client), trust)
                 .is_some_and(|ack| ack.attestation.actor == target && ack.attestation.slot >= epoch.0)
         }
+        (Demand::Deliver { client, epoch, .. }, Exhibit::Start(start)) => {
+            let nothing_held = *attachment == Attachment::None;
+            nothing_held && is_start(start, target, trust) && {
+                let epoch_shown = start.attestation.claimed_slot() >= epoch.0;
+                let empty = match start.mailbox.get(client) {
+                    Lookup::Present(head) => head.count.0 == 0,
+                    Lookup::Absent => true,
+                    Lookup::Hidden => false,
+                };
+                epoch_shown && empty
+            }
+        }
         (Demand::Answer(complaint), Exhibit::Admission(admission)) => {
             signed_by(admission, target, trust).is_some_and(|admission| admission.complaint == *complaint)
         }
@@ -237,13 +252,7 @@ pub fn is_founded(challenge: &Challenge, attachment: &Attachment, trust: &Trust)
         (Demand::Deliver { client, .. }, attachment) => {
             let own = target == ActorId::Server(Role::Mailbox, roster.mailbox_of(client));
             let start = match attachment {
-                Attachment::Start(start) => {
-                    let attestation = signed_by(&start.attestation, target, trust);
-                    attestation.is_some_and(|attestation| {
-                        attestation.cut.digest == start.cut.digest()
-                            && attestation.root == start.mailbox.root()
-                    })
-                }
+                Attachment::Start(start) => is_start(start, target, trust),
                 Attachment::None => true,
                 _ => false,
             };
@@ -259,6 +268,13 @@ pub fn is_founded(challenge: &Challenge, attachment: &Attachment, trust: &Trust)
         }
         _ => false,
     }
+}
+
+/// Whether a mailbox may start from this: an attestation of its actor, with the cut and the mailbox that it names.
+fn is_start(start: &Introduction, target: ActorId, trust: &Trust) -> bool {
+    signed_by(&start.attestation, target, trust).is_some_and(|attestation| {
+        attestation.cut.digest == start.cut.digest() && attestation.root == start.mailbox.root()
+    })
 }
 
 fn signed_by<T: Statement>(
@@ -370,6 +386,7 @@ impl Encode for Exhibit {
             Exhibit::Admission(admission) => tagged(out, 10, admission),
             Exhibit::Defence(defended) => tagged(out, 11, defended),
             Exhibit::Ack(ack) => tagged(out, 12, ack),
+            Exhibit::Start(start) => tagged(out, 13, start),
         }
     }
 }
@@ -390,6 +407,7 @@ impl Decode for Exhibit {
             10 => Exhibit::Admission(Unverified::decode(input)?),
             11 => Exhibit::Defence(Defended::decode(input)?),
             12 => Exhibit::Ack(Unverified::decode(input)?),
+            13 => Exhibit::Start(Introduction::decode(input)?),
             _ => return Err(DecodeError::Invalid("exhibit of a response")),
         })
     }

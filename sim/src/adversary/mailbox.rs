@@ -7,6 +7,7 @@ use server::{
     protocol::{
         ack::Ack,
         attestation::Attestation,
+        board::Exhibit,
         derivation::Entry,
         digest::Digest,
         id::{ActorId, ClientId, Count, Epoch, Generation, Role},
@@ -229,8 +230,15 @@ struct FrameIncoming;
 
 impl Attack for FrameIncoming {
     fn before(&mut self, input: Input, context: &mut Context<'_>) -> Vec<Input> {
-        let Input::Message(from, Message::Batch(_)) = &input else { return vec![input] };
-        if context.is_target(*from) && context.is_time() {
+        let from = match &input {
+            Input::Message(from, Message::Batch(_)) => *from,
+            Input::Message(_, Message::Answered(answered)) => match &answered.exhibit {
+                Exhibit::Batch(batch) => batch.seal.claimed_actor(),
+                _ => return vec![input],
+            },
+            _ => return vec![input],
+        };
+        if context.is_target(from) && context.is_time() {
             context.fired();
             return Vec::new();
         }

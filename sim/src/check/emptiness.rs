@@ -29,12 +29,11 @@ pub(super) fn find(case: &Case<'_>) -> Result<String, String> {
 fn is_explained(case: &Case<'_>, name: ActorName) -> bool {
     let upstream = |name: &ActorName| matches!(name.role, Role::Incoming | Role::Sequencer);
     case.exposed().iter().any(upstream)
-        || case
-            .record
-            .blame
-            .suspicions
-            .iter()
-            .any(|((target, ..), one)| (upstream(target) || *target == name) && one.cleared.is_none())
+        || case.record.blame.suspicions.iter().any(|((target, ..), one)| {
+            let open = (upstream(target) || *target == name) && one.cleared.is_none();
+            // whoever hands batches over only when it is asked in public makes its mailbox actors lag
+            open || (one.demand == "batch" && case.cheated(*target))
+        })
 }
 
 #[cfg(test)]

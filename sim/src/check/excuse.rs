@@ -10,9 +10,6 @@ use server::protocol::{id::Role, roster::Roster};
 use super::Case;
 use crate::scenario::{ActorName, Blame};
 
-/// The attacks that keep sealed batches from mailbox actors: B08, B09, B11.
-const WITHHOLDING: &[&str] = &["poison-batch", "fork-seal", "withhold-batch"];
-
 impl Case<'_> {
     /// Whether an actor has cheated.
     pub fn cheated(&self, name: ActorName) -> bool {
@@ -57,9 +54,10 @@ impl Case<'_> {
         path.into_iter().any(|name| self.is_excuse(name))
     }
 
+    /// Cheaters of whom a mailbox actor has demanded a batch in public: what waits for it is excused.
     fn withholders(&self) -> impl Iterator<Item = ActorName> {
-        let own = self.drawn.adversaries.iter().filter(|one| WITHHOLDING.contains(&one.attack.name));
-        own.map(|adversary| adversary.actor)
+        let demanded = |name: &ActorName| self.record.blame.of(*name).any(|one| one.demand == "batch");
+        self.drawn.adversaries.iter().map(|adversary| adversary.actor).filter(move |name| demanded(name))
     }
 
     /// The incoming actor that serves a client.

@@ -189,6 +189,12 @@ impl Outbox {
         }
     }
 
+    /// The epoch before the first delivery of a client, and its mailbox then.
+    pub fn first_of(&self, client: &ClientId) -> Option<(Epoch, Pruned<MailboxHead>)> {
+        let (epoch, personal) = self.pending.get(client)?.first_key_value()?;
+        (epoch.0 > 1).then(|| (Epoch(epoch.0 - 1), personal.base.clone()))
+    }
+
     /// The bundles of a client after an epoch, in the order of delivery.
     pub fn parcels_after(&self, client: &ClientId, epoch: Epoch) -> Vec<Parcel> {
         let pending = self.pending.get(client).into_iter().flat_map(|pending| pending.range(epoch.next()..));

@@ -67,6 +67,17 @@ impl Auditor {
         }
     }
 
+    /// The seal of an incoming actor that it has not seen yet.
+    pub fn next_seal(&self, incoming: u32) -> u64 {
+        let own = (incoming, BatchNumber(0))..=(incoming, BatchNumber(u64::MAX));
+        self.seals.range(own).next_back().map_or(0, |((_, batch), _)| batch.0.saturating_add(1))
+    }
+
+    /// Whether it has seen a cut.
+    pub fn has_cuts(&self) -> bool {
+        !self.cuts.is_empty()
+    }
+
     /// Whether it has seen a seal.
     pub fn has_seal(&self, incoming: u32, batch: BatchNumber) -> bool {
         self.seals.contains_key(&(incoming, batch))
