@@ -3,14 +3,24 @@
 use server::{
     actor::{Draft, Input},
     protocol::{
+        board::{Attachment, Complained, Posting},
         bundle::Submission,
-        id::{ActorId, Epoch},
+        challenge::{Challenge, Demand},
+        codec::Encode,
+        complaint::{Charge, Complaint},
+        digest::Digest,
+        evidence::Evidence,
+        id::{ActorId, Count, Epoch, Role},
         message::Message,
-        statement::Kind,
+        predicate::equivocation::Equivocation,
+        statement::{Kind, Terms},
     },
 };
 
 use super::{Attack, Context, forged};
+
+/// The first complaints and challenges that an adversary signs itself: above what its honest part will ever count to.
+const OWN_NUMBERS: u64 = 1 << 32;
 
 pub(super) fn attack(name: &str) -> Option<Box<dyn Attack>> {
     Some(match name {
@@ -19,6 +29,9 @@ pub(super) fn attack(name: &str) -> Option<Box<dyn Attack>> {
         "hand-in-garbage" => Box::new(Garbage),
         "poison-ciphertext" => Box::new(PoisonCiphertext),
         "cite-forked-cut" => Box::new(CiteForkedCut),
+        "accuse-falsely" => Box::<AccuseFalsely>::default(),
+        "deny-delivery" => Box::<DenyDelivery>::default(),
+        "spam-challenges" => Box::<SpamChallenges>::default(),
         _ => return None,
     })
 }
@@ -102,5 +115,100 @@ impl Attack for CiteForkedCut {
                 context.fired();
             }
         }
+    }
+}
+
+/// The mailbox actor of an adversary that is a client.
+fn own_mailbox(context: &Context<'_>) -> Option<ActorId> {
+    let client = context.me().client()?;
+    Some(ActorId::Server(Role::Mailbox, context.trust.roster.mailbox_of(&client)))
+}
+
+/// A04: a complaint whose evidence proves nothing. Exposed (*falseacc*) by the mailbox actor that hears it.
+#[derive(Default)]
+struct AccuseFalsely {
+    made: u64,
+}
+
+impl Attack for AccuseFalsely {
+    fn sends(&mut self, sends: &mut Vec<(ActorId, Message)>, context: &mut Context<'_>) {
+        let acknowledges = sends.iter().any(|(_, message)| matches!(message, Message::Acknowledged(_)));
+        let Some(mailbox) = own_mailbox(context).filter(|_| acknowledges && context.on()) else { return };
+        let (first, second) = (
+            context.citation(Kind::Attestation, mailbox, 1),
+            context.citation(Kind::Attestation, mailbox, 1),
+        );
+        let evidence = Evidence::from(Equivocation { first, second }).to_bytes();
+        let complaint = context.sign(Complaint {
+            complainer: context.me(),
+            number: OWN_NUMBERS + self.made,
+            terms: Terms::default(),
+            against: mailbox,
+            acks: 0,
+            charge: Charge::Proven(Digest::of(&[&evidence])),
+        });
+        self.made += 1;
+        let complained = Complained { complaint: complaint.to_unverified(), evidence };
+        context.send(mailbox, Message::Complained(Box::new(complained)));
+        context.fired();
+    }
+}
+
+/// A05: denies a delivery that it has acknowledged. Exposed (*denial*): its own ack is older on its own clock.
+#[derive(Default)]
+struct DenyDelivery {
+    made: u64,
+}
+
+impl Attack for DenyDelivery {
+    fn sends(&mut self, sends: &mut Vec<(ActorId, Message)>, context: &mut Context<'_>) {
+        let acks = sends.iter().filter_map(|(_, message)| match message {
+            Message::Acknowledged(ack) => ack.clone().verify(context.trust).ok(),
+            _ => None,
+        });
+        let held = acks.map(|ack| (ack.clock, ack.count)).last().filter(|(_, count)| *count > Count(0));
+        let Some(mailbox) = own_mailbox(context) else { return };
+        let Some((clock, count)) = held.filter(|_| context.on()) else { return };
+        let complaint = context.sign(Complaint {
+            complainer: context.me(),
+            number: OWN_NUMBERS + self.made,
+            terms: Terms::default(),
+            against: mailbox,
+            acks: clock + 1,
+            charge: Charge::NotReceived(count),
+        });
+        self.made += 1;
+        let complained = Complained { complaint: complaint.to_unverified(), evidence: Vec::new() };
+        context.send(mailbox, Message::Complained(Box::new(complained)));
+        context.fired();
+    }
+}
+
+/// A08: demands in public what it has got already. Answered each time, and nobody is blamed.
+#[derive(Default)]
+struct SpamChallenges {
+    made: u64,
+}
+
+impl Attack for SpamChallenges {
+    fn sends(&mut self, sends: &mut Vec<(ActorId, Message)>, context: &mut Context<'_>) {
+        let acknowledges = sends.iter().any(|(_, message)| matches!(message, Message::Acknowledged(_)));
+        let Some(mailbox) = own_mailbox(context).filter(|_| acknowledges && context.on()) else { return };
+        let Some(client) = context.me().client() else { return };
+        let demand = Demand::Deliver { client, held: Count(self.made), epoch: Epoch(1) };
+        let challenge = context.sign(Challenge {
+            challenger: context.me(),
+            number: OWN_NUMBERS + self.made,
+            terms: Terms::default(),
+            target: mailbox,
+            demand,
+        });
+        self.made += 1;
+        let posting = Posting { challenge: challenge.to_unverified(), attachment: Attachment::None };
+        for index in 0..context.trust.roster.witnesses() {
+            let witness = ActorId::Server(Role::Witness, index);
+            context.send(witness, Message::Posted(Box::new(posting.clone())));
+        }
+        context.fired();
     }
 }

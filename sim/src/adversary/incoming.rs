@@ -17,7 +17,7 @@ use server::{
     },
 };
 
-use super::{Attack, Context, is_answer, queue};
+use super::{Attack, Context, queue};
 
 pub(super) fn attack(name: &str) -> Option<Box<dyn Attack>> {
     Some(match name {
@@ -79,7 +79,7 @@ impl Attack for AlterBatch {
                 context.fired();
             }
         }
-        sends.retain(|(_, message)| !is_answer(message));
+        sends.retain(|(_, message)| !context.refuses(message));
     }
 }
 
@@ -105,26 +105,26 @@ impl Attack for WithholdBatch {
         let all = context.victim().is_none();
         sends.retain(|(to, message)| {
             let batch = matches!(message, Message::Batch(_)) && (all || context.is_target(*to));
-            let dropped = (batch && context.on()) || (is_answer(message) && context.is_time());
+            let dropped = batch && context.on();
             if dropped {
                 context.fired();
             }
-            !dropped
+            !dropped && !context.refuses(message)
         });
     }
 }
 
-/// B12: answers no challenge. Suspected.
+/// B12: opens no seal to an auditor, and answers no challenge. Suspected.
 struct RefuseOpening;
 
 impl Attack for RefuseOpening {
     fn sends(&mut self, sends: &mut Vec<(ActorId, Message)>, context: &mut Context<'_>) {
         sends.retain(|(_, message)| {
-            let dropped = is_answer(message) && context.on();
-            if dropped {
+            let opening = matches!(message, Message::Ledger(_)) && context.on();
+            if opening {
                 context.fired();
             }
-            !dropped
+            !opening && !context.refuses(message)
         });
     }
 }

@@ -16,7 +16,7 @@ use server::{
     },
 };
 
-use super::{Attack, Context, forged, is_answer};
+use super::{Attack, Context, forged};
 
 pub(super) fn attack(name: &str) -> Option<Box<dyn Attack>> {
     Some(match name {
@@ -89,7 +89,7 @@ impl Attack for SwapPayload {
                 context.fired();
             }
         }
-        sends.retain(|(_, message)| !is_answer(message));
+        sends.retain(|(_, message)| !context.refuses(message));
     }
 }
 
@@ -125,7 +125,7 @@ impl Attack for Withhold {
         }
         sends.retain(|(to, message)| {
             let (ActorId::Client(client), Message::Delivery(_)) = (to, message) else {
-                return !is_answer(message);
+                return !context.refuses(message);
             };
             let victim = context.victim().unwrap_or_else(|| *self.victim.get_or_insert(*client));
             let dropped = self.everyone || victim == *client;
@@ -211,7 +211,9 @@ struct PurgeEarly {
 impl Attack for PurgeEarly {
     fn sends(&mut self, sends: &mut Vec<(ActorId, Message)>, context: &mut Context<'_>) {
         sends.retain_mut(|send| {
-            let Some((client, delivery)) = delivery(send) else { return !is_answer(&send.1) };
+            let Some((client, delivery)) = delivery(send) else {
+                return !context.refuses(&send.1);
+            };
             let key = (client, Epoch(delivery.attestation.claimed_slot()));
             if !self.purged.contains(&key) && context.is_against(&client) && context.on() {
                 self.purged.insert(key);

@@ -187,6 +187,15 @@ impl Context<'_> {
         self.task.history.attack(self.task.who, self.task.kind.name, epoch);
     }
 
+    /// Whether a message answers a challenge, and is not sent: who withholds does not answer either.
+    pub fn refuses(&self, message: &Message) -> bool {
+        let refused = matches!(message, Message::Answered(_)) && self.is_time();
+        if refused {
+            self.fired();
+        }
+        refused
+    }
+
     /// The client against whom, if one was named.
     pub fn victim(&self) -> Option<ClientId> {
         self.task.victim
@@ -245,11 +254,6 @@ fn forged<T: Statement>(statement: &Unverified<T>) -> Unverified<T> {
     let signature = bytes.len() - 64;
     bytes[signature] ^= 1;
     Unverified::from_bytes(&bytes).expect("only the signature has changed")
-}
-
-/// Whether a message answers a challenge. Who withholds does not answer either.
-fn is_answer(message: &Message) -> bool {
-    matches!(message, Message::Answered(_))
 }
 
 #[cfg(test)]

@@ -96,6 +96,8 @@ pub const ATTACKS: &[AttackKind] = &[
         Ending::Harmless,
         "hands in bundles whose signature is none",
     ),
+    attack("A04", "accuse-falsely", CLIENT, Ending::Exposed, "complains with evidence that proves nothing"),
+    attack("A05", "deny-delivery", CLIENT, Ending::Exposed, "denies a delivery that it has acknowledged"),
     attack(
         "A06",
         "poison-ciphertext",
@@ -104,6 +106,7 @@ pub const ATTACKS: &[AttackKind] = &[
         "commits to a ciphertext that its recipient cannot read",
     ),
     attack("A07", "cite-forked-cut", CLIENT, Ending::Harmless, "cites a cut that the sequencer never signed"),
+    attack("A08", "spam-challenges", CLIENT, Ending::Harmless, "demands in public what it has got already"),
     attack("A09", "drop-bundles", HANDLER, Ending::Pair, "hands no bundle of the victim on"),
     attack("A10", "reorder-bundles", HANDLER, Ending::Harmless, "hands two bundles on in the other order"),
     attack("A11", "mangle-bundles", HANDLER, Ending::Pair, "alters the bytes of the victim's bundles"),

@@ -19,6 +19,7 @@ use crate::{
         board::{Answered, Attachment, Exhibit, Posting, discharges, is_founded},
         challenge::{Answer, Challenge, Demand},
         codec::Encode,
+        cut::Cut,
         digest::Digest,
         id::{ActorId, Epoch, Role},
         message::Message,
@@ -176,6 +177,20 @@ impl Board {
         let done: Vec<u64> = self.open.iter().filter(|(_, open)| shown(open)).map(|(id, _)| *id).collect();
         let how = if matches!(exhibit, Exhibit::Refused(_)) { "refused" } else { "shown" };
         done.into_iter().for_each(|id| self.close(id, how, step));
+    }
+
+    /// A mailbox actor has attested a cut: the runs that it takes need not be handed over any more.
+    pub fn attested(&mut self, mailbox: u32, cut: &Cut, step: &mut Step) {
+        let needless = |open: &Obligation| match &open.challenge.demand {
+            Demand::Batch { batch, mailbox: own, .. } if *own == mailbox => {
+                let incoming = open.challenge.target.index_of(Role::Incoming);
+                let reached = incoming.and_then(|j| cut.reached.get(j as usize)?.seal);
+                reached.is_some_and(|seal| seal.slot >= batch.0)
+            }
+            _ => false,
+        };
+        let done: Vec<u64> = self.open.iter().filter(|(_, open)| needless(open)).map(|(id, _)| *id).collect();
+        done.into_iter().for_each(|id| self.close(id, "shown", step));
     }
 
     /// A target answers.
