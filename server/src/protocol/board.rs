@@ -15,10 +15,11 @@ use super::{
     bundle::{RECIPIENTS_MAX, Submission},
     challenge::{Challenge, Demand, Response},
     codec::{Decode, DecodeError, Encode, Reader, Writer},
-    complaint::{Admission, Complaint, Defence},
+    complaint::{Admission, Charge, Complaint, Defence},
     cut::Cut,
     digest::Digest,
     id::{ActorId, ClientId, Role},
+    map::Lookup,
     message::{Delivery, Introduction},
     receipt::{Receipted, bundle_leaf},
     refusal::Refusal,
@@ -219,6 +220,7 @@ pub fn is_founded(challenge: &Challenge, attachment: &Attachment, trust: &Trust)
         (Demand::Place { receipt, position }, Attachment::Promised(promised)) => {
             let Promised { receipted, bundle, .. } = &**promised;
             receipted.receipt.cite() == *receipt
+                && bundle.is_of(Kind::Bundle, ActorId::Client(receipted.client), receipted.number.0)
                 && signed_by(&receipted.receipt, target, trust)
                     .is_some_and(|signed| signed.position_of(bundle, &receipted.opening) == Some(*position))
         }
@@ -242,6 +244,8 @@ pub fn is_founded(challenge: &Challenge, attachment: &Attachment, trust: &Trust)
                     attestation.is_some_and(|attestation| {
                         attestation.cut.digest == start.cut.digest()
                             && attestation.root == start.mailbox.root()
+                            && start.mailbox.get(client) != Lookup::Hidden
+                            && start.cut.clone().verify(trust).is_ok()
                     })
                 }
                 Attachment::None => true,
@@ -250,8 +254,12 @@ pub fn is_founded(challenge: &Challenge, attachment: &Attachment, trust: &Trust)
             own && start && challenger == ActorId::Client(*client)
         }
         (Demand::Answer(cited), Attachment::Complaint(complained)) => {
+            let complete = |complaint: &Complaint| match complaint.charge {
+                Charge::Proven(evidence) => Digest::of(&[&complained.evidence]) == evidence,
+                Charge::NotReceived(_) => true,
+            };
             complained.complaint.cite() == *cited
-                && complained.complaint.clone().verify(trust).is_ok()
+                && complained.complaint.clone().verify(trust).is_ok_and(|complaint| complete(&complaint))
                 && complained.complaint.claimed_actor() == challenger
                 && challenger.client().is_some_and(|client| {
                     target == ActorId::Server(Role::Mailbox, roster.mailbox_of(&client))
