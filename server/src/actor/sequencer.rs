@@ -303,6 +303,10 @@ impl Actor for Sequencer {
 
     fn settle(&mut self, step: &mut Step) {
         let mut after = self.last.as_ref().map_or(Epoch(0), |last| last.epoch);
+        if !self.news {
+            // it may have started among actors that say nothing: its own heart beats all the same
+            self.last_at.get_or_insert(step.now);
+        }
         if self.due().is_some_and(|due| due <= step.now) {
             self.cut(step);
             after = after.next();
