@@ -130,11 +130,14 @@ impl Witness {
         step.notice(Notice::SawCut { epoch: signed.epoch, digest: signed.digest() });
         if self.take_head(signed.cite(), step) {
             for (j, reached) in signed.reached.iter().enumerate() {
-                let Some(seal) =
-                    reached.seal.filter(|seal| !self.auditor.has_seal(j as u32, BatchNumber(seal.slot)))
-                else {
-                    continue;
+                // what it did not sign, nobody can open
+                let actor = ActorId::Server(Role::Incoming, j as u32);
+                let unknown = |seal: &Citation| {
+                    !self.auditor.has_seal(j as u32, BatchNumber(seal.slot))
+                        && seal.is_of(Kind::Seal, actor, seal.slot)
+                        && seal.verify(&self.setup.trust)
                 };
+                let Some(seal) = reached.seal.filter(unknown) else { continue };
                 self.unopened.entry(j as u32).or_insert((seal, step.now));
             }
             for k in 0..self.setup.trust.roster.mailboxes() {
@@ -273,11 +276,11 @@ impl Witness {
             let due = heard.after(self.silence_ns());
             match *actor {
                 ActorId::Server(Role::Incoming, _) => {
-                    let next = self.logs.last(Kind::Seal, *actor).map_or(0, |slot| slot + 1);
+                    let next = self.logs.last(Kind::Seal, *actor).map_or(0, |slot| slot.saturating_add(1));
                     all.push((due, *actor, Demand::Seal(BatchNumber(next))));
                 }
                 ActorId::SEQUENCER => {
-                    let next = self.logs.last(Kind::Cut, *actor).map_or(1, |slot| slot + 1);
+                    let next = self.logs.last(Kind::Cut, *actor).map_or(1, |slot| slot.saturating_add(1));
                     all.push((due, *actor, Demand::Cut(Epoch(next))));
                 }
                 _ => {}
@@ -326,7 +329,7 @@ impl Witness {
     }
 
     fn meet(&mut self, peer: ActorId, step: &mut Step) {
-        let next = |kind| self.logs.last(kind, peer).map(|slot| slot + 1);
+        let next = |kind| self.logs.last(kind, peer).map(|slot| slot.saturating_add(1));
         match peer {
             ActorId::Server(Role::Incoming, _) => {
                 step.send(peer, Message::Subscribe(next(Kind::Seal).unwrap_or(0)));
