@@ -440,15 +440,11 @@ impl Mailbox {
         }
     }
 
-    /// Tells upstream what need not be kept for this actor any more, and witnesses what it attests. An incoming actor
-    /// believes the signature only.
+    /// Tells upstream what need not be kept for this actor any more. An incoming actor believes the signature only.
     fn report(&self, attestation: &Signed<Attestation>, step: &mut Step) {
         step.send(ActorId::SEQUENCER, Message::Have(attestation.epoch.0));
         for j in 0..self.setup.trust.roster.incoming() {
             step.send(ActorId::Server(Role::Incoming, j), Message::Attested(attestation.to_unverified()));
-        }
-        for witness in witnesses(&self.setup.trust.roster) {
-            step.send(witness, Message::Attested(attestation.to_unverified()));
         }
     }
 }
@@ -519,6 +515,10 @@ impl Actor for Mailbox {
         let Issued::Attestation(attestation) = issued else { return };
         let epoch = attestation.epoch;
         let newest = self.last.is_some_and(|(last, _)| last == epoch);
+        // every one, in order: what a later one overtakes no witness cosigns any more
+        for witness in witnesses(&self.setup.trust.roster) {
+            step.send(witness, Message::Attested(attestation.to_unverified()));
+        }
         if newest {
             self.report(&attestation, step);
         }
