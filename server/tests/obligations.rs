@@ -13,14 +13,16 @@ use std::{
 use server::{
     actor::{Input, Notice},
     protocol::{
+        batch::Ledger,
         board::{Attachment, Complained, Posting, Promised},
         challenge::{Challenge, Demand},
         complaint::{Charge, Complaint},
         digest::Digest,
         id::{ActorId, BatchNumber, Count, Epoch, Position},
+        merkle::Tree,
         message::{Introduction, Message},
         receipt::Receipted,
-        seal::Seal,
+        seal::{Manifest, Seal},
         statement::{Signed, Terms, Unverified},
     },
 };
@@ -279,30 +281,37 @@ fn an_introduction_whose_ack_is_lost_is_given_again() {
     check(&world, "an introduction whose ack is lost");
 }
 
+/// An incoming actor may seal what it likes: a number that ends all numbers, or a queue that begins in its midst.
 #[test]
 fn a_seal_of_any_number_may_be_shown() {
     for (batch, start) in [(u64::MAX, 0), (0, 5)] {
-        let mut world = busy();
+        let mut world = World::watched(2, 1, 2);
+        world.benches.remove(&incoming(1));
+        world.connect_all();
+        exchange(&mut world, 2);
         let seal = Seal {
-            incoming: 0,
+            incoming: 1,
             batch: BatchNumber(batch),
             terms: Terms::default(),
             start: Position(start),
             end: Position(start),
             chain: Digest::ZERO,
             previous: Digest::ZERO,
-            leaves: server::protocol::merkle::Tree::new(Vec::new()).root(),
-            manifest: server::protocol::seal::Manifest::default().root(),
+            leaves: Tree::new(Vec::new()).root(),
+            manifest: Manifest::default().root(),
             content_bytes: 0,
             seen: None,
         };
-        let seal = Signed::sign(seal, world.setup.trust.deployment, &signer_of(incoming(0)));
-        let ledger = server::protocol::batch::Ledger { seal: seal.to_unverified(), bundles: Vec::new() };
-        let ledger = Input::Message(incoming(0), Message::Ledger(Box::new(ledger)));
-        world.turn(witness(0), vec![ledger]);
+        let seal = Signed::sign(seal, world.setup.trust.deployment, &signer_of(incoming(1)));
+        let ledger = Message::Ledger(Box::new(Ledger { seal: seal.to_unverified(), bundles: Vec::new() }));
+        world.turn(witness(0), vec![Input::Message(incoming(1), ledger)]);
         let attachment = Attachment::Seal(seal.to_unverified());
-        post(&mut world, incoming(0), SEQUENCER, Demand::Order(seal.cite()), attachment);
-        assert!(!open(&world).values().any(|(target, _)| *target == SEQUENCER) || batch > 0);
+        post(&mut world, incoming(1), SEQUENCER, Demand::Order(seal.cite()), attachment);
+        let suspects = world.told(witness(0)).iter().filter_map(|notice| match notice {
+            Notice::Suspected { target, .. } => Some(*target),
+            _ => None,
+        });
+        assert!(suspects.into_iter().all(|suspect| suspect == incoming(1)), "batch {batch}, start {start}");
     }
 }
 
