@@ -34,16 +34,17 @@ use crate::{
     protocol::{
         ack::Ack,
         attestation::{Attestation, MailboxHead, Mailboxes},
-        board::{Attachment, Complained, Exhibit, Posting},
+        board::{Attachment, Complained, Exhibit, Posting, Resumption},
         bundle::Parcel,
         challenge::Demand,
         codec::{Decode, Encode},
         cosignature::Cosignature,
         cut::{Cut, spans},
-        derivation::{Entry, entries},
+        derivation::{Entry, RETAINED, entries},
         digest::Digest,
         id::{ActorId, BatchNumber, ClientId, Count, Epoch, Position, Role},
-        message::{Delivery, Message},
+        map::Lookup,
+        message::{Delivery, Introduction, Message},
         statement::{Citation, Kind, Signed, Statement as _, Terms, Unverified},
     },
 };
@@ -253,8 +254,17 @@ impl Mailbox {
         let head = self.mailboxes.get(&ack.client).copied().unwrap_or_default();
         let (count, epoch) = (ack.count, Epoch(ack.attestation.slot));
         let attested = self.last.map_or(Epoch(0), |(epoch, _)| epoch);
-        if count > head.count || epoch > attested || !self.outbox.is_news(&ack.client, epoch) {
+        if epoch > attested || !self.outbox.is_news(&ack.client, epoch) {
             return;
+        }
+        let then = match self.outbox.entry_at(&ack.client, epoch).map(|entry| entry.get(&ack.client)) {
+            None => head,
+            Some(Lookup::Present(then)) => *then,
+            Some(_) => MailboxHead::default(),
+        };
+        if (count, ack.head) != (then.count, then.head) {
+            // what is given up for it must be what it can be held to
+            return step.notice(Notice::Suspicious { from, why: "an ack of what was not attested".to_owned() });
         }
         step.put(row(HELD, &ack.client.to_bytes()), ack.to_unverified().to_bytes());
         self.acks.insert(ack.client, ack.to_unverified());
@@ -364,7 +374,10 @@ impl Mailbox {
                 };
                 match held {
                     Some(ack) => Some(Exhibit::Ack(ack)),
-                    None => self.whole_mailbox(client, from).map(Exhibit::Delivery),
+                    None => self
+                        .whole_mailbox(client, from)
+                        .map(Exhibit::Delivery)
+                        .or_else(|| self.resumption(client).map(Box::new).map(Exhibit::Resumption)),
                 }
             }
             (Demand::Answer(complaint), Attachment::Complaint(complained)) => {
@@ -389,9 +402,35 @@ impl Mailbox {
         if self.last.is_none_or(|(last, _)| last != newest) {
             return None; // the map is ahead of what is signed
         }
+        if newest.0.saturating_sub(from.0) > RETAINED
+            && let Some(first) = self.outbox.first_after(&client, from)
+        {
+            // more than fits: the first piece, the next when that is acknowledged
+            let (after, parcels) = (first.after.clone(), first.parcels.clone());
+            return delivery(client, from, first.epoch, after, parcels, &self.archive);
+        }
         let parcels = self.outbox.parcels_after(&client, from);
         let mailbox = self.mailboxes.prune_to(&client);
         delivery(client, from, newest, mailbox, parcels, &self.archive)
+    }
+
+    /// The mailbox of a client that asks from where nothing is kept, or from where it is not any more.
+    fn resumption(&mut self, client: ClientId) -> Option<Resumption> {
+        let newest = self.archive.newest()?.epoch;
+        if self.last.is_none_or(|(last, _)| last != newest) {
+            return None;
+        }
+        let first = self.outbox.first_after(&client, Epoch(0));
+        let first = first.map(|first| (Epoch(first.epoch.0.saturating_sub(1)), first.base.clone()));
+        let due = first.is_some();
+        let (epoch, mailbox) = first.unwrap_or_else(|| (newest, self.mailboxes.prune_to(&client)));
+        let start = Introduction {
+            attestation: self.archive.attestation(epoch)?.to_unverified(),
+            cut: self.archive.cut(epoch)?.to_unverified(),
+            mailbox,
+        };
+        let delivery = if due { Some(self.whole_mailbox(client, epoch)?) } else { None };
+        Some(Resumption { ack: self.acks.get(&client).cloned(), start, delivery })
     }
 
     fn complained(&mut self, complained: Complained, step: &mut Step) {
