@@ -234,11 +234,13 @@ impl Client {
             Exhibit::Refused(refusal) => self.refused(self.handler(), refusal, step),
             Exhibit::Placement(placement) => self.placed(&placement, step),
             Exhibit::Delivery(delivery) => self.delivered(delivery, step),
-            Exhibit::Start(start) => {
-                let demand = self.silence();
-                self.inbox.introduce(start, step);
-                self.docket.satisfied(self.mailbox(), &demand);
-                step.send(self.mailbox(), self.inbox.read());
+            Exhibit::Resumption(resumption) => {
+                let (demand, before) = (self.silence(), self.inbox.epoch());
+                self.inbox.resume(resumption.start, step);
+                if self.inbox.epoch() > before {
+                    self.docket.satisfied(self.mailbox(), &demand);
+                }
+                resumption.delivery.into_iter().for_each(|delivery| self.delivered(delivery, step));
             }
             Exhibit::Admission(admission) => {
                 self.grievances.admitted(admission, &mut self.docket, step);

@@ -435,7 +435,8 @@ impl Incoming {
             (Demand::Place { position, .. }, Attachment::Promised(promised)) => {
                 let batch = self.ledgers.run_at(position);
                 let client = promised.receipted.client;
-                batch.and_then(|batch| self.ledgers.placement(batch, client)).map(Exhibit::Placement)
+                let asked = &promised.recipients;
+                batch.and_then(|batch| self.ledgers.placement(batch, client, asked)).map(Exhibit::Placement)
             }
             (Demand::Seal(_), _) => {
                 let newest = self.ledgers.newest();
@@ -445,7 +446,9 @@ impl Incoming {
                 self.ledgers.ledger(BatchNumber(seal.slot)).cloned().map(Exhibit::Ledger)
             }
             (Demand::Batch { batch, mailbox, .. }, _) if mailbox < self.setup.trust.roster.mailboxes() => {
-                self.sending.part(batch, mailbox).map(Exhibit::Batch)
+                // whoever has attested it holds it, or has given it up: its own word shows that
+                let attested = || self.attested.get(&mailbox).cloned().map(Exhibit::Attestation);
+                self.sending.part(batch, mailbox).map(Exhibit::Batch).or_else(attested)
             }
             _ => None,
         };

@@ -34,15 +34,16 @@ use crate::{
     protocol::{
         ack::Ack,
         attestation::{Attestation, MailboxHead, Mailboxes},
-        board::{Attachment, Complained, Exhibit, Posting},
+        board::{Attachment, Complained, Exhibit, Posting, Resumption},
         bundle::Parcel,
         challenge::Demand,
         codec::{Decode, Encode},
         cosignature::Cosignature,
         cut::{Cut, spans},
-        derivation::{Entry, entries},
+        derivation::{Entry, RETAINED, entries},
         digest::Digest,
         id::{ActorId, BatchNumber, ClientId, Count, Epoch, Position, Role},
+        map::Lookup,
         message::{Delivery, Introduction, Message},
         statement::{Citation, Kind, Signed, Statement as _, Terms, Unverified},
     },
@@ -253,8 +254,18 @@ impl Mailbox {
         let head = self.mailboxes.get(&ack.client).copied().unwrap_or_default();
         let (count, epoch) = (ack.count, Epoch(ack.attestation.slot));
         let attested = self.last.map_or(Epoch(0), |(epoch, _)| epoch);
-        if count > head.count || epoch > attested || !self.outbox.is_news(&ack.client, epoch) {
+        if epoch > attested || !self.outbox.is_news(&ack.client, epoch) {
             return;
+        }
+        let then = match self.outbox.entry_at(&ack.client, epoch).map(|entry| entry.get(&ack.client)) {
+            None => head,
+            Some(Lookup::Present(then)) => *then,
+            Some(_) => MailboxHead::default(),
+        };
+        if (count, ack.head) != (then.count, then.head) {
+            // what is given up for it must be what it can be held to
+            return step
+                .notice(Notice::Suspicious { from, why: "an ack of what was not attested".to_owned() });
         }
         step.put(row(HELD, &ack.client.to_bytes()), ack.to_unverified().to_bytes());
         self.acks.insert(ack.client, ack.to_unverified());
@@ -367,15 +378,18 @@ impl Mailbox {
             (Demand::Deliver { client, epoch, .. }, attachment) => {
                 let ack = self.acks.get(&client);
                 let held = ack.filter(|ack| (*ack).clone().believed().attestation.slot >= epoch.0).cloned();
+                let from = match attachment {
+                    Attachment::Start(start) => Epoch(start.attestation.claimed_slot()),
+                    _ => Epoch(0),
+                };
                 let due = newest.is_some_and(|newest| newest.epoch >= epoch);
-                match (held, attachment) {
-                    (Some(ack), _) => Some(Exhibit::Ack(ack)),
-                    (None, _) if !due => None,
-                    (None, Attachment::Start(start)) => {
-                        let from = Epoch(start.attestation.claimed_slot());
-                        self.whole_mailbox(client, from).map(Exhibit::Delivery)
-                    }
-                    (None, _) => self.start_of(client).map(Exhibit::Start),
+                match held {
+                    Some(ack) => Some(Exhibit::Ack(ack)),
+                    None if !due => None,
+                    None => self
+                        .whole_mailbox(client, from)
+                        .map(Exhibit::Delivery)
+                        .or_else(|| self.resumption(client).map(Box::new).map(Exhibit::Resumption)),
                 }
             }
             (Demand::Answer(complaint), Attachment::Complaint(complained)) => {
@@ -404,20 +418,35 @@ impl Mailbox {
         if self.last.is_none_or(|(last, _)| last != newest) {
             return None; // the map is ahead of what is signed
         }
+        if newest.0.saturating_sub(from.0) > RETAINED
+            && let Some(first) = self.outbox.first_after(&client, from)
+        {
+            // more than fits: the first piece, the next when that is acknowledged
+            let (after, parcels) = (first.after.clone(), first.parcels.clone());
+            return delivery(client, from, first.epoch, after, parcels, &self.archive);
+        }
         let parcels = self.outbox.parcels_after(&client, from);
         let mailbox = self.mailboxes.prune_to(&client);
         delivery(client, from, newest, mailbox, parcels, &self.archive)
     }
 
-    /// Where the mailbox of a client starts that holds nothing: before its first delivery, or as of now.
-    fn start_of(&mut self, client: ClientId) -> Option<Introduction> {
-        let first = self.outbox.first_of(&client);
-        let (epoch, mailbox) = match first {
-            Some((epoch, base)) => (epoch, base),
-            None => (self.archive.newest()?.epoch, self.mailboxes.prune_to(&client)),
+    /// The mailbox of a client that asks from where nothing is kept, or from where it is not any more.
+    fn resumption(&mut self, client: ClientId) -> Option<Resumption> {
+        let newest = self.archive.newest()?.epoch;
+        if self.last.is_none_or(|(last, _)| last != newest) {
+            return None;
+        }
+        let first = self.outbox.first_after(&client, Epoch(0));
+        let first = first.map(|first| (Epoch(first.epoch.0.saturating_sub(1)), first.base.clone()));
+        let due = first.is_some();
+        let (epoch, mailbox) = first.unwrap_or_else(|| (newest, self.mailboxes.prune_to(&client)));
+        let start = Introduction {
+            attestation: self.archive.attestation(epoch)?.to_unverified(),
+            cut: self.archive.cut(epoch)?.to_unverified(),
+            mailbox,
         };
-        let (attestation, cut) = (self.archive.attestation(epoch)?, self.archive.cut(epoch)?);
-        Some(Introduction { attestation: attestation.to_unverified(), cut: cut.to_unverified(), mailbox })
+        let delivery = if due { Some(self.whole_mailbox(client, epoch)?) } else { None };
+        Some(Resumption { ack: self.acks.get(&client).cloned(), start, delivery })
     }
 
     fn complained(&mut self, complained: Complained, step: &mut Step) {
@@ -466,15 +495,11 @@ impl Mailbox {
         }
     }
 
-    /// Tells upstream what need not be kept for this actor any more, and witnesses what it attests. An incoming actor
-    /// believes the signature only.
+    /// Tells upstream what need not be kept for this actor any more. An incoming actor believes the signature only.
     fn report(&self, attestation: &Signed<Attestation>, step: &mut Step) {
         step.send(ActorId::SEQUENCER, Message::Have(attestation.epoch.0));
         for j in 0..self.setup.trust.roster.incoming() {
             step.send(ActorId::Server(Role::Incoming, j), Message::Attested(attestation.to_unverified()));
-        }
-        for witness in witnesses(&self.setup.trust.roster) {
-            step.send(witness, Message::Attested(attestation.to_unverified()));
         }
     }
 }
@@ -545,6 +570,10 @@ impl Actor for Mailbox {
         let Issued::Attestation(attestation) = issued else { return };
         let epoch = attestation.epoch;
         let newest = self.last.is_some_and(|(last, _)| last == epoch);
+        // every one, in order: what a later one overtakes no witness cosigns any more
+        for witness in witnesses(&self.setup.trust.roster) {
+            step.send(witness, Message::Attested(attestation.to_unverified()));
+        }
         if newest {
             self.report(&attestation, step);
         }

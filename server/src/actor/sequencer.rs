@@ -50,6 +50,8 @@ pub struct Sequencer {
     last: Option<Signed<Cut>>,
     news: bool,
     last_at: Option<Time>,
+    /// When it took its first step: it may have started among actors that say nothing.
+    began_at: Option<Time>,
     cuts: BTreeMap<Epoch, Signed<Cut>>,
     subscribers: BTreeMap<ActorId, Subscriber>,
     /// The last seals of each incoming actor: two versions of its log would show here.
@@ -108,6 +110,7 @@ impl Sequencer {
             last,
             news,
             last_at: None,
+            began_at: None,
             cuts,
             subscribers,
             recent,
@@ -193,9 +196,13 @@ impl Sequencer {
     }
 
     fn due(&self) -> Option<Time> {
-        let Some(last_at) = self.last_at else { return self.news.then_some(Time(0)) };
-        let wait = if self.news { self.setup.timing.epoch_ns } else { self.setup.timing.heartbeat_ns };
-        Some(last_at.after(wait))
+        let timing = &self.setup.timing;
+        match (self.last_at, self.news) {
+            (None, true) => Some(Time(0)),
+            (None, false) => self.began_at.map(|began| began.after(timing.heartbeat_ns)),
+            (Some(last), true) => Some(last.after(timing.epoch_ns)),
+            (Some(last), false) => Some(last.after(timing.heartbeat_ns)),
+        }
     }
 
     fn cut(&mut self, step: &mut Step) {
@@ -301,6 +308,7 @@ impl Actor for Sequencer {
 
     fn settle(&mut self, step: &mut Step) {
         let mut after = self.last.as_ref().map_or(Epoch(0), |last| last.epoch);
+        self.began_at.get_or_insert(step.now);
         if self.due().is_some_and(|due| due <= step.now) {
             self.cut(step);
             after = after.next();

@@ -131,14 +131,14 @@ impl Witness {
         step.notice(Notice::SawCut { epoch: signed.epoch, digest: signed.digest() });
         if self.take_head(signed.cite(), step) {
             for (j, reached) in signed.reached.iter().enumerate() {
-                let unseen = |seal: &Citation| !self.auditor.has_seal(j as u32, BatchNumber(seal.slot));
-                // what nobody signed cannot be opened
-                let signed_by = |seal: &Citation| {
-                    seal.actor == ActorId::Server(Role::Incoming, j as u32) && seal.verify(&self.setup.trust)
+                // what it did not sign, nobody can open
+                let actor = ActorId::Server(Role::Incoming, j as u32);
+                let unknown = |seal: &Citation| {
+                    !self.auditor.has_seal(j as u32, BatchNumber(seal.slot))
+                        && seal.is_of(Kind::Seal, actor, seal.slot)
+                        && seal.verify(&self.setup.trust)
                 };
-                let Some(seal) = reached.seal.filter(|seal| unseen(seal) && signed_by(seal)) else {
-                    continue;
-                };
+                let Some(seal) = reached.seal.filter(unknown) else { continue };
                 self.unopened.entry(j as u32).or_insert((seal, step.now));
             }
             for k in 0..self.setup.trust.roster.mailboxes() {
@@ -281,11 +281,11 @@ impl Witness {
             let due = heard.after(self.silence_ns());
             match *actor {
                 ActorId::Server(Role::Incoming, _) => {
-                    let next = self.logs.last(Kind::Seal, *actor).map_or(0, |slot| slot + 1);
+                    let next = self.logs.last(Kind::Seal, *actor).map_or(0, |slot| slot.saturating_add(1));
                     all.push((due, *actor, Demand::Seal(BatchNumber(next))));
                 }
                 ActorId::SEQUENCER => {
-                    let next = self.logs.last(Kind::Cut, *actor).map_or(1, |slot| slot + 1);
+                    let next = self.logs.last(Kind::Cut, *actor).map_or(1, |slot| slot.saturating_add(1));
                     all.push((due, *actor, Demand::Cut(Epoch(next))));
                 }
                 _ => {}
@@ -336,7 +336,7 @@ impl Witness {
     }
 
     fn meet(&mut self, peer: ActorId, step: &mut Step) {
-        let next = |kind| self.logs.last(kind, peer).map(|slot| slot + 1);
+        let next = |kind| self.logs.last(kind, peer).map(|slot| slot.saturating_add(1));
         match peer {
             // what it had seen before a crash it must see again, to check what follows from it
             ActorId::Server(Role::Incoming, j) => {

@@ -10,15 +10,16 @@ use std::collections::BTreeSet;
 
 use super::{
     ack::Ack,
-    attestation::Attestation,
+    attestation::{Attestation, MailboxHead},
     batch::{Batch, Ledger, Placement},
     bundle::{RECIPIENTS_MAX, Submission},
     challenge::{Challenge, Demand, Response},
     codec::{Decode, DecodeError, Encode, Reader, Writer},
-    complaint::{Admission, Complaint, Defence},
+    complaint::{Admission, Charge, Complaint, Defence},
     cut::Cut,
+    derivation::RETAINED,
     digest::Digest,
-    id::{ActorId, ClientId, Role},
+    id::{ActorId, ClientId, Count, Epoch, Role},
     map::Lookup,
     message::{Delivery, Introduction},
     receipt::{Receipted, bundle_leaf},
@@ -95,6 +96,17 @@ pub struct Answered {
     pub exhibit: Exhibit,
 }
 
+/// A mailbox from a later start than its client asked for: what lies before is given up, and nothing of it is owed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resumption {
+    /// The client's own word how far it had come.
+    pub ack: Option<Unverified<Ack>>,
+    /// Where its mailbox stands there, or still does.
+    pub start: Introduction,
+    /// What came after; none if nothing is due.
+    pub delivery: Option<Delivery>,
+}
+
 /// What a target shows to discharge an obligation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(clippy::large_enum_variant, reason = "rare, and never in bulk")]
@@ -121,8 +133,8 @@ pub enum Exhibit {
     Delivery(Delivery),
     /// The client's own word that it holds its mailbox.
     Ack(Unverified<Ack>),
-    /// Where a mailbox starts, for a client that holds nothing.
-    Start(Introduction),
+    /// A mailbox from where its client has something to come.
+    Resumption(Box<Resumption>),
     /// The blame is accepted.
     Admission(Unverified<Admission>),
     /// It is somebody else's.
@@ -182,32 +194,20 @@ pub fn discharges(challenge: &Challenge, attachment: &Attachment, exhibit: &Exhi
             signed_by(attestation, target, trust).is_some_and(|attestation| attestation.epoch >= *epoch)
         }
         (Demand::Deliver { client, epoch, .. }, Exhibit::Delivery(delivery)) => {
-            let start = match attachment {
-                Attachment::Start(start) => Some(&**start),
-                _ => None,
-            };
-            let derived = delivery.derivation(start).check(client, trust);
-            derived.is_ok_and(|derived| {
-                derived.attestation.actor() == target
-                    && derived.attestation.epoch >= *epoch
-                    && derived.entries.iter().all(|entry| delivery.has(client, entry.leaf))
-            })
+            leads_on(delivery, start_of(attachment), client, (target, *epoch), trust)
+        }
+        (Demand::Deliver { client, epoch, .. }, Exhibit::Resumption(resumption)) => {
+            resumes(resumption, start_of(attachment), client, target, trust)
+                && match &resumption.delivery {
+                    None => resumption.start.attestation.claimed_slot() >= epoch.0,
+                    Some(delivery) => {
+                        leads_on(delivery, Some(&resumption.start), client, (target, *epoch), trust)
+                    }
+                }
         }
         (Demand::Deliver { client, epoch, .. }, Exhibit::Ack(ack)) => {
             signed_by(ack, ActorId::Client(*client), trust)
                 .is_some_and(|ack| ack.attestation.actor == target && ack.attestation.slot >= epoch.0)
-        }
-        (Demand::Deliver { client, epoch, .. }, Exhibit::Start(start)) => {
-            let nothing_held = *attachment == Attachment::None;
-            nothing_held && is_start(start, target, trust) && {
-                let epoch_shown = start.attestation.claimed_slot() >= epoch.0;
-                let empty = match start.mailbox.get(client) {
-                    Lookup::Present(head) => head.count.0 == 0,
-                    Lookup::Absent => true,
-                    Lookup::Hidden => false,
-                };
-                epoch_shown && empty
-            }
         }
         (Demand::Answer(complaint), Exhibit::Admission(admission)) => {
             signed_by(admission, target, trust).is_some_and(|admission| admission.complaint == *complaint)
@@ -216,6 +216,70 @@ pub fn discharges(challenge: &Challenge, attachment: &Attachment, exhibit: &Exhi
             signed_by(&defended.defence, target, trust).is_some_and(|defence| defence.complaint == *complaint)
         }
         _ => false,
+    }
+}
+
+fn start_of(attachment: &Attachment) -> Option<&Introduction> {
+    match attachment {
+        Attachment::Start(start) => Some(start),
+        _ => None,
+    }
+}
+
+/// Whether a delivery of this mailbox actor leads from a start as far as this epoch, or to something new: one that has
+/// not come for very long gets its mailbox piece by piece.
+fn leads_on(
+    delivery: &Delivery,
+    start: Option<&Introduction>,
+    client: &ClientId,
+    (target, epoch): (ActorId, Epoch),
+    trust: &Trust,
+) -> bool {
+    delivery.derivation(start).check(client, trust).is_ok_and(|derived| {
+        derived.attestation.actor() == target
+            && (derived.attestation.epoch >= epoch || !derived.entries.is_empty())
+            && derived.entries.iter().all(|entry| delivery.has(client, entry.leaf))
+    })
+}
+
+/// Whether a mailbox may go on from a later start than its client asks for: the client never had anything, or was away
+/// for longer than anything is kept, or says itself elsewhere that it had come further.
+fn resumes(
+    resumption: &Resumption,
+    asked: Option<&Introduction>,
+    client: &ClientId,
+    target: ActorId,
+    trust: &Trust,
+) -> bool {
+    let Resumption { ack, start, .. } = resumption;
+    let Some(attestation) = signed_by(&start.attestation, target, trust) else { return false };
+    let sound = attestation.cut.digest == start.cut.digest()
+        && start.cut.clone().verify(trust).is_ok()
+        && attestation.root == start.mailbox.root();
+    let held = match asked {
+        Some(asked) => head_in(asked, client),
+        None => Some(MailboxHead::default()),
+    };
+    let (Some(head), Some(held), true) = (head_in(start, client), held, sound) else { return false };
+    let from = asked.map_or(0, |asked| asked.attestation.claimed_slot());
+    let ack = ack.as_ref().and_then(|ack| signed_by(ack, ActorId::Client(*client), trust));
+    let came_further = ack.is_some_and(|ack| {
+        let cited = ack.attestation;
+        cited.actor == target
+            && cited.slot > from
+            && cited.slot <= attestation.epoch.0
+            && (ack.count, ack.head) == (head.count, head.head)
+    });
+    let unchanged = (head.count, head.head) == (held.count, held.head);
+    let kept = head.count > Count(0) && attestation.epoch.0.saturating_sub(from) < RETAINED;
+    came_further || (unchanged && !kept)
+}
+
+fn head_in(start: &Introduction, client: &ClientId) -> Option<MailboxHead> {
+    match start.mailbox.get(client) {
+        Lookup::Present(head) => Some(*head),
+        Lookup::Absent => Some(MailboxHead::default()),
+        Lookup::Hidden => None,
     }
 }
 
@@ -234,6 +298,7 @@ pub fn is_founded(challenge: &Challenge, attachment: &Attachment, trust: &Trust)
         (Demand::Place { receipt, position }, Attachment::Promised(promised)) => {
             let Promised { receipted, bundle, .. } = &**promised;
             receipted.receipt.cite() == *receipt
+                && bundle.is_of(Kind::Bundle, ActorId::Client(receipted.client), receipted.number.0)
                 && signed_by(&receipted.receipt, target, trust)
                     .is_some_and(|signed| signed.position_of(bundle, &receipted.opening) == Some(*position))
         }
@@ -252,15 +317,27 @@ pub fn is_founded(challenge: &Challenge, attachment: &Attachment, trust: &Trust)
         (Demand::Deliver { client, .. }, attachment) => {
             let own = target == ActorId::Server(Role::Mailbox, roster.mailbox_of(client));
             let start = match attachment {
-                Attachment::Start(start) => is_start(start, target, trust),
+                Attachment::Start(start) => {
+                    let attestation = signed_by(&start.attestation, target, trust);
+                    attestation.is_some_and(|attestation| {
+                        attestation.cut.digest == start.cut.digest()
+                            && attestation.root == start.mailbox.root()
+                            && start.mailbox.get(client) != Lookup::Hidden
+                            && start.cut.clone().verify(trust).is_ok()
+                    })
+                }
                 Attachment::None => true,
                 _ => false,
             };
             own && start && challenger == ActorId::Client(*client)
         }
         (Demand::Answer(cited), Attachment::Complaint(complained)) => {
+            let complete = |complaint: &Complaint| match complaint.charge {
+                Charge::Proven(evidence) => Digest::of(&[&complained.evidence]) == evidence,
+                Charge::NotReceived(_) => true,
+            };
             complained.complaint.cite() == *cited
-                && complained.complaint.clone().verify(trust).is_ok()
+                && complained.complaint.clone().verify(trust).is_ok_and(|complaint| complete(&complaint))
                 && complained.complaint.claimed_actor() == challenger
                 && challenger.client().is_some_and(|client| {
                     target == ActorId::Server(Role::Mailbox, roster.mailbox_of(&client))
@@ -268,13 +345,6 @@ pub fn is_founded(challenge: &Challenge, attachment: &Attachment, trust: &Trust)
         }
         _ => false,
     }
-}
-
-/// Whether a mailbox may start from this: an attestation of its actor, with the cut and the mailbox that it names.
-fn is_start(start: &Introduction, target: ActorId, trust: &Trust) -> bool {
-    signed_by(&start.attestation, target, trust).is_some_and(|attestation| {
-        attestation.cut.digest == start.cut.digest() && attestation.root == start.mailbox.root()
-    })
 }
 
 fn signed_by<T: Statement>(
@@ -328,6 +398,21 @@ impl Decode for Defended {
     fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let defence = Unverified::decode(input)?;
         Ok(Defended { defence, evidence: input.string("evidence", EVIDENCE_MAX)? })
+    }
+}
+
+impl Encode for Resumption {
+    fn encode(&self, out: &mut Writer) {
+        out.option(self.ack.as_ref());
+        self.start.encode(out);
+        out.option(self.delivery.as_ref());
+    }
+}
+
+impl Decode for Resumption {
+    fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let (ack, start) = (input.option()?, Introduction::decode(input)?);
+        Ok(Resumption { ack, start, delivery: input.option()? })
     }
 }
 
@@ -386,7 +471,7 @@ impl Encode for Exhibit {
             Exhibit::Admission(admission) => tagged(out, 10, admission),
             Exhibit::Defence(defended) => tagged(out, 11, defended),
             Exhibit::Ack(ack) => tagged(out, 12, ack),
-            Exhibit::Start(start) => tagged(out, 13, start),
+            Exhibit::Resumption(resumption) => tagged(out, 13, &**resumption),
         }
     }
 }
@@ -407,7 +492,7 @@ impl Decode for Exhibit {
             10 => Exhibit::Admission(Unverified::decode(input)?),
             11 => Exhibit::Defence(Defended::decode(input)?),
             12 => Exhibit::Ack(Unverified::decode(input)?),
-            13 => Exhibit::Start(Introduction::decode(input)?),
+            13 => Exhibit::Resumption(Box::new(Resumption::decode(input)?)),
             _ => return Err(DecodeError::Invalid("exhibit of a response")),
         })
     }

@@ -20,6 +20,7 @@ use server::{
         mailbox::Mailbox,
         sequencer::Sequencer,
         step::{STATEMENTS, statement_row},
+        witness::Witness,
     },
     port::{Rows, Time},
     protocol::{
@@ -43,6 +44,10 @@ pub fn incoming(index: u32) -> ActorId {
 
 pub fn mailbox(index: u32) -> ActorId {
     ActorId::Server(Role::Mailbox, index)
+}
+
+pub fn witness(index: u32) -> ActorId {
+    ActorId::Server(Role::Witness, index)
 }
 
 /// Stands in for Ed25519 where a test needs very many signatures: the hash of key and preimage, twice.
@@ -81,17 +86,23 @@ pub fn signer_of(actor: ActorId) -> Ed25519Signer {
 
 /// A roster of one operator: as many actors of each role, each with the key of its name.
 pub fn roster(handlers: u32, incoming: u32, mailboxes: u32) -> Roster {
+    watched_roster(handlers, incoming, mailboxes, 0)
+}
+
+/// The same with witnesses, all of whom clients ask for.
+pub fn watched_roster(handlers: u32, incoming: u32, mailboxes: u32, witnesses: u32) -> Roster {
     let roles = [
         (Role::Handler, handlers),
         (Role::Incoming, incoming),
         (Role::Sequencer, 1),
         (Role::Mailbox, mailboxes),
+        (Role::Witness, witnesses),
     ];
     let actors =
         roles.into_iter().flat_map(|(role, count)| (0..count).map(move |i| ActorId::Server(role, i)));
     let members = actors.map(|actor| Member { actor, operator: 0, key: signer_of(actor).public() });
     Roster::first(
-        Rules { challenge_bound: 8, quorum: 0 },
+        Rules { challenge_bound: 8, quorum: witnesses },
         vec![signer("operator").public()],
         members.collect(),
     )
@@ -105,6 +116,12 @@ pub fn trust(incoming: u32, mailboxes: u32) -> Trust {
 pub fn setup(incoming: u32, mailboxes: u32) -> Setup {
     let timing = Timing { epoch_ns: 1_000_000, heartbeat_ns: 10_000_000, retry_ns: 50_000_000 };
     Setup { trust: trust(incoming, mailboxes), timing }
+}
+
+/// The usual pace, one handler, and witnesses.
+pub fn watched_setup(incoming: u32, mailboxes: u32, witnesses: u32) -> Setup {
+    let roster = watched_roster(1, incoming, mailboxes, witnesses);
+    Setup { trust: Trust::new(roster, Arc::new(Ed25519)), ..setup(incoming, mailboxes) }
 }
 
 /// Client `index`, whose key lies in the lower half of the key space if the index is even, else in the upper.
@@ -207,6 +224,14 @@ impl Bench {
             Box::new(Mailbox::recover(index, own.clone(), recovered).unwrap()) as Box<dyn Actor>
         };
         Bench::new(mailbox(index), signer_of(mailbox(index)), setup.trust.deployment, Box::new(build))
+    }
+
+    pub fn witness(index: u32, setup: &Setup) -> Self {
+        let own = setup.clone();
+        let build = move |recovered| {
+            Box::new(Witness::recover(index, own.clone(), recovered).unwrap()) as Box<dyn Actor>
+        };
+        Bench::new(witness(index), signer_of(witness(index)), setup.trust.deployment, Box::new(build))
     }
 
     pub fn client(index: usize, setup: &Setup) -> Self {

@@ -11,7 +11,7 @@ use server::{
     },
 };
 
-use super::{Bench, Turn, client, draught, over_the_wire, setup};
+use super::{Bench, Turn, client, draught, over_the_wire, setup, watched_setup};
 
 /// What a link does with a message: hand it on, changed or not, or swallow it.
 pub type Tamper = Box<dyn FnMut(ActorId, ActorId, Message) -> Option<Message>>;
@@ -30,10 +30,21 @@ pub struct World {
 impl World {
     /// One handler, one sequencer, and as many of the rest.
     pub fn new(incoming: u32, mailboxes: u32, clients: usize) -> Self {
-        let setup = setup(incoming, mailboxes);
+        World::of(setup(incoming, mailboxes), clients)
+    }
+
+    /// The same with one witness, whose cosignature clients ask for.
+    pub fn watched(incoming: u32, mailboxes: u32, clients: usize) -> Self {
+        World::of(watched_setup(incoming, mailboxes, 1), clients)
+    }
+
+    fn of(setup: Setup, clients: usize) -> Self {
+        let roster = &setup.trust.roster;
+        let (incoming, mailboxes, witnesses) = (roster.incoming(), roster.mailboxes(), roster.witnesses());
         let mut benches = vec![Bench::handler(&setup), Bench::sequencer(&setup)];
         benches.extend((0..incoming).map(|j| Bench::incoming(j, &setup)));
         benches.extend((0..mailboxes).map(|k| Bench::mailbox(k, &setup)));
+        benches.extend((0..witnesses).map(|w| Bench::witness(w, &setup)));
         benches.extend((0..clients).map(|c| Bench::client(c, &setup)));
         World {
             setup,

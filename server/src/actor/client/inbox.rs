@@ -165,6 +165,18 @@ impl Inbox {
 
     /// Takes the start of the mailbox, if nothing is held, or it was away for so long that what it needs is gone.
     pub fn introduce(&mut self, introduction: Introduction, step: &mut Step) {
+        self.start_at(introduction, RETAINED, step);
+    }
+
+    /// The same by way of the board. One that never had anything may be told there to start anew: its word that it was
+    /// introduced may have been lost, and what followed is given up.
+    pub fn resume(&mut self, introduction: Introduction, step: &mut Step) {
+        let least = if self.count() == Count(0) { 1 } else { RETAINED };
+        self.start_at(introduction, least, step);
+    }
+
+    /// Takes a start, if nothing is held or it lies so many epochs after what is.
+    fn start_at(&mut self, introduction: Introduction, least: u64, step: &mut Step) {
         let Introduction { attestation, cut, mailbox } = &introduction;
         let unusable = |why: &str| Notice::Unusable { why: why.to_owned() };
         step.work.verified_batched += 2;
@@ -183,7 +195,7 @@ impl Inbox {
         };
         let away = attested.epoch.0.saturating_sub(self.epoch().0);
         let held = self.head();
-        if (head.count, head.head) != (held.count, held.head) || (self.held.is_some() && away < RETAINED) {
+        if (head.count, head.head) != (held.count, held.head) || (self.held.is_some() && away < least) {
             return step.notice(unusable("the mailbox does not start where it ended"));
         }
         self.hold(Held { head, start: introduction }, step);

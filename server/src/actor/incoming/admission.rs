@@ -35,6 +35,9 @@ const HELD_BYTES_MAX: u64 = 256 << 20;
 /// How many epochs back a cited cut is compared with the one seen; of an older one the signature is checked.
 const CUTS_KEPT: usize = 1024;
 
+/// What a witness is told of a bundle that can be neither admitted nor shown to be wrong.
+const LATER: Reason = Reason::QueueFull { retry_after_ms: super::RETRY_AFTER_MS };
+
 /// What is known of one client.
 #[derive(Default)]
 struct Client {
@@ -214,7 +217,7 @@ impl Admission {
         for client in std::mem::take(&mut self.ready) {
             self.drain(client, room, step, &mut outcome);
         }
-        self.refuse_gaps(&mut outcome);
+        self.answer_posted(&mut outcome);
         outcome
     }
 
@@ -261,7 +264,11 @@ impl Admission {
             return refuse(Reason::Gap { next });
         }
         if number < next {
-            return; // older than what a client may still ask for
+            // older than what a client may still ask for; a witness wants an answer for its board all the same
+            if from.role() == Role::Witness {
+                refuse(LATER);
+            }
+            return;
         }
         if number > next {
             step.notice(Notice::Reached("a bundle was held for the one before it"));
@@ -271,14 +278,14 @@ impl Admission {
         self.ready.push(client);
     }
 
-    /// What was posted and is held for an earlier one gets that as its answer; it is held all the same.
-    fn refuse_gaps(&mut self, outcome: &mut Outcome) {
+    /// What was posted and is held gets an answer too: what it is held for, or that its time has not come.
+    fn answer_posted(&mut self, outcome: &mut Outcome) {
         for (client, number) in std::mem::take(&mut self.posted) {
             let Some(known) = self.clients.get(&client) else { continue };
             let next = known.next();
-            if let Some((bundle, _)) = known.held.get(&number).filter(|_| number > next) {
-                outcome.refused.push((client, number, bundle.digest(), Reason::Gap { next }));
-            }
+            let Some((bundle, _)) = known.held.get(&number) else { continue };
+            let reason = if number > next { Reason::Gap { next } } else { LATER };
+            outcome.refused.push((client, number, bundle.digest(), reason));
         }
     }
 

@@ -111,15 +111,25 @@ impl Ledgers {
 
     /// What a run says to each sender: where its bundles stand, and that their recipients are named.
     pub fn placements(&mut self, batch: BatchNumber) -> Vec<Placement> {
-        self.placements_for(batch, |_| true)
+        self.placements_for(batch, &BTreeSet::new(), |_| true)
     }
 
-    /// What a run says to one sender.
-    pub fn placement(&mut self, batch: BatchNumber, client: ClientId) -> Option<Placement> {
-        self.placements_for(batch, |sender| *sender == client).pop()
+    /// What a run says to one sender, and of these clients: whether they are recipients or not, it is shown.
+    pub fn placement(
+        &mut self,
+        batch: BatchNumber,
+        client: ClientId,
+        asked: &BTreeSet<ClientId>,
+    ) -> Option<Placement> {
+        self.placements_for(batch, asked, |sender| *sender == client).pop()
     }
 
-    fn placements_for(&mut self, batch: BatchNumber, wanted: impl Fn(&ClientId) -> bool) -> Vec<Placement> {
+    fn placements_for(
+        &mut self,
+        batch: BatchNumber,
+        asked: &BTreeSet<ClientId>,
+        wanted: impl Fn(&ClientId) -> bool,
+    ) -> Vec<Placement> {
         let Some(entry) = self.entries.get_mut(&batch) else { return Vec::new() };
         let mut named = vec![BTreeSet::new(); entry.ledger.bundles.len()];
         for (recipient, positions) in entry.manifest.iter() {
@@ -137,7 +147,8 @@ impl Ledgers {
         }
         let mut placements = Vec::new();
         for (client, indices) in senders {
-            let recipients = indices.iter().flat_map(|index| &named[*index as usize]).copied().collect();
+            let recipients = indices.iter().flat_map(|index| &named[*index as usize]);
+            let recipients = recipients.chain(asked).copied().collect();
             placements.push(Placement {
                 client,
                 seal: entry.ledger.seal.clone(),

@@ -161,10 +161,14 @@ impl Outbox {
         let held = self.held.iter().filter(|(client, _)| !self.pending.contains_key(client));
         let held = held.map(|(_, epoch)| (*epoch).max(retained));
         let owed = self.epochs.keys().next().map(|epoch| Epoch(epoch.0.saturating_sub(1)));
-        // one that has something to fetch and was there before needs all since
-        let fetching = self.pending.keys().filter_map(|client| self.held.get(client)).copied();
+        // one that has something to fetch and was there before needs all
+        // since, up to where it may be told to start anew
+        let fetching = self.pending.iter().filter_map(|(client, pending)| {
+            let first = pending.keys().next()?.0;
+            Some((*self.held.get(client)?).max(Epoch(first.saturating_sub(1 + RETAINED))))
+        });
         let there = self.subscribers.values().filter(|one| one.introduced).map(|one| one.held.max(retained));
-        held.chain(owed).chain(fetching.map(|epoch| epoch.max(retained))).chain(there).min().unwrap_or(newest)
+        held.chain(owed).chain(fetching).chain(there).min().unwrap_or(newest)
     }
 
     /// What a client can be shown now, of the newest attestation, if it is quiet.
@@ -189,16 +193,22 @@ impl Outbox {
         }
     }
 
-    /// The epoch before the first delivery of a client, and its mailbox then.
-    pub fn first_of(&self, client: &ClientId) -> Option<(Epoch, Pruned<MailboxHead>)> {
-        let (epoch, personal) = self.pending.get(client)?.first_key_value()?;
-        (epoch.0 > 1).then(|| (Epoch(epoch.0 - 1), personal.base.clone()))
-    }
-
     /// The bundles of a client after an epoch, in the order of delivery.
     pub fn parcels_after(&self, client: &ClientId, epoch: Epoch) -> Vec<Parcel> {
         let pending = self.pending.get(client).into_iter().flat_map(|pending| pending.range(epoch.next()..));
         pending.flat_map(|(_, personal)| personal.parcels.iter().cloned()).collect()
+    }
+
+    /// The first thing after an epoch that a client has not acknowledged.
+    pub fn first_after(&self, client: &ClientId, epoch: Epoch) -> Option<&Personal> {
+        self.pending.get(client)?.range(epoch.next()..).next().map(|(_, personal)| personal)
+    }
+
+    /// The client's entry in the attestation of an epoch, if something is still pending for it.
+    pub fn entry_at(&self, client: &ClientId, epoch: Epoch) -> Option<&Pruned<MailboxHead>> {
+        let pending = self.pending.get(client)?;
+        let last = pending.range(..=epoch).next_back().map(|(_, personal)| &personal.after);
+        last.or_else(|| pending.values().next().map(|first| &first.base))
     }
 
     /// Sends a client what it may be sent.

@@ -147,7 +147,8 @@ impl Redress {
                 let ground = Ground::Served { upto: service.count, attestation: attestation.cite() };
                 self.defend(complaint, ground, Vec::new(), step);
             }
-            (None, None) => {}
+            // nothing is attested yet, so nothing was due
+            (None, None) => self.defend(complaint, Ground::Unfounded, Vec::new(), step),
         }
     }
 

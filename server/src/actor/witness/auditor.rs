@@ -89,14 +89,28 @@ impl Auditor {
         if from > upto {
             return Some(Vec::new());
         }
+        let due = (upto - from).checked_add(1)?;
         let seals: Vec<_> = self.seals.range(range).map(|(_, seal)| seal.clone()).collect();
-        (seals.len() as u64 == upto - from + 1).then_some(seals)
+        (seals.len() as u64 == due).then_some(seals)
     }
 
     /// The last seal of an incoming actor that a cut takes.
     pub fn last_ordered(&self, incoming: u32) -> Option<u64> {
         let (_, cut) = self.cuts.last_key_value()?;
         Some(cut.clone().believed().reached.get(incoming as usize)?.seal?.slot)
+    }
+
+    /// The last seal of an incoming actor that a mailbox actor has attested.
+    pub fn last_attested(&self, mailbox: u32, incoming: u32) -> Option<u64> {
+        let attestation = self.attestations.get(&mailbox)?.clone().believed();
+        let cut = self.cuts.get(&attestation.epoch).filter(|cut| cut.digest() == attestation.cut.digest)?;
+        Some(cut.clone().believed().reached.get(incoming as usize)?.seal?.slot)
+    }
+
+    /// The cuts that a mailbox actor has not attested, at most so many, as far as they were seen.
+    pub fn cuts_unattested(&self, mailbox: u32, most: usize) -> impl Iterator<Item = &Unverified<Cut>> {
+        let attested = self.attestations.get(&mailbox).map_or(0, Unverified::claimed_slot);
+        self.cuts.range(Epoch(attested).next()..).take(most).map(|(_, cut)| cut)
     }
 
     /// The cut of an epoch, as it was seen first.
@@ -126,7 +140,9 @@ impl Auditor {
         let receipt = promised.receipted.receipt.clone();
         let incoming = receipt.claimed_actor().index_of(Role::Incoming)?;
         let runs = (incoming, BatchNumber(0))..=(incoming, BatchNumber(u64::MAX));
-        let holds = |(start, tree): &(Position, Tree)| (start.0..start.0 + tree.size()).contains(&position.0);
+        let holds = |(start, tree): &(Position, Tree)| {
+            position.0.checked_sub(start.0).is_some_and(|index| index < tree.size())
+        };
         let (place, (start, tree)) = self.trees.range(runs).rev().find(|(_, run)| holds(run))?;
         let index = position.0 - start.0;
         if tree.leaf(index) == Some(bundle_leaf(&promised.bundle)) {
@@ -158,7 +174,8 @@ impl Auditor {
                 doubts.push(BadCut { cut: own(), fault: CutFault::End { seal: seal.clone() } }.into());
             }
             let last = before.as_ref().map(|before| before.clone().believed());
-            let from = last.and_then(|last| last.reached.get(j)?.seal).map_or(0, |seal| seal.slot + 1);
+            let from =
+                last.and_then(|last| last.reached.get(j)?.seal).map_or(0, |seal| seal.slot.saturating_add(1));
             if let Some(mut seals) = self.seals_between(j as u32, from, cited.slot).filter(|s| !s.is_empty())
             {
                 seals.reverse();
@@ -311,6 +328,9 @@ impl Auditor {
         let Some(before) = before else {
             if seal.batch == BatchNumber(0) && seal.previous != Digest::ZERO {
                 doubts.push(BrokenChain { earlier: None, later: later() }.into());
+            }
+            if seal.batch == BatchNumber(0) && seal.start != Position(0) {
+                doubts.push(bad(seal, SealFault::First));
             }
             return;
         };

@@ -29,6 +29,8 @@ use crate::{
 
 /// Most open obligations that one challenger may have on the board.
 const OPEN_MAX: usize = 256;
+/// Most cuts that go with a challenge to attest.
+const HANDED_ON_MAX: usize = 64;
 /// A target is asked so many times before it is suspected.
 const ASKED: u64 = 4;
 
@@ -236,8 +238,14 @@ impl Board {
     }
 
     /// Whether an obligation binds nobody any more: towards or of an exposed actor, or through an exposed sequencer.
-    fn is_void(&self, open: &Obligation) -> bool {
+    fn is_void(&self, open: &Obligation, auditor: &Auditor) -> bool {
         let Challenge { target, demand, .. } = &*open.challenge;
+        // what its mailbox actor has attested came by another way, and its incoming actor has given it up
+        if let (Demand::Batch { batch, mailbox, .. }, Some(j)) = (demand, target.index_of(Role::Incoming))
+            && auditor.last_attested(*mailbox, j).is_some_and(|slot| slot >= batch.0)
+        {
+            return true;
+        }
         let through_sequencer =
             matches!(demand, Demand::Attest(_) | Demand::Deliver { .. } | Demand::Order(_));
         self.exposed.contains(target)
@@ -252,7 +260,7 @@ impl Board {
             Demand::Order(seal) => {
                 let incoming = seal.actor.index_of(Role::Incoming);
                 incoming.is_some_and(|j| {
-                    let next = auditor.last_ordered(j).map_or(0, |slot| slot + 1);
+                    let next = auditor.last_ordered(j).map_or(0, |slot| slot.saturating_add(1));
                     auditor.seals_between(j, next, seal.slot).is_some()
                 })
             }
@@ -272,8 +280,9 @@ impl Board {
     /// Lets time do its work: asks again, suspects, clears.
     pub fn settle(&mut self, newest: Epoch, exposed: &BTreeSet<ActorId>, auditor: &Auditor, step: &mut Step) {
         (self.newest, self.exposed) = (newest, exposed.clone());
-        if !self.fresh.is_empty() {
-            step.put(row(NEXT, &[]), self.next.to_bytes());
+        if !self.fresh.is_empty() || !self.promised.is_empty() {
+            // those that are on their way to their signature get their numbers after this step is durable
+            step.put(row(NEXT, &[]), (self.next + self.promised.len() as u64).to_bytes());
         }
         for id in std::mem::take(&mut self.fresh) {
             if let Some(open) = self.open.get(&id) {
@@ -286,7 +295,7 @@ impl Board {
             }
         }
         let void: Vec<u64> =
-            self.open.iter().filter(|(_, open)| self.is_void(open)).map(|(id, _)| *id).collect();
+            self.open.iter().filter(|(_, open)| self.is_void(open, auditor)).map(|(id, _)| *id).collect();
         void.into_iter().for_each(|id| self.close(id, "void", step));
         let idle: BTreeSet<u64> = self
             .open
@@ -312,6 +321,7 @@ impl Board {
                 open.asked_at = Some(step.now);
                 if self.connected.contains(&target) {
                     hand_on_seals(open, auditor, step);
+                    hand_on_cuts(open, auditor, step);
                     step.send(target, open.posting());
                 }
             }
@@ -339,9 +349,18 @@ impl Board {
 fn hand_on_seals(open: &Obligation, auditor: &Auditor, step: &mut Step) {
     let Demand::Order(seal) = &open.challenge.demand else { return };
     let Some(incoming) = seal.actor.index_of(Role::Incoming) else { return };
-    let last = auditor.last_ordered(incoming).map_or(0, |slot| slot + 1);
+    let last = auditor.last_ordered(incoming).map_or(0, |slot| slot.saturating_add(1));
     for seal in auditor.seals_between(incoming, last, seal.slot).into_iter().flatten() {
         step.send(open.challenge.target, Message::Sealed(seal));
+    }
+}
+
+/// The same of what a mailbox actor is to attest: the sequencer may have kept the cuts from it.
+fn hand_on_cuts(open: &Obligation, auditor: &Auditor, step: &mut Step) {
+    let Demand::Attest(_) = &open.challenge.demand else { return };
+    let Some(mailbox) = open.challenge.target.index_of(Role::Mailbox) else { return };
+    for cut in auditor.cuts_unattested(mailbox, HANDED_ON_MAX) {
+        step.send(open.challenge.target, Message::Ordered(cut.clone()));
     }
 }
 

@@ -1,0 +1,354 @@
+//! Obligations: whoever does what it should is not exposed, and nothing stays open against it for ever, whatever
+//! others sign and whatever crashes.
+
+#![allow(clippy::unwrap_used, reason = "a test fails where it stands")]
+
+mod support;
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+};
+
+use server::{
+    actor::{Input, Notice},
+    protocol::{
+        batch::Ledger,
+        board::{Attachment, Complained, Posting, Promised},
+        challenge::{Challenge, Demand},
+        complaint::{Charge, Complaint},
+        digest::Digest,
+        id::{ActorId, BatchNumber, Count, Epoch, Position},
+        merkle::Tree,
+        message::{Introduction, Message},
+        receipt::Receipted,
+        seal::{Manifest, Seal},
+        statement::{Signed, Terms, Unverified},
+    },
+};
+use support::{
+    Boundary, SEQUENCER, World, caught, client, client_key, incoming, mailbox, signer_of, witness,
+};
+
+/// What is open on the board by what its witness told, by number.
+fn open(world: &World) -> BTreeMap<u64, (ActorId, &'static str)> {
+    let (mut open, mut meant) = (BTreeMap::new(), BTreeMap::new());
+    for notice in world.told(witness(0)) {
+        match notice {
+            Notice::Obliged { id, target, demand, .. } => {
+                let before = meant.insert(*id, (*target, *demand));
+                assert!(before.is_none_or(|before| before == (*target, *demand)), "{id} means two things");
+                open.insert(*id, (*target, *demand));
+            }
+            Notice::Discharged { id, .. } => {
+                open.remove(id);
+            }
+            _ => {}
+        }
+    }
+    open
+}
+
+fn check(world: &World, what: &str) {
+    for (who, notices) in &world.notices {
+        assert!(caught(notices).is_empty(), "{what}: {who} says {:?}", caught(notices));
+    }
+    assert_eq!(open(world), BTreeMap::new(), "{what}");
+}
+
+/// Two clients write to each other in a few rounds, and all is delivered.
+fn busy() -> World {
+    let mut world = World::watched(1, 1, 2);
+    world.connect_all();
+    exchange(&mut world, 3);
+    world
+}
+
+fn exchange(world: &mut World, rounds: u64) {
+    for token in 0..rounds {
+        world.submit(0, token, b"0", &[0, 1]);
+        world.submit(1, token, b"1", &[0, 1]);
+        world.run_for(5);
+    }
+    world.run_for(60);
+}
+
+/// Somebody posts a challenge, and there is time enough to answer it.
+fn post(world: &mut World, by: ActorId, target: ActorId, demand: Demand, attachment: Attachment) {
+    let challenge = Challenge { challenger: by, number: 900, terms: Terms::default(), target, demand };
+    let deployment = world.setup.trust.deployment;
+    let challenge = match by {
+        ActorId::Client(id) => {
+            let index = (0..4).find(|index| client(*index) == id).unwrap();
+            Signed::sign(challenge, deployment, &client_key(index))
+        }
+        server => Signed::sign(challenge, deployment, &signer_of(server)),
+    };
+    let posting = Posting { challenge: challenge.to_unverified(), attachment };
+    world.turn(witness(0), vec![Input::Message(by, Message::Posted(Box::new(posting)))]);
+    world.run_for(60);
+}
+
+/// Keeps the messages that one finds something in.
+fn keep<T: Send + 'static>(
+    world: &mut World,
+    find: impl Fn(&Message) -> Option<T> + 'static,
+) -> Arc<Mutex<Vec<T>>> {
+    let kept = Arc::new(Mutex::new(Vec::new()));
+    let into = kept.clone();
+    world.tamper = Some(Box::new(move |_, _, message| {
+        into.lock().unwrap().extend(find(&message));
+        Some(message)
+    }));
+    kept
+}
+
+#[test]
+fn nothing_is_open_when_nothing_goes_wrong() {
+    let world = busy();
+    assert_eq!((world.delivered(0).len(), world.delivered(1).len()), (6, 6));
+    check(&world, "no crash");
+}
+
+#[test]
+fn nothing_stays_open_whoever_crashes() {
+    for who in [witness(0), incoming(0), mailbox(0), SEQUENCER, ActorId::Client(client(0))] {
+        for boundary in [Boundary::BeforeCommit, Boundary::AfterCommit, Boundary::AmidSends] {
+            for turn in 0..40 {
+                let mut world = World::watched(1, 1, 2);
+                world.benches.get_mut(&who).unwrap().crash = Some((turn, boundary));
+                world.connect_all();
+                exchange(&mut world, 3);
+                check(&world, &format!("{who} crashes in turn {turn}, {boundary:?}"));
+            }
+        }
+    }
+}
+
+/// What a challenge asks for may come by another way, and be given up, before the challenge is heard.
+#[test]
+fn a_run_that_is_attested_is_not_owed() {
+    let mut world = World::watched(1, 1, 2);
+    let seals = keep(&mut world, |message| match message {
+        Message::Sealed(seal) => Some(seal.cite()),
+        _ => None,
+    });
+    world.connect_all();
+    exchange(&mut world, 3);
+    let seal = seals.lock().unwrap()[1];
+    let demand = Demand::Batch { seal, batch: BatchNumber(seal.slot), mailbox: 0 };
+    post(&mut world, mailbox(0), incoming(0), demand, Attachment::None);
+    check(&world, "a retired run");
+}
+
+#[test]
+fn a_complaint_without_its_evidence_is_not_owed_an_answer() {
+    let mut world = busy();
+    let by = ActorId::Client(client(0));
+    let charge = Charge::Proven(Digest::of(&[b"elsewhere"]));
+    let complaint =
+        Complaint { complainer: by, number: 7, terms: Terms::default(), against: SEQUENCER, acks: 0, charge };
+    let complaint = Signed::sign(complaint, world.setup.trust.deployment, &client_key(0));
+    let complained = Complained { complaint: complaint.to_unverified(), evidence: b"here".to_vec() };
+    post(&mut world, by, mailbox(0), Demand::Answer(complaint.cite()), Attachment::Complaint(complained));
+    check(&world, "a complaint without evidence");
+}
+
+#[test]
+fn a_placement_is_owed_to_its_sender_whatever_else_is_asked() {
+    let mut world = World::watched(1, 1, 2);
+    let (receipts, bundles) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Mutex::new(Vec::new())));
+    let (into_receipts, into_bundles) = (receipts.clone(), bundles.clone());
+    world.tamper = Some(Box::new(move |_, _, message| {
+        match &message {
+            Message::Receipted(receipted) => into_receipts.lock().unwrap().push(receipted.clone()),
+            Message::Submit(submission) => into_bundles.lock().unwrap().push(submission.bundle.cite()),
+            _ => {}
+        }
+        Some(message)
+    }));
+    world.connect_all();
+    exchange(&mut world, 3);
+    let receipted: Receipted = receipts.lock().unwrap()[0].clone();
+    let sender = ActorId::Client(receipted.client);
+    let mine = |bundle: &server::protocol::statement::Citation| {
+        bundle.actor == sender && bundle.slot == receipted.number.0
+    };
+    let bundle = bundles.lock().unwrap().iter().copied().find(mine).unwrap();
+    let other = if receipted.client == client(0) { client(3) } else { client(2) };
+    let (index, _) = receipted.opening.leaves()[0];
+    let demand = Demand::Place {
+        receipt: receipted.receipt.cite(),
+        position: Position(receipted.receipt.claimed_slot() + index),
+    };
+    let named = Receipted { client: other, ..receipted.clone() };
+    let promised = Promised { receipted: named, bundle, recipients: [client(0)].into() };
+    let attachment = Attachment::Promised(Box::new(promised));
+    post(&mut world, ActorId::Client(client(0)), incoming(0), demand, attachment);
+    check(&world, "a placement for another");
+    let promised = Promised { receipted, bundle, recipients: [client(0), client(2), client(3)].into() };
+    let attachment = Attachment::Promised(Box::new(promised));
+    post(&mut world, ActorId::Client(client(0)), incoming(0), demand, attachment);
+    check(&world, "a placement with recipients who are none");
+}
+
+#[test]
+fn a_bundle_of_long_ago_is_answered_too() {
+    let mut world = World::watched(1, 1, 2);
+    let submissions = keep(&mut world, |message| match message {
+        Message::Submit(submission) => Some(submission.clone()),
+        _ => None,
+    });
+    world.connect_all();
+    for token in 0..70 {
+        world.submit(0, token, b"0", &[1]);
+        world.run_for(2);
+    }
+    world.run_for(30);
+    let submission = submissions.lock().unwrap()[0].clone();
+    let bundle = submission.bundle.clone().verify(&world.setup.trust).unwrap();
+    let demand = Demand::Admit { client: bundle.client, number: bundle.number, bundle: bundle.digest() };
+    let by = ActorId::Client(bundle.client);
+    post(&mut world, by, incoming(0), demand, Attachment::Submission(Box::new(submission)));
+    check(&world, "an old bundle");
+}
+
+fn deliver(world: &World, index: usize) -> Demand {
+    let attested = world.benches[&mailbox(0)].signed.keys();
+    let newest = attested.filter(|(kind, _)| kind.name() == "attestation").map(|(_, slot)| *slot).max();
+    Demand::Deliver { client: client(index), held: Count(0), epoch: Epoch(newest.unwrap()) }
+}
+
+#[test]
+fn a_mailbox_is_shown_to_whoever_holds_nothing_however_late() {
+    let mut world = busy();
+    // one that was never there, and one that denies to have been
+    for index in [3, 0] {
+        let demand = deliver(&world, index);
+        post(&mut world, ActorId::Client(client(index)), mailbox(0), demand, Attachment::None);
+        check(&world, "a mailbox from its beginning");
+    }
+}
+
+#[test]
+fn a_mailbox_is_not_owed_from_a_start_that_is_none() {
+    let mut world = World::watched(1, 1, 2);
+    let starts = keep(&mut world, |message| match message {
+        Message::Introduction(start) => Some((**start).clone()),
+        Message::Delivery(delivery) => delivery.leaves(),
+        _ => None,
+    });
+    world.connect_all();
+    exchange(&mut world, 3);
+    let start = starts.lock().unwrap().last().unwrap().clone();
+    let hidden = Introduction { mailbox: start.mailbox.clone(), ..start.clone() };
+    let mut bytes = server::protocol::codec::Encode::to_bytes(&start.cut);
+    *bytes.last_mut().unwrap() ^= 1;
+    let cut = <Unverified<server::protocol::cut::Cut> as server::protocol::codec::Decode>::from_bytes(&bytes);
+    let mangled = Introduction { cut: cut.unwrap(), ..start };
+    for (index, start) in [(0, mangled), (3, hidden)] {
+        let demand = deliver(&world, index);
+        let attachment = Attachment::Start(Box::new(start));
+        post(&mut world, ActorId::Client(client(index)), mailbox(0), demand, attachment);
+        check(&world, "a start that is none");
+    }
+}
+
+/// A client that has been introduced and could not say so is served all the same.
+#[test]
+fn an_introduction_whose_ack_is_lost_is_given_again() {
+    let mut world = World::watched(1, 1, 3);
+    let quiet = ActorId::Client(client(2));
+    world.tamper = Some(Box::new(move |from, _, message| {
+        (from != quiet || !matches!(message, Message::Acknowledged(_))).then_some(message)
+    }));
+    world.connect_all();
+    exchange(&mut world, 3);
+    world.disconnect(quiet);
+    exchange(&mut world, 3);
+    world.tamper = None;
+    world.reconnect(quiet);
+    world.run_for(100);
+    world.submit(0, 99, b"for the quiet one", &[2]);
+    world.run_for(200);
+    assert_eq!(world.delivered(2).len(), 1);
+    check(&world, "an introduction whose ack is lost");
+}
+
+/// An incoming actor may seal what it likes: a number that ends all numbers, or a queue that begins in its midst.
+#[test]
+fn a_seal_of_any_number_may_be_shown() {
+    for (batch, start) in [(u64::MAX, 0), (0, 5)] {
+        let mut world = World::watched(2, 1, 2);
+        world.benches.remove(&incoming(1));
+        world.connect_all();
+        exchange(&mut world, 2);
+        let seal = Seal {
+            incoming: 1,
+            batch: BatchNumber(batch),
+            terms: Terms::default(),
+            start: Position(start),
+            end: Position(start),
+            chain: Digest::ZERO,
+            previous: Digest::ZERO,
+            leaves: Tree::new(Vec::new()).root(),
+            manifest: Manifest::default().root(),
+            content_bytes: 0,
+            seen: None,
+        };
+        let seal = Signed::sign(seal, world.setup.trust.deployment, &signer_of(incoming(1)));
+        let ledger = Message::Ledger(Box::new(Ledger { seal: seal.to_unverified(), bundles: Vec::new() }));
+        world.turn(witness(0), vec![Input::Message(incoming(1), ledger)]);
+        let attachment = Attachment::Seal(seal.to_unverified());
+        post(&mut world, incoming(1), SEQUENCER, Demand::Order(seal.cite()), attachment);
+        let suspects = world.told(witness(0)).iter().filter_map(|notice| match notice {
+            Notice::Suspected { target, .. } => Some(*target),
+            _ => None,
+        });
+        assert!(suspects.into_iter().all(|suspect| suspect == incoming(1)), "batch {batch}, start {start}");
+    }
+}
+
+/// Every epoch that is attested is cosigned, however many at once.
+#[test]
+fn a_mailbox_actor_that_catches_up_has_every_epoch_cosigned() {
+    let mut world = World::watched(1, 1, 2);
+    world.connect_all();
+    exchange(&mut world, 1);
+    world.disconnect(mailbox(0));
+    for token in 1..6 {
+        world.submit(0, token, b"0", &[0, 1]);
+        world.run_for(2);
+    }
+    world.reconnect(mailbox(0));
+    world.run_for(8);
+    assert_eq!((world.delivered(0).len(), world.delivered(1).len()), (7, 7));
+}
+
+/// Whoever waits for others that say nothing has something to say itself.
+#[test]
+fn a_sequencer_that_restarts_among_silent_ones_still_cuts() {
+    let mut world = busy();
+    world.disconnect(incoming(0));
+    world.benches.remove(&incoming(0));
+    world.disconnect(SEQUENCER);
+    world.benches.get_mut(&SEQUENCER).unwrap().restart();
+    world.reconnect(SEQUENCER);
+    world.run_for(100);
+    assert!(!open(&world).values().any(|(target, _)| *target == SEQUENCER), "{:?}", open(&world));
+}
+
+/// A sequencer that keeps a cut from a mailbox actor makes it late, and nothing else.
+#[test]
+fn a_cut_that_is_kept_from_a_mailbox_actor_reaches_it_by_the_witness() {
+    let mut world = World::watched(1, 1, 2);
+    world.tamper = Some(Box::new(|from, to, message| {
+        let kept = (from, to) == (SEQUENCER, mailbox(0))
+            && matches!(&message, Message::Ordered(cut) if cut.claimed_slot() > 3);
+        (!kept).then_some(message)
+    }));
+    world.connect_all();
+    exchange(&mut world, 6);
+    world.run_for(100);
+    assert_eq!((world.delivered(0).len(), world.delivered(1).len()), (12, 12));
+}
