@@ -283,7 +283,8 @@ fn a_garbled_delivery_is_unusable_and_no_more() {
     let turn = reader.turn(T, vec![Input::Message(from, Message::Delivery(Box::new(delivery)))]);
     let complains = matches!(&turn.notices[..], [Notice::Unusable { .. }, Notice::Complained { .. }]);
     assert!(complains, "{:?}", turn.notices);
-    assert!(turn.sends.is_empty(), "nothing is acknowledged");
+    let acknowledges = |message: &Message| matches!(message, Message::Acknowledged(_));
+    assert!(!turn.sends.iter().any(|(_, message)| acknowledges(message)), "nothing is acknowledged");
 }
 
 /// O8: an ack that was lost with its connection is given again, or the mailbox actor keeps everything for ever.

@@ -18,7 +18,6 @@ use server::protocol::{
     id::ActorId,
     judge::{Verdict, judge},
     message::Message,
-    predicate::refusal::BadRefusal,
     refusal::Refusal,
     statement::{Trust, Unverified},
 };
@@ -118,7 +117,7 @@ fn evidence_files_are_read_back() {
 /// A handler mangles the content on the way: the incoming actor refuses the bundle as malformed, and its client, who
 /// has the right content, must not be able to convict it (a refusal names the bundle, not what came with it).
 #[test]
-fn a_refusal_of_mangled_content_convicts_nobody() {
+fn content_mangled_on_the_way_is_no_ground_to_refuse_a_bundle() {
     let mut world = World::new(1, 1, 1);
     type Seen = (Option<Submission>, Option<Unverified<Refusal>>);
     let seen: Arc<Mutex<Seen>> = Arc::default();
@@ -142,9 +141,9 @@ fn a_refusal_of_mangled_content_convicts_nobody() {
     world.submit(0, 1, b"text", &[0]);
     world.run_for(10);
     let (submission, refusal) = std::mem::take(&mut *seen.lock().unwrap());
-    let evidence = BadRefusal { refusal: refusal.expect("it was refused"), submission };
-    let verdict = judge(&evidence.into(), &world.setup.trust);
-    assert_eq!(verdict, Verdict::NotProven("nothing here contradicts the refusal".to_owned()));
+    assert!(submission.is_some(), "one was mangled");
+    // a signed refusal would be contradicted by whoever holds the right content, and convict an honest actor
+    assert_eq!(refusal, None);
 }
 
 /// `cargo test -p server --test predicates table -- --nocapture`

@@ -294,7 +294,7 @@ impl World {
         let suspected = record.blame.suspected();
         let guilty = |name: &ActorName| match expect.blame {
             Blame::Exact => expect.suspected.contains(name),
-            Blame::Guilty => self.schemes.contains_key(name),
+            Blame::Guilty => record.attacks.keys().any(|(who, _)| who == name),
         };
         expect.exposed.iter().all(accused)
             && expect.suspected.iter().all(|name| suspected.contains_key(name))
@@ -356,6 +356,9 @@ impl World {
         let signer = Box::new(SeenSigner { who: name, signer: self.signer(name), history });
         let identity = Identity { deployment: self.setup.trust.deployment, signer };
         let node = Node::default();
+        if name.role == Role::Witness {
+            self.history.witness_started(name);
+        }
         if name.role == Role::Client {
             self.history.started(name.index);
             self.desks[name.index as usize].open(node.door());

@@ -283,6 +283,7 @@ impl Actor for Client {
     fn settle(&mut self, step: &mut Step) {
         step.notices.append(&mut self.notices);
         self.submissions.retry(step);
+        self.submissions.tidy(step);
         self.demand(step);
         self.inbox.acknowledge(step);
     }

@@ -103,10 +103,18 @@ impl Blame {
             let demand = demand.to_owned();
             let fresh = Suspicion { demand, since: now, suspected: None, cleared: None, idle: false };
             let known = self.suspicions.entry((target, by, id)).or_insert(fresh);
-            if std::mem::replace(&mut known.idle, false) {
-                (known.since, known.suspected) = (now, None);
+            // said anew after it rested, or after its keeper came back
+            if std::mem::replace(&mut known.idle, false) || known.cleared.is_some() {
+                (known.since, known.suspected, known.cleared) = (now, None, None);
             }
         }
+    }
+
+    /// A keeper (re)starts: what still stands it will say again.
+    pub fn restarted(&mut self, now: Moment, by: ActorName) {
+        let own =
+            self.suspicions.iter_mut().filter(|((_, keeper, _), one)| *keeper == by && one.cleared.is_none());
+        own.for_each(|(_, one)| one.cleared = Some(now));
     }
 
     /// An obligation is older than its bound: its target is suspected.

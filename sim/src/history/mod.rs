@@ -242,6 +242,13 @@ impl History {
         record.lost_with_crash += record.handed.remove(&client).unwrap_or(0);
     }
 
+    /// A witness (re)starts: it says again what is open.
+    pub fn witness_started(&self, who: ActorName) {
+        let mut record = self.record();
+        let now = Moment { at_ns: self.time.now_ns(), epoch: record.epoch() };
+        record.blame.restarted(now, who);
+    }
+
     /// Bundles of a client that are handed over and have no receipt.
     pub fn in_flight(&self, client: u32) -> u64 {
         let record = self.record();

@@ -93,6 +93,8 @@ pub struct Submissions {
     places: Places,
     /// The first bundle without receipt, and since when it is the first.
     front: Option<(BundleNumber, Time)>,
+    /// Placed in this step, and before: the application has been told of their receipts when the next step begins.
+    placed: (Vec<BundleNumber>, Vec<BundleNumber>),
     /// Bundles whose receipts have been read back, until their content is.
     receipts: BTreeMap<BundleNumber, Receipted>,
 }
@@ -112,6 +114,7 @@ impl Submissions {
             guard: None,
             places: Places::default(),
             front: None,
+            placed: Default::default(),
             receipts: BTreeMap::new(),
         }
     }
@@ -148,7 +151,10 @@ impl Submissions {
     /// What the application may not have heard before the crash.
     pub fn resume(&mut self) -> Vec<Notice> {
         for (number, receipted) in std::mem::take(&mut self.receipts) {
-            let Some(pending) = self.pending.remove(&number) else { continue };
+            let Some(pending) = self.pending.remove(&number) else {
+                self.placed.0.push(number);
+                continue;
+            };
             let Some(bundle) = pending.bundle else { continue };
             self.place(bundle, pending.content, receipted, Time(0));
         }
@@ -290,7 +296,7 @@ impl Submissions {
         let (kept, proofs) = self.places.take(placement, &self.setup, step);
         for number in &kept {
             step.delete(row(CONTENT, &number.to_bytes()));
-            step.delete(row(RECEIPT, &number.to_bytes()));
+            self.placed.0.push(*number);
             if number.next() == self.next {
                 self.guard = Some(*number);
             } else {
@@ -301,6 +307,13 @@ impl Submissions {
             self.places.satisfied(docket, &self.setup);
         }
         proofs
+    }
+
+    /// Gives up the receipts that have served their turn, a step after the application was told of them.
+    pub fn tidy(&mut self, step: &mut Step) {
+        let (now, before) = (std::mem::take(&mut self.placed.0), std::mem::take(&mut self.placed.1));
+        before.iter().for_each(|number| step.delete(row(RECEIPT, &number.to_bytes())));
+        self.placed.1 = now;
     }
 
     /// Makes public what nobody takes, and which promises are not shown to be kept.

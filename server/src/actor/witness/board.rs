@@ -100,6 +100,7 @@ impl Board {
         self.next = self.next.max(id + 1);
         if let Ok(challenge) = posting.challenge.verify(&self.setup.trust) {
             self.open.insert(id, obligation(challenge, posting.attachment));
+            self.fresh.push(id); // said again: whoever listens may have missed what became of it
         }
     }
 
