@@ -231,7 +231,8 @@ where
             let digest = Digest::of(&[&body]);
             if kind.exclusive() {
                 self.slots.take(kind, slot, digest)?;
-                step.changes.insert(statement_row(kind, slot), Some(body));
+                // one that the same step gives up for a later one is signed, and not kept
+                step.changes.entry(statement_row(kind, slot)).or_insert(Some(body));
             }
             digests.push(digest);
         }

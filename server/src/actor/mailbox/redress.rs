@@ -3,7 +3,7 @@
 //! # Invariants
 //! - Every complaint of a hosted client is answered; with the same evidence, the same answer.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use crate::{
     actor::{Issued, Step, docket::accuse},
@@ -49,12 +49,15 @@ pub struct Redress {
     pending: BTreeMap<(Kind, u64), (ActorId, Digest, Vec<u8>)>,
     /// Complaint → its answer.
     answers: BTreeMap<Digest, Exhibit>,
+    /// The complaints answered, the oldest first.
+    order: VecDeque<Digest>,
 }
 
 impl Redress {
     /// Nobody has complained.
     pub fn new(me: ActorId) -> Self {
-        Redress { me, admissions: 0, defences: 0, pending: BTreeMap::new(), answers: BTreeMap::new() }
+        let (pending, answers, order) = (BTreeMap::new(), BTreeMap::new(), VecDeque::new());
+        Redress { me, admissions: 0, defences: 0, pending, answers, order }
     }
 
     /// Puts back the count of what was signed.
@@ -154,6 +157,9 @@ impl Redress {
     fn admit(&mut self, complaint: &Signed<Complaint>, step: &mut Step) {
         let number = self.admissions;
         self.admissions += 1;
+        if let Some(last) = number.checked_sub(1) {
+            step.forget(Kind::Admission, last);
+        }
         let key = (Kind::Admission, number);
         self.pending.insert(key, (complaint.complainer, complaint.digest(), Vec::new()));
         let (actor, terms) = (self.me, Terms::default());
@@ -163,6 +169,9 @@ impl Redress {
     fn defend(&mut self, complaint: &Signed<Complaint>, ground: Ground, evidence: Vec<u8>, step: &mut Step) {
         let number = self.defences;
         self.defences += 1;
+        if let Some(last) = number.checked_sub(1) {
+            step.forget(Kind::Defence, last);
+        }
         let key = (Kind::Defence, number);
         self.pending.insert(key, (complaint.complainer, complaint.digest(), evidence));
         let (actor, terms) = (self.me, Terms::default());
@@ -186,8 +195,9 @@ impl Redress {
         };
         send(to, exhibit.clone(), step);
         self.answers.insert(complaint, exhibit);
-        while self.answers.len() > ANSWERS_MAX {
-            self.answers.pop_first();
+        self.order.push_back(complaint);
+        while self.order.len() > ANSWERS_MAX {
+            self.order.pop_front().map(|oldest| self.answers.remove(&oldest));
         }
     }
 }
