@@ -151,13 +151,7 @@ fn a_complaint_without_its_evidence_is_not_owed_an_answer() {
         Complaint { complainer: by, number: 7, terms: Terms::default(), against: SEQUENCER, acks: 0, charge };
     let complaint = Signed::sign(complaint, world.setup.trust.deployment, &client_key(0));
     let complained = Complained { complaint: complaint.to_unverified(), evidence: b"here".to_vec() };
-    post(
-        &mut world,
-        by,
-        mailbox(0),
-        Demand::Answer(complaint.cite()),
-        Attachment::Complaint(complained),
-    );
+    post(&mut world, by, mailbox(0), Demand::Answer(complaint.cite()), Attachment::Complaint(complained));
     check(&world, "a complaint without evidence");
 }
 
@@ -350,7 +344,8 @@ fn a_sequencer_that_restarts_among_silent_ones_still_cuts() {
 fn a_cut_that_is_kept_from_a_mailbox_actor_reaches_it_by_the_witness() {
     let mut world = World::watched(1, 1, 2);
     world.tamper = Some(Box::new(|from, to, message| {
-        let kept = (from, to) == (SEQUENCER, mailbox(0)) && matches!(&message, Message::Ordered(cut) if cut.claimed_slot() > 3);
+        let kept = (from, to) == (SEQUENCER, mailbox(0))
+            && matches!(&message, Message::Ordered(cut) if cut.claimed_slot() > 3);
         (!kept).then_some(message)
     }));
     world.connect_all();

@@ -264,7 +264,8 @@ impl Mailbox {
         };
         if (count, ack.head) != (then.count, then.head) {
             // what is given up for it must be what it can be held to
-            return step.notice(Notice::Suspicious { from, why: "an ack of what was not attested".to_owned() });
+            return step
+                .notice(Notice::Suspicious { from, why: "an ack of what was not attested".to_owned() });
         }
         step.put(row(HELD, &ack.client.to_bytes()), ack.to_unverified().to_bytes());
         self.acks.insert(ack.client, ack.to_unverified());

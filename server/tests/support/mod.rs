@@ -19,8 +19,8 @@ use server::{
         incoming::Incoming,
         mailbox::Mailbox,
         sequencer::Sequencer,
-        witness::Witness,
         step::{STATEMENTS, statement_row},
+        witness::Witness,
     },
     port::{Rows, Time},
     protocol::{

@@ -163,7 +163,8 @@ impl Auditor {
                 doubts.push(BadCut { cut: own(), fault: CutFault::End { seal: seal.clone() } }.into());
             }
             let last = before.as_ref().map(|before| before.clone().believed());
-            let from = last.and_then(|last| last.reached.get(j)?.seal).map_or(0, |seal| seal.slot.saturating_add(1));
+            let from =
+                last.and_then(|last| last.reached.get(j)?.seal).map_or(0, |seal| seal.slot.saturating_add(1));
             if let Some(mut seals) = self.seals_between(j as u32, from, cited.slot).filter(|s| !s.is_empty())
             {
                 seals.reverse();
