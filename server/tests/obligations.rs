@@ -13,21 +13,22 @@ use std::{
 use server::{
     actor::{Input, Notice},
     protocol::{
-        batch::Ledger,
+        batch::{Ledger, Placement},
         board::{Attachment, Complained, Posting, Promised},
         challenge::{Challenge, Demand},
         complaint::{Charge, Complaint},
         digest::Digest,
-        id::{ActorId, BatchNumber, Count, Epoch, Position},
+        evidence::Evidence,
+        id::{ActorId, BatchNumber, BundleNumber, Count, Epoch, Position},
         merkle::Tree,
         message::{Introduction, Message},
-        receipt::Receipted,
-        seal::{Manifest, Seal},
-        statement::{Signed, Terms, Unverified},
+        receipt::{Receipt, Receipted, bundle_leaf},
+        seal::{Manifest, Positions, Seal},
+        statement::{Kind, Signed, Terms, Unverified},
     },
 };
 use support::{
-    Boundary, SEQUENCER, World, caught, client, client_key, incoming, mailbox, signer_of, witness,
+    Bench, Boundary, SEQUENCER, World, caught, client, client_key, incoming, mailbox, signer_of, witness,
 };
 
 /// What is open on the board by what its witness told, by number.
@@ -351,4 +352,76 @@ fn a_cut_that_is_kept_from_a_mailbox_actor_reaches_it_by_the_witness() {
     exchange(&mut world, 6);
     world.run_for(100);
     assert_eq!((world.delivered(0).len(), world.delivered(1).len()), (12, 12));
+}
+
+/// What strangers may complain of costs the mailbox actor no room on its disk.
+#[test]
+fn answers_to_complaints_are_not_piled_up() {
+    let mut world = busy();
+    let by = ActorId::Client(client(0));
+    let complain = |number| {
+        let (terms, charge) = (Terms::default(), Charge::NotReceived(Count(99)));
+        let complaint = Complaint { complainer: by, number, terms, against: mailbox(0), acks: 0, charge };
+        let complaint = Signed::sign(complaint, world.setup.trust.deployment, &client_key(0));
+        let complained = Complained { complaint: complaint.to_unverified(), evidence: Vec::new() };
+        Input::Message(by, Message::Complained(Box::new(complained)))
+    };
+    let inputs = (0..9).map(complain).collect();
+    world.turn(mailbox(0), inputs);
+    let bench = world.benches.get_mut(&mailbox(0)).unwrap();
+    assert_eq!(bench.signed.keys().filter(|(kind, _)| *kind == Kind::Defence).count(), 9);
+    assert_eq!(bench.rows.keys().filter(|key| key[..2] == [0, Kind::Defence as u8]).count(), 1);
+    bench.restart();
+    world.run_for(60);
+    check(&world, "complaints");
+}
+
+/// B02: the second promise of a place does not make the sender forget the first.
+#[test]
+fn a_place_that_is_promised_twice_is_a_broken_promise() {
+    let setup = support::watched_setup(1, 1, 1);
+    let mut sender = Bench::client(0, &setup);
+    let now = server::port::Time(1_000_000_000);
+    let draughts = [1, 2].map(|token| Input::Send(support::draught(token, b"x", &[client(1)])));
+    sender.turn(now, draughts.to_vec());
+    let turn = sender.turn(now, vec![Input::Connected(support::HANDLER)]);
+    let bundles = turn.sends.iter().filter_map(|(_, message)| match message {
+        Message::Submit(submission) => Some(submission.bundle.cite()),
+        _ => None,
+    });
+    let bundles: Vec<_> = bundles.collect();
+    let own = [bundle_leaf(&bundles[0]), bundle_leaf(&bundles[1])];
+    let other = Digest::of(&[b"another"]);
+    let sign = |receipt: Receipt| Signed::sign(receipt, setup.trust.deployment, &signer_of(incoming(0)));
+    let promise = |first: u64, leaves: Vec<Digest>, number: u64| {
+        let (index, tree) = (leaves.len() as u64 - 1, Tree::new(leaves));
+        let (first, terms, count) = (Position(first), Terms::default(), tree.size() as u32);
+        let receipt =
+            sign(Receipt { incoming: 0, first, terms, count, leaves: tree.root(), chain: Digest::ZERO });
+        let receipted = Receipted::new(&receipt, client(0), BundleNumber(number), tree.open(&[index]));
+        Input::Message(support::HANDLER, Message::Receipted(receipted))
+    };
+    sender.turn(now, vec![promise(0, vec![other, own[0]], 0), promise(1, vec![own[1]], 1)]);
+    let tree = Tree::new(vec![other, own[1]]);
+    let mut manifest = Manifest::default();
+    manifest.insert(client(1), Positions(vec![Position(1)]));
+    let seal = Seal {
+        incoming: 0,
+        batch: BatchNumber(0),
+        terms: Terms::default(),
+        start: Position(0),
+        end: Position(2),
+        chain: Digest::ZERO,
+        previous: Digest::ZERO,
+        leaves: tree.root(),
+        manifest: manifest.root(),
+        content_bytes: 0,
+        seen: None,
+    };
+    let seal = Signed::sign(seal, setup.trust.deployment, &signer_of(incoming(0))).to_unverified();
+    let (leaves, manifest) = (tree.open(&[1]), manifest.prune_to_all(&[client(1)].into()));
+    let placement = Placement { client: client(0), seal, leaves, manifest };
+    let turn = sender.turn(now, vec![Input::Message(support::HANDLER, Message::Placed(Box::new(placement)))]);
+    let caught = caught(&turn.notices);
+    assert!(matches!(&caught[..], [Evidence::BrokenPromise(_)]), "{caught:?}");
 }

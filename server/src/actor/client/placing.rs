@@ -60,9 +60,9 @@ impl Placing {
     }
 }
 
-/// What waits for its placement, by position.
+/// What waits for its placement, by position; who lies may have promised one to several.
 #[derive(Default)]
-pub struct Places(BTreeMap<Position, Placing>);
+pub struct Places(BTreeMap<(Position, BundleNumber), Placing>);
 
 impl Places {
     /// How many wait.
@@ -72,7 +72,7 @@ impl Places {
 
     /// A bundle has a receipt for a position.
     pub fn add(&mut self, position: Position, placing: Placing) {
-        self.0.insert(position, placing);
+        self.0.insert((position, placing.bundle.number), placing);
     }
 
     /// Takes a placement: gives the bundles that are where they should be, and the evidence if one is not.
@@ -88,17 +88,17 @@ impl Places {
         if !placement.opens(&seal) {
             return (kept, proofs);
         }
-        let covered: Vec<Position> =
-            self.0.range(seal.start..seal.end).map(|(position, _)| *position).collect();
-        for position in covered {
-            let placing = &self.0[&position];
+        let run = (seal.start, BundleNumber(0))..(seal.end, BundleNumber(0));
+        let covered: Vec<(Position, BundleNumber)> = self.0.range(run).map(|(place, _)| *place).collect();
+        for place in covered {
+            let (placing, position) = (&self.0[&place], place.0);
             if placing.receipted.receipt.claimed_actor() != seal.actor() {
                 continue;
             }
             let proof = match look(placing, position, placement, &seal) {
                 Seen::Nothing => {
                     // covered and not shown: that is demanded at once
-                    self.0.entry(position).and_modify(|placing| placing.overdue = true);
+                    self.0.entry(place).and_modify(|placing| placing.overdue = true);
                     continue;
                 }
                 Seen::Kept => None,
@@ -110,7 +110,7 @@ impl Places {
                 None => step.notice(Notice::Reached("a sender saw its bundle where the receipt said")),
             }
             kept.push(placing.bundle.number);
-            self.0.remove(&position);
+            self.0.remove(&place);
         }
         (kept, proofs)
     }
@@ -125,8 +125,8 @@ impl Places {
 
     /// When the oldest one has waited for too long.
     pub fn due(&self, docket: &Docket, setup: &Setup) -> Option<Time> {
-        let undemanded = self.0.iter().filter(|(position, placing)| {
-            let (target, demand) = demand(**position, placing);
+        let undemanded = self.0.iter().filter(|((position, _), placing)| {
+            let (target, demand) = demand(*position, placing);
             !docket.demands(target, &demand)
         });
         undemanded.map(|(_, placing)| placing.due(setup)).min()
@@ -134,7 +134,7 @@ impl Places {
 
     /// Makes public which placements do not come.
     pub fn demand(&self, docket: &mut Docket, setup: &Setup, step: &mut Step) {
-        for (position, placing) in &self.0 {
+        for ((position, _), placing) in &self.0 {
             if placing.due(setup) > step.now {
                 continue;
             }
@@ -155,7 +155,10 @@ impl Places {
     /// What is not worth demanding any more.
     pub fn satisfied(&self, docket: &mut Docket, setup: &Setup) {
         let waits = |demand: &Demand| match demand {
-            Demand::Place { position, .. } => self.0.contains_key(position),
+            Demand::Place { position, .. } => {
+                let there = (*position, BundleNumber(0))..=(*position, BundleNumber(u64::MAX));
+                self.0.range(there).next().is_some()
+            }
             _ => true,
         };
         docket.retain(|challenge| waits(&challenge.demand), &setup.trust);

@@ -3,7 +3,7 @@
 //! # Invariants
 //! - Every complaint of a hosted client is answered; with the same evidence, the same answer.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use crate::{
     actor::{Issued, Step, docket::accuse, numbers::Numbers},
@@ -49,13 +49,16 @@ pub struct Redress {
     pending: BTreeMap<(Kind, u64), (ActorId, Digest, Vec<u8>)>,
     /// Complaint → its answer.
     answers: BTreeMap<Digest, Exhibit>,
+    /// The complaints answered, the oldest first.
+    order: VecDeque<Digest>,
 }
 
 impl Redress {
     /// Nobody has complained.
     pub fn new(me: ActorId) -> Self {
         let (admissions, defences) = (Numbers::default(), Numbers::default());
-        Redress { me, admissions, defences, pending: BTreeMap::new(), answers: BTreeMap::new() }
+        let (pending, answers, order) = (BTreeMap::new(), BTreeMap::new(), VecDeque::new());
+        Redress { me, admissions, defences, pending, answers, order }
     }
 
     /// Puts back the count of what was signed.
@@ -191,8 +194,9 @@ impl Redress {
         };
         send(to, exhibit.clone(), step);
         self.answers.insert(complaint, exhibit);
-        while self.answers.len() > ANSWERS_MAX {
-            self.answers.pop_first();
+        self.order.push_back(complaint);
+        while self.order.len() > ANSWERS_MAX {
+            self.order.pop_front().map(|oldest| self.answers.remove(&oldest));
         }
     }
 }
