@@ -258,7 +258,7 @@ impl Bench {
         let promises = std::mem::take(&mut step.promises);
         for draft in promises.iter().filter(|draft| draft.kind().exclusive()) {
             self.check_slot(draft);
-            step.changes.entry(statement_row(draft.kind(), draft.slot())).or_insert(Some(draft.body()));
+            step.changes.insert(statement_row(draft.kind(), draft.slot()), Some(draft.body()));
         }
         for (key, value) in std::mem::take(&mut step.changes) {
             match value {
