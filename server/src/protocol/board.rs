@@ -42,7 +42,6 @@ pub struct Posting {
 
 /// What comes with a challenge.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(clippy::large_enum_variant, reason = "rare, and never in bulk")]
 pub enum Attachment {
     /// Nothing.
     None,
@@ -109,7 +108,6 @@ pub struct Resumption {
 
 /// What a target shows to discharge an obligation.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(clippy::large_enum_variant, reason = "rare, and never in bulk")]
 pub enum Exhibit {
     /// Nothing: the target is blocked.
     Nothing,

@@ -166,7 +166,7 @@ impl Attack for DenyDelivery {
             Message::Acknowledged(ack) => ack.clone().verify(context.trust).ok(),
             _ => None,
         });
-        let held = acks.map(|ack| (ack.clock, ack.count)).last().filter(|(_, count)| *count > Count(0));
+        let held = acks.map(|ack| (ack.clock, ack.count)).next_back().filter(|(_, count)| *count > Count(0));
         let Some(mailbox) = own_mailbox(context) else { return };
         let Some((clock, count)) = held.filter(|_| context.on()) else { return };
         let complaint = context.sign(Complaint {
