@@ -302,6 +302,13 @@ impl World {
             && expect.unserved.iter().all(|client| record.blame.unserved.contains_key(client))
             && suspected.keys().all(guilty)
             && !record.blame.has_open()
+            && (0..self.drawn.topology.mailboxes).all(|index| self.has_caught_up(index, record))
+    }
+
+    /// Whether a mailbox actor has attested what is cut, but for what is on its way; if it is honest.
+    fn has_caught_up(&self, index: u32, record: &Record) -> bool {
+        let newest = record.attested.get(&index).and_then(|own| own.last()).map_or(0, |epoch| epoch.0);
+        self.schemes.contains_key(&ActorName::new(Role::Mailbox, index)) || newest + 10 >= record.epoch().0
     }
 
     fn handed_is_submitted(&self, record: &Record) -> bool {

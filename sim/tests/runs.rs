@@ -58,9 +58,9 @@ fn a_receipt_takes_four_links_when_all_work_is_free() {
 #[test]
 fn a_calm_network_keeps_its_first_connections() {
     let outcome = run("scenarios/honest/bare-latency.toml", 1, &[]);
-    // 2 clients to handler and mailbox actor, handler, sequencer and mailbox actor to the incoming actor, mailbox
-    // actor to the sequencer
-    assert_eq!(outcome.run.connections, 2 * 2 + 3 + 1);
+    // 2 clients to handler, mailbox actor and witness; handler, sequencer and mailbox actor to the incoming actor,
+    // mailbox actor to the sequencer; witness to incoming actor, sequencer and mailbox actor
+    assert_eq!(outcome.run.connections, 2 * 3 + 3 + 1 + 3);
 }
 
 #[test]

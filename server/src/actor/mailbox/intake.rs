@@ -123,18 +123,35 @@ impl Intake {
     }
 
     /// Drops the runs that are not the ones that the next cut takes; gives what shows it, by incoming actor.
-    pub fn drop_forked(&mut self) -> Vec<(u32, Equivocation)> {
+    pub fn drop_forked(&mut self) -> Vec<(u32, Evidence)> {
         let Some(cut) = self.cuts.first_key_value().map(|(_, cut)| cut.clone()) else { return Vec::new() };
         let mut forked = Vec::new();
-        for (j, (reached, batches)) in cut.reached.iter().zip(&mut self.batches).enumerate() {
+        for (j, reached) in cut.reached.iter().enumerate().take(self.batches.len()) {
             let Some(cited) = reached.seal else { continue };
-            let Some(held) = batches.get(&BatchNumber(cited.slot)) else { continue };
-            if held.seal.digest() != cited.digest {
-                forked.push((j as u32, Equivocation { first: cited, second: held.seal.cite() }));
-                batches.clear();
+            if let Some(fork) = self.fork_of(j, cited) {
+                forked.push((j as u32, fork));
+                self.batches[j].clear();
             }
         }
         forked
+    }
+
+    /// Two versions of one incoming actor's log: a run that is not the cited one, or that the next one does not extend.
+    fn fork_of(&self, incoming: usize, cited: Citation) -> Option<Evidence> {
+        let held = self.batches[incoming].get(&BatchNumber(cited.slot));
+        if let Some(held) = held.filter(|held| held.seal.digest() != cited.digest) {
+            return Some(Equivocation { first: cited, second: held.seal.cite() }.into());
+        }
+        let mut earlier = self.at.as_ref().and_then(|at| at.reached.get(incoming)?.seal);
+        for (_, held) in self.batches[incoming].range(..=BatchNumber(cited.slot)) {
+            let linked = earlier.map_or(Digest::ZERO, |earlier| earlier.digest);
+            if held.seal.previous != linked {
+                let later = Linked::Seal(held.seal.to_unverified());
+                return Some(BrokenChain { earlier, later }.into());
+            }
+            earlier = Some(held.seal.cite());
+        }
+        None
     }
 
     /// What may be proved of whoever is to blame that the next cut is not ready. The judge decides.
