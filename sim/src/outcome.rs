@@ -57,6 +57,8 @@ pub struct Json<'a> {
     faults_fired: &'a BTreeMap<&'static str, u64>,
     attacks_fired: BTreeMap<&'static str, u64>,
     coverage: &'a BTreeMap<&'static str, u64>,
+    signatures: &'a BTreeMap<&'static str, u64>,
+    wire_bytes: &'a BTreeMap<&'static str, u64>,
     virtual_s: f64,
     wall_s: f64,
 }
@@ -199,6 +201,8 @@ impl Outcome {
             faults_fired: &self.record().faults,
             attacks_fired: self.attacks(),
             coverage: &self.record().coverage,
+            signatures: &self.record().signed,
+            wire_bytes: &self.run.wire_bytes,
             virtual_s: self.run.virtual_ns as f64 / 1e9,
             wall_s: self.wall.as_secs_f64(),
         }

@@ -63,6 +63,8 @@ pub struct Run {
     pub virtual_ns: u64,
     /// How many connections were opened.
     pub connections: u64,
+    /// How many bytes each role has put on its links.
+    pub wire_bytes: BTreeMap<&'static str, u64>,
     /// The actors of the roster and the clients, by their ids.
     pub names: BTreeMap<ActorId, ActorName>,
 }
@@ -220,6 +222,7 @@ impl World {
             trust,
             virtual_ns,
             connections: world.fabric.opened(),
+            wire_bytes: world.wire_bytes(),
             names: world.ids.iter().copied().zip(world.names.iter().copied()).collect(),
         }
     }
@@ -234,6 +237,14 @@ impl World {
             let bytes = rows.iter().map(|(key, value)| (key.len() + value.len()) as u64).sum();
             self.history.record().stored.insert(*name, Stored { rows: rows.len() as u64, bytes });
         }
+    }
+
+    fn wire_bytes(&self) -> BTreeMap<&'static str, u64> {
+        let mut by_role = BTreeMap::new();
+        for (machine, bytes) in self.fabric.sent() {
+            *by_role.entry(self.names[machine].role.name()).or_default() += bytes;
+        }
+        by_role
     }
 
     fn fingerprint(&self) -> u64 {

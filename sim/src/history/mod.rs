@@ -152,6 +152,8 @@ pub struct Record {
     pub overloaded: u64,
     /// Draughts handed over and lost when the client crashed, before they were durable.
     pub lost_with_crash: u64,
+    /// Signatures made, by role.
+    pub signed: BTreeMap<&'static str, u64>,
     /// Steps and inputs over all actors.
     pub steps: u64,
     /// Inputs handled.
@@ -557,6 +559,7 @@ impl Observer for NodeObserver {
         let mut record = self.history.record();
         record.steps += 1;
         record.inputs += step.work.inputs;
+        *record.signed.entry(self.who.role.name()).or_default() += step.work.signed;
     }
 }
 

@@ -103,6 +103,11 @@ impl Fabric {
         self.with(|state| state.opened)
     }
 
+    /// How many bytes each machine has put on its links.
+    pub fn sent(&self) -> BTreeMap<Machine, u64> {
+        self.with(|state| state.wires.sent.clone())
+    }
+
     /// Sets condition number `number`.
     pub fn begin(&self, number: usize, condition: Condition) {
         let now = self.time.now_ns();

@@ -74,12 +74,15 @@ pub struct Wires {
     conditions: BTreeMap<usize, Active>,
     /// Segments lost, by whatever cause.
     pub lost: u64,
+    /// Bytes put on links, by machine.
+    pub sent: BTreeMap<Machine, u64>,
 }
 
 impl Wires {
     /// Links without conditions.
     pub fn new(network: DrawnNetwork, streams: Streams) -> Self {
-        Wires { network, streams, links: BTreeMap::new(), conditions: BTreeMap::new(), lost: 0 }
+        let (links, conditions, sent) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        Wires { network, streams, links, conditions, lost: 0, sent }
     }
 
     /// Sets a condition, which had so many effects at once.
@@ -115,6 +118,7 @@ impl Wires {
 
     /// When so many bytes, sent now over a link that is not cut, arrive.
     pub fn arrival(&mut self, from: Machine, to: Machine, bytes: usize, now: u64) -> u64 {
+        *self.sent.entry(from).or_default() += bytes as u64;
         let loss: f64 = self.conditions.values().map(|active| active.condition.loss(from, to)).sum();
         let loss = (self.network.loss + loss).min(1.0);
         let extra: u64 = self.conditions.values().map(|active| active.condition.delay(from, to)).sum();
