@@ -12,6 +12,7 @@
 
 mod admission;
 mod batches;
+mod disputes;
 mod ledgers;
 
 use std::collections::BTreeMap;
@@ -30,9 +31,7 @@ use crate::{
     port::Time,
     protocol::{
         attestation::Attestation,
-        board::{Attachment, Exhibit, Posting},
         bundle::Submission,
-        challenge::Demand,
         codec::{Decode, Encode},
         cut::Cut,
         digest::Digest,
@@ -42,9 +41,7 @@ use crate::{
         message::Message,
         predicate::{
             chain::{BrokenChain, Linked},
-            cut::{BadCut, CutFault},
             equivocation::Equivocation,
-            seal_ack::BrokenSealAck,
         },
         receipt::{Receipt, bundle_leaf},
         refusal::Refusal,
@@ -355,115 +352,6 @@ impl Incoming {
         self.admission.see(cut.cite());
         step.put(row(SEEN, &[]), cut.cite().to_bytes());
         step.send(ActorId::SEQUENCER, Message::Have(cut.epoch.0));
-    }
-
-    /// Whether the sequencer may have said this of this actor's queue.
-    fn examine(&mut self, cut: &Signed<Cut>, step: &mut Step) {
-        let (own, trust) = (cut.to_unverified(), &self.setup.trust);
-        let reached = cut.reached.get(self.index as usize).and_then(|reached| reached.seal);
-        let unknown = reached.is_some_and(|seal| {
-            let known = self.ledgers.ledger(BatchNumber(seal.slot));
-            known.is_none_or(|ledger| ledger.seal.digest() != seal.digest)
-        });
-        if unknown || cut.reached.len() != trust.roster.incoming() as usize {
-            accuse(BadCut { cut: own.clone(), fault: CutFault::Alone }, trust, step);
-        }
-        let acknowledged = self.held.as_ref().filter(|_| reached.is_none_or(|seal| self.is_held_after(seal)));
-        if let Some(ack) = acknowledged {
-            accuse(BrokenSealAck { ack: ack.clone(), cut: own, incoming: self.index }, trust, step);
-        }
-    }
-
-    /// Whether the sequencer has acknowledged a later seal than this.
-    fn is_held_after(&self, seal: Citation) -> bool {
-        self.held.as_ref().is_some_and(|ack| {
-            let ack = ack.clone().believed();
-            ack.newest_of(self.index).is_some_and(|newest| newest.slot > seal.slot)
-        })
-    }
-
-    /// The sequencer holds seals of this actor.
-    fn take_ack(&mut self, from: ActorId, ack: Unverified<SealAck>, step: &mut Step) {
-        step.work.verified += 1;
-        match ack.clone().verify(&self.setup.trust) {
-            Ok(_) => self.held = Some(ack),
-            Err(error) => step.notice(Notice::Suspicious { from, why: error.to_string() }),
-        }
-    }
-
-    /// Nothing before this batch waits for a cut any more.
-    fn withdraw(&mut self, next: BatchNumber) {
-        let waits = |demand: &Demand| match demand {
-            Demand::Order(seal) => seal.slot >= next.0,
-            _ => true,
-        };
-        self.docket.retain(|challenge| waits(&challenge.demand), &self.setup.trust);
-    }
-
-    /// When the oldest seal without a cut has waited for too long.
-    fn order_due(&self) -> Option<Time> {
-        let (seal, since) = self.unordered.values().next()?;
-        let demanded = self.docket.demands(ActorId::SEQUENCER, &Demand::Order(seal.cite()));
-        (!demanded).then(|| since.after(self.setup.challenge_ns()))
-    }
-
-    /// Makes public that no cut takes what was sealed.
-    fn demand_order(&mut self, step: &mut Step) {
-        for (_, since) in self.unordered.values_mut().filter(|(_, since)| *since == Time(0)) {
-            *since = step.now;
-        }
-        if self.order_due().is_none_or(|due| due > step.now) {
-            return;
-        }
-        let Some((seal, _)) = self.unordered.values().next() else { return };
-        let (demand, attachment) = (Demand::Order(seal.cite()), Attachment::Seal(seal.to_unverified()));
-        step.notice(Notice::Reached("an incoming actor challenged the sequencer to order a seal"));
-        self.docket.demand(ActorId::SEQUENCER, demand, attachment, step);
-    }
-
-    /// A witness relays a challenge: it is answered if it can be.
-    fn challenged(&mut self, witness: ActorId, posting: Posting, step: &mut Step) {
-        let Ok(challenge) = posting.challenge.verify(&self.setup.trust) else { return };
-        if challenge.target != self.me() {
-            return;
-        }
-        let exhibit = match (challenge.demand, posting.attachment) {
-            (Demand::Admit { .. }, Attachment::Submission(submission)) => {
-                // what comes of it goes where the submission came from
-                self.admission.arrive(witness, *submission, step).map(Exhibit::Receipted)
-            }
-            (Demand::Place { position, .. }, Attachment::Promised(promised)) => {
-                let batch = self.ledgers.run_at(position);
-                let client = promised.receipted.client;
-                let asked = &promised.recipients;
-                batch.and_then(|batch| self.ledgers.placement(batch, client, asked)).map(Exhibit::Placement)
-            }
-            (Demand::Seal(_), _) => {
-                let newest = self.ledgers.newest();
-                newest.map(|ledger| Exhibit::Seal(ledger.seal.clone()))
-            }
-            (Demand::Open(seal), _) => {
-                self.ledgers.ledger(BatchNumber(seal.slot)).cloned().map(Exhibit::Ledger)
-            }
-            (Demand::Batch { batch, mailbox, .. }, _) if mailbox < self.setup.trust.roster.mailboxes() => {
-                // whoever has attested it holds it, or has given it up: its own word shows that
-                let attested = || self.attested.get(&mailbox).cloned().map(Exhibit::Attestation);
-                self.sending.part(batch, mailbox).map(Exhibit::Batch).or_else(attested)
-            }
-            _ => None,
-        };
-        if let Some(exhibit) = exhibit {
-            self.docket.answer(witness, challenge.cite(), exhibit, step);
-        }
-    }
-
-    /// Shows the senders of a sealed run where their bundles stand.
-    fn place(&mut self, batch: BatchNumber, step: &mut Step) {
-        for placement in self.ledgers.placements(batch) {
-            if let Some(handler) = self.admission.handler_of(&placement.client) {
-                step.send(handler, Message::Placed(Box::new(placement)));
-            }
-        }
     }
 
     /// A mailbox actor has signed for what a cut reaches: custody of that is its own now.

@@ -11,6 +11,7 @@
 //! - What a client has not acknowledged is kept; acknowledgements take effect with the next attestation.
 
 mod archive;
+mod disputes;
 mod intake;
 mod outbox;
 mod redress;
@@ -21,12 +22,12 @@ pub use intake::Intake;
 pub use outbox::{Personal, QUIET_EPOCHS};
 
 use archive::{Archive, CUT, RUN};
-use outbox::{Outbox, delivery};
-use redress::{Redress, Service};
+use outbox::Outbox;
+use redress::Redress;
 
 use super::{
     Actor, Input, Issued, RecoverError, Recovered, Setup, Step,
-    docket::{Docket, accuse, witnesses},
+    docket::{Docket, witnesses},
     step::{Notice, row},
 };
 use crate::{
@@ -34,18 +35,16 @@ use crate::{
     protocol::{
         ack::Ack,
         attestation::{Attestation, MailboxHead, Mailboxes},
-        board::{Attachment, Complained, Exhibit, Posting, Resumption},
+        board::Exhibit,
         bundle::Parcel,
-        challenge::Demand,
         codec::{Decode, Encode},
-        cosignature::Cosignature,
         cut::{Cut, spans},
-        derivation::{Entry, RETAINED, entries},
+        derivation::{Entry, entries},
         digest::Digest,
         id::{ActorId, BatchNumber, ClientId, Count, Epoch, Position, Role},
         map::Lookup,
-        message::{Delivery, Introduction, Message},
-        statement::{Citation, Kind, Signed, Statement as _, Terms, Unverified},
+        message::Message,
+        statement::{Signed, Statement as _, Terms, Unverified},
     },
 };
 
@@ -294,204 +293,6 @@ impl Mailbox {
         for client in self.outbox.quiet(epoch, step.now, self.setup.challenge_ns() / 2) {
             let mailbox = self.mailboxes.prune_to(&client);
             self.outbox.push_quiet(client, mailbox, &self.archive, step);
-        }
-    }
-
-    /// Makes public what it waits for: a cut that does not follow is proved to be bad, a run that does not come is
-    /// demanded on the board.
-    fn demand_missing(&mut self, step: &mut Step) {
-        let Some(epoch) = self.intake.pending().map(|cut| cut.epoch) else {
-            self.stalled = None;
-            return;
-        };
-        if self.stalled.is_none_or(|(stalled, _)| stalled != epoch) {
-            self.stalled = Some((epoch, step.now));
-            self.docket
-                .retain(|challenge| !matches!(challenge.demand, Demand::Batch { .. }), &self.setup.trust);
-            for doubt in self.intake.doubts() {
-                accuse(doubt, &self.setup.trust, step);
-            }
-        }
-        // a run that is not the one that the cut takes is no run; the right one is asked for, if need be on the board
-        for (incoming, fork) in self.intake.drop_forked() {
-            let BatchNumber(next) = self.intake.next_batch(incoming);
-            if accuse(fork, &self.setup.trust, step)
-                && self.stalled.is_some_and(|(_, since)| since == step.now)
-            {
-                step.send(ActorId::Server(Role::Incoming, incoming), Message::Subscribe(next));
-            }
-        }
-        if self.stalled_until().is_none_or(|due| due > step.now) {
-            return;
-        }
-        self.demand_runs(step);
-    }
-
-    fn demand_runs(&mut self, step: &mut Step) {
-        for (incoming, batch, seal) in self.intake.missing() {
-            let (target, mailbox) = (ActorId::Server(Role::Incoming, incoming), self.index);
-            let demand = Demand::Batch { seal, batch, mailbox };
-            if !self.docket.demands(target, &demand) {
-                step.notice(Notice::Reached(
-                    "a mailbox actor challenged an incoming actor to hand over a run",
-                ));
-                self.docket.demand(target, demand, Attachment::None, step);
-            }
-        }
-    }
-
-    /// When it has waited for too long.
-    fn stalled_until(&self) -> Option<Time> {
-        self.stalled.map(|(_, since)| since.after(self.setup.challenge_ns()))
-    }
-
-    /// Whether everything that is missing has been demanded.
-    fn demanded(&self) -> bool {
-        let mailbox = self.index;
-        self.intake.missing().into_iter().all(|(incoming, batch, seal)| {
-            let target = ActorId::Server(Role::Incoming, incoming);
-            self.docket.demands(target, &Demand::Batch { seal, batch, mailbox })
-        })
-    }
-
-    /// What it waits for, publicly.
-    fn blocked_on(&self) -> Option<Citation> {
-        let mailbox = self.index;
-        self.intake.missing().into_iter().find_map(|(incoming, batch, seal)| {
-            let target = ActorId::Server(Role::Incoming, incoming);
-            self.docket.challenge_of(target, &Demand::Batch { seal, batch, mailbox })
-        })
-    }
-
-    /// A witness relays a challenge: it is answered if it can be.
-    fn challenged(&mut self, witness: ActorId, posting: Posting, step: &mut Step) {
-        let Ok(challenge) = posting.challenge.verify(&self.setup.trust) else { return };
-        if challenge.target != self.me() {
-            return;
-        }
-        let newest = self.archive.newest();
-        let exhibit = match (challenge.demand, posting.attachment) {
-            (Demand::Attest(epoch), _) => {
-                let newest = newest.filter(|newest| newest.epoch >= epoch);
-                newest.map(|newest| Exhibit::Attestation(newest.to_unverified()))
-            }
-            (Demand::Deliver { client, epoch, .. }, attachment) => {
-                let ack = self.acks.get(&client);
-                let held = ack.filter(|ack| (*ack).clone().believed().attestation.slot >= epoch.0).cloned();
-                let from = match attachment {
-                    Attachment::Start(start) => Epoch(start.attestation.claimed_slot()),
-                    _ => Epoch(0),
-                };
-                let due = newest.is_some_and(|newest| newest.epoch >= epoch);
-                match held {
-                    Some(ack) => Some(Exhibit::Ack(ack)),
-                    None if !due => None,
-                    None => self
-                        .whole_mailbox(client, from)
-                        .map(Exhibit::Delivery)
-                        .or_else(|| self.resumption(client).map(Box::new).map(Exhibit::Resumption)),
-                }
-            }
-            (Demand::Answer(complaint), Attachment::Complaint(complained)) => {
-                let known = self.redress.answer_to(&complaint).cloned();
-                if known.is_none() {
-                    self.complained(complained, step);
-                }
-                known
-            }
-            _ => None,
-        };
-        if exhibit.is_none() {
-            // whoever is asked for what waits for another says so, and does not let the other's time run on its own
-            self.demand_runs(step);
-        }
-        match (exhibit, self.blocked_on()) {
-            (Some(exhibit), _) => self.docket.answer(witness, challenge.cite(), exhibit, step),
-            (None, Some(on)) => self.docket.blocked(witness, challenge.cite(), on, step),
-            (None, None) => {}
-        }
-    }
-
-    /// Everything that a client has not got since an epoch, in one delivery.
-    fn whole_mailbox(&mut self, client: ClientId, from: Epoch) -> Option<Delivery> {
-        let newest = self.archive.newest()?.epoch;
-        if self.last.is_none_or(|(last, _)| last != newest) {
-            return None; // the map is ahead of what is signed
-        }
-        if newest.0.saturating_sub(from.0) > RETAINED
-            && let Some(first) = self.outbox.first_after(&client, from)
-        {
-            // more than fits: the first piece, the next when that is acknowledged
-            let (after, parcels) = (first.after.clone(), first.parcels.clone());
-            return delivery(client, from, first.epoch, after, parcels, &self.archive);
-        }
-        let parcels = self.outbox.parcels_after(&client, from);
-        let mailbox = self.mailboxes.prune_to(&client);
-        delivery(client, from, newest, mailbox, parcels, &self.archive)
-    }
-
-    /// The mailbox of a client that asks from where nothing is kept, or from where it is not any more.
-    fn resumption(&mut self, client: ClientId) -> Option<Resumption> {
-        let newest = self.archive.newest()?.epoch;
-        if self.last.is_none_or(|(last, _)| last != newest) {
-            return None;
-        }
-        let first = self.outbox.first_after(&client, Epoch(0));
-        let first = first.map(|first| (Epoch(first.epoch.0.saturating_sub(1)), first.base.clone()));
-        let due = first.is_some();
-        let (epoch, mailbox) = first.unwrap_or_else(|| (newest, self.mailboxes.prune_to(&client)));
-        let start = Introduction {
-            attestation: self.archive.attestation(epoch)?.to_unverified(),
-            cut: self.archive.cut(epoch)?.to_unverified(),
-            mailbox,
-        };
-        let delivery = if due { Some(self.whole_mailbox(client, epoch)?) } else { None };
-        Some(Resumption { ack: self.acks.get(&client).cloned(), start, delivery })
-    }
-
-    fn complained(&mut self, complained: Complained, step: &mut Step) {
-        step.work.verified += 1;
-        let Ok(complaint) = complained.complaint.clone().verify(&self.setup.trust) else { return };
-        let Some(client) = complaint.complainer.client() else { return };
-        if self.setup.trust.roster.mailbox_of(&client) != self.index {
-            return;
-        }
-        let service = Service {
-            ack: self.acks.get(&client).cloned(),
-            count: self.mailboxes.get(&client).map_or(Count(0), |head| head.count),
-            attestation: self.archive.newest().cloned(),
-            blocked: self.blocked_on(),
-        };
-        self.redress.hear(&complained, complaint, service, &self.setup.trust, step);
-    }
-
-    /// A witness has seen attestations.
-    fn cosigned(&mut self, from: ActorId, cosignature: Unverified<Cosignature>, step: &mut Step) {
-        step.work.verified += 1;
-        let signed = match cosignature.clone().verify(&self.setup.trust) {
-            Ok(signed) => signed,
-            Err(error) => return step.notice(Notice::Suspicious { from, why: error.to_string() }),
-        };
-        let me = self.me();
-        for head in signed.heads.iter().filter(|head| head.kind == Kind::Attestation && head.actor == me) {
-            let epoch = Epoch(head.slot);
-            let own = self.archive.attestation(epoch).is_some_and(|own| own.digest() == head.digest);
-            if !own || !self.archive.cosigned(epoch, signed.witness, cosignature.clone()) {
-                continue;
-            }
-            for client in self.outbox.clients_of(epoch) {
-                self.outbox.push(client, &self.archive, step);
-            }
-            if self.last.is_some_and(|(last, _)| last == epoch) {
-                self.push_quiet(epoch, step);
-            }
-        }
-    }
-
-    /// A witness wants the attestations from an epoch on.
-    fn watched(&self, witness: ActorId, from: Epoch, step: &mut Step) {
-        for attestation in self.archive.attestations_from(from) {
-            step.send(witness, Message::Attested(attestation.to_unverified()));
         }
     }
 

@@ -106,7 +106,9 @@ fn verdict(case: &Case<'_>) -> Verdict {
     let (exposed, suspected) = (case.exposed(), case.record.blame.suspected());
     let pairs = &case.record.blame.pairs;
     let innocent = |name: &crate::scenario::ActorName| !case.cheated(*name);
-    let wrong_pair = |pair: &[crate::scenario::ActorName; 2]| pair.iter().all(innocent);
+    // where links and machines fail, a dispute on a link need be nobody's fault
+    let calm = case.drawn.faults.is_empty();
+    let wrong_pair = |pair: &[crate::scenario::ActorName; 2]| calm && pair.iter().all(innocent);
     if exposed.iter().any(innocent) || suspected.keys().any(innocent) || pairs.keys().any(wrong_pair) {
         return Verdict::Innocent;
     }
