@@ -242,7 +242,9 @@ impl World {
     fn wire_bytes(&self) -> BTreeMap<&'static str, u64> {
         let mut by_role = BTreeMap::new();
         for (machine, bytes) in self.fabric.sent() {
-            *by_role.entry(self.names[machine].role.name()).or_default() += bytes;
+            // the twin of a control has no name of its own
+            let role = self.names.get(machine).map_or("twin", |name| name.role.name());
+            *by_role.entry(role).or_default() += bytes;
         }
         by_role
     }
