@@ -6,7 +6,7 @@
 //! empty, and that can be proved.
 
 use super::{
-    codec::{Decode, DecodeError, Encode, Reader, Writer},
+    codec::{Decode, DecodeError, Encode, Reader, Writer, coded},
     digest::Digest,
     id::{ActorId, Count, Epoch, Generation, Role, SequenceId},
     map::Map,
@@ -62,25 +62,7 @@ impl MailboxHead {
 /// Client → head, over all mailboxes of an actor.
 pub type Mailboxes = Map<MailboxHead>;
 
-impl Encode for MailboxHead {
-    fn encode(&self, out: &mut Writer) {
-        self.generation.encode(out);
-        self.count.encode(out);
-        self.head.encode(out);
-        self.acknowledged.encode(out);
-    }
-}
-
-impl Decode for MailboxHead {
-    fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Ok(MailboxHead {
-            generation: Generation::decode(input)?,
-            count: Count::decode(input)?,
-            head: Digest::decode(input)?,
-            acknowledged: Count::decode(input)?,
-        })
-    }
-}
+coded!(struct MailboxHead { generation, count, head, acknowledged });
 
 impl Statement for Attestation {
     const KIND: Kind = Kind::Attestation;

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     bundle::{Bundle, Parcel},
-    codec::{Decode, DecodeError, Encode, Reader, Writer},
+    codec::{Decode, DecodeError, Encode, Reader, Writer, coded},
     id::{ClientId, Position},
     map::{Lookup, Pruned},
     merkle::{LEAVES_MAX, Nodes, Opening, Tree},
@@ -140,55 +140,8 @@ impl Placement {
     }
 }
 
-impl Encode for Batch {
-    fn encode(&self, out: &mut Writer) {
-        self.seal.encode(out);
-        self.manifest.encode(out);
-        self.leaves.encode(out);
-        out.list(&self.parcels);
-    }
-}
+coded!(struct Batch { seal, manifest, leaves, parcels: list("parcels", LEAVES_MAX as usize) });
 
-impl Decode for Batch {
-    fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Ok(Batch {
-            seal: Unverified::decode(input)?,
-            manifest: Pruned::decode(input)?,
-            leaves: Opening::decode(input)?,
-            parcels: input.list("parcels", LEAVES_MAX as usize)?,
-        })
-    }
-}
+coded!(struct Ledger { seal, bundles: list("bundles", LEAVES_MAX as usize) });
 
-impl Encode for Ledger {
-    fn encode(&self, out: &mut Writer) {
-        self.seal.encode(out);
-        out.list(&self.bundles);
-    }
-}
-
-impl Decode for Ledger {
-    fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Ok(Ledger { seal: Unverified::decode(input)?, bundles: input.list("bundles", LEAVES_MAX as usize)? })
-    }
-}
-
-impl Encode for Placement {
-    fn encode(&self, out: &mut Writer) {
-        self.client.encode(out);
-        self.seal.encode(out);
-        self.leaves.encode(out);
-        self.manifest.encode(out);
-    }
-}
-
-impl Decode for Placement {
-    fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Ok(Placement {
-            client: ClientId::decode(input)?,
-            seal: Unverified::decode(input)?,
-            leaves: Opening::decode(input)?,
-            manifest: Pruned::decode(input)?,
-        })
-    }
-}
+coded!(struct Placement { client, seal, leaves, manifest });

@@ -14,7 +14,7 @@ use super::{
     batch::{Batch, Ledger, Placement},
     bundle::{RECIPIENTS_MAX, Submission},
     challenge::{Challenge, Demand, Response},
-    codec::{Decode, DecodeError, Encode, Reader, Writer},
+    codec::{Decode, DecodeError, Encode, Reader, Writer, coded},
     complaint::{Admission, Charge, Complaint, Defence},
     cut::Cut,
     derivation::RETAINED,
@@ -366,158 +366,57 @@ impl Exhibit {
     }
 }
 
-fn tagged(out: &mut Writer, tag: u8, value: &impl Encode) {
-    out.u8(tag);
-    value.encode(out);
-}
+coded!(struct Complained { complaint, evidence: string("evidence", EVIDENCE_MAX) });
 
-impl Encode for Complained {
+coded!(struct Defended { defence, evidence: string("evidence", EVIDENCE_MAX) });
+
+coded!(struct Resumption { ack, start, delivery });
+
+coded!(enum Attachment "attachment of a challenge" {
+    0 None,
+    1 Submission(submission),
+    2 Seal(seal),
+    3 Start(start),
+    4 Complaint(complained),
+    5 Promised(promised),
+});
+
+impl Encode for Promised {
     fn encode(&self, out: &mut Writer) {
-        self.complaint.encode(out);
-        out.string(&self.evidence);
+        self.receipted.encode(out);
+        self.bundle.encode(out);
+        out.list(&self.recipients.iter().copied().collect::<Vec<_>>());
     }
 }
 
-impl Decode for Complained {
+impl Decode for Promised {
     fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        let complaint = Unverified::decode(input)?;
-        Ok(Complained { complaint, evidence: input.string("evidence", EVIDENCE_MAX)? })
-    }
-}
-
-impl Encode for Defended {
-    fn encode(&self, out: &mut Writer) {
-        self.defence.encode(out);
-        out.string(&self.evidence);
-    }
-}
-
-impl Decode for Defended {
-    fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        let defence = Unverified::decode(input)?;
-        Ok(Defended { defence, evidence: input.string("evidence", EVIDENCE_MAX)? })
-    }
-}
-
-impl Encode for Resumption {
-    fn encode(&self, out: &mut Writer) {
-        out.option(self.ack.as_ref());
-        self.start.encode(out);
-        out.option(self.delivery.as_ref());
-    }
-}
-
-impl Decode for Resumption {
-    fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        let (ack, start) = (input.option()?, Introduction::decode(input)?);
-        Ok(Resumption { ack, start, delivery: input.option()? })
-    }
-}
-
-impl Encode for Attachment {
-    fn encode(&self, out: &mut Writer) {
-        match self {
-            Attachment::None => out.u8(0),
-            Attachment::Submission(submission) => tagged(out, 1, &**submission),
-            Attachment::Seal(seal) => tagged(out, 2, seal),
-            Attachment::Start(start) => tagged(out, 3, &**start),
-            Attachment::Complaint(complained) => tagged(out, 4, complained),
-            Attachment::Promised(promised) => {
-                tagged(out, 5, &promised.receipted);
-                promised.bundle.encode(out);
-                out.list(&promised.recipients.iter().copied().collect::<Vec<_>>());
-            }
+        let (receipted, bundle) = (Receipted::decode(input)?, Citation::decode(input)?);
+        let recipients: Vec<ClientId> = input.list("recipients", RECIPIENTS_MAX)?;
+        if !recipients.is_sorted_by(|a, b| a < b) {
+            return Err(DecodeError::Invalid("list of recipients"));
         }
+        Ok(Promised { receipted, bundle, recipients: recipients.into_iter().collect() })
     }
 }
 
-impl Decode for Attachment {
-    fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Ok(match input.u8()? {
-            0 => Attachment::None,
-            1 => Attachment::Submission(Box::new(Submission::decode(input)?)),
-            2 => Attachment::Seal(Unverified::decode(input)?),
-            3 => Attachment::Start(Box::new(Introduction::decode(input)?)),
-            4 => Attachment::Complaint(Complained::decode(input)?),
-            5 => {
-                let (receipted, bundle) = (Receipted::decode(input)?, Citation::decode(input)?);
-                let recipients: Vec<ClientId> = input.list("recipients", RECIPIENTS_MAX)?;
-                if !recipients.is_sorted_by(|a, b| a < b) {
-                    return Err(DecodeError::Invalid("list of recipients"));
-                }
-                let recipients = recipients.into_iter().collect();
-                Attachment::Promised(Box::new(Promised { receipted, bundle, recipients }))
-            }
-            _ => return Err(DecodeError::Invalid("attachment of a challenge")),
-        })
-    }
-}
+coded!(enum Exhibit "exhibit of a response" {
+    0 Nothing,
+    1 Receipted(receipted),
+    2 Refused(refusal),
+    3 Placement(placement),
+    4 Seal(seal),
+    5 Ledger(ledger),
+    6 Batch(batch),
+    7 Cut(cut),
+    8 Attestation(attestation),
+    9 Delivery(delivery),
+    10 Admission(admission),
+    11 Defence(defended),
+    12 Ack(ack),
+    13 Resumption(resumption),
+});
 
-impl Encode for Exhibit {
-    fn encode(&self, out: &mut Writer) {
-        match self {
-            Exhibit::Nothing => out.u8(0),
-            Exhibit::Receipted(receipted) => tagged(out, 1, receipted),
-            Exhibit::Refused(refusal) => tagged(out, 2, refusal),
-            Exhibit::Placement(placement) => tagged(out, 3, placement),
-            Exhibit::Seal(seal) => tagged(out, 4, seal),
-            Exhibit::Ledger(ledger) => tagged(out, 5, ledger),
-            Exhibit::Batch(batch) => tagged(out, 6, batch),
-            Exhibit::Cut(cut) => tagged(out, 7, cut),
-            Exhibit::Attestation(attestation) => tagged(out, 8, attestation),
-            Exhibit::Delivery(delivery) => tagged(out, 9, delivery),
-            Exhibit::Admission(admission) => tagged(out, 10, admission),
-            Exhibit::Defence(defended) => tagged(out, 11, defended),
-            Exhibit::Ack(ack) => tagged(out, 12, ack),
-            Exhibit::Resumption(resumption) => tagged(out, 13, &**resumption),
-        }
-    }
-}
+coded!(struct Posting { challenge, attachment });
 
-impl Decode for Exhibit {
-    fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Ok(match input.u8()? {
-            0 => Exhibit::Nothing,
-            1 => Exhibit::Receipted(Receipted::decode(input)?),
-            2 => Exhibit::Refused(Unverified::decode(input)?),
-            3 => Exhibit::Placement(Placement::decode(input)?),
-            4 => Exhibit::Seal(Unverified::decode(input)?),
-            5 => Exhibit::Ledger(Ledger::decode(input)?),
-            6 => Exhibit::Batch(Batch::decode(input)?),
-            7 => Exhibit::Cut(Unverified::decode(input)?),
-            8 => Exhibit::Attestation(Unverified::decode(input)?),
-            9 => Exhibit::Delivery(Delivery::decode(input)?),
-            10 => Exhibit::Admission(Unverified::decode(input)?),
-            11 => Exhibit::Defence(Defended::decode(input)?),
-            12 => Exhibit::Ack(Unverified::decode(input)?),
-            13 => Exhibit::Resumption(Box::new(Resumption::decode(input)?)),
-            _ => return Err(DecodeError::Invalid("exhibit of a response")),
-        })
-    }
-}
-
-impl Encode for Posting {
-    fn encode(&self, out: &mut Writer) {
-        self.challenge.encode(out);
-        self.attachment.encode(out);
-    }
-}
-
-impl Decode for Posting {
-    fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Ok(Posting { challenge: Unverified::decode(input)?, attachment: Attachment::decode(input)? })
-    }
-}
-
-impl Encode for Answered {
-    fn encode(&self, out: &mut Writer) {
-        self.response.encode(out);
-        self.exhibit.encode(out);
-    }
-}
-
-impl Decode for Answered {
-    fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Ok(Answered { response: Unverified::decode(input)?, exhibit: Exhibit::decode(input)? })
-    }
-}
+coded!(struct Answered { response, exhibit });

@@ -12,7 +12,7 @@
 //! - Bytes that do not match the commitment count as not delivered; they accuse nobody.
 
 use super::{
-    codec::{Decode, DecodeError, Encode, Reader, Writer},
+    codec::{Decode, DecodeError, Encode, Reader, Writer, coded},
     digest::Digest,
     id::{ActorId, BundleNumber, ClientId, Epoch, Position},
     merkle::{self, Opening, Tree},
@@ -209,52 +209,11 @@ impl Statement for Bundle {
     }
 }
 
-impl Encode for Envelope {
-    fn encode(&self, out: &mut Writer) {
-        self.recipient.encode(out);
-        out.bytes(&self.salt);
-        out.string(&self.ciphertext);
-    }
-}
+coded!(struct Envelope { recipient, salt, ciphertext: string("ciphertext", CIPHERTEXT_MAX) });
 
-impl Decode for Envelope {
-    fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Ok(Envelope {
-            recipient: ClientId::decode(input)?,
-            salt: input.array()?,
-            ciphertext: input.string("ciphertext", CIPHERTEXT_MAX)?,
-        })
-    }
-}
+coded!(struct Content { payload: string("payload", PAYLOAD_MAX), envelopes: list("envelopes", RECIPIENTS_MAX) });
 
-impl Encode for Content {
-    fn encode(&self, out: &mut Writer) {
-        out.string(&self.payload);
-        out.list(&self.envelopes);
-    }
-}
-
-impl Decode for Content {
-    fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Ok(Content {
-            payload: input.string("payload", PAYLOAD_MAX)?,
-            envelopes: input.list("envelopes", RECIPIENTS_MAX)?,
-        })
-    }
-}
-
-impl Encode for Submission {
-    fn encode(&self, out: &mut Writer) {
-        self.bundle.encode(out);
-        self.content.encode(out);
-    }
-}
-
-impl Decode for Submission {
-    fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Ok(Submission { bundle: Unverified::decode(input)?, content: Content::decode(input)? })
-    }
-}
+coded!(struct Submission { bundle, content });
 
 impl Encode for Parcel {
     fn encode(&self, out: &mut Writer) {

@@ -13,7 +13,7 @@
 //! it is content, checked by whoever relays it. An open obligation makes its target *suspected*, never exposed.
 
 use super::{
-    codec::{Decode, DecodeError, Encode, Reader, Writer},
+    codec::{Decode, DecodeError, Encode, Reader, Writer, coded},
     digest::Digest,
     id::{ActorId, BatchNumber, BundleNumber, ClientId, Count, Epoch, Position},
     statement::{Citation, Head, Kind, Statement, Terms},
@@ -127,114 +127,20 @@ pub enum Answer {
     Blocked(Citation),
 }
 
-impl Encode for Demand {
-    fn encode(&self, out: &mut Writer) {
-        match self {
-            Demand::Admit { client, number, bundle } => {
-                out.u8(1);
-                client.encode(out);
-                number.encode(out);
-                bundle.encode(out);
-            }
-            Demand::Place { receipt, position } => {
-                out.u8(2);
-                receipt.encode(out);
-                position.encode(out);
-            }
-            Demand::Seal(batch) => {
-                out.u8(3);
-                batch.encode(out);
-            }
-            Demand::Open(seal) => {
-                out.u8(4);
-                seal.encode(out);
-            }
-            Demand::Batch { seal, batch, mailbox } => {
-                out.u8(5);
-                seal.encode(out);
-                batch.encode(out);
-                out.u32(*mailbox);
-            }
-            Demand::Cut(epoch) => {
-                out.u8(6);
-                epoch.encode(out);
-            }
-            Demand::Order(seal) => {
-                out.u8(7);
-                seal.encode(out);
-            }
-            Demand::Attest(epoch) => {
-                out.u8(8);
-                epoch.encode(out);
-            }
-            Demand::Deliver { client, held, epoch } => {
-                out.u8(9);
-                client.encode(out);
-                held.encode(out);
-                epoch.encode(out);
-            }
-            Demand::Answer(complaint) => {
-                out.u8(10);
-                complaint.encode(out);
-            }
-        }
-    }
-}
+coded!(enum Demand "demand of a challenge" {
+    1 Admit { client, number, bundle },
+    2 Place { receipt, position },
+    3 Seal(batch),
+    4 Open(seal),
+    5 Batch { seal, batch, mailbox },
+    6 Cut(epoch),
+    7 Order(seal),
+    8 Attest(epoch),
+    9 Deliver { client, held, epoch },
+    10 Answer(complaint),
+});
 
-impl Decode for Demand {
-    fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Ok(match input.u8()? {
-            1 => Demand::Admit {
-                client: ClientId::decode(input)?,
-                number: BundleNumber::decode(input)?,
-                bundle: Digest::decode(input)?,
-            },
-            2 => Demand::Place { receipt: Citation::decode(input)?, position: Position::decode(input)? },
-            3 => Demand::Seal(BatchNumber::decode(input)?),
-            4 => Demand::Open(Citation::decode(input)?),
-            5 => Demand::Batch {
-                seal: Citation::decode(input)?,
-                batch: BatchNumber::decode(input)?,
-                mailbox: input.u32()?,
-            },
-            6 => Demand::Cut(Epoch::decode(input)?),
-            7 => Demand::Order(Citation::decode(input)?),
-            8 => Demand::Attest(Epoch::decode(input)?),
-            9 => Demand::Deliver {
-                client: ClientId::decode(input)?,
-                held: Count::decode(input)?,
-                epoch: Epoch::decode(input)?,
-            },
-            10 => Demand::Answer(Citation::decode(input)?),
-            _ => return Err(DecodeError::Invalid("demand of a challenge")),
-        })
-    }
-}
-
-impl Encode for Answer {
-    fn encode(&self, out: &mut Writer) {
-        match self {
-            Answer::Shown(exhibit) => {
-                out.u8(1);
-                exhibit.encode(out);
-            }
-            Answer::Blocked(challenge) => {
-                out.u8(2);
-                challenge.encode(out);
-            }
-        }
-    }
-}
-
-impl Decode for Answer {
-    fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        match input.u8()? {
-            1 => Ok(Answer::Shown(Digest::decode(input)?)),
-            2 => Ok(Answer::Blocked(Citation::decode(input)?)),
-            _ => Err(DecodeError::Invalid("answer of a response")),
-        }
-    }
-}
+coded!(enum Answer "answer of a response" { 1 Shown(exhibit), 2 Blocked(challenge) });
 
 impl Statement for Challenge {
     const KIND: Kind = Kind::Challenge;

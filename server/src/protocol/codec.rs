@@ -232,6 +232,85 @@ impl Decode for u64 {
     }
 }
 
+impl Encode for u32 {
+    fn encode(&self, out: &mut Writer) {
+        out.u32(*self);
+    }
+}
+
+impl Decode for u32 {
+    fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        input.u32()
+    }
+}
+
+impl<T: Encode> Encode for Box<T> {
+    fn encode(&self, out: &mut Writer) {
+        (**self).encode(out);
+    }
+}
+
+impl<T: Decode> Decode for Box<T> {
+    fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Box::new(T::decode(input)?))
+    }
+}
+
+/// The canonical bytes of a type: a struct's fields in the given order; of an enum, one byte for the choice and the
+/// fields of what was chosen. A `list` or `string` says what it is called in an error, and how long it may be.
+macro_rules! coded {
+    (struct $name:ident { $($field:ident $(: $how:ident($what:literal, $bound:expr))?),* $(,)? }) => {
+        impl Encode for $name {
+            fn encode(&self, out: &mut Writer) {
+                $(coded!(@encode out, self.$field $(, $how)?);)*
+            }
+        }
+
+        impl Decode for $name {
+            fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+                Ok($name { $($field: coded!(@decode input $(, $how($what, $bound))?)),* })
+            }
+        }
+    };
+    (enum $name:ident $choice:literal {
+        $($tag:literal $variant:ident
+            $({ $($field:ident $(: $how:ident($what:literal, $bound:expr))?),* })?
+            $(($($inner:ident),*))?
+        ),* $(,)?
+    }) => {
+        impl Encode for $name {
+            fn encode(&self, out: &mut Writer) {
+                match self {
+                    $($name::$variant $({ $($field),* })? $(($($inner),*))? => {
+                        out.u8($tag);
+                        $($(coded!(@encode out, $field $(, $how)?);)*)?
+                        $($(coded!(@encode out, $inner);)*)?
+                    })*
+                }
+            }
+        }
+
+        impl Decode for $name {
+            fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+                match input.u8()? {
+                    $($tag => {
+                        $($(let $inner = coded!(@decode input);)*)?
+                        Ok($name::$variant
+                            $({ $($field: coded!(@decode input $(, $how($what, $bound))?)),* })?
+                            $(($($inner),*))?)
+                    })*
+                    _ => Err(DecodeError::Invalid($choice)),
+                }
+            }
+        }
+    };
+    (@encode $out:ident, $value:expr) => { $value.encode($out) };
+    (@encode $out:ident, $value:expr, $how:ident) => { $out.$how(&$value) };
+    (@decode $input:ident) => { Decode::decode($input)? };
+    (@decode $input:ident, $how:ident($what:literal, $bound:expr)) => { $input.$how($what, $bound)? };
+}
+pub(crate) use coded;
+
 #[cfg(test)]
 mod tests {
     use super::*;

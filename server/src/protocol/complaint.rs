@@ -11,7 +11,7 @@
 //! told from a loss (predicate *denial*).
 
 use super::{
-    codec::{Decode, DecodeError, Encode, Reader, Writer},
+    codec::{Decode, DecodeError, Encode, Reader, Writer, coded},
     digest::Digest,
     id::{ActorId, Count},
     statement::{Citation, Head, Kind, Statement, Terms},
@@ -89,63 +89,14 @@ pub enum Ground {
     Unfounded,
 }
 
-impl Encode for Charge {
-    fn encode(&self, out: &mut Writer) {
-        match self {
-            Charge::Proven(evidence) => {
-                out.u8(1);
-                evidence.encode(out);
-            }
-            Charge::NotReceived(upto) => {
-                out.u8(2);
-                upto.encode(out);
-            }
-        }
-    }
-}
+coded!(enum Charge "charge of a complaint" { 1 Proven(evidence), 2 NotReceived(upto) });
 
-impl Decode for Charge {
-    fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        match input.u8()? {
-            1 => Ok(Charge::Proven(Digest::decode(input)?)),
-            2 => Ok(Charge::NotReceived(Count::decode(input)?)),
-            _ => Err(DecodeError::Invalid("charge of a complaint")),
-        }
-    }
-}
-
-impl Encode for Ground {
-    fn encode(&self, out: &mut Writer) {
-        match self {
-            Ground::Evidence(evidence) => {
-                out.u8(1);
-                evidence.encode(out);
-            }
-            Ground::Served { upto, attestation } => {
-                out.u8(2);
-                upto.encode(out);
-                attestation.encode(out);
-            }
-            Ground::Blocked(challenge) => {
-                out.u8(3);
-                challenge.encode(out);
-            }
-            Ground::Unfounded => out.u8(4),
-        }
-    }
-}
-
-impl Decode for Ground {
-    fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Ok(match input.u8()? {
-            1 => Ground::Evidence(Digest::decode(input)?),
-            2 => Ground::Served { upto: Count::decode(input)?, attestation: Citation::decode(input)? },
-            3 => Ground::Blocked(Citation::decode(input)?),
-            4 => Ground::Unfounded,
-            _ => return Err(DecodeError::Invalid("ground of a defence")),
-        })
-    }
-}
+coded!(enum Ground "ground of a defence" {
+    1 Evidence(evidence),
+    2 Served { upto, attestation },
+    3 Blocked(challenge),
+    4 Unfounded,
+});
 
 impl Statement for Complaint {
     const KIND: Kind = Kind::Complaint;

@@ -8,7 +8,7 @@
 //! is cited as before (*unchanged is explicit*), and the next cut takes what this one missed.
 
 use super::{
-    codec::{Decode, DecodeError, Encode, Reader, Writer},
+    codec::{Decode, DecodeError, Encode, Reader, Writer, coded},
     digest::Digest,
     id::{ActorId, Epoch, Position, SequenceId},
     roster::MEMBERS_MAX,
@@ -85,18 +85,7 @@ pub fn spans(before: Option<&Cut>, cut: &Cut) -> Option<Vec<Span>> {
     (cut.total.0 == next).then_some(spans)
 }
 
-impl Encode for Reached {
-    fn encode(&self, out: &mut Writer) {
-        out.option(self.seal.as_ref());
-        self.end.encode(out);
-    }
-}
-
-impl Decode for Reached {
-    fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Ok(Reached { seal: input.option()?, end: Position::decode(input)? })
-    }
-}
+coded!(struct Reached { seal, end });
 
 impl Statement for Cut {
     const KIND: Kind = Kind::Cut;

@@ -13,7 +13,7 @@
 
 use super::{
     attestation::{Attestation, MailboxHead},
-    codec::{Decode, DecodeError, Encode, Reader, Writer},
+    codec::{Decode, DecodeError, Encode, Reader, Writer, coded},
     crypto::{Claim, PublicKey, Signature},
     cut::{Cut, Span, spans},
     digest::Digest,
@@ -332,46 +332,14 @@ fn shown(
     Ok(lookup(pruned, root, client, what)?.copied().unwrap_or_default())
 }
 
-impl Encode for SealPart {
-    fn encode(&self, out: &mut Writer) {
-        self.seal.encode(out);
-        self.manifest.encode(out);
-        self.leaves.encode(out);
-    }
-}
+coded!(struct SealPart { seal, manifest, leaves });
 
-impl Decode for SealPart {
-    fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Ok(SealPart {
-            seal: Unverified::decode(input)?,
-            manifest: Pruned::decode(input)?,
-            leaves: Opening::decode(input)?,
-        })
-    }
-}
-
-impl Encode for Derivation {
-    fn encode(&self, out: &mut Writer) {
-        self.attestation.encode(out);
-        out.option(self.previous.as_ref());
-        out.option(self.before.as_ref());
-        out.list(&self.cuts);
-        self.base.encode(out);
-        self.after.encode(out);
-        out.list(&self.seals);
-    }
-}
-
-impl Decode for Derivation {
-    fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Ok(Derivation {
-            attestation: Unverified::decode(input)?,
-            previous: input.option()?,
-            before: input.option()?,
-            cuts: input.list("cuts", EPOCHS_MAX)?,
-            base: Pruned::decode(input)?,
-            after: Pruned::decode(input)?,
-            seals: input.list("seals", SEALS_MAX)?,
-        })
-    }
-}
+coded!(struct Derivation {
+    attestation,
+    previous,
+    before,
+    cuts: list("cuts", EPOCHS_MAX),
+    base,
+    after,
+    seals: list("seals", SEALS_MAX),
+});

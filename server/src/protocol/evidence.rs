@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    codec::{Decode, DecodeError, Encode, Reader, Writer},
+    codec::{Decode, DecodeError, Encode, Reader, Writer, coded},
     file::{self, FileError},
     id::{ActorId, Deployment},
     judge::Verdict,
@@ -73,25 +73,7 @@ macro_rules! predicates {
             }
         }
 
-        impl Encode for Evidence {
-            fn encode(&self, out: &mut Writer) {
-                match self {
-                    $(Evidence::$predicate(predicate) => {
-                        out.u8($tag);
-                        predicate.encode(out);
-                    })*
-                }
-            }
-        }
-
-        impl Decode for Evidence {
-            fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
-                match input.u8()? {
-                    $($tag => Ok(Evidence::$predicate($predicate::decode(input)?)),)*
-                    _ => Err(DecodeError::Invalid("predicate")),
-                }
-            }
-        }
+        coded!(enum Evidence "predicate" { $($tag $predicate(predicate)),* });
     };
 }
 

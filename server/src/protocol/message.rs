@@ -10,7 +10,7 @@ use super::{
     batch::{Batch, Ledger, Placement},
     board::{Answered, Complained, Defended, Posting},
     bundle::{Bundle, Parcel, Submission},
-    codec::{Decode, DecodeError, Encode, Reader, Writer},
+    codec::{Decode, DecodeError, Encode, Reader, Writer, coded},
     complaint::Admission,
     cosignature::Cosignature,
     cut::Cut,
@@ -191,128 +191,41 @@ impl Message {
     }
 }
 
-impl Encode for Message {
-    fn encode(&self, out: &mut Writer) {
-        match self {
-            Message::Hello(actor) => tagged(out, 1, actor),
-            Message::Submit(submission) => tagged(out, 2, submission),
-            Message::Receipted(receipted) => tagged(out, 3, receipted),
-            Message::Refused(refusal, client) => {
-                tagged(out, 4, refusal);
-                client.encode(out);
-            }
-            Message::RetryLater { client, number, after_ms } => {
-                tagged(out, 5, client);
-                number.encode(out);
-                out.u32(*after_ms);
-            }
-            Message::Subscribe(from) => tagged(out, 6, from),
-            Message::Have(upto) => tagged(out, 7, upto),
-            Message::Sealed(seal) => tagged(out, 8, seal),
-            Message::Batch(batch) => tagged(out, 9, &**batch),
-            Message::Ordered(cut) => tagged(out, 10, cut),
-            Message::Delivery(delivery) => tagged(out, 11, &**delivery),
-            Message::Acknowledged(ack) => tagged(out, 12, ack),
-            Message::Attested(attestation) => tagged(out, 13, attestation),
-            Message::Read { held, epoch } => {
-                tagged(out, 14, held);
-                epoch.encode(out);
-            }
-            Message::Introduction(introduction) => tagged(out, 15, &**introduction),
-            Message::Ledger(ledger) => tagged(out, 16, &**ledger),
-            Message::Placed(placement) => tagged(out, 17, &**placement),
-            Message::SealsHeld(ack) => tagged(out, 18, ack),
-            Message::Complained(complained) => tagged(out, 19, &**complained),
-            Message::Admitted(admission) => tagged(out, 20, admission),
-            Message::Defended(defended) => tagged(out, 21, &**defended),
-            Message::Cosigned(cosignature) => tagged(out, 22, cosignature),
-            Message::Posted(posting) => tagged(out, 23, &**posting),
-            Message::Answered(answered) => tagged(out, 24, &**answered),
-            Message::Exposed(evidence) => tagged(out, 25, &**evidence),
-        }
-    }
-}
+coded!(enum Message "message tag" {
+    1 Hello(actor),
+    2 Submit(submission),
+    3 Receipted(receipted),
+    4 Refused(refusal, client),
+    5 RetryLater { client, number, after_ms },
+    6 Subscribe(from),
+    7 Have(upto),
+    8 Sealed(seal),
+    9 Batch(batch),
+    10 Ordered(cut),
+    11 Delivery(delivery),
+    12 Acknowledged(ack),
+    13 Attested(attestation),
+    14 Read { held, epoch },
+    15 Introduction(introduction),
+    16 Ledger(ledger),
+    17 Placed(placement),
+    18 SealsHeld(ack),
+    19 Complained(complained),
+    20 Admitted(admission),
+    21 Defended(defended),
+    22 Cosigned(cosignature),
+    23 Posted(posting),
+    24 Answered(answered),
+    25 Exposed(evidence),
+});
 
-fn tagged(out: &mut Writer, tag: u8, value: &impl Encode) {
-    out.u8(tag);
-    value.encode(out);
-}
+coded!(struct Delivery {
+    attestation,
+    cuts: list("cuts", EPOCHS_MAX),
+    after,
+    seals: list("seals", SEALS_MAX),
+    parcels: list("parcels", LEAVES_MAX as usize),
+    cosignatures: list("cosignatures", MEMBERS_MAX),
+});
 
-impl Decode for Message {
-    fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Ok(match input.u8()? {
-            1 => Message::Hello(ActorId::decode(input)?),
-            2 => Message::Submit(Submission::decode(input)?),
-            3 => Message::Receipted(Receipted::decode(input)?),
-            4 => Message::Refused(Unverified::decode(input)?, ClientId::decode(input)?),
-            5 => Message::RetryLater {
-                client: ClientId::decode(input)?,
-                number: BundleNumber::decode(input)?,
-                after_ms: input.u32()?,
-            },
-            6 => Message::Subscribe(input.u64()?),
-            7 => Message::Have(input.u64()?),
-            8 => Message::Sealed(Unverified::decode(input)?),
-            9 => Message::Batch(Box::new(Batch::decode(input)?)),
-            10 => Message::Ordered(Unverified::decode(input)?),
-            11 => Message::Delivery(Box::new(Delivery::decode(input)?)),
-            12 => Message::Acknowledged(Unverified::decode(input)?),
-            13 => Message::Attested(Unverified::decode(input)?),
-            14 => Message::Read { held: Count::decode(input)?, epoch: Epoch::decode(input)? },
-            15 => Message::Introduction(Box::new(Introduction::decode(input)?)),
-            16 => Message::Ledger(Box::new(Ledger::decode(input)?)),
-            17 => Message::Placed(Box::new(Placement::decode(input)?)),
-            18 => Message::SealsHeld(Unverified::decode(input)?),
-            19 => Message::Complained(Box::new(Complained::decode(input)?)),
-            20 => Message::Admitted(Unverified::decode(input)?),
-            21 => Message::Defended(Box::new(Defended::decode(input)?)),
-            22 => Message::Cosigned(Unverified::decode(input)?),
-            23 => Message::Posted(Box::new(Posting::decode(input)?)),
-            24 => Message::Answered(Box::new(Answered::decode(input)?)),
-            25 => Message::Exposed(Box::new(Evidence::decode(input)?)),
-            _ => return Err(DecodeError::Invalid("message tag")),
-        })
-    }
-}
-
-impl Encode for Delivery {
-    fn encode(&self, out: &mut Writer) {
-        self.attestation.encode(out);
-        out.list(&self.cuts);
-        self.after.encode(out);
-        out.list(&self.seals);
-        out.list(&self.parcels);
-        out.list(&self.cosignatures);
-    }
-}
-
-impl Decode for Delivery {
-    fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Ok(Delivery {
-            attestation: Unverified::decode(input)?,
-            cuts: input.list("cuts", EPOCHS_MAX)?,
-            after: Pruned::decode(input)?,
-            seals: input.list("seals", SEALS_MAX)?,
-            parcels: input.list("parcels", LEAVES_MAX as usize)?,
-            cosignatures: input.list("cosignatures", MEMBERS_MAX)?,
-        })
-    }
-}
-
-impl Encode for Introduction {
-    fn encode(&self, out: &mut Writer) {
-        self.attestation.encode(out);
-        self.cut.encode(out);
-        self.mailbox.encode(out);
-    }
-}
-
-impl Decode for Introduction {
-    fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Ok(Introduction {
-            attestation: Unverified::decode(input)?,
-            cut: Unverified::decode(input)?,
-            mailbox: Pruned::decode(input)?,
-        })
-    }
-}
+coded!(struct Introduction { attestation, cut, mailbox });

@@ -8,7 +8,7 @@
 //! and nobody may promise what another keeps.
 
 use super::{
-    codec::{Decode, DecodeError, Encode, Reader, Writer},
+    codec::{Decode, DecodeError, Encode, Reader, Writer, coded},
     digest::Digest,
     id::{ActorId, BundleNumber, ClientId, Position, Role},
     merkle::{self, Opening},
@@ -93,22 +93,4 @@ impl Statement for Receipt {
     }
 }
 
-impl Encode for Receipted {
-    fn encode(&self, out: &mut Writer) {
-        self.client.encode(out);
-        self.number.encode(out);
-        self.receipt.encode(out);
-        self.opening.encode(out);
-    }
-}
-
-impl Decode for Receipted {
-    fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Ok(Receipted {
-            client: ClientId::decode(input)?,
-            number: BundleNumber::decode(input)?,
-            receipt: Unverified::decode(input)?,
-            opening: Opening::decode(input)?,
-        })
-    }
-}
+coded!(struct Receipted { client, number, receipt, opening });

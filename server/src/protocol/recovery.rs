@@ -6,7 +6,7 @@
 //! durability, which is cheaper than an equivocation.
 
 use super::{
-    codec::{Decode, DecodeError, Encode, Reader, Writer},
+    codec::{Decode, DecodeError, Encode, Reader, Writer, coded},
     id::ActorId,
     statement::{Head, Kind, Statement, Terms},
 };
@@ -47,31 +47,9 @@ pub struct Lost {
     pub end: u64,
 }
 
-impl Encode for Fence {
-    fn encode(&self, out: &mut Writer) {
-        out.u8(self.kind as u8);
-        out.u64(self.next);
-    }
-}
+coded!(struct Fence { kind, next });
 
-impl Decode for Fence {
-    fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Ok(Fence { kind: Kind::decode(input)?, next: input.u64()? })
-    }
-}
-
-impl Encode for Lost {
-    fn encode(&self, out: &mut Writer) {
-        out.u64(self.first);
-        out.u64(self.end);
-    }
-}
-
-impl Decode for Lost {
-    fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Ok(Lost { first: input.u64()?, end: input.u64()? })
-    }
-}
+coded!(struct Lost { first, end });
 
 impl Statement for Recovery {
     const KIND: Kind = Kind::Recovery;

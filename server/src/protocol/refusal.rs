@@ -8,7 +8,7 @@
 //! A refusal is not exclusive: the same bundle may be refused for a full queue and later for a gap.
 
 use super::{
-    codec::{Decode, DecodeError, Encode, Reader, Writer},
+    codec::{Decode, DecodeError, Encode, Reader, Writer, coded},
     digest::Digest,
     id::{ActorId, BundleNumber, ClientId, Role},
     statement::{Citation, Head, Kind, Statement, Terms},
@@ -80,49 +80,15 @@ impl Reason {
     }
 }
 
-impl Encode for Reason {
-    fn encode(&self, out: &mut Writer) {
-        match self {
-            Reason::QueueFull { retry_after_ms } => {
-                out.u8(1);
-                out.u32(*retry_after_ms);
-            }
-            Reason::Gap { next } => {
-                out.u8(2);
-                next.encode(out);
-            }
-            Reason::Equivocation { other } => {
-                out.u8(3);
-                other.encode(out);
-            }
-            Reason::ForkedCut { known } => {
-                out.u8(4);
-                known.encode(out);
-            }
-            Reason::Expired { cut } => {
-                out.u8(5);
-                cut.encode(out);
-            }
-            Reason::Misrouted => out.u8(6),
-            Reason::Malformed => out.u8(7),
-        }
-    }
-}
-
-impl Decode for Reason {
-    fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Ok(match input.u8()? {
-            1 => Reason::QueueFull { retry_after_ms: input.u32()? },
-            2 => Reason::Gap { next: BundleNumber::decode(input)? },
-            3 => Reason::Equivocation { other: Citation::decode(input)? },
-            4 => Reason::ForkedCut { known: Citation::decode(input)? },
-            5 => Reason::Expired { cut: Citation::decode(input)? },
-            6 => Reason::Misrouted,
-            7 => Reason::Malformed,
-            _ => return Err(DecodeError::Invalid("reason of a refusal")),
-        })
-    }
-}
+coded!(enum Reason "reason of a refusal" {
+    1 QueueFull { retry_after_ms },
+    2 Gap { next },
+    3 Equivocation { other },
+    4 ForkedCut { known },
+    5 Expired { cut },
+    6 Misrouted,
+    7 Malformed,
+});
 
 impl Statement for Refusal {
     const KIND: Kind = Kind::Refusal;

@@ -111,6 +111,12 @@ impl Kind {
     }
 }
 
+impl Encode for Kind {
+    fn encode(&self, out: &mut Writer) {
+        out.u8(*self as u8);
+    }
+}
+
 impl Decode for Kind {
     fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
         Kind::from_byte(input.u8()?).ok_or(DecodeError::Invalid("statement kind"))

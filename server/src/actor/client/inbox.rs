@@ -17,7 +17,7 @@ use crate::{
     protocol::{
         ack::Ack,
         attestation::MailboxHead,
-        codec::{Decode, DecodeError, Encode, Reader, Writer},
+        codec::{Decode, DecodeError, Encode, Reader, Writer, coded},
         derivation::{Derived, Entry, RETAINED},
         digest::Digest,
         evidence::Evidence,
@@ -373,18 +373,7 @@ impl Inbox {
     }
 }
 
-impl Encode for Held {
-    fn encode(&self, out: &mut Writer) {
-        self.head.encode(out);
-        self.start.encode(out);
-    }
-}
-
-impl Decode for Held {
-    fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Ok(Held { head: MailboxHead::decode(input)?, start: Introduction::decode(input)? })
-    }
-}
+coded!(struct Held { head, start });
 
 impl Encode for Fresh {
     fn encode(&self, out: &mut Writer) {

@@ -13,7 +13,7 @@ use crate::{
     protocol::{
         attestation::Attestation,
         batch::OpenBatch,
-        codec::{Decode, DecodeError, Encode, Reader, Writer},
+        codec::{Decode, DecodeError, Encode, Reader, Writer, coded},
         cosignature::Cosignature,
         cut::Cut,
         derivation::SealPart,
@@ -228,20 +228,4 @@ impl Shelved {
     }
 }
 
-impl Encode for Shelved {
-    fn encode(&self, out: &mut Writer) {
-        self.seal.encode(out);
-        self.manifest.encode(out);
-        self.leaves.encode(out);
-    }
-}
-
-impl Decode for Shelved {
-    fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Ok(Shelved {
-            seal: Unverified::decode(input)?,
-            manifest: Pruned::decode(input)?,
-            leaves: Opening::decode(input)?,
-        })
-    }
-}
+coded!(struct Shelved { seal, manifest, leaves });

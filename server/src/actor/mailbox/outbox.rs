@@ -13,7 +13,7 @@ use crate::{
     protocol::{
         attestation::MailboxHead,
         bundle::Parcel,
-        codec::{Decode, DecodeError, Encode, Reader, Writer},
+        codec::{Decode, DecodeError, Encode, Reader, Writer, coded},
         derivation::RETAINED,
         id::{ActorId, ClientId, Count, Epoch},
         map::Pruned,
@@ -278,26 +278,4 @@ pub fn delivery(
     })
 }
 
-impl Encode for Personal {
-    fn encode(&self, out: &mut Writer) {
-        self.client.encode(out);
-        self.epoch.encode(out);
-        self.upto.encode(out);
-        self.base.encode(out);
-        self.after.encode(out);
-        out.list(&self.parcels);
-    }
-}
-
-impl Decode for Personal {
-    fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Ok(Personal {
-            client: ClientId::decode(input)?,
-            epoch: Epoch::decode(input)?,
-            upto: Count::decode(input)?,
-            base: Pruned::decode(input)?,
-            after: Pruned::decode(input)?,
-            parcels: input.list("parcels", LEAVES_MAX as usize)?,
-        })
-    }
-}
+coded!(struct Personal { client, epoch, upto, base, after, parcels: list("parcels", LEAVES_MAX as usize) });

@@ -10,7 +10,7 @@
 
 use super::{Finding, Predicate, doubt, need, verified};
 use crate::protocol::{
-    codec::{Decode, DecodeError, Encode, Reader, Writer},
+    codec::{Decode, DecodeError, Encode, Reader, Writer, coded},
     complaint::{Charge, Complaint, Defence, Ground},
     digest::Digest,
     evidence::Evidence,
@@ -92,18 +92,6 @@ impl Predicate for FalseAccusation {
     }
 }
 
-impl Encode for FalseAccusation {
-    fn encode(&self, out: &mut Writer) {
-        self.statement.encode(out);
-        out.string(&self.evidence);
-    }
-}
-
-impl Decode for FalseAccusation {
-    fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        let statement = Accusation::decode(input)?;
-        Ok(FalseAccusation { statement, evidence: input.string("evidence", EVIDENCE_MAX)? })
-    }
-}
+coded!(struct FalseAccusation { statement, evidence: string("evidence", EVIDENCE_MAX) });
 
 coded!(enum Accusation "accusation" { 1 Complaint(complaint), 2 Defence(defence) });

@@ -8,7 +8,7 @@
 use super::{Finding, Predicate, cites_a_cut, doubt, entry_of, is_next, need, verified, verified_if_any};
 use crate::protocol::{
     attestation::{Attestation, MailboxHead},
-    codec::{Decode, DecodeError, Encode, Reader, Writer},
+    codec::{Decode, DecodeError, Encode, Reader, Writer, coded},
     cut::Cut,
     derivation::Derivation,
     digest::Digest,
@@ -53,19 +53,7 @@ impl Predicate for BadAttestation {
     }
 }
 
-impl Encode for BadAttestation {
-    fn encode(&self, out: &mut Writer) {
-        self.client.encode(out);
-        self.derivation.encode(out);
-    }
-}
-
-impl Decode for BadAttestation {
-    fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        let client = ClientId::decode(input)?;
-        Ok(BadAttestation { client, derivation: Box::new(Derivation::decode(input)?) })
-    }
-}
+coded!(struct BadAttestation { client, derivation });
 
 /// A mailbox that the roster gives to another actor.
 #[derive(Clone, Debug, PartialEq, Eq)]

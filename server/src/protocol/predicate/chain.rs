@@ -8,7 +8,7 @@ use super::{Finding, Predicate, is_next, need, verified};
 use crate::protocol::{
     attestation::Attestation,
     bundle::Bundle,
-    codec::{Decode, DecodeError, Encode, Reader, Writer},
+    codec::{Decode, DecodeError, Encode, Reader, Writer, coded},
     cut::Cut,
     digest::Digest,
     id::ActorId,

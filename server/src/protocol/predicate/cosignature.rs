@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use super::{Finding, Predicate, doubt, need, verified};
 use crate::protocol::{
-    codec::{Decode, DecodeError, Encode, Reader, Writer},
+    codec::{Decode, DecodeError, Encode, Reader, Writer, coded},
     cosignature::Cosignature,
     digest::Digest,
     id::ActorId,

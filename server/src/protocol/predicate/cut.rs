@@ -6,13 +6,16 @@
 
 use super::{Finding, Predicate, doubt, is_next, need, verified, verified_if_any};
 use crate::protocol::{
-    codec::{Decode, DecodeError, Encode, Reader, Writer},
+    codec::{Decode, DecodeError, Encode, Reader, Writer, coded},
     cut::{Cut, Reached},
     digest::Digest,
     id::{ActorId, Role, SequenceId},
     seal::Seal,
     statement::{Citation, Kind, Signed, Trust, Unverified},
 };
+
+/// Most seals in a walk from one cut back to the one before it.
+const SEALS_MAX: usize = 1 << 16;
 
 /// A false cut.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -205,5 +208,5 @@ coded!(enum CutFault "fault of a cut" {
     1 Alone,
     2 Follows { before },
     3 End { seal },
-    4 Extends { before, seals },
+    4 Extends { before, seals: list("seals", SEALS_MAX) },
 });

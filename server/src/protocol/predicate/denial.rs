@@ -7,7 +7,7 @@
 use super::{Finding, Predicate, doubt, need, verified};
 use crate::protocol::{
     ack::Ack,
-    codec::{Decode, DecodeError, Encode, Reader, Writer},
+    codec::{Decode, DecodeError, Encode, Reader, Writer, coded},
     complaint::{Charge, Complaint},
     id::ActorId,
     statement::{Citation, Trust, Unverified},

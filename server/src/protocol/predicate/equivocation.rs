@@ -4,7 +4,7 @@
 
 use super::{Finding, Predicate, need};
 use crate::protocol::{
-    codec::{Decode, DecodeError, Encode, Reader, Writer},
+    codec::{Decode, DecodeError, Encode, Reader, Writer, coded},
     id::ActorId,
     statement::{Citation, Trust},
 };
@@ -45,15 +45,4 @@ impl Predicate for Equivocation {
     }
 }
 
-impl Encode for Equivocation {
-    fn encode(&self, out: &mut Writer) {
-        self.first.encode(out);
-        self.second.encode(out);
-    }
-}
-
-impl Decode for Equivocation {
-    fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Ok(Equivocation { first: Citation::decode(input)?, second: Citation::decode(input)? })
-    }
-}
+coded!(struct Equivocation { first, second });

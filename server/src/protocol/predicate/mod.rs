@@ -17,52 +17,6 @@
 //! - No byte is free: what does not carry the conviction has no place in the evidence.
 //! - Adding a predicate is adding a file, and a line in [`super::evidence`].
 
-/// The canonical bytes of a predicate, or of a choice in one.
-macro_rules! coded {
-    (struct $name:ident { $($field:ident),* $(,)? }) => {
-        impl Encode for $name {
-            fn encode(&self, out: &mut Writer) {
-                $(self.$field.encode(out);)*
-            }
-        }
-
-        impl Decode for $name {
-            fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
-                Ok($name { $($field: Decode::decode(input)?),* })
-            }
-        }
-    };
-    (enum $name:ident $what:literal {
-        $($tag:literal $variant:ident $({ $($field:ident),* })? $(($inner:ident))?),* $(,)?
-    }) => {
-        impl Encode for $name {
-            fn encode(&self, out: &mut Writer) {
-                match self {
-                    $($name::$variant $({ $($field),* })? $(($inner))? => {
-                        out.u8($tag);
-                        $($($field.encode(out);)*)?
-                        $($inner.encode(out);)?
-                    })*
-                }
-            }
-        }
-
-        impl Decode for $name {
-            fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
-                match input.u8()? {
-                    $($tag => Ok($name::$variant
-                        $({ $($field: Decode::decode(input)?),* })?
-                        $(({
-                            let $inner = Decode::decode(input)?;
-                            $inner
-                        }))?),)*
-                    _ => Err(DecodeError::Invalid($what)),
-                }
-            }
-        }
-    };
-}
-
 pub mod accusation;
 pub mod attestation;
 pub mod chain;
@@ -78,17 +32,14 @@ pub mod seal_ack;
 pub mod seals;
 
 use super::{
-    codec::{Decode, DecodeError, Encode, Reader, Writer},
+    codec::{Decode, Encode},
     digest::Digest,
     id::{ActorId, ClientId},
     map::{Lookup, Pruned},
-    merkle::{LEAVES_MAX, Opening},
+    merkle::Opening,
     seal::Seal,
     statement::{Citation, Kind, Signed, Statement, Trust, Unverified},
 };
-
-/// Most seals in a walk from one cut back to the one before it.
-const SEALS_MAX: usize = 1 << 16;
 
 /// What is put before the judge.
 pub trait Predicate: Encode + Decode {
@@ -172,26 +123,4 @@ fn follows(before: Option<&Signed<Seal>>, seal: &Seal) -> Result<(), String> {
         }
     };
     need(linked, "the seal before it does not come before it")
-}
-
-macro_rules! lists {
-    ($($item:ty, $what:literal, $bound:expr;)*) => {$(
-        impl Encode for Vec<$item> {
-            fn encode(&self, out: &mut Writer) {
-                out.list(self);
-            }
-        }
-
-        impl Decode for Vec<$item> {
-            fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
-                input.list($what, $bound)
-            }
-        }
-    )*};
-}
-
-lists! {
-    Digest, "leaves", LEAVES_MAX as usize;
-    Citation, "bundles", LEAVES_MAX as usize;
-    Unverified<Seal>, "seals", SEALS_MAX;
 }

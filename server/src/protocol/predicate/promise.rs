@@ -8,10 +8,10 @@
 
 use super::{Finding, Predicate, doubt, follows, need, single_leaf, verified, verified_if_any};
 use crate::protocol::{
-    codec::{Decode, DecodeError, Encode, Reader, Writer},
+    codec::{Decode, DecodeError, Encode, Reader, Writer, coded},
     digest::Digest,
     id::{ActorId, Position},
-    merkle::{Opening, Tree},
+    merkle::{LEAVES_MAX, Opening, Tree},
     receipt::Receipt,
     seal::Seal,
     statement::{Citation, Trust, Unverified},
@@ -144,6 +144,6 @@ coded!(struct BrokenPromise { receipt, seal, proof });
 
 coded!(enum PromiseProof "proof of a broken promise" {
     1 Place { position, promised, sealed },
-    2 Chain { before, leaves },
+    2 Chain { before, leaves: list("leaves", LEAVES_MAX as usize) },
     3 Elsewhere { position, promised, place, sealed },
 });

@@ -6,7 +6,7 @@
 
 use super::{Finding, Predicate, doubt, need, single_leaf, verified};
 use crate::protocol::{
-    codec::{Decode, DecodeError, Encode, Reader, Writer},
+    codec::{Decode, DecodeError, Encode, Reader, Writer, coded},
     id::ActorId,
     merkle::Opening,
     receipt::{Receipt, bundle_leaf},

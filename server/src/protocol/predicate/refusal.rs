@@ -12,7 +12,7 @@
 use super::{Finding, Predicate, cites_a_cut, doubt, need, verified};
 use crate::protocol::{
     bundle::{Bundle, Submission},
-    codec::{Decode, DecodeError, Encode, Reader, Writer},
+    codec::{Decode, DecodeError, Encode, Reader, Writer, coded},
     id::ActorId,
     refusal::{Reason, Refusal},
     statement::{Citation, Kind, Signed, Trust, Unverified},

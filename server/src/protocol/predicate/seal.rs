@@ -14,11 +14,11 @@ use super::{
 };
 use crate::protocol::{
     bundle::{self, Bundle},
-    codec::{Decode, DecodeError, Encode, Reader, Writer},
+    codec::{Decode, DecodeError, Encode, Reader, Writer, coded},
     digest::Digest,
     id::{ActorId, ClientId, Position},
     map::{KeyRange, Pruned},
-    merkle::{Opening, Tree},
+    merkle::{LEAVES_MAX, Opening, Tree},
     receipt::bundle_leaf,
     seal::{Positions, Seal},
     statement::{Citation, Kind, Signed, Trust, Unverified},
@@ -314,8 +314,8 @@ coded!(struct BadSeal { seal, fault });
 
 coded!(enum SealFault "fault of a seal" {
     1 Start { before },
-    2 Count { bundles },
-    3 Chain { before, bundles },
+    2 Count { bundles: list("bundles", LEAVES_MAX as usize) },
+    3 Chain { before, bundles: list("bundles", LEAVES_MAX as usize) },
     4 Leaf { bundle, opening },
     5 Fifo { first, second, opening },
     6 Ahead { bundle, opening },

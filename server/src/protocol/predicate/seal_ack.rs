@@ -6,7 +6,7 @@
 
 use super::{Finding, Predicate, doubt, need, verified};
 use crate::protocol::{
-    codec::{Decode, DecodeError, Encode, Reader, Writer},
+    codec::{Decode, DecodeError, Encode, Reader, Writer, coded},
     cut::Cut,
     id::ActorId,
     seal_ack::SealAck,
@@ -55,20 +55,4 @@ impl Predicate for BrokenSealAck {
     }
 }
 
-impl Encode for BrokenSealAck {
-    fn encode(&self, out: &mut Writer) {
-        self.ack.encode(out);
-        self.cut.encode(out);
-        out.u32(self.incoming);
-    }
-}
-
-impl Decode for BrokenSealAck {
-    fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Ok(BrokenSealAck {
-            ack: Unverified::decode(input)?,
-            cut: Unverified::decode(input)?,
-            incoming: input.u32()?,
-        })
-    }
-}
+coded!(struct BrokenSealAck { ack, cut, incoming });

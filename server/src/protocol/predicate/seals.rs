@@ -6,7 +6,7 @@
 
 use super::{Finding, Predicate, need, single_leaf, verified};
 use crate::protocol::{
-    codec::{Decode, DecodeError, Encode, Reader, Writer},
+    codec::{Decode, DecodeError, Encode, Reader, Writer, coded},
     id::{ActorId, BatchNumber},
     merkle::Opening,
     receipt::bundle_leaf,
