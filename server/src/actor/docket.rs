@@ -12,7 +12,6 @@ use super::{Issued, Notice, Step, numbers::Numbers};
 use crate::protocol::{
     board::{Answered, Attachment, Exhibit, Posting},
     challenge::{Answer, Challenge, Demand, Response},
-    codec::Encode,
     evidence::Evidence,
     id::{ActorId, Role},
     judge::judge,
@@ -74,12 +73,12 @@ impl Docket {
 
     /// Whether this demand is made.
     pub fn demands(&self, target: ActorId, demand: &Demand) -> bool {
-        self.demands.contains_key(&key(target, demand))
+        self.demands.contains_key(&demand.key(target))
     }
 
     /// The challenge of a demand, once it is signed.
     pub fn challenge_of(&self, target: ActorId, demand: &Demand) -> Option<Citation> {
-        let (_, posting) = self.demands.get(&key(target, demand))?;
+        let (_, posting) = self.demands.get(&demand.key(target))?;
         Some(posting.as_ref()?.challenge.cite())
     }
 
@@ -89,14 +88,14 @@ impl Docket {
             return;
         }
         let number = self.challenges.take(Kind::Challenge, step);
-        self.demands.insert(key(target, &demand), (number, None));
+        self.demands.insert(demand.key(target), (number, None));
         self.attachments.insert(number, attachment);
         step.promise(Challenge { challenger: self.me, number, terms: Terms::default(), target, demand });
     }
 
     /// What was demanded is there.
     pub fn satisfied(&mut self, target: ActorId, demand: &Demand) {
-        self.demands.remove(&key(target, demand));
+        self.demands.remove(&demand.key(target));
     }
 
     /// Gives up the demands that are not worth making any more.
@@ -154,7 +153,7 @@ impl Docket {
         for witness in witnesses(roster) {
             step.send(witness, Message::Posted(Box::new(posting.clone())));
         }
-        let demand = self.demands.get_mut(&key(challenge.target, &challenge.demand));
+        let demand = self.demands.get_mut(&challenge.demand.key(challenge.target));
         if let Some((_, posted)) = demand.filter(|(number, _)| *number == challenge.number) {
             *posted = Some(posting);
         }
@@ -168,8 +167,4 @@ impl Docket {
             }
         }
     }
-}
-
-fn key(target: ActorId, demand: &Demand) -> Vec<u8> {
-    [target.to_bytes(), demand.to_bytes()].concat()
 }

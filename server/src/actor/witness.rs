@@ -205,10 +205,6 @@ impl Witness {
             _ => {}
         }
         self.board.observe(actor, &Exhibit::Attestation(attestation), step);
-        let cut = self.auditor.cut_of(signed.epoch).filter(|cut| cut.digest() == signed.cut.digest);
-        if let Some(cut) = cut {
-            self.board.attested(signed.mailbox, &cut.clone().believed(), step);
-        }
     }
 
     /// Takes a head that is consistent with its log, to be cosigned. Whether it is new.

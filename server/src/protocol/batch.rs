@@ -102,6 +102,11 @@ impl Ledger {
     pub fn tree(&self) -> Tree {
         Tree::new(self.bundles.iter().map(|bundle| bundle_leaf(&bundle.cite())).collect())
     }
+
+    /// Whether its bundles are the leaves of the seal.
+    pub fn opens(&self, seal: &Seal) -> bool {
+        self.bundles.len() as u64 == seal.count() && self.tree().root() == seal.leaves
+    }
 }
 
 /// A sealed run, as the sender of some of its bundles gets it.

@@ -101,6 +101,11 @@ impl Demand {
             Demand::Answer(_) => "answer",
         }
     }
+
+    /// The obligation that it is, demanded of a target: whoever demands the same demands this.
+    pub fn key(&self, target: ActorId) -> Vec<u8> {
+        [target.to_bytes(), self.to_bytes()].concat()
+    }
 }
 
 /// What a target says to a challenge.

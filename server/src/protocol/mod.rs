@@ -40,6 +40,7 @@ pub mod judge;
 pub mod map;
 pub mod merkle;
 pub mod message;
+pub mod obligation;
 pub mod predicate;
 pub mod receipt;
 pub mod recovery;

@@ -16,14 +16,14 @@ use crate::{
     },
     port::Time,
     protocol::{
-        board::{Answered, Attachment, Exhibit, Posting, discharges, is_founded},
+        board::{Answered, Attachment, Exhibit, Posting},
         challenge::{Answer, Challenge, Demand},
         codec::Encode,
-        cut::Cut,
         digest::Digest,
         id::{ActorId, Epoch, Role},
         message::Message,
-        statement::{Kind, Signed, Terms, Unverified},
+        obligation::{discharges, is_founded},
+        statement::{Kind, Signed, Terms},
     },
 };
 
@@ -106,7 +106,7 @@ impl Board {
 
     /// Whether a demand is on the board.
     pub fn has(&self, target: ActorId, demand: &Demand) -> bool {
-        self.promised.contains(&key(target, demand)) || self.find(target, demand).is_some()
+        self.promised.contains(&demand.key(target)) || self.find(target, demand).is_some()
     }
 
     fn find(&self, target: ActorId, demand: &Demand) -> Option<u64> {
@@ -116,7 +116,7 @@ impl Board {
 
     /// The witness demands something itself.
     pub fn demand(&mut self, target: ActorId, demand: Demand, step: &mut Step) {
-        if !self.promised.insert(key(target, &demand)) {
+        if !self.promised.insert(demand.key(target)) {
             return;
         }
         let number = self.challenges.take(Kind::Challenge, step);
@@ -127,7 +127,7 @@ impl Board {
     pub fn release(&mut self, issued: &Issued) {
         let Issued::Challenge(challenge) = issued else { return };
         self.challenges.signed(challenge.number);
-        self.promised.remove(&key(challenge.target, &challenge.demand));
+        self.promised.remove(&challenge.demand.key(challenge.target));
         self.put_up(challenge.clone(), Attachment::None);
     }
 
@@ -162,7 +162,7 @@ impl Board {
         self.connected.insert(peer);
         for open in self.open.values_mut().filter(|open| open.challenge.target == peer) {
             open.asked_at = Some(step.now);
-            step.send(peer, open.posting());
+            open.ask(step);
         }
     }
 
@@ -180,20 +180,6 @@ impl Board {
         let done: Vec<u64> = self.open.iter().filter(|(_, open)| shown(open)).map(|(id, _)| *id).collect();
         let how = if matches!(exhibit, Exhibit::Refused(_)) { "refused" } else { "shown" };
         done.into_iter().for_each(|id| self.close(id, how, step));
-    }
-
-    /// A mailbox actor has attested a cut: the runs that it takes need not be handed over any more.
-    pub fn attested(&mut self, mailbox: u32, cut: &Cut, step: &mut Step) {
-        let needless = |open: &Obligation| match &open.challenge.demand {
-            Demand::Batch { batch, mailbox: own, .. } if *own == mailbox => {
-                let incoming = open.challenge.target.index_of(Role::Incoming);
-                let reached = incoming.and_then(|j| cut.reached.get(j as usize)?.seal);
-                reached.is_some_and(|seal| seal.slot >= batch.0)
-            }
-            _ => false,
-        };
-        let done: Vec<u64> = self.open.iter().filter(|(_, open)| needless(open)).map(|(id, _)| *id).collect();
-        done.into_iter().for_each(|id| self.close(id, "shown", step));
     }
 
     /// A target answers.
@@ -232,10 +218,6 @@ impl Board {
             step.delete(row(OBLIGATION, &id.to_bytes()));
             step.notice(Notice::Discharged { id, how });
         }
-    }
-
-    fn wait_ns(&self) -> u64 {
-        self.setup.challenge_ns()
     }
 
     /// Whether an obligation binds nobody any more: towards or of an exposed actor, or through an exposed sequencer.
@@ -281,62 +263,51 @@ impl Board {
     /// Lets time do its work: asks again, suspects, clears.
     pub fn settle(&mut self, newest: Epoch, exposed: &BTreeSet<ActorId>, auditor: &Auditor, step: &mut Step) {
         (self.newest, self.exposed) = (newest, exposed.clone());
+        self.store_fresh(step);
+        let void = |open: &Obligation| self.is_void(open, auditor);
+        let void: Vec<u64> = self.open.iter().filter(|(_, open)| void(open)).map(|(id, _)| *id).collect();
+        void.into_iter().for_each(|id| self.close(id, "void", step));
+        let idle = |open: &Obligation| self.is_blocked(open) || !self.is_due(open, auditor);
+        let idle: BTreeSet<u64> =
+            self.open.iter().filter(|(_, open)| idle(open)).map(|(id, _)| *id).collect();
+        let (wait, ask) = self.pace();
+        for (id, open) in &mut self.open {
+            open.rest(*id, idle.contains(id), step);
+            if open.asked_at.is_none_or(|asked| asked.after(ask) <= step.now) {
+                open.asked_at = Some(step.now);
+                if self.connected.contains(&open.challenge.target) {
+                    hand_on_seals(open, auditor, step);
+                    hand_on_cuts(open, auditor, step);
+                    open.ask(step);
+                }
+            }
+            open.suspect(*id, wait, step);
+        }
+    }
+
+    /// What has come onto the board is kept, and said.
+    fn store_fresh(&mut self, step: &mut Step) {
         if !self.fresh.is_empty() || !self.promised.is_empty() {
             // those that are on their way to their signature get their numbers after this step is durable
             step.put(row(NEXT, &[]), (self.next + self.promised.len() as u64).to_bytes());
         }
         for id in std::mem::take(&mut self.fresh) {
             if let Some(open) = self.open.get(&id) {
-                let posting = Posting {
-                    challenge: open.challenge.to_unverified(),
-                    attachment: open.attachment.clone(),
-                };
-                step.put(row(OBLIGATION, &id.to_bytes()), posting.to_bytes());
+                step.put(row(OBLIGATION, &id.to_bytes()), open.posting().to_bytes());
                 step.notice(open.notice(id));
-            }
-        }
-        let void: Vec<u64> =
-            self.open.iter().filter(|(_, open)| self.is_void(open, auditor)).map(|(id, _)| *id).collect();
-        void.into_iter().for_each(|id| self.close(id, "void", step));
-        let idle: BTreeSet<u64> = self
-            .open
-            .iter()
-            .filter(|(_, open)| self.is_blocked(open) || !self.is_due(open, auditor))
-            .map(|(id, _)| *id)
-            .collect();
-        let (wait, ask) = (self.wait_ns(), self.wait_ns() / ASKED);
-        for (id, open) in &mut self.open {
-            if idle.contains(id) {
-                (open.since, open.suspected) = (None, false);
-                if !std::mem::replace(&mut open.idle, true) {
-                    step.notice(Notice::Idle { id: *id });
-                }
-            } else {
-                if std::mem::replace(&mut open.idle, false) {
-                    step.notice(open.notice(*id));
-                }
-                open.since.get_or_insert(step.now);
-            }
-            let target = open.challenge.target;
-            if open.asked_at.is_none_or(|asked| asked.after(ask) <= step.now) {
-                open.asked_at = Some(step.now);
-                if self.connected.contains(&target) {
-                    hand_on_seals(open, auditor, step);
-                    hand_on_cuts(open, auditor, step);
-                    step.send(target, open.posting());
-                }
-            }
-            if !open.suspected && open.since.is_some_and(|since| since.after(wait) <= step.now) {
-                open.suspected = true;
-                let demand = open.challenge.demand.name();
-                step.notice(Notice::Suspected { id: *id, target, demand });
             }
         }
     }
 
+    /// How long a target may take, and how often it is asked.
+    fn pace(&self) -> (u64, u64) {
+        let wait = self.setup.challenge_ns();
+        (wait, wait / ASKED)
+    }
+
     /// When time has something to do.
     pub fn deadline(&self) -> Option<Time> {
-        let (wait, ask) = (self.wait_ns(), self.wait_ns() / ASKED);
+        let (wait, ask) = self.pace();
         let of = |open: &Obligation| {
             let again = open.asked_at.map_or(Time(0), |asked| asked.after(ask));
             let suspect = open.since.filter(|_| !open.suspected).map(|since| since.after(wait));
@@ -371,9 +342,33 @@ impl Obligation {
         Notice::Obliged { id, target: *target, demand: demand.name(), challenger: *challenger }
     }
 
-    fn posting(&self) -> Message {
-        let challenge: Unverified<Challenge> = self.challenge.to_unverified();
-        Message::Posted(Box::new(Posting { challenge, attachment: self.attachment.clone() }))
+    fn posting(&self) -> Posting {
+        Posting { challenge: self.challenge.to_unverified(), attachment: self.attachment.clone() }
+    }
+
+    fn ask(&self, step: &mut Step) {
+        step.send(self.challenge.target, Message::Posted(Box::new(self.posting())));
+    }
+
+    /// Its time stands still while nothing can be expected of its target, and then begins anew.
+    fn rest(&mut self, id: u64, idle: bool, step: &mut Step) {
+        let changed = std::mem::replace(&mut self.idle, idle) != idle;
+        if idle {
+            (self.since, self.suspected) = (None, false);
+        } else {
+            self.since.get_or_insert(step.now);
+        }
+        if changed {
+            step.notice(if idle { Notice::Idle { id } } else { self.notice(id) });
+        }
+    }
+
+    fn suspect(&mut self, id: u64, wait: u64, step: &mut Step) {
+        if !self.suspected && self.since.is_some_and(|since| since.after(wait) <= step.now) {
+            self.suspected = true;
+            let Challenge { target, demand, .. } = &*self.challenge;
+            step.notice(Notice::Suspected { id, target: *target, demand: demand.name() });
+        }
     }
 }
 
@@ -389,8 +384,4 @@ fn obligation(challenge: Signed<Challenge>, attachment: Attachment) -> Obligatio
         idle: false,
         suspected: false,
     }
-}
-
-fn key(target: ActorId, demand: &Demand) -> Vec<u8> {
-    [target.to_bytes(), demand.to_bytes()].concat()
 }

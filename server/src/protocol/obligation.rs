@@ -1,0 +1,230 @@
+//! Obligations: what an actor owes, and what discharges it.
+//!
+//! A challenge is *founded* if its target owes what it demands, and an exhibit *discharges* it if that is what was
+//! demanded. A witness relays nothing else and takes nothing else, or liars could have honest actors suspected of not
+//! doing the impossible.
+//!
+//! # Invariants
+//! - Both are decided by content alone: whoever holds the roster decides alike.
+
+use super::{
+    attestation::{Attestation, MailboxHead},
+    board::{Attachment, Exhibit, Promised, Resumption},
+    challenge::{Challenge, Demand},
+    complaint::{Charge, Complaint},
+    derivation::RETAINED,
+    digest::Digest,
+    id::{ActorId, ClientId, Count, Epoch, Role},
+    map::Lookup,
+    message::{Delivery, Introduction},
+    statement::{Kind, Signed, Statement, Trust, Unverified},
+};
+
+/// Whether a challenge demands what its target owes.
+pub fn is_founded(challenge: &Challenge, attachment: &Attachment, trust: &Trust) -> bool {
+    let Challenge { challenger, target, .. } = *challenge;
+    let roster = &trust.roster;
+    match (&challenge.demand, attachment) {
+        (Demand::Admit { client, number, bundle }, Attachment::Submission(submission)) => {
+            let Ok(signed) = submission.bundle.clone().verify(trust) else { return false };
+            (signed.client, signed.number, signed.digest()) == (*client, *number, *bundle)
+                && target == ActorId::Server(Role::Incoming, roster.incoming_of(client))
+                && submission.content.commitment() == signed.commitment
+        }
+        (Demand::Place { receipt, position }, Attachment::Promised(promised)) => {
+            let Promised { receipted, bundle, .. } = &**promised;
+            receipted.receipt.cite() == *receipt
+                && bundle.is_of(Kind::Bundle, ActorId::Client(receipted.client), receipted.number.0)
+                && signed_by(&receipted.receipt, target, trust)
+                    .is_some_and(|signed| signed.position_of(bundle, &receipted.opening) == Some(*position))
+        }
+        (Demand::Batch { seal, batch, mailbox }, Attachment::None) => {
+            seal.is_of(Kind::Seal, target, seal.slot)
+                && seal.slot >= batch.0
+                && challenger == ActorId::Server(Role::Mailbox, *mailbox)
+                && seal.verify(trust)
+        }
+        (Demand::Order(seal), Attachment::Seal(sent)) => {
+            target == ActorId::SEQUENCER
+                && challenger == seal.actor
+                && sent.cite() == *seal
+                && sent.clone().verify(trust).is_ok()
+        }
+        (Demand::Deliver { client, .. }, attachment) => {
+            let own = target == ActorId::Server(Role::Mailbox, roster.mailbox_of(client));
+            let start = match attachment {
+                Attachment::Start(start) => standing(start, client, target, trust).is_some(),
+                Attachment::None => true,
+                _ => false,
+            };
+            own && start && challenger == ActorId::Client(*client)
+        }
+        (Demand::Answer(cited), Attachment::Complaint(complained)) => {
+            let complete = |complaint: &Complaint| match complaint.charge {
+                Charge::Proven(evidence) => Digest::of(&[&complained.evidence]) == evidence,
+                Charge::NotReceived(_) => true,
+            };
+            complained.complaint.cite() == *cited
+                && complained.complaint.clone().verify(trust).is_ok_and(|complaint| complete(&complaint))
+                && complained.complaint.claimed_actor() == challenger
+                && challenger.client().is_some_and(|client| {
+                    target == ActorId::Server(Role::Mailbox, roster.mailbox_of(&client))
+                })
+        }
+        _ => false,
+    }
+}
+
+/// Whether an exhibit discharges a challenge, given what was posted with it.
+pub fn discharges(challenge: &Challenge, attachment: &Attachment, exhibit: &Exhibit, trust: &Trust) -> bool {
+    let target = challenge.target;
+    match (&challenge.demand, exhibit) {
+        (Demand::Admit { client, bundle, .. }, Exhibit::Receipted(receipted)) => {
+            let Attachment::Submission(submission) = attachment else { return false };
+            submission.bundle.digest() == *bundle
+                && receipted.client == *client
+                && signed_by(&receipted.receipt, target, trust).is_some_and(|receipt| {
+                    receipt.position_of(&submission.bundle.cite(), &receipted.opening).is_some()
+                })
+        }
+        (Demand::Admit { client, bundle, .. }, Exhibit::Refused(refusal)) => {
+            signed_by(refusal, target, trust)
+                .is_some_and(|refusal| refusal.client == *client && refusal.bundle == *bundle)
+        }
+        (Demand::Place { position, .. }, Exhibit::Placement(placement)) => {
+            let Attachment::Promised(promised) = attachment else { return false };
+            signed_by(&placement.seal, target, trust).is_some_and(|seal| {
+                placement.opens(&seal)
+                    && (seal.start..seal.end).contains(position)
+                    && placement.leaves.leaf(position.0 - seal.start.0).is_some()
+                    && placement.shows(&promised.recipients)
+            })
+        }
+        (Demand::Seal(batch), Exhibit::Seal(seal)) => {
+            signed_by(seal, target, trust).is_some_and(|seal| seal.batch >= *batch)
+        }
+        (Demand::Open(cited), Exhibit::Ledger(ledger)) => {
+            ledger.seal.digest() == cited.digest
+                && signed_by(&ledger.seal, target, trust).is_some_and(|seal| ledger.opens(&seal))
+        }
+        (Demand::Batch { batch: number, mailbox, .. }, Exhibit::Batch(batch)) => {
+            batch.seal.claimed_slot() == number.0
+                && batch.seal.claimed_actor() == target
+                && *mailbox < trust.roster.mailboxes()
+                && batch.clone().open(*mailbox, trust).is_ok()
+        }
+        (Demand::Cut(epoch), Exhibit::Cut(cut)) => {
+            signed_by(cut, target, trust).is_some_and(|cut| cut.epoch >= *epoch)
+        }
+        (Demand::Order(seal), Exhibit::Cut(cut)) => signed_by(cut, target, trust).is_some_and(|cut| {
+            let reached = seal.actor.index_of(Role::Incoming).and_then(|j| cut.reached.get(j as usize));
+            reached.and_then(|reached| reached.seal).is_some_and(|reached| reached.slot >= seal.slot)
+        }),
+        (Demand::Attest(epoch), Exhibit::Attestation(attestation)) => {
+            signed_by(attestation, target, trust).is_some_and(|attestation| attestation.epoch >= *epoch)
+        }
+        (Demand::Deliver { client, epoch, .. }, Exhibit::Delivery(delivery)) => {
+            leads_on(delivery, start_of(attachment), client, (target, *epoch), trust)
+        }
+        (Demand::Deliver { client, epoch, .. }, Exhibit::Resumption(resumption)) => {
+            resumes(resumption, start_of(attachment), client, target, trust)
+                && match &resumption.delivery {
+                    None => resumption.start.attestation.claimed_slot() >= epoch.0,
+                    Some(delivery) => {
+                        leads_on(delivery, Some(&resumption.start), client, (target, *epoch), trust)
+                    }
+                }
+        }
+        (Demand::Deliver { client, epoch, .. }, Exhibit::Ack(ack)) => {
+            signed_by(ack, ActorId::Client(*client), trust)
+                .is_some_and(|ack| ack.attestation.actor == target && ack.attestation.slot >= epoch.0)
+        }
+        (Demand::Answer(complaint), Exhibit::Admission(admission)) => {
+            signed_by(admission, target, trust).is_some_and(|admission| admission.complaint == *complaint)
+        }
+        (Demand::Answer(complaint), Exhibit::Defence(defended)) => {
+            signed_by(&defended.defence, target, trust).is_some_and(|defence| defence.complaint == *complaint)
+        }
+        _ => false,
+    }
+}
+
+fn start_of(attachment: &Attachment) -> Option<&Introduction> {
+    match attachment {
+        Attachment::Start(start) => Some(start),
+        _ => None,
+    }
+}
+
+/// Whether a delivery of this mailbox actor leads from a start as far as this epoch, or to something new: one that has
+/// not come for very long gets its mailbox piece by piece.
+fn leads_on(
+    delivery: &Delivery,
+    start: Option<&Introduction>,
+    client: &ClientId,
+    (target, epoch): (ActorId, Epoch),
+    trust: &Trust,
+) -> bool {
+    delivery.derivation(start).check(client, trust).is_ok_and(|derived| {
+        derived.attestation.actor() == target
+            && (derived.attestation.epoch >= epoch || !derived.entries.is_empty())
+            && derived.entries.iter().all(|entry| delivery.has(client, entry.leaf))
+    })
+}
+
+/// Whether a mailbox may go on from a later start than its client asks for: the client never had anything, or was away
+/// for longer than anything is kept, or says itself elsewhere that it had come further.
+fn resumes(
+    resumption: &Resumption,
+    asked: Option<&Introduction>,
+    client: &ClientId,
+    target: ActorId,
+    trust: &Trust,
+) -> bool {
+    let Resumption { ack, start, .. } = resumption;
+    let held = match asked {
+        Some(asked) => head_in(asked, client),
+        None => Some(MailboxHead::default()),
+    };
+    let (Some((attestation, head)), Some(held)) = (standing(start, client, target, trust), held) else {
+        return false;
+    };
+    let from = asked.map_or(0, |asked| asked.attestation.claimed_slot());
+    let ack = ack.as_ref().and_then(|ack| signed_by(ack, ActorId::Client(*client), trust));
+    let came_further = ack.is_some_and(|ack| {
+        let cited = ack.attestation;
+        cited.actor == target
+            && cited.slot > from
+            && cited.slot <= attestation.epoch.0
+            && (ack.count, ack.head) == (head.count, head.head)
+    });
+    let unchanged = (head.count, head.head) == (held.count, held.head);
+    let kept = head.count > Count(0) && attestation.epoch.0.saturating_sub(from) < RETAINED;
+    came_further || (unchanged && !kept)
+}
+
+/// The attestation of this mailbox actor that a start names, and what it says of the client, if that opens to it.
+fn standing(
+    start: &Introduction,
+    client: &ClientId,
+    target: ActorId,
+    trust: &Trust,
+) -> Option<(Signed<Attestation>, MailboxHead)> {
+    let attestation = signed_by(&start.attestation, target, trust)?;
+    let opens = attestation.cut.digest == start.cut.digest() && attestation.root == start.mailbox.root();
+    let head = head_in(start, client).filter(|_| opens)?;
+    start.cut.clone().verify(trust).ok()?;
+    Some((attestation, head))
+}
+
+fn head_in(start: &Introduction, client: &ClientId) -> Option<MailboxHead> {
+    match start.mailbox.get(client) {
+        Lookup::Present(head) => Some(*head),
+        Lookup::Absent => Some(MailboxHead::default()),
+        Lookup::Hidden => None,
+    }
+}
+
+fn signed_by<T: Statement>(statement: &Unverified<T>, actor: ActorId, trust: &Trust) -> Option<Signed<T>> {
+    statement.clone().verify(trust).ok().filter(|statement| statement.actor() == actor)
+}
