@@ -1,19 +1,26 @@
 //! Links: connections between nodes, and the frames on them.
 //!
-//! A frame is a `u32` length and a [`Message`]. Who opens a connection says who it is in its first frame and opens
-//! it again, with growing pauses, when it is lost. Nothing is believed for that: what matters is signed.
+//! A frame is `length(4) ‖ its complement(4) ‖ XXH3-64 of the body(8) ‖ body`, the body a [`Message`], or nothing: a beat.
+//! The checksums are for links that flip bits, not for liars: a connection that garbles is lost, and opened again.
+//! Who opens a connection says who it is in its first frame, and opens it again, with growing pauses, when it is
+//! lost. Nothing is believed for that: what matters is signed.
 //!
 //! # Invariants
 //! - Of two actors that talk, one dials: the one downstream, and the client or handler. Were both to dial, each new
 //!   connection would end the other.
 //! - At most one connection with a peer counts, the newest; what an older one still brings is ignored.
+//! - A connection on which nothing has come for [`SILENCE_BEATS`] beats is taken for lost: a machine that dies does not
+//!   always close its connections. Whoever has nothing to say sends an empty frame each beat.
 //! - A peer that reads too slowly loses its connection after what is queued, never single messages between: it
 //!   subscribes anew, and is further on each time.
 
 use std::{
     collections::BTreeMap,
     io,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use futures_util::future::{Either, select};
@@ -21,6 +28,8 @@ use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     sync::{Notify, mpsc},
 };
+
+use twox_hash::XxHash3_64;
 
 use crate::{
     actor::{Input, Step, step::Notice},
@@ -32,7 +41,9 @@ use crate::{
     },
 };
 
-/// Most bytes of a frame.
+/// Bytes before the body of a frame.
+const HEADER: usize = 16;
+/// Most bytes of a frame's body.
 pub const FRAME_MAX: usize = 64 << 20;
 /// Most bytes that wait to be written to one peer.
 const QUEUE_MAX: usize = 128 << 20;
@@ -40,6 +51,11 @@ const QUEUE_MAX: usize = 128 << 20;
 const READ_SIZE: usize = 64 << 10;
 /// The first pause before a lost connection is opened again; doubles up to the second.
 const RECONNECT_NS: (u64, u64) = (10_000_000, 640_000_000);
+
+/// An idle connection carries an empty frame this often.
+const BEAT_NS: u64 = 1_000_000_000;
+/// After so many beats without anything a connection is lost.
+const SILENCE_BEATS: u32 = 3;
 
 /// What reaches a node.
 pub enum Event {
@@ -68,6 +84,8 @@ struct Queue {
     /// Nothing more is taken; what is queued is written before the connection ends, so that the next one goes on
     /// from there.
     full: bool,
+    /// Whether anything was queued since the last beat.
+    spoke: bool,
 }
 
 impl Outbound {
@@ -78,11 +96,26 @@ impl Outbound {
     fn push(&self, message: &Message) {
         self.with(|queue| {
             if !queue.closed && !queue.full {
-                append_frame(&mut queue.bytes, message);
+                append_frame(&mut queue.bytes, |out| message.encode(out));
+                queue.spoke = true;
                 queue.full = queue.bytes.len() > QUEUE_MAX;
             }
         });
         self.ready.notify_one();
+    }
+
+    /// Sends an empty frame, if there was nothing else to send since the last beat.
+    fn beat(&self) {
+        let spoke = self.with(|queue| {
+            let spoke = std::mem::take(&mut queue.spoke);
+            if !spoke && queue.bytes.is_empty() {
+                append_frame(&mut queue.bytes, |_| {});
+            }
+            spoke
+        });
+        if !spoke {
+            self.ready.notify_one();
+        }
     }
 
     fn close(&self) {
@@ -91,14 +124,24 @@ impl Outbound {
     }
 }
 
-fn append_frame(bytes: &mut Vec<u8>, message: &Message) {
+/// Appends a frame around what `write` appends.
+fn append_frame(bytes: &mut Vec<u8>, write: impl FnOnce(&mut Writer)) {
     let start = bytes.len();
-    bytes.extend([0; 4]);
+    bytes.extend([0; HEADER]);
     let mut out = Writer::after(std::mem::take(bytes));
-    message.encode(&mut out);
+    write(&mut out);
     *bytes = out.into_bytes();
-    let length = (bytes.len() - start - 4) as u32;
-    bytes[start..start + 4].copy_from_slice(&length.to_be_bytes());
+    let header = header(&bytes[start + HEADER..]);
+    bytes[start..start + HEADER].copy_from_slice(&header);
+}
+
+fn header(body: &[u8]) -> [u8; HEADER] {
+    let length = body.len() as u32;
+    let mut header = [0; HEADER];
+    header[..4].copy_from_slice(&length.to_be_bytes());
+    header[4..8].copy_from_slice(&(!length).to_be_bytes());
+    header[8..].copy_from_slice(&XxHash3_64::oneshot(body).to_be_bytes());
+    header
 }
 
 /// The connections of a node.
@@ -199,7 +242,17 @@ impl<N: Network, C: Clock, P: Spawn> Links<N, C, P> {
 /// Serves a connection that a peer has opened.
 async fn serve<N: Network, C: Clock, P: Spawn>(shared: Shared<N, C, P>, mut stream: N::Stream) {
     let mut frames = Frames::default();
-    if let Ok(Message::Hello(peer)) = frames.next(&mut stream).await {
+    let hello = {
+        let heard = AtomicBool::new(true);
+        let hello = std::pin::pin!(frames.next(&mut stream, &heard));
+        let late = std::pin::pin!(shared.clock.sleep_until(shared.clock.now().after(BEAT_NS)));
+        match select(hello, late).await {
+            Either::Left((hello, _)) => hello,
+            // who does not say who it is holds a connection for no longer than a beat
+            Either::Right(_) => return,
+        }
+    };
+    if let Ok(Message::Hello(peer)) = hello {
         connection(&shared, peer, stream, frames, None).await;
     }
 }
@@ -224,9 +277,10 @@ async fn connection<N: Network, C: Clock, P: Spawn>(
         return;
     }
     let (mut reader, writer) = tokio::io::split(stream);
+    let heard = AtomicBool::new(true);
     let read = std::pin::pin!(async {
         loop {
-            match frames.next(&mut reader).await {
+            match frames.next(&mut reader, &heard).await {
                 Ok(message) => {
                     let frame = Event::Frame { peer, connection, message };
                     if shared.inbox.send(frame).await.is_err() {
@@ -238,13 +292,24 @@ async fn connection<N: Network, C: Clock, P: Spawn>(
         }
     });
     let write = std::pin::pin!(write_all(writer, &outbound));
-    let why = match select(read, write).await {
+    let silent = std::pin::pin!(silence(&shared.clock, &heard, &outbound));
+    let why = match select(read, select(write, silent)).await {
         Either::Left((why, _)) => why,
         Either::Right(_) => None,
     };
     outbound.close();
     // the node may be gone, then nobody needs to know
     let _ = shared.inbox.send(Event::Down { peer, connection, why }).await;
+}
+
+/// Beats, until nothing has been heard for too long.
+async fn silence(clock: &impl Clock, heard: &AtomicBool, outbound: &Outbound) {
+    let mut silent = 0;
+    while silent < SILENCE_BEATS {
+        clock.sleep_until(clock.now().after(BEAT_NS)).await;
+        outbound.beat();
+        silent = if heard.swap(false, Ordering::Relaxed) { 0 } else { silent + 1 };
+    }
 }
 
 /// Writes what is queued until the queue is closed or the connection lost.
@@ -279,21 +344,47 @@ struct Frames {
 impl Frames {
     /// The next message that has arrived whole.
     fn take(&mut self) -> io::Result<Option<Message>> {
+        while let Some(body) = self.body()? {
+            let length = body.len();
+            let message = (length > 0).then(|| Message::from_bytes(body)).transpose().map_err(invalid)?;
+            self.taken += HEADER + length;
+            if message.is_some() {
+                return Ok(message);
+            }
+        }
+        Ok(None)
+    }
+
+    /// The body of the next frame, if it has arrived whole and unchanged.
+    fn body(&self) -> io::Result<Option<&[u8]>> {
         let rest = &self.buffer[self.taken..];
-        let Some(length) = rest.first_chunk::<4>().map(|length| u32::from_be_bytes(*length) as usize) else {
+        let Some((length, complement)) = rest.first_chunk::<8>().map(|chunk| {
+            let [a, b, c, d, e, f, g, h] = *chunk;
+            (u32::from_be_bytes([a, b, c, d]), u32::from_be_bytes([e, f, g, h]))
+        }) else {
             return Ok(None);
         };
+        if length != !complement {
+            return Err(invalid("a frame whose length was garbled"));
+        }
+        let length = length as usize;
         if length > FRAME_MAX {
             return Err(invalid(format!("a frame of {length} bytes, the bound is {FRAME_MAX}")));
         }
-        let Some(frame) = rest.get(4..4 + length) else { return Ok(None) };
-        let message = Message::from_bytes(frame).map_err(invalid)?;
-        self.taken += 4 + length;
-        Ok(Some(message))
+        let Some(frame) = rest.get(..HEADER + length) else { return Ok(None) };
+        let body = &frame[HEADER..];
+        match header(body) == frame[..HEADER] {
+            true => Ok(Some(body)),
+            false => Err(invalid("a frame that was garbled")),
+        }
     }
 
-    /// The next message of a connection.
-    async fn next(&mut self, reader: &mut (impl AsyncRead + Unpin)) -> io::Result<Message> {
+    /// The next message of a connection; says so whenever anything is heard.
+    async fn next(
+        &mut self,
+        reader: &mut (impl AsyncRead + Unpin),
+        heard: &AtomicBool,
+    ) -> io::Result<Message> {
         loop {
             if let Some(message) = self.take()? {
                 return Ok(message);
@@ -303,6 +394,7 @@ impl Frames {
             if reader.read_buf(&mut self.buffer).await? == 0 {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
+            heard.store(true, Ordering::Relaxed);
         }
     }
 }

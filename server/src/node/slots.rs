@@ -21,6 +21,11 @@ impl Slots {
         self.0.entry(kind).or_default().insert(slot, digest);
     }
 
+    /// Whether a slot of this kind is taken.
+    pub fn holds(&self, kind: Kind) -> bool {
+        self.0.contains_key(&kind)
+    }
+
     /// Takes a slot for a digest.
     pub fn take(&mut self, kind: Kind, slot: u64, digest: Digest) -> Result<(), NodeError> {
         let taken = self.0.entry(kind).or_default();

@@ -1,6 +1,13 @@
 //! The production adapters: TCP, the system clock and a `redb` file, on tokio.
 
-use std::{collections::BTreeMap, io, net::SocketAddr, path::Path, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -61,13 +68,16 @@ impl Clock for SystemClock {
     }
 }
 
-/// A `redb` file; commits run on a thread where blocking is allowed.
-pub struct RedbFile(Arc<Redb>);
+/// A `redb` file, opened when it is loaded; commits run on a thread where blocking is allowed.
+pub struct RedbFile {
+    path: PathBuf,
+    open: Option<Arc<Redb>>,
+}
 
 impl RedbFile {
-    /// Opens the database in this file, or makes one.
-    pub fn open(path: &Path) -> Result<Self, StorageError> {
-        Ok(RedbFile(Arc::new(Redb::open_file(path)?)))
+    /// The database in this file, which is made if it is not there.
+    pub fn at(path: &Path) -> Self {
+        RedbFile { path: path.to_owned(), open: None }
     }
 }
 
@@ -75,17 +85,43 @@ async fn blocking<T: Send + 'static>(
     task: impl FnOnce() -> Result<T, StorageError> + Send + 'static,
 ) -> Result<T, StorageError> {
     let result = tokio::task::spawn_blocking(task).await;
-    result.unwrap_or_else(|error| Err(StorageError(format!("the storage task failed: {error}"))))
+    result.unwrap_or_else(|error| Err(StorageError::Failed(format!("the storage task failed: {error}"))))
 }
 
 impl Storage for RedbFile {
     async fn load(&mut self) -> Result<Rows, StorageError> {
-        let redb = self.0.clone();
-        blocking(move || redb.load()).await
+        let path = self.path.clone();
+        let (redb, rows) = blocking(move || {
+            let redb = Redb::open_file(&path)?;
+            let rows = redb.load()?;
+            Ok((redb, rows))
+        })
+        .await?;
+        self.open = Some(Arc::new(redb));
+        Ok(rows)
+    }
+
+    async fn set_aside(&mut self) -> Result<(), StorageError> {
+        self.open = None;
+        let aside = self.path.with_extension("corrupt");
+        let (path, to) = (self.path.clone(), aside.clone());
+        blocking(move || {
+            let failed =
+                |error| StorageError::Failed(format!("cannot put {} aside: {error}", path.display()));
+            if to.exists() {
+                let why = std::io::ErrorKind::AlreadyExists.into();
+                return Err(failed(why));
+            }
+            std::fs::rename(&path, &to).map_err(failed)
+        })
+        .await?;
+        self.load().await.map(drop)
     }
 
     async fn commit(&mut self, changes: Changes) -> Result<(), StorageError> {
-        let redb = self.0.clone();
+        let Some(redb) = self.open.clone() else {
+            return Err(StorageError::Failed("nothing is loaded".to_owned()));
+        };
         blocking(move || redb.commit(&changes)).await
     }
 }
