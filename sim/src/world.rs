@@ -5,7 +5,10 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, OnceLock, PoisonError},
+    sync::{
+        Arc, Mutex, OnceLock, PoisonError,
+        atomic::{AtomicU8, AtomicU64, Ordering},
+    },
 };
 
 use madsim::{runtime::Runtime, task::NodeId};
@@ -32,17 +35,19 @@ use crate::{
     history::{History, Record, SeenSigner, Stored},
     model::{
         SimTasks,
-        clock::{NodeClock, VirtualTime},
+        clock::VirtualTime,
         costs::{self, Profile, ProfileError},
-        cpu::Cpu,
+        cpu::{Cpu, Throttle},
         crypto,
         disk::Disk,
         network::{Fabric, Machine},
-        storage::SimStorage,
+        skew::{NodeClock, Skew},
+        storage::{Place, SimStorage},
+        trap::Traps,
     },
     nemesis,
-    random::Streams,
-    scenario::{ActorName, Blame, Costs, Drawn, Pace},
+    random::{Stream, Streams},
+    scenario::{ActorName, Blame, Costs, Drawn, Pace, fault::Family},
     workload::{self, Application, Desk},
 };
 
@@ -69,6 +74,50 @@ pub struct Run {
     pub names: BTreeMap<ActorId, ActorName>,
 }
 
+/// A process that runs, or was killed.
+const RUNS: u8 = 0;
+/// A process that has stopped by itself.
+const ENDED: u8 = 1;
+/// The same, and nothing of it is left.
+const BURIED: u8 = 2;
+
+/// What a fault can change about a machine, and whether its process has stopped by itself.
+struct Tuning {
+    throttle: Throttle,
+    skew: Skew,
+    ended: AtomicU8,
+}
+
+impl Tuning {
+    fn new(time: &VirtualTime) -> Self {
+        let (throttle, skew) = (Throttle::default(), Skew::new(time.clone()));
+        Tuning { throttle, skew, ended: AtomicU8::new(RUNS) }
+    }
+}
+
+/// Which faults are over.
+pub struct Health {
+    sick: AtomicU64,
+    healed_ns: AtomicU64,
+}
+
+impl Health {
+    fn of(faults: u64) -> Self {
+        Health { sick: AtomicU64::new(faults), healed_ns: AtomicU64::new(0) }
+    }
+
+    /// A fault is over.
+    pub fn healed(&self, now_ns: u64) {
+        self.healed_ns.fetch_max(now_ns, Ordering::Relaxed);
+        self.sick.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Since when all are.
+    fn since_ns(&self) -> Option<u64> {
+        (self.sick.load(Ordering::Relaxed) == 0).then(|| self.healed_ns.load(Ordering::Relaxed))
+    }
+}
+
 /// The world of a run.
 pub struct World {
     /// What was drawn for it.
@@ -79,6 +128,12 @@ pub struct World {
     pub fabric: Fabric,
     /// What happens in it.
     pub history: History,
+    /// Where its nodes are waited for.
+    pub traps: Traps,
+    /// Whom its faults hold down.
+    pub down: nemesis::Down,
+    /// Which faults are over.
+    pub health: Health,
     streams: Streams,
     profile: Profile,
     weakness: Weakness,
@@ -90,6 +145,7 @@ pub struct World {
     desks: Vec<Desk>,
     disks: Vec<Disk>,
     schemes: BTreeMap<ActorName, Schemes>,
+    machines: Vec<Tuning>,
     nodes: OnceLock<Vec<NodeId>>,
 }
 
@@ -168,17 +224,28 @@ impl World {
         let history = History::new(&clients, cheaters, trace, time.clone(), fingerprint.clone());
         let by_name = names.iter().copied().zip(ids.iter().copied()).collect();
         let schemes = schemes(&drawn, &by_name, &history, streams);
+        let traps = Traps::default();
         let disks = names
             .iter()
             .map(|name| Disk::new(time.clone(), profile, streams.stream(&format!("disk/{name}"))));
         World {
-            fabric: Fabric::new(drawn.network.clone(), streams, time.clone(), fingerprint.clone()),
+            fabric: Fabric::new(
+                drawn.network.clone(),
+                streams,
+                time.clone(),
+                fingerprint.clone(),
+                traps.clone(),
+            ),
+            traps,
             setup: Setup { trust, timing: Timing::of_epoch(drawn.topology.epoch_ns) },
             places: Arc::new(ids.iter().enumerate().map(|(machine, id)| (*id, machine)).collect()),
             desks: clients.iter().map(|_| Desk::default()).collect(),
             clients: Arc::new(clients),
             disks: disks.collect(),
             schemes,
+            machines: names.iter().map(|_| Tuning::new(&time)).collect(),
+            down: nemesis::Down::default(),
+            health: Health::of(drawn.faults.len() as u64),
             nodes: OnceLock::new(),
             drawn,
             time,
@@ -231,8 +298,8 @@ impl World {
     async fn take_stock(&self) {
         for (name, disk) in self.names.iter().zip(&self.disks) {
             disk.crash();
-            let storage = SimStorage::open(self.drawn.topology.storage, disk, self.time.clone());
-            let Ok(mut storage) = storage else { continue };
+            let place = Place { machine: usize::MAX, traps: Traps::default() };
+            let mut storage = SimStorage::new(self.drawn.topology.storage, disk, self.time.clone(), place);
             let rows = storage.load().await.unwrap_or_default();
             let bytes = rows.iter().map(|(key, value)| (key.len() + value.len()) as u64).sum();
             self.history.record().stored.insert(*name, Stored { rows: rows.len() as u64, bytes });
@@ -279,11 +346,12 @@ impl World {
 
     /// Waits until everything is delivered and every fault healed, or the time to catch up is over.
     async fn wait_for_the_end(&self, last_wanted: u64, busy: &Mutex<u32>) {
-        let healed = self.drawn.faults.iter().map(|fault| fault.end_ns()).max().unwrap_or(0);
         let open = matches!(self.drawn.workload.pace, Pace::Open { .. });
         loop {
             self.time.sleep_until(self.time.now_ns() + LOOK_NS).await;
             let now = self.time.now_ns();
+            self.bury();
+            let Some(healed) = self.health.since_ns() else { continue };
             let record = self.history.record();
             let sent = *busy.lock().unwrap_or_else(PoisonError::into_inner) == 0;
             let done = sent && now > healed && record.missing == 0 && record.unreceipted == 0;
@@ -338,6 +406,36 @@ impl World {
         self.nodes.get().expect("nodes are made before faults are")[self.machine_of(name)]
     }
 
+    /// How fast an actor's processor is.
+    pub fn throttle_of(&self, name: ActorName) -> &Throttle {
+        &self.machines[self.machine_of(name)].throttle
+    }
+
+    /// How wrong an actor's clock is.
+    pub fn skew_of(&self, name: ActorName) -> &Skew {
+        &self.machines[self.machine_of(name)].skew
+    }
+
+    /// Whether an actor's process has stopped by itself.
+    pub fn has_ended(&self, name: ActorName) -> bool {
+        self.machines[self.machine_of(name)].ended.load(Ordering::Relaxed) != RUNS
+    }
+
+    /// A random stream of the run.
+    pub fn stream(&self, name: &str) -> Stream {
+        self.streams.stream(name)
+    }
+
+    /// What is left of processes that have stopped by themselves goes with them.
+    fn bury(&self) {
+        for (machine, tuning) in self.machines.iter().enumerate() {
+            let ended = tuning.ended.compare_exchange(ENDED, BURIED, Ordering::Relaxed, Ordering::Relaxed);
+            if let (Ok(_), Some(nodes)) = (ended, self.nodes.get()) {
+                madsim::runtime::Handle::current().kill(nodes[machine]);
+            }
+        }
+    }
+
     /// The disk of an actor.
     pub fn disk_of(&self, name: ActorName) -> &Disk {
         &self.disks[self.machine_of(name)]
@@ -346,8 +444,14 @@ impl World {
     /// Runs the process of a machine, until it stops by itself or is killed.
     async fn start(self: Arc<Self>, machine: Machine) {
         let name = self.names[machine];
+        self.machines[machine].ended.store(RUNS, Ordering::Relaxed);
         if let Err(error) = self.run_node(machine).await {
-            self.history.record().stopped.push((name, error.to_string()));
+            self.history.event(Some(name), || format!("stops: {error}"));
+            self.machines[machine].ended.store(ENDED, Ordering::Relaxed);
+            let failed = matches!(error, NodeError::Storage(_)) && self.disks[machine].has_failed();
+            let mut record = self.history.record();
+            let list = if failed { &mut record.halted } else { &mut record.stopped };
+            list.push((name, error.to_string()));
         }
     }
 
@@ -365,16 +469,22 @@ impl World {
 
     async fn run_on(&self, name: ActorName, machine: Machine, disk: &Disk) -> Result<(), NodeError> {
         let topology = &self.drawn.topology;
+        let place = Place { machine, traps: self.traps.clone() };
+        // the twin of a control has a machine that no fault knows
+        let throttle = self.machines.get(machine).map(|tuning| tuning.throttle.clone()).unwrap_or_default();
         let ports = Ports {
             network: self.fabric.of(machine, self.places.clone()),
-            clock: NodeClock(self.time.clone()),
-            storage: SimStorage::open(topology.storage, disk, self.time.clone())?.weakened(self.weakness),
-            work: Cpu::new(self.profile, topology.cores, self.time.clone()),
+            clock: self.clock_of(machine),
+            storage: SimStorage::new(topology.storage, disk, self.time.clone(), place)
+                .weakened(self.weakness),
+            work: Cpu::new(self.profile, topology.cores, throttle, self.time.clone()),
             spawn: SimTasks,
         };
         let history = self.history.clone();
         let signer = Box::new(SeenSigner { who: name, signer: self.signer(name), history });
-        let identity = Identity { deployment: self.setup.trust.deployment, signer };
+        let actor = if name == ActorName::SEQUENCER { ActorId::SEQUENCER } else { self.ids[machine] };
+        let deployment = self.setup.trust.deployment;
+        let identity = Identity { actor, deployment, signer, has_stored: disk.is_used() };
         let node = Node::default();
         if name.role == Role::Witness {
             self.history.witness_started(name);
@@ -385,6 +495,20 @@ impl World {
         }
         let recover = |recovered| self.actor(name, recovered).map(Boxed);
         node.run(identity, ports, self.history.observer(name), recover).await
+    }
+
+    /// The clock of a machine: one that can be set wrong, if a fault will.
+    fn clock_of(&self, machine: Machine) -> NodeClock {
+        let name = self.names.get(machine);
+        let wrong = self
+            .drawn
+            .faults
+            .iter()
+            .any(|fault| fault.kind.family == Family::Clock && fault.actor("actor") == name.copied());
+        match self.machines.get(machine).filter(|_| wrong) {
+            Some(tuning) => NodeClock::Skewed(tuning.skew.clone()),
+            None => NodeClock::Right(self.time.clone()),
+        }
     }
 
     fn signer(&self, name: ActorName) -> Box<dyn Signer> {

@@ -20,11 +20,12 @@ pub(super) fn find(case: &Case<'_>) -> Result<String, String> {
     if record.overloaded > 0 {
         return Err(format!("clients had no room for {} bundles", record.overloaded));
     }
-    if submitted + record.lost_with_crash < wanted {
-        let missing = wanted - submitted - record.lost_with_crash;
+    let given_up = record.lost_with_crash + record.abandoned;
+    if submitted + given_up < wanted {
+        let missing = wanted - submitted - given_up;
         return Err(format!("{missing} bundles were never taken over by their clients"));
     }
-    Ok(format!("{submitted} bundles, {} lost with a crash of their client", record.lost_with_crash))
+    Ok(format!("{submitted} bundles, {given_up} lost with their client"))
 }
 
 fn lacks(case: &Case<'_>, sender: u32, bundle: &Submitted, recipient: u32) -> bool {

@@ -150,6 +150,16 @@ pub struct Record {
     pub faults: BTreeMap<&'static str, u64>,
     /// Draughts that clients had no room for.
     pub overloaded: u64,
+    /// Bundles wanted of clients that were gone for good.
+    pub abandoned: u64,
+    /// Who was killed for good.
+    pub dead: BTreeSet<ActorName>,
+    /// Nodes that stopped because their disk failed them.
+    pub halted: Vec<(ActorName, String)>,
+    /// Whose state was lost, by a fault.
+    pub lost: BTreeSet<ActorName>,
+    /// Who has admitted that.
+    pub retired: BTreeSet<ActorName>,
     /// Draughts handed over and lost when the client crashed, before they were durable.
     pub lost_with_crash: u64,
     /// Signatures made, by role.
@@ -238,6 +248,11 @@ impl History {
         *self.record().handed.entry(client).or_default() += 1;
     }
 
+    /// Bundles will never be handed over, because their client is gone for good.
+    pub fn abandoned(&self, count: u64) {
+        self.record().abandoned += count;
+    }
+
     /// A client (re)starts: what it had not made durable is lost.
     pub fn started(&self, client: u32) {
         let mut record = self.record();
@@ -267,6 +282,24 @@ impl History {
     /// A fault had an effect.
     pub fn fault(&self, kind: &'static str) {
         *self.record().faults.entry(kind).or_default() += 1;
+    }
+
+    /// An actor admits that it lost state.
+    fn retired(&self, who: ActorName) {
+        let mut record = self.record();
+        record.retired.insert(who);
+        if who.role == Role::Client {
+            record.leave(who.index);
+        }
+    }
+
+    /// An actor is killed for good.
+    pub fn dies(&self, who: ActorName) {
+        let mut record = self.record();
+        record.dead.insert(who);
+        if who.role == Role::Client {
+            record.leave(who.index);
+        }
     }
 
     /// Something for the trace and the fingerprint.
@@ -303,6 +336,12 @@ impl Record {
     /// The newest epoch.
     pub fn epoch(&self) -> Epoch {
         self.cuts.last_key_value().map_or(Epoch(0), |(epoch, _)| *epoch)
+    }
+
+    /// A client is gone for good: what it was handed and had not made durable is lost.
+    fn leave(&mut self, client: u32) {
+        self.lost_with_crash += self.handed.remove(&client).unwrap_or(0);
+        self.desks.get(&client).into_iter().for_each(Desk::close);
     }
 
     fn take_over(
@@ -426,6 +465,7 @@ impl Record {
             Notice::Unusable { why } => self.complaints.push(format!("{who}: {why}")),
             Notice::Suspicious { from, why } => self.complaints.push(format!("{who} about {from}: {why}")),
             Notice::Refused { .. } => self.cover("a bundle was refused"),
+            Notice::Retired { .. } => self.cover("a witness took off its board what a retired actor owed"),
             Notice::Acknowledged { .. } => {}
             Notice::Reached(point) => self.cover(point),
             notice @ (Notice::Complained { .. }
@@ -510,7 +550,12 @@ impl Signer for SeenSigner {
 
     fn sign(&self, preimage: &[u8]) -> Signature {
         if let Some((kind, slot, digest)) = slot_of(preimage).filter(|(kind, ..)| kind.exclusive()) {
-            self.history.record().slots.entry((self.who, kind, slot)).or_default().insert(digest);
+            let mut record = self.history.record();
+            record.slots.entry((self.who, kind, slot)).or_default().insert(digest);
+            if record.lost.contains(&self.who) && kind != Kind::Recovery {
+                let why = format!("{} signs {} {slot} after it lost state", self.who, kind.name());
+                record.contradictions.push((self.who, why));
+            }
         }
         self.signer.sign(preimage)
     }
@@ -536,6 +581,9 @@ impl Observer for NodeObserver {
         self.history.event(Some(who), || format!("promises {} {slot} {digest:?}", kind.name()));
         if let Draft::Cut(cut) = draft {
             self.history.record().cuts.insert(cut.epoch, cut.clone());
+        }
+        if matches!(draft, Draft::Recovery(_)) {
+            self.history.retired(who);
         }
         if let Draft::Attestation(attestation) = draft {
             let mut record = self.history.record();
@@ -594,6 +642,7 @@ fn describe(notice: &Notice) -> String {
         }
         Notice::Idle { id } => format!("lets obligation {id} rest"),
         Notice::Discharged { id, how } => format!("takes down obligation {id}: {how}"),
+        Notice::Retired { actor } => format!("hears that {actor} lost state"),
         Notice::Suspected { id, target, demand } => {
             format!("suspects {target}: obligation {id} ({demand}) is open for too long")
         }

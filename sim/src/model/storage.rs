@@ -7,16 +7,29 @@ use server::port::{Changes, Rows, Storage, StorageError, redb::Redb};
 use super::{
     clock::VirtualTime,
     disk::{Disk, DiskFile},
+    network::Machine,
+    trap::{Boundary, Traps},
 };
 use crate::{control::Weakness, scenario};
 
 /// Storage of one process.
 pub struct SimStorage {
-    engine: Engine,
+    kind: scenario::Storage,
+    engine: Option<Engine>,
     disk: Disk,
     time: VirtualTime,
+    place: Place,
     weakness: Weakness,
     commits: u64,
+}
+
+/// Where a process runs, for whoever waits for it there.
+#[derive(Clone)]
+pub struct Place {
+    /// The machine.
+    pub machine: Machine,
+    /// The traps of the run.
+    pub traps: Traps,
 }
 
 /// Of so many commits a disk that loses synced writes loses one.
@@ -28,18 +41,17 @@ enum Engine {
 }
 
 fn failed(error: io::Error) -> StorageError {
-    StorageError(error.to_string())
+    match error.kind() {
+        io::ErrorKind::InvalidData => StorageError::Corrupt(error.to_string()),
+        _ => StorageError::Failed(error.to_string()),
+    }
 }
 
 impl SimStorage {
-    /// Opens what is on the disk.
-    pub fn open(kind: scenario::Storage, disk: &Disk, time: VirtualTime) -> Result<Self, StorageError> {
-        let engine = match kind {
-            scenario::Storage::Redb => Engine::Redb(Redb::open(disk.open())?),
-            scenario::Storage::Modelled => Engine::Modelled(disk.open()),
-        };
+    /// What is on the disk; opened when it is loaded.
+    pub fn new(kind: scenario::Storage, disk: &Disk, time: VirtualTime, place: Place) -> Self {
         let (disk, weakness) = (disk.clone(), Weakness::None);
-        Ok(SimStorage { engine, disk, time, weakness, commits: 0 })
+        SimStorage { kind, engine: None, disk, time, place, weakness, commits: 0 }
     }
 
     /// The same with a weakness, for negative controls.
@@ -47,14 +59,43 @@ impl SimStorage {
     pub fn weakened(self, weakness: Weakness) -> Self {
         SimStorage { weakness, ..self }
     }
+
+    /// Waits until the disk has done what was asked of it, or for as long as power lasts.
+    async fn complete(&self) {
+        let (now, done) = (self.time.now_ns(), self.disk.busy_until_ns());
+        let Place { machine, traps } = &self.place;
+        if traps.is_set(*machine, Boundary::InCommit) {
+            self.time.sleep_until(now + done.saturating_sub(now) / 2).await;
+            traps.pass(*machine, Boundary::InCommit).await;
+        }
+        if done > self.time.now_ns() {
+            self.time.sleep_until(done).await;
+        }
+    }
 }
 
 impl Storage for SimStorage {
     async fn load(&mut self) -> Result<Rows, StorageError> {
-        match &self.engine {
-            Engine::Redb(redb) => redb.load(),
-            Engine::Modelled(file) => file.rows().map_err(failed),
-        }
+        let (engine, rows) = match self.kind {
+            scenario::Storage::Redb => {
+                let redb = Redb::open(self.disk.open())?;
+                let rows = redb.load()?;
+                (Engine::Redb(redb), rows)
+            }
+            scenario::Storage::Modelled => {
+                let file = self.disk.open();
+                let rows = file.rows().map_err(failed)?;
+                (Engine::Modelled(file), rows)
+            }
+        };
+        self.engine = Some(engine);
+        Ok(rows)
+    }
+
+    async fn set_aside(&mut self) -> Result<(), StorageError> {
+        self.engine = None;
+        self.disk.set_aside();
+        self.load().await.map(drop)
     }
 
     async fn commit(&mut self, changes: Changes) -> Result<(), StorageError> {
@@ -62,17 +103,18 @@ impl Storage for SimStorage {
         if self.weakness == Weakness::LostSyncs && self.commits.is_multiple_of(LOSES_ONE_OF) {
             return Ok(());
         }
+        let Place { machine, traps } = self.place.clone();
+        traps.pass(machine, Boundary::BeforeCommit).await;
         match &self.engine {
-            Engine::Redb(redb) => redb.commit(&changes)?,
-            Engine::Modelled(file) => file.commit(changes).map_err(failed)?,
+            Some(Engine::Redb(redb)) => redb.commit(&changes)?,
+            Some(Engine::Modelled(file)) => file.commit(changes).map_err(failed)?,
+            None => return Err(StorageError::Failed("nothing is loaded".to_owned())),
         }
-        let done = self.disk.busy_until_ns();
-        if self.weakness == Weakness::EarlyDurable {
-            return Ok(());
+        if self.weakness != Weakness::EarlyDurable {
+            self.complete().await;
         }
-        if done > self.time.now_ns() {
-            self.time.sleep_until(done).await;
-        }
+        self.disk.mark_used();
+        traps.pass(machine, Boundary::AfterCommit).await;
         Ok(())
     }
 }

@@ -116,7 +116,7 @@ impl Outcome {
     fn spans(&self) -> Vec<Span> {
         let seconds = |ns: u64| ns as f64 / 1e9;
         let faults = self.drawn.faults.iter().map(|fault| Span {
-            label: fault.action.to_string(),
+            label: fault.to_string(),
             from_s: seconds(fault.at_ns),
             to_s: seconds(fault.end_ns()),
             kind: SpanKind::Fault,

@@ -9,7 +9,8 @@
 use server::protocol::id::Role;
 
 use super::{
-    drawn::{DrawnFault, DrawnWorkload, FaultAction, Pace},
+    drawn::{DrawnWorkload, Pace},
+    fault::{DrawnFault, Given},
     name::{ActorName, ActorPattern, Sizes},
 };
 use crate::random::{Stream, Streams};
@@ -43,8 +44,8 @@ pub(super) fn draw(workload: &DrawnWorkload, sizes: &Sizes, streams: Streams) ->
     faults
 }
 
-fn fault(at_ns: u64, for_ns: u64, action: FaultAction) -> DrawnFault {
-    DrawnFault { at_ns: at_ns / MS * MS, for_ns: for_ns / MS * MS, optional: true, action }
+fn fault(name: &str, at_ns: u64, for_ns: u64, parameters: Vec<(&'static str, Given)>) -> DrawnFault {
+    DrawnFault::new(name, at_ns / MS * MS, for_ns / MS * MS, parameters).optional()
 }
 
 /// Anyone, clients as often as all others together.
@@ -56,12 +57,12 @@ fn anyone(sizes: &Sizes, stream: &mut Stream) -> ActorName {
 
 fn loss(end_ns: u64, stream: &mut Stream) -> DrawnFault {
     let rate = stream.within(0..=20) as f64 / 1000.0;
-    fault(START_NS, end_ns - START_NS, FaultAction::Loss { rate, actor: None })
+    fault("loss", START_NS, end_ns - START_NS, vec![("rate", Given::Share(rate))])
 }
 
 fn crash(end_ns: u64, sizes: &Sizes, stream: &mut Stream) -> DrawnFault {
     let (at_ns, for_ns) = (stream.within(START_NS..=end_ns), stream.within(10 * MS..=200 * MS));
-    fault(at_ns, for_ns, FaultAction::Crash { actor: anyone(sizes, stream) })
+    fault("crash", at_ns, for_ns, vec![("actor", Given::Actor(anyone(sizes, stream)))])
 }
 
 fn partition(end_ns: u64, sizes: &Sizes, stream: &mut Stream) -> DrawnFault {
@@ -69,11 +70,11 @@ fn partition(end_ns: u64, sizes: &Sizes, stream: &mut Stream) -> DrawnFault {
     let mut actors: Vec<ActorName> = (0..stream.within(1..=3)).map(|_| anyone(sizes, stream)).collect();
     actors.sort();
     actors.dedup();
-    fault(at_ns, for_ns, FaultAction::Partition { actors })
+    fault("partition", at_ns, for_ns, vec![("actors", Given::Actors(actors))])
 }
 
 fn delay(end_ns: u64, sizes: &Sizes, stream: &mut Stream) -> DrawnFault {
     let (at_ns, for_ns) = (stream.within(START_NS..=end_ns), stream.within(100 * MS..=300 * MS));
-    let (extra_ns, actor) = (stream.within(1..=30) * MS, Some(anyone(sizes, stream)));
-    fault(at_ns, for_ns, FaultAction::Delay { extra_ns, actor })
+    let (extra, actor) = (stream.within(1..=30) * MS, anyone(sizes, stream));
+    fault("delay", at_ns, for_ns, vec![("extra", Given::Number(extra)), ("actor", Given::Actor(actor))])
 }
