@@ -2,7 +2,10 @@
 
 use std::io;
 
-use server::port::{Changes, Rows, Storage, StorageError, redb::Redb};
+use server::{
+    actor::step::STATEMENTS,
+    port::{Changes, Rows, Storage, StorageError, redb::Redb},
+};
 
 use super::{
     clock::VirtualTime,
@@ -17,10 +20,14 @@ pub struct SimStorage {
     time: VirtualTime,
     weakness: Weakness,
     commits: u64,
+    /// What a weak storage has taken and not synced.
+    unsynced: Changes,
 }
 
 /// Of so many commits a disk that loses synced writes loses one.
 const LOSES_ONE_OF: u64 = 20;
+/// Of so many commits a storage that saves on syncs syncs one.
+const SYNCS_ONE_OF: u64 = 10;
 
 enum Engine {
     Redb(Redb),
@@ -39,7 +46,7 @@ impl SimStorage {
             scenario::Storage::Modelled => Engine::Modelled(disk.open()),
         };
         let (disk, weakness) = (disk.clone(), Weakness::None);
-        Ok(SimStorage { engine, disk, time, weakness, commits: 0 })
+        Ok(SimStorage { engine, disk, time, weakness, commits: 0, unsynced: Changes::new() })
     }
 
     /// The same with a weakness, for negative controls.
@@ -51,16 +58,27 @@ impl SimStorage {
 
 impl Storage for SimStorage {
     async fn load(&mut self) -> Result<Rows, StorageError> {
-        match &self.engine {
+        let mut rows = match &self.engine {
             Engine::Redb(redb) => redb.load(),
             Engine::Modelled(file) => file.rows().map_err(failed),
+        }?;
+        if self.weakness == Weakness::KeyInSlot {
+            rows.retain(|key, _| key.first() != Some(&STATEMENTS));
         }
+        Ok(rows)
     }
 
-    async fn commit(&mut self, changes: Changes) -> Result<(), StorageError> {
+    async fn commit(&mut self, mut changes: Changes) -> Result<(), StorageError> {
         self.commits += 1;
         if self.weakness == Weakness::LostSyncs && self.commits.is_multiple_of(LOSES_ONE_OF) {
             return Ok(());
+        }
+        if self.weakness == Weakness::UnsyncedWrites {
+            self.unsynced.append(&mut changes);
+            if !self.commits.is_multiple_of(SYNCS_ONE_OF) {
+                return Ok(());
+            }
+            changes = std::mem::take(&mut self.unsynced);
         }
         match &self.engine {
             Engine::Redb(redb) => redb.commit(&changes)?,
