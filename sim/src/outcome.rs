@@ -75,30 +75,23 @@ pub struct Bundles {
 impl Outcome {
     /// Judges and checks a run.
     pub fn of(scenario: String, seed: u64, drawn: Drawn, run: Run, wall: Duration) -> Self {
-        Outcome::judged_by(scenario, seed, drawn, run, wall, Vec::new())
+        let judged = judge_all(&run);
+        Outcome::judged(scenario, seed, drawn, run, wall, judged)
     }
 
-    /// Checks a run with the verdicts of another judge besides.
-    pub fn judged_by(
+    /// Checks a run with these verdicts.
+    pub fn judged(
         scenario: String,
         seed: u64,
         drawn: Drawn,
         run: Run,
         wall: Duration,
-        others: Vec<Judged>,
+        judged: Vec<Judged>,
     ) -> Self {
-        let mut judged = judge_all(&run);
-        judged.truncate(run.record.caught.len() - others.len());
-        judged.extend(others);
-        let roster = Some((*run.trust.roster).clone());
-        let checks = check_all(&Case {
-            drawn: &drawn,
-            record: &run.record,
-            judged: &judged,
-            roster,
-            trust: Some(run.trust.clone()),
-        });
-        Outcome { scenario, seed, drawn, run, checks, judged, wall, sets: Vec::new() }
+        let mut outcome =
+            Outcome { scenario, seed, drawn, run, checks: Vec::new(), judged, wall, sets: Vec::new() };
+        outcome.checks = check_all(&outcome.case());
+        outcome
     }
 
     /// What the checks see.

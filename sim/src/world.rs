@@ -30,7 +30,10 @@ use server::{
 
 use crate::{
     adversary::{AnyActor, Boxed, Cheat, Corrupt, Scheme, Schemes, Task},
-    control::Weakness,
+    control::{
+        Weakness,
+        flaw::{self, Fallible, Flawed},
+    },
     fingerprint::Fingerprint,
     history::{History, Record, SeenSigner, Stored},
     model::{
@@ -149,13 +152,29 @@ pub struct World {
     nodes: OnceLock<Vec<NodeId>>,
 }
 
+/// In which circumstances a scenario runs. None of them changes what an unbroken run does.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Circumstances {
+    /// Whether the trace is kept.
+    pub trace: bool,
+    /// Whether all that clients are sent is kept.
+    pub letters: bool,
+    /// What of the world is broken.
+    pub weakness: Weakness,
+}
+
 /// Runs a drawn scenario. Errors are those of its files; whatever happens inside is in the record.
 pub fn run(drawn: &Drawn, seed: u64, trace: bool) -> Result<Run, ProfileError> {
-    run_weak(drawn, seed, trace, Weakness::None)
+    run_in(drawn, seed, Circumstances { trace, ..Circumstances::default() })
 }
 
 /// Runs a drawn scenario in a world with a weakness: a negative control.
 pub fn run_weak(drawn: &Drawn, seed: u64, trace: bool, weakness: Weakness) -> Result<Run, ProfileError> {
+    run_in(drawn, seed, Circumstances { trace, letters: false, weakness })
+}
+
+/// Runs a drawn scenario in these circumstances.
+pub fn run_in(drawn: &Drawn, seed: u64, circumstances: Circumstances) -> Result<Run, ProfileError> {
     let profile = match &drawn.topology.costs {
         Costs::Default => costs::DEFAULT,
         Costs::Zero => costs::ZERO,
@@ -166,9 +185,7 @@ pub fn run_weak(drawn: &Drawn, seed: u64, trace: bool, weakness: Weakness) -> Re
     let thread = std::thread::Builder::new().name(format!("seed-{seed}"));
     let run = thread.spawn(move || {
         let runtime = Runtime::with_seed_and_config(seed, madsim::Config::default());
-        runtime.block_on(
-            async move { World { weakness, ..World::new(drawn, seed, profile, trace) }.live().await },
-        )
+        runtime.block_on(async move { World::new(drawn, seed, profile, circumstances).live().await })
     });
     match run.map(|run| run.join()) {
         Ok(Ok(run)) => Ok(run),
@@ -192,14 +209,12 @@ fn names(drawn: &Drawn) -> Vec<ActorName> {
 }
 
 impl World {
-    fn new(drawn: Drawn, seed: u64, profile: Profile, trace: bool) -> World {
+    fn new(drawn: Drawn, seed: u64, profile: Profile, circumstances: Circumstances) -> World {
         let streams = Streams::new(seed);
         let time = VirtualTime::current();
         let fingerprint = Fingerprint::default();
         let names = names(&drawn);
-        let signer = |name: &ActorName| {
-            crypto::signer(drawn.topology.crypto, &mut streams.stream(&format!("keys/{name}")))
-        };
+        let signer = |name: &ActorName| signer(&drawn, streams, *name);
         let ids: Vec<ActorId> = names
             .iter()
             .map(|name| match name.role {
@@ -221,7 +236,11 @@ impl World {
         let trust = Trust::new(roster, Arc::from(crypto::verifier(drawn.topology.crypto)));
         let clients: Vec<ClientId> = ids.iter().filter_map(ActorId::client).collect();
         let cheaters = drawn.adversaries.iter().map(|adversary| adversary.actor).collect();
+        let Circumstances { trace, letters, weakness } = circumstances;
         let history = History::new(&clients, cheaters, trace, time.clone(), fingerprint.clone());
+        if letters {
+            history.keep_letters();
+        }
         let by_name = names.iter().copied().zip(ids.iter().copied()).collect();
         let schemes = schemes(&drawn, &by_name, &history, streams);
         let traps = Traps::default();
@@ -252,7 +271,7 @@ impl World {
             history,
             streams,
             profile,
-            weakness: Weakness::None,
+            weakness,
             names,
             ids,
         }
@@ -476,7 +495,7 @@ impl World {
             network: self.fabric.of(machine, self.places.clone()),
             clock: self.clock_of(machine),
             storage: SimStorage::new(topology.storage, disk, self.time.clone(), place)
-                .weakened(self.weakness),
+                .weakened(self.weakness.of(name.role)),
             work: Cpu::new(self.profile, topology.cores, throttle, self.time.clone()),
             spawn: SimTasks,
         };
@@ -512,7 +531,7 @@ impl World {
     }
 
     fn signer(&self, name: ActorName) -> Box<dyn Signer> {
-        crypto::signer(self.drawn.topology.crypto, &mut self.streams.stream(&format!("keys/{name}")))
+        signer(&self.drawn, self.streams, name)
     }
 
     fn actor(
@@ -524,6 +543,7 @@ impl World {
         if let Some(schemes) = self.schemes.get(&name) {
             schemes.recovered(&mut recovered);
         }
+        flaw::recover(self.weakness, name.role, &mut recovered);
         Ok(match name.role {
             Role::Witness => self.corruptible(name, Witness::recover(name.index, setup, recovered)?),
             Role::Handler => self.corruptible(name, Handler::new(name.index, setup)),
@@ -539,10 +559,13 @@ impl World {
         })
     }
 
-    /// The actor, in the hands of an adversary if there is one.
-    fn corruptible<A: Corrupt>(&self, name: ActorName, honest: A) -> AnyActor {
+    /// The actor, in the hands of an adversary if there is one; flawed, if the weakness of the world is its own.
+    fn corruptible<A: Corrupt + Fallible>(&self, name: ActorName, honest: A) -> AnyActor {
         match self.schemes.get(&name) {
-            None => Box::new(honest),
+            None => match A::flaw(self.weakness, &self.setup.trust) {
+                None => Box::new(honest),
+                Some(flaw) => Box::new(Flawed::new(honest, flaw)),
+            },
             Some(schemes) => {
                 let trust = self.setup.trust.clone();
                 Box::new(Cheat::new(honest, schemes.clone(), trust, self.signer(name)))
@@ -575,6 +598,11 @@ fn schemes(
         all.entry(adversary.actor).or_default().push(Scheme::new(task, random));
     }
     all.into_iter().map(|(name, schemes)| (name, Schemes::new(schemes))).collect()
+}
+
+/// The key of an actor.
+pub fn signer(drawn: &Drawn, streams: Streams, name: ActorName) -> Box<dyn Signer> {
+    crypto::signer(drawn.topology.crypto, &mut streams.stream(&format!("keys/{name}")))
 }
 
 /// The key of the operator.

@@ -190,7 +190,9 @@ fn controls_are_all_caught() {
     let output = sim(&["controls", "--json"]);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stdout));
     let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert!(json["controls"].as_array().unwrap().len() >= 10);
+    let controls = json["controls"].as_array().unwrap();
+    assert!(controls.len() >= 25);
+    assert!(controls.iter().all(|one| one["caught_by"][0] == one["seen_by"]), "{controls:?}");
     let output = sim(&["controls", "--seeds", "0"]);
     assert_eq!(output.status.code(), Some(2));
 }

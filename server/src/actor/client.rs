@@ -47,9 +47,9 @@ const CONTENT: u8 = 1;
 /// Rows: number → receipt.
 const RECEIPT: u8 = 2;
 /// Row: the mailbox as held.
-const HELD: u8 = 3;
+pub const HELD: u8 = 3;
 /// Rows: count → delivery that the application may not have seen.
-const FRESH: u8 = 4;
+pub const FRESH: u8 = 4;
 /// Row: the citation of the last cut seen.
 const SEEN: u8 = 5;
 /// Rows: digest → evidence.

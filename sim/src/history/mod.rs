@@ -28,6 +28,7 @@ use server::{
         digest::Digest,
         evidence::Evidence,
         id::{ActorId, BundleNumber, ClientId, Count, Epoch, Position, Role},
+        message::Message,
         statement::Kind,
     },
 };
@@ -178,8 +179,12 @@ pub struct Record {
     pub receipt: Latency,
     /// To each recipient.
     pub delivery: Latency,
+    /// Heads that each witness has cosigned: the digests, by log and slot.
+    pub heads: BTreeMap<(ActorName, Kind, ActorId, u64), BTreeSet<Digest>>,
     /// The trace, if it is kept.
     pub trace: Option<Vec<Event>>,
+    /// What was sent on its way to a client, if it is kept.
+    pub letters: Option<Vec<Message>>,
     wanted: BTreeMap<u64, u64>,
     /// Handed over and not yet submitted, by client.
     handed: BTreeMap<u32, u64>,
@@ -231,6 +236,11 @@ impl History {
     /// The desk of a client is told of its receipts.
     pub fn inform(&self, client: u32, desk: Desk) {
         self.record().desks.insert(client, desk);
+    }
+
+    /// Keeps all that clients are sent: what any of them could hold against others.
+    pub fn keep_letters(&self) {
+        self.record().letters = Some(Vec::new());
     }
 
     /// The observer of one node.
@@ -589,6 +599,13 @@ impl Observer for NodeObserver {
             let mut record = self.history.record();
             record.attested.entry(attestation.mailbox).or_default().insert(attestation.epoch);
         }
+        if let Draft::Cosignature(cosignature) = draft {
+            let mut record = self.history.record();
+            for head in &cosignature.heads {
+                let log = (self.who, head.kind, head.actor, head.slot);
+                record.heads.entry(log).or_default().insert(head.digest);
+            }
+        }
     }
 
     fn notice(&mut self, _: Time, notice: Notice) {
@@ -608,7 +625,15 @@ impl Observer for NodeObserver {
         record.steps += 1;
         record.inputs += step.work.inputs;
         *record.signed.entry(self.who.role.name()).or_default() += step.work.signed;
+        if let Some(letters) = &mut record.letters {
+            let sent = step.sends.iter().map(|(_, message)| message);
+            letters.extend(sent.filter(|message| is_for_a_client(message)).cloned());
+        }
     }
+}
+
+fn is_for_a_client(message: &Message) -> bool {
+    matches!(message, Message::Delivery(_) | Message::Receipted(_))
 }
 
 /// A notice as a line of the trace.

@@ -2,7 +2,10 @@
 
 use std::io;
 
-use server::port::{Changes, Rows, Storage, StorageError, redb::Redb};
+use server::{
+    actor::step::STATEMENTS,
+    port::{Changes, Rows, Storage, StorageError, redb::Redb},
+};
 
 use super::{
     clock::VirtualTime,
@@ -21,6 +24,8 @@ pub struct SimStorage {
     place: Place,
     weakness: Weakness,
     commits: u64,
+    /// What a weak storage has taken and not synced.
+    unsynced: Changes,
 }
 
 /// Where a process runs, for whoever waits for it there.
@@ -34,6 +39,8 @@ pub struct Place {
 
 /// Of so many commits a disk that loses synced writes loses one.
 const LOSES_ONE_OF: u64 = 20;
+/// Of so many commits a storage that saves on syncs syncs one.
+const SYNCS_ONE_OF: u64 = 10;
 
 enum Engine {
     Redb(Redb),
@@ -51,7 +58,7 @@ impl SimStorage {
     /// What is on the disk; opened when it is loaded.
     pub fn new(kind: scenario::Storage, disk: &Disk, time: VirtualTime, place: Place) -> Self {
         let (disk, weakness) = (disk.clone(), Weakness::None);
-        SimStorage { kind, engine: None, disk, time, place, weakness, commits: 0 }
+        SimStorage { kind, engine: None, disk, time, place, weakness, commits: 0, unsynced: Changes::new() }
     }
 
     /// The same with a weakness, for negative controls.
@@ -76,7 +83,7 @@ impl SimStorage {
 
 impl Storage for SimStorage {
     async fn load(&mut self) -> Result<Rows, StorageError> {
-        let (engine, rows) = match self.kind {
+        let (engine, mut rows) = match self.kind {
             scenario::Storage::Redb => {
                 let redb = Redb::open(self.disk.open())?;
                 let rows = redb.load()?;
@@ -89,6 +96,9 @@ impl Storage for SimStorage {
             }
         };
         self.engine = Some(engine);
+        if self.weakness == Weakness::KeyInSlot {
+            rows.retain(|key, _| key.first() != Some(&STATEMENTS));
+        }
         Ok(rows)
     }
 
@@ -98,13 +108,20 @@ impl Storage for SimStorage {
         self.load().await.map(drop)
     }
 
-    async fn commit(&mut self, changes: Changes) -> Result<(), StorageError> {
+    async fn commit(&mut self, mut changes: Changes) -> Result<(), StorageError> {
         self.commits += 1;
         if self.weakness == Weakness::LostSyncs && self.commits.is_multiple_of(LOSES_ONE_OF) {
             return Ok(());
         }
         let Place { machine, traps } = self.place.clone();
         traps.pass(machine, Boundary::BeforeCommit).await;
+        if self.weakness == Weakness::UnsyncedWrites {
+            self.unsynced.append(&mut changes);
+            if !self.commits.is_multiple_of(SYNCS_ONE_OF) {
+                return Ok(());
+            }
+            changes = std::mem::take(&mut self.unsynced);
+        }
         match &self.engine {
             Some(Engine::Redb(redb)) => redb.commit(&changes)?,
             Some(Engine::Modelled(file)) => file.commit(changes).map_err(failed)?,
