@@ -298,18 +298,14 @@ impl History {
     fn retired(&self, who: ActorName) {
         let mut record = self.record();
         record.retired.insert(who);
-        if who.role == Role::Client {
-            record.leave(who.index);
-        }
+        record.leave(self.time.now_ns(), who);
     }
 
     /// An actor is killed for good.
     pub fn dies(&self, who: ActorName) {
         let mut record = self.record();
         record.dead.insert(who);
-        if who.role == Role::Client {
-            record.leave(who.index);
-        }
+        record.leave(self.time.now_ns(), who);
     }
 
     /// Something for the trace and the fingerprint.
@@ -348,10 +344,17 @@ impl Record {
         self.cuts.last_key_value().map_or(Epoch(0), |(epoch, _)| *epoch)
     }
 
-    /// A client is gone for good: what it was handed and had not made durable is lost.
-    fn leave(&mut self, client: u32) {
-        self.lost_with_crash += self.handed.remove(&client).unwrap_or(0);
-        self.desks.get(&client).into_iter().for_each(Desk::close);
+    /// An actor is gone for good. What a client was handed and had not made durable is lost; what a witness has on its
+    /// board binds nobody.
+    fn leave(&mut self, at_ns: u64, who: ActorName) {
+        match who.role {
+            Role::Client => {
+                self.lost_with_crash += self.handed.remove(&who.index).unwrap_or(0);
+                self.desks.get(&who.index).into_iter().for_each(Desk::close);
+            }
+            Role::Witness => self.blame.restarted(self.moment(at_ns), who),
+            _ => {}
+        }
     }
 
     fn take_over(

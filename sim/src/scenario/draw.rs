@@ -5,7 +5,7 @@
 //!   at other values, the sizes of the topology.
 
 use super::{
-    Adversary, Expect, LatencyRange, Network, PaceRange, Scenario, Topology, Workload, chaos,
+    Adversary, Expect, LatencyRange, Network, PaceRange, Scenario, Topology, Workload,
     drawn::{Drawn, DrawnAdversary, DrawnExpect, DrawnNetwork, DrawnTopology, DrawnWorkload, Latency, Pace},
     fault::DrawnFault,
     name::{ActorName, ActorPattern, Sizes},
@@ -39,10 +39,9 @@ impl Scenario {
         if let Some(swarm) = &self.swarm {
             adversaries.extend(swarm.draw(&sizes, &adversaries, draw.0));
         }
-        if self.chaos {
-            faults.extend(chaos::draw(&workload, &sizes, draw.0));
-            expect.catch_up_ns = expect.catch_up_ns.max(chaos::CATCH_UP_NS);
-            expect.within_epochs += chaos::MORE_EPOCHS;
+        if let Some(chaos) = &self.chaos {
+            faults.extend(chaos.draw(&workload, &sizes, draw.0));
+            chaos.allow_for(&mut expect);
             // who cheats may be down when it could
             adversaries.iter_mut().for_each(|adversary| adversary.optional = true);
         }

@@ -218,6 +218,9 @@ pub enum Wrong {
         /// What to write.
         example: &'static str,
     },
+    /// A list of families of faults without any.
+    #[error("families must name at least one family: write families = [\"link\", \"crash\"]")]
+    NoFamilies,
     /// An override that is no `key=value`.
     #[error("this sets nothing: write --set key=value, such as --set workload.bundles=50")]
     NoOverride,

@@ -42,6 +42,7 @@ use std::path::PathBuf;
 use server::protocol::id::Role;
 
 pub use catalogue::{ATTACKS, AttackKind, Ending};
+pub use chaos::{Chaos, FaultSwarm, Mode};
 pub use drawn::{
     Drawn, DrawnAdversary, DrawnExpect, DrawnNetwork, DrawnTopology, DrawnWorkload, Latency, Pace,
 };
@@ -65,8 +66,8 @@ pub struct Scenario {
     pub network: Network,
     /// `[workload]`: what the clients send.
     pub workload: Workload,
-    /// `chaos`: whether the standard set of drawn faults happens besides; not unless given.
-    pub chaos: bool,
+    /// `chaos` or `[chaos]`: faults that each seed draws besides; none unless given.
+    pub chaos: Option<Chaos>,
     /// `[[fault]]`: what goes wrong.
     pub faults: Vec<Fault>,
     /// `[[adversary]]`: who cheats.

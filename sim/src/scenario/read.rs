@@ -14,7 +14,7 @@ use std::{
 
 use super::{
     Architecture, Costs, Crypto, LatencyRange, Network, PaceRange, Scenario, ScenarioError, Storage,
-    Topology, Workload,
+    Topology, Workload, chaos,
     error::{Wrong, hint},
     name::Sizes,
     nemesis,
@@ -53,8 +53,10 @@ pub(super) const TIME_MAX_NS: u64 = 86_400_000_000_000;
 /// A terabit per second.
 pub(super) const BANDWIDTH_MAX: u64 = 1_000_000_000_000;
 
-const TABLES: &[&str] = &["topology", "network", "workload", "fault", "adversary", "swarm", "expect"];
-const TABLES_SHOWN: &str = "[topology], [network], [workload], [[fault]], [[adversary]], [swarm], [expect]";
+const TABLES: &[&str] =
+    &["topology", "network", "workload", "chaos", "fault", "adversary", "swarm", "expect"];
+const TABLES_SHOWN: &str =
+    "[topology], [network], [workload], [chaos], [[fault]], [[adversary]], [swarm], [expect]";
 const TOP_KEYS: &[&str] =
     &["architecture", "chaos", "topology", "network", "workload", "fault", "adversary", "swarm", "expect"];
 
@@ -106,7 +108,7 @@ fn scenario(name: &str, text: &str, sets: &[String]) -> Result<Scenario, Problem
         architecture: architecture(&top)?,
         network: network(&table(&top, "network", "[network] above its keys")?)?,
         workload: workload(&table(&top, "workload", "[workload] above its keys")?)?,
-        chaos: top.word_of("chaos", BOOL, false)?,
+        chaos: chaos::read(&top)?,
         faults: nemesis::faults(&top, &sizes)?,
         expect: nemesis::expect(&table(&top, "expect", "[expect] above its keys")?, &sizes, &adversaries)?,
         swarm: swarm::read(&top)?,

@@ -54,6 +54,8 @@ pub struct Parameter {
     pub needed: bool,
     /// What to write.
     pub example: &'static str,
+    /// What a swarm draws: milliseconds, thousandths, bits a second, bytes or a count; of no meaning for actors.
+    pub usual: (u64, u64),
 }
 
 /// A parameter as a scenario says it.

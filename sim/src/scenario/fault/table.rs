@@ -3,11 +3,18 @@
 use super::{Family, FaultKind, Of, Parameter};
 
 const fn needs(key: &'static str, of: Of, example: &'static str) -> Parameter {
-    Parameter { key, of, needed: true, example }
+    Parameter { key, of, needed: true, example, usual: (1, 1) }
 }
 
 const fn may(key: &'static str, of: Of, example: &'static str) -> Parameter {
-    Parameter { key, of, needed: false, example }
+    Parameter { key, of, needed: false, example, usual: (1, 1) }
+}
+
+impl Parameter {
+    /// The same, of which a swarm draws this much.
+    const fn usually(self, low: u64, high: u64) -> Parameter {
+        Parameter { usual: (low, high), ..self }
+    }
 }
 
 const ACTOR: Parameter = needs("actor", Of::Actor, "\"incoming/0\"");
@@ -16,11 +23,11 @@ const ACTORS: Parameter = needs("actors", Of::Actors, "[\"incoming/0\"]");
 const WHO: Parameter = may("actor", Of::Actor, "\"incoming/0\"");
 /// Only the link to this one.
 const PEER: Parameter = may("peer", Of::Actor, "\"mailbox/0\"");
-const RATE: Parameter = needs("rate", Of::Share, "0.01");
-const EXTRA: Parameter = needs("extra", Of::Time, "\"5ms\"");
-const FACTOR: Parameter = needs("factor", Of::Count, "10");
-const PPM: Parameter = needs("ppm", Of::Count, "500");
-const BY: Parameter = needs("by", Of::Time, "\"50ms\"");
+const RATE: Parameter = needs("rate", Of::Share, "0.01").usually(1, 20);
+const EXTRA: Parameter = needs("extra", Of::Time, "\"5ms\"").usually(1, 30);
+const FACTOR: Parameter = needs("factor", Of::Count, "10").usually(2, 50);
+const PPM: Parameter = needs("ppm", Of::Count, "500").usually(10, 500_000);
+const BY: Parameter = needs("by", Of::Time, "\"50ms\"").usually(1, 2_000);
 
 /// The places in a node's loop between which a crash makes a difference.
 const BOUNDARIES: &[&str] = &["before-commit", "in-commit", "after-commit", "sending"];
@@ -55,7 +62,11 @@ pub const FAULTS: &[FaultKind] = &[
     fault(
         Family::Crash,
         "crash-at",
-        &[ACTOR, needs("boundary", Of::Word(BOUNDARIES), "\"after-commit\""), may("count", Of::Count, "3")],
+        &[
+            ACTOR,
+            needs("boundary", Of::Word(BOUNDARIES), "\"after-commit\""),
+            may("count", Of::Count, "3").usually(1, 20),
+        ],
         "the actor crashes when it next (or the count-th time) comes to this boundary between storing and sending",
     ),
     fault(Family::Crash, "zone", &[ACTORS], "these actors, which share a zone, crash together"),
@@ -142,13 +153,18 @@ pub const FAULTS: &[FaultKind] = &[
     fault(
         Family::Link,
         "throttle",
-        &[needs("bandwidth", Of::Bandwidth, "\"1Mbit/s\""), may("buffer", Of::Size, "\"16kB\""), WHO, PEER],
+        &[
+            needs("bandwidth", Of::Bandwidth, "\"1Mbit/s\"").usually(1_000_000, 100_000_000),
+            may("buffer", Of::Size, "\"16kB\"").usually(4_000, 64_000),
+            WHO,
+            PEER,
+        ],
         "links, or only those of the actor, carry no more than this, and hold no more than the buffer",
     ),
     fault(
         Family::Connection,
         "reset",
-        &[WHO, PEER, may("every", Of::Time, "\"20ms\"")],
+        &[WHO, PEER, may("every", Of::Time, "\"20ms\"").usually(10, 100)],
         "connections, or only those of the actor, are reset, once or again and again",
     ),
     fault(
@@ -192,13 +208,13 @@ pub const FAULTS: &[FaultKind] = &[
     fault(
         Family::State,
         "disk-rot",
-        &[ACTOR, may("count", Of::Count, "3")],
+        &[ACTOR, may("count", Of::Count, "3").usually(3, 64)],
         "the actor crashes, and bits of what it had stored are flipped: it must admit that it lost state",
     ),
     fault(
         Family::State,
         "disk-misdirect",
-        &[ACTOR, may("count", Of::Count, "3")],
+        &[ACTOR, may("count", Of::Count, "3").usually(1, 8)],
         "writes of the actor land in the wrong place, and the actor crashes: it must admit that it lost state",
     ),
     fault(

@@ -1,4 +1,4 @@
-//! Chaos: the standard set of faults that is laid over a scenario.
+//! The standard chaos, `chaos = true`: a set of faults that is laid over any scenario.
 //!
 //! Loss everywhere, crashes of anyone, partitions, a slow link; all begin while the clients send, and all are healed
 //! when they have sent, or a little later. Each is optional: a drawn fault may meet an actor that is already down.
@@ -6,33 +6,19 @@
 //! # Invariants
 //! - Everything comes from streams below `chaos/`: the scenario draws what it draws without.
 
-use server::protocol::id::Role;
-
 use super::{
-    drawn::{DrawnWorkload, Pace},
-    fault::{DrawnFault, Given},
-    name::{ActorName, ActorPattern, Sizes},
+    super::{
+        drawn::DrawnWorkload,
+        fault::{DrawnFault, Given},
+        name::{ActorName, Sizes},
+    },
+    MS, START_NS, anyone, end_ns,
 };
 use crate::random::{Stream, Streams};
 
-/// How long a run has to catch up when it had chaos: retries of a client double up to some seconds.
-pub(super) const CATCH_UP_NS: u64 = 10_000_000_000;
-/// How many epochs later a verdict may come: as many as pass in the longest chaos, and some.
-pub(super) const MORE_EPOCHS: u64 = 300;
-
-/// When chaos may begin: links are up by then.
-const START_NS: u64 = 60_000_000;
-/// How long the clients of a closed loop are taken to send.
-const CLOSED_NS: f64 = 500e6;
-const MS: u64 = 1_000_000;
-
 /// The faults of a seed.
-pub(super) fn draw(workload: &DrawnWorkload, sizes: &Sizes, streams: Streams) -> Vec<DrawnFault> {
-    let span_ns = match workload.pace {
-        Pace::Open { rate_per_s } => workload.bundles as f64 * 1e9 / rate_per_s,
-        Pace::Closed { .. } => CLOSED_NS,
-    };
-    let end_ns = START_NS + (span_ns as u64).clamp(200 * MS, 2000 * MS);
+pub(in super::super) fn draw(workload: &DrawnWorkload, sizes: &Sizes, streams: Streams) -> Vec<DrawnFault> {
+    let end_ns = end_ns(workload);
     let mut faults = vec![loss(end_ns, &mut streams.stream("chaos/loss"))];
     for index in 0..streams.stream("chaos/crashes").within(2..=4) {
         faults.push(crash(end_ns, sizes, &mut streams.stream(&format!("chaos/crash/{index}"))));
@@ -46,13 +32,6 @@ pub(super) fn draw(workload: &DrawnWorkload, sizes: &Sizes, streams: Streams) ->
 
 fn fault(name: &str, at_ns: u64, for_ns: u64, parameters: Vec<(&'static str, Given)>) -> DrawnFault {
     DrawnFault::new(name, at_ns / MS * MS, for_ns / MS * MS, parameters).optional()
-}
-
-/// Anyone, clients as often as all others together.
-fn anyone(sizes: &Sizes, stream: &mut Stream) -> ActorName {
-    let client = stream.chance(0.5);
-    let pattern = if client { ActorPattern::AnyOf(Role::Client) } else { ActorPattern::Any };
-    pattern.draw(sizes, &Role::ALL, stream)
 }
 
 fn loss(end_ns: u64, stream: &mut Stream) -> DrawnFault {
