@@ -15,6 +15,7 @@ pub mod history;
 pub mod model;
 pub mod nemesis;
 pub mod outcome;
+pub mod pool;
 pub mod random;
 pub mod scale;
 pub mod scenario;

@@ -8,7 +8,10 @@ mod screen;
 
 use std::{collections::BTreeMap, time::Duration};
 
-use reports::{record::RunRecord, summary::Summary};
+use reports::{
+    record::{RunRecord, SpeedRecord},
+    summary::Summary,
+};
 use serde::Serialize;
 
 use crate::{
@@ -208,6 +211,11 @@ impl Outcome {
         }
     }
 
+    /// The row of this run in `speed.csv`.
+    pub fn speed(&self) -> SpeedRecord {
+        SpeedRecord { scenario: self.scenario.clone(), seed: self.seed, wall_s: self.wall.as_secs_f64() }
+    }
+
     /// The row of this run in `run.csv`.
     pub fn row(&self) -> RunRecord {
         let Bundles { accepted, delivered } = self.bundles();
@@ -225,7 +233,6 @@ impl Outcome {
             faults_fired: self.record().faults.values().sum(),
             attacks_fired: self.attacks().values().sum(),
             virtual_s: self.run.virtual_ns as f64 / 1e9,
-            wall_s: self.wall.as_secs_f64(),
             ..RunRecord::default()
         }
         .with_receipt(self.record().receipt.summary())

@@ -1,7 +1,7 @@
 //! `cargo sim controls`: the negative controls.
 
 use reports::text::Table;
-use sim::{control::CONTROLS, scale};
+use sim::{control::CONTROLS, pool::each};
 
 use super::{Failed, cores, say, say_json};
 
@@ -23,7 +23,7 @@ pub fn act(Arguments { seeds, json }: Arguments) -> Result<bool, Failed> {
 
 /// Runs every negative control: whether each was caught.
 fn controls(seeds: u64, json: bool) -> Result<bool, Failed> {
-    let found = scale::each(CONTROLS, cores(), |control| control.run(seeds));
+    let found = each(CONTROLS, cores(), |control| control.run(seeds));
     let found = found.into_iter().collect::<Result<Vec<_>, _>>()?;
     let held = found.iter().all(|one| one.seeds.is_some());
     if json {

@@ -7,7 +7,9 @@ use std::{
 
 use reports::{
     chart::{self, ChartError, Heading, LATENCY_FILE, Span, SpanKind, THROUGHPUT_FILE},
-    record::{LatencyKind, RecordError, TimelinePoint, write_latency, write_runs, write_timeline},
+    record::{
+        LatencyKind, RecordError, TimelinePoint, write_latency, write_runs, write_speed, write_timeline,
+    },
 };
 use server::protocol::roster_file;
 
@@ -49,6 +51,7 @@ impl Outcome {
     /// Writes everything to a directory.
     pub fn write(&self, directory: &Path) -> Result<(), WriteError> {
         write_runs(directory, &[self.row()])?;
+        write_speed(directory, &[self.speed()])?;
         let timeline = self.timeline();
         write_timeline(directory, &timeline)?;
         let receipt = self.record().receipt.points(LatencyKind::Receipt);
