@@ -24,6 +24,8 @@ enum Command {
     Run(cli::run::Arguments),
     /// Run scenarios over many seeds, on all cores.
     Sweep(cli::sweep::Arguments),
+    /// Put the shards of a sweep together.
+    Merge(cli::merge::Arguments),
     /// Run a scenario twice, print its history event by event, and compare the fingerprints.
     Replay(cli::replay::Arguments),
     /// Run an experiment: a table of runs that answers a question.
@@ -38,6 +40,7 @@ fn main() -> ExitCode {
     let held = match Arguments::parse().command {
         Command::Run(arguments) => cli::run::act(arguments),
         Command::Sweep(arguments) => cli::sweep::act(arguments),
+        Command::Merge(arguments) => cli::merge::act(arguments),
         Command::Replay(arguments) => cli::replay::act(arguments),
         Command::Scale(arguments) => cli::scale::act(arguments),
         Command::Controls(arguments) => cli::controls::act(arguments),

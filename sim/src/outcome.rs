@@ -17,6 +17,7 @@ use serde::Serialize;
 use crate::{
     check::{Case, Check, Judged, check_all, judge_all},
     history::Record,
+    plant::Plant,
     scenario::{ActorName, Drawn},
     world::Run,
 };
@@ -39,6 +40,8 @@ pub struct Outcome {
     pub wall: Duration,
     /// The overrides that made it, to be repeated by whoever replays.
     pub sets: Vec<String>,
+    /// The bug that was planted in it, likewise.
+    pub plant: Plant,
 }
 
 /// The object that `--json` prints.
@@ -101,7 +104,7 @@ impl Outcome {
             roster,
             trust: Some(run.trust.clone()),
         });
-        Outcome { scenario, seed, drawn, run, checks, judged, wall, sets: Vec::new() }
+        Outcome { scenario, seed, drawn, run, checks, judged, wall, sets: Vec::new(), plant: Plant::Nothing }
     }
 
     /// What the checks see.

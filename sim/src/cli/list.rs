@@ -6,7 +6,9 @@ use clap::ValueEnum;
 use reports::text::Table;
 use sim::{
     check::CHECKS,
-    command, scale,
+    command,
+    coverage::POINTS,
+    scale,
     scenario::{ATTACKS, FAULTS},
 };
 
@@ -24,6 +26,7 @@ enum Listed {
     Attacks,
     Faults,
     Checks,
+    Points,
     Scenarios,
 }
 
@@ -37,6 +40,7 @@ pub fn act(Arguments { what }: Arguments) {
         Listed::Attacks => {}
         Listed::Faults => FAULTS.iter().for_each(|fault| table.row([fault.name, fault.line])),
         Listed::Checks => CHECKS.iter().for_each(|check| table.row([check.name, check.line])),
+        Listed::Points => POINTS.iter().for_each(|point| table.row([point.name, point.line])),
         Listed::Scenarios => scenario_files("scenarios".into()).iter().for_each(|(path, claim)| {
             table.row([path, claim]);
         }),

@@ -3,7 +3,9 @@
 //! Results go to standard output; progress and complaints go to standard error.
 
 pub mod controls;
+mod interrupt;
 pub mod list;
+pub mod merge;
 pub mod replay;
 pub mod run;
 pub mod scale;
@@ -12,7 +14,12 @@ pub mod sweep;
 use std::io::Write;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use sim::{command, scale::ExperimentError, scenario::Scenario};
+use sim::{
+    command,
+    plant::{NoSuchPlant, Plant},
+    scale::ExperimentError,
+    scenario::Scenario,
+};
 
 /// Which run a command is about.
 #[derive(clap::Args)]
@@ -28,6 +35,14 @@ pub struct Which {
     /// Lay the standard set of drawn faults over the scenario.
     #[arg(long)]
     chaos: bool,
+    /// Plant a bug: a negative control that breaks the world, or wall-clock.
+    #[arg(long, value_name = "NAME", default_value = "nothing", hide_default_value = true, value_parser = plant)]
+    plant: Plant,
+}
+
+/// Reads what to plant.
+fn plant(text: &str) -> Result<Plant, NoSuchPlant> {
+    if text == "nothing" { Ok(Plant::Nothing) } else { text.parse() }
 }
 
 impl Which {
@@ -53,6 +68,14 @@ pub enum Failed {
     Chart(#[from] reports::chart::ChartError),
     #[error(transparent)]
     Record(#[from] reports::record::RecordError),
+    #[error(transparent)]
+    Sweep(#[from] sim::sweep::SweepError),
+    #[error(transparent)]
+    Journal(#[from] sim::sweep::JournalError),
+    #[error(transparent)]
+    Merge(#[from] sim::sweep::MergeError),
+    #[error("{0}\n--partial puts together what there is")]
+    Missing(String),
 }
 
 /// Prints. A reader that has gone away, as `head` does, is no reason to fail.

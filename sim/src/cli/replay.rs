@@ -99,7 +99,7 @@ pub fn act(arguments: Arguments) -> Result<bool, Failed> {
     let Arguments { which, nodes, clients, bundles, traces } = arguments;
     let filter = Filter { nodes: [nodes, clients].concat(), bundles };
     let scenario = which.read()?;
-    let attempt = || command::run(&which.scenario, &scenario, which.seed, true);
+    let attempt = || command::run_planted(&which.scenario, &scenario, which.seed, true, which.plant);
     let first = attempt()?;
     say(HEADER);
     let events = first.record().trace.iter().flat_map(|trace| &trace.events);

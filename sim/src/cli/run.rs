@@ -21,7 +21,8 @@ pub struct Arguments {
 
 /// Does it.
 pub fn act(Arguments { which, out, json }: Arguments) -> Result<bool, Failed> {
-    let mut outcome = command::run(&which.scenario, &which.read()?, which.seed, out.is_some())?;
+    let mut outcome =
+        command::run_planted(&which.scenario, &which.read()?, which.seed, out.is_some(), which.plant)?;
     outcome.sets = which.overrides();
     if json {
         say_json(&outcome.json());

@@ -31,6 +31,8 @@ pub enum Weakness {
     LostSyncs,
     /// The sequencer runs twice, with one key.
     Twin,
+    /// Storage takes longer by what this clock of the world outside shows: no control, a plant.
+    WallClock(u64),
 }
 
 /// How a control breaks something.
@@ -183,6 +185,14 @@ pub struct Found {
 }
 
 impl Control {
+    /// What it breaks of the world, if that is what it breaks.
+    pub fn weakness(&self) -> Option<Weakness> {
+        match self.how {
+            Break::World(weakness) => Some(weakness),
+            Break::History(_) | Break::Judge(_) => None,
+        }
+    }
+
     /// Tries seeds until a check fails; the check that must see it has to be among those.
     ///
     /// # Errors

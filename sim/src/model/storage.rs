@@ -22,6 +22,9 @@ pub struct SimStorage {
 /// Of so many commits a disk that loses synced writes loses one.
 const LOSES_ONE_OF: u64 = 20;
 
+/// What real time, let in, delays a commit by at most.
+const MILLISECOND_NS: u64 = 1_000_000;
+
 enum Engine {
     Redb(Redb),
     Modelled(DiskFile),
@@ -70,6 +73,10 @@ impl Storage for SimStorage {
         if self.weakness == Weakness::EarlyDurable {
             return Ok(());
         }
+        let done = match self.weakness {
+            Weakness::WallClock(outside_ns) => done.max(self.time.now_ns()) + outside_ns % MILLISECOND_NS,
+            _ => done,
+        };
         if done > self.time.now_ns() {
             self.time.sleep_until(done).await;
         }
