@@ -22,6 +22,7 @@ pub mod pool;
 pub mod random;
 pub mod scale;
 pub mod scenario;
+pub mod shrink;
 pub mod sweep;
 pub mod trace;
 pub mod trial;

@@ -26,6 +26,8 @@ enum Command {
     Sweep(cli::sweep::Arguments),
     /// Put the shards of a sweep together.
     Merge(cli::merge::Arguments),
+    /// Find the smallest scenario that fails as a seed does.
+    Shrink(cli::shrink::Arguments),
     /// Run a scenario twice, print its history event by event, and compare the fingerprints.
     Replay(cli::replay::Arguments),
     /// Run an experiment: a table of runs that answers a question.
@@ -41,6 +43,7 @@ fn main() -> ExitCode {
         Command::Run(arguments) => cli::run::act(arguments),
         Command::Sweep(arguments) => cli::sweep::act(arguments),
         Command::Merge(arguments) => cli::merge::act(arguments),
+        Command::Shrink(arguments) => cli::shrink::act(arguments),
         Command::Replay(arguments) => cli::replay::act(arguments),
         Command::Scale(arguments) => cli::scale::act(arguments),
         Command::Controls(arguments) => cli::controls::act(arguments),

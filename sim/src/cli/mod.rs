@@ -9,6 +9,7 @@ pub mod merge;
 pub mod replay;
 pub mod run;
 pub mod scale;
+pub mod shrink;
 pub mod sweep;
 
 use std::io::Write;
@@ -72,6 +73,8 @@ pub enum Failed {
     Sweep(#[from] sim::sweep::SweepError),
     #[error(transparent)]
     Journal(#[from] sim::sweep::JournalError),
+    #[error(transparent)]
+    Shrink(#[from] sim::shrink::ShrinkError),
     #[error(transparent)]
     Merge(#[from] sim::sweep::MergeError),
     #[error("{0}\n--partial puts together what there is")]
