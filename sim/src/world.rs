@@ -73,6 +73,8 @@ pub struct Run {
     pub connections: u64,
     /// How many bytes each role has put on its links.
     pub wire_bytes: BTreeMap<&'static str, u64>,
+    /// Whose each machine is.
+    pub machines: Vec<ActorName>,
     /// The actors of the roster and the clients, by their ids.
     pub names: BTreeMap<ActorId, ActorName>,
 }
@@ -247,14 +249,13 @@ impl World {
         let disks = names
             .iter()
             .map(|name| Disk::new(time.clone(), profile, streams.stream(&format!("disk/{name}"))));
+        let fabric =
+            Fabric::new(drawn.network.clone(), streams, time.clone(), fingerprint.clone(), traps.clone());
+        if trace {
+            fabric.keep_passages();
+        }
         World {
-            fabric: Fabric::new(
-                drawn.network.clone(),
-                streams,
-                time.clone(),
-                fingerprint.clone(),
-                traps.clone(),
-            ),
+            fabric,
             traps,
             setup: Setup { trust, timing: Timing::of_epoch(drawn.topology.epoch_ns) },
             places: Arc::new(ids.iter().enumerate().map(|(machine, id)| (*id, machine)).collect()),
@@ -301,9 +302,14 @@ impl World {
         let trust = world.setup.trust.clone();
         let roster =
             Signed::sign((*trust.roster).clone(), trust.deployment, &*operator(&world.drawn, world.streams));
+        let mut record = world.history.take();
+        if let Some(trace) = &mut record.trace {
+            trace.passages = world.fabric.passages();
+        }
         Run {
             fingerprint: world.fingerprint(),
-            record: world.history.take(),
+            record,
+            machines: world.names.clone(),
             roster,
             trust,
             virtual_ns,

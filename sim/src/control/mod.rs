@@ -83,6 +83,14 @@ pub struct Found {
 }
 
 impl Control {
+    /// What it breaks of the world, if that is what it breaks.
+    pub fn weakness(&self) -> Option<Weakness> {
+        match self.how {
+            Break::World(weakness) => Some(weakness),
+            Break::History(_) | Break::Harsh(..) | Break::Blind(_) => None,
+        }
+    }
+
     /// Tries seeds until the check that must see it fails, of a run that holds unbroken.
     ///
     /// # Errors

@@ -44,6 +44,8 @@ pub enum Weakness {
     RashComplaint,
     /// Witnesses relay no challenge.
     DeafWitness,
+    /// Storage takes longer by what this clock of the world outside shows: no control, a plant.
+    WallClock(u64),
 }
 
 impl Weakness {

@@ -33,7 +33,13 @@ use server::{
     },
 };
 
-use crate::{fingerprint::Fingerprint, model::clock::VirtualTime, scenario::ActorName, workload::Desk};
+use crate::{
+    fingerprint::Fingerprint,
+    model::clock::VirtualTime,
+    scenario::ActorName,
+    trace::{self, Event, Trace, Turn},
+    workload::Desk,
+};
 
 /// A bundle of a client: whose and which.
 pub type BundleKey = (u32, BundleNumber);
@@ -99,17 +105,6 @@ pub struct Stored {
     pub rows: u64,
     /// Bytes of keys and values.
     pub bytes: u64,
-}
-
-/// A line of the trace.
-#[derive(Clone, Debug)]
-pub struct Event {
-    /// When.
-    pub at_ns: u64,
-    /// Where.
-    pub who: Option<ActorName>,
-    /// What.
-    pub what: String,
 }
 
 /// Everything observed in a run.
@@ -182,7 +177,7 @@ pub struct Record {
     /// Heads that each witness has cosigned: the digests, by log and slot.
     pub heads: BTreeMap<(ActorName, Kind, ActorId, u64), BTreeSet<Digest>>,
     /// The trace, if it is kept.
-    pub trace: Option<Vec<Event>>,
+    pub trace: Option<Trace>,
     /// What was sent on its way to a client, if it is kept.
     pub letters: Option<Vec<Message>>,
     wanted: BTreeMap<u64, u64>,
@@ -214,7 +209,7 @@ impl History {
     ) -> Self {
         let clients = clients.iter().enumerate().map(|(index, id)| (*id, index as u32)).collect();
         let blame = Blame::new(cheaters);
-        let record = Record { clients, blame, trace: trace.then(Vec::new), ..Record::default() };
+        let record = Record { clients, blame, trace: trace.then(Trace::default), ..Record::default() };
         History { record: Arc::new(Mutex::new(record)), time, fingerprint }
     }
 
@@ -308,13 +303,24 @@ impl History {
         record.leave(self.time.now_ns(), who);
     }
 
+    /// Something for the trace, if it is kept; it happens in the newest epoch.
+    fn trace(&self, event: Event) {
+        let mut record = self.record();
+        let epoch = record.epoch();
+        if let Some(trace) = &mut record.trace {
+            trace.events.push(Event { epoch, ..event });
+        }
+    }
+
     /// Something for the trace and the fingerprint.
     pub fn event(&self, who: Option<ActorName>, what: impl FnOnce() -> String) {
-        let (what, now) = (what(), self.time.now_ns());
+        self.event_about(None, who, what());
+    }
+
+    fn event_about(&self, bundle: Option<BundleKey>, who: Option<ActorName>, what: String) {
+        let now = self.time.now_ns();
         self.fingerprint.event(now, what.as_bytes());
-        if let Some(trace) = &mut self.record().trace {
-            trace.push(Event { at_ns: now, who, what });
-        }
+        self.trace(Event { at_ns: now, who, epoch: Epoch(0), bundle, what });
     }
 }
 
@@ -591,7 +597,9 @@ pub struct NodeObserver {
 impl Observer for NodeObserver {
     fn promised(&mut self, _: Time, draft: &Draft, digest: Digest) {
         let (kind, slot, who) = (draft.kind(), draft.slot(), self.who);
-        self.history.event(Some(who), || format!("promises {} {slot} {digest:?}", kind.name()));
+        let bundle = (kind == Kind::Bundle).then_some((who.index, BundleNumber(slot)));
+        let what = format!("promises {} {slot} {digest:?}", kind.name());
+        self.history.event_about(bundle, Some(who), what);
         if let Draft::Cut(cut) = draft {
             self.history.record().cuts.insert(cut.epoch, cut.clone());
         }
@@ -615,16 +623,21 @@ impl Observer for NodeObserver {
         let now = self.history.time.now_ns();
         let traced = self.history.record().trace.is_some();
         if traced {
-            let what = describe(&notice);
-            if let Some(trace) = &mut self.history.record().trace {
-                trace.push(Event { at_ns: now, who: Some(self.who), what });
-            }
+            let bundle = trace::bundle_of(&notice, self.who, &self.history.record());
+            let what = trace::describe(&notice);
+            self.history.trace(Event { at_ns: now, who: Some(self.who), epoch: Epoch(0), bundle, what });
         }
         self.history.record().take(now, self.who, notice);
     }
 
-    fn stepped(&mut self, _: Time, step: &Step) {
+    fn stepped(&mut self, now: Time, step: &Step) {
+        let to_ns = self.history.time.now_ns();
         let mut record = self.history.record();
+        if let Some(trace) = &mut record.trace {
+            let from_ns = to_ns.saturating_sub(now.0.saturating_sub(step.now.0));
+            let (who, inputs, signed) = (self.who, step.work.inputs, step.work.signed);
+            trace.turns.push(Turn { who, from_ns, to_ns, inputs, signed });
+        }
         record.steps += 1;
         record.inputs += step.work.inputs;
         *record.signed.entry(self.who.role.name()).or_default() += step.work.signed;
@@ -637,45 +650,4 @@ impl Observer for NodeObserver {
 
 fn is_for_a_client(message: &Message) -> bool {
     matches!(message, Message::Delivery(_) | Message::Receipted(_))
-}
-
-/// A notice as a line of the trace.
-fn describe(notice: &Notice) -> String {
-    match notice {
-        Notice::Submitted { number, recipients, .. } => format!("submits {number} to {}", recipients.len()),
-        Notice::Overloaded { .. } => "is overloaded".to_owned(),
-        Notice::Receipted { number, incoming, position } => {
-            format!("has receipt of {number} at incoming/{incoming} {position}")
-        }
-        Notice::Refused { number, reason } => format!("is refused {number}: {reason}"),
-        Notice::Delivered { count, entry, number, .. } => {
-            format!(
-                "has delivery {count}: sequence {} from incoming/{} {} (bundle {number})",
-                entry.sequence, entry.incoming, entry.position
-            )
-        }
-        Notice::Dropped { count, why, .. } => format!("drops delivery {count}: {why}"),
-        Notice::Unusable { why } => format!("cannot use a delivery: {why}"),
-        Notice::Acknowledged { count } => format!("acknowledges {count}"),
-        Notice::Appended { position, number, .. } => format!("appends bundle {number} at {position}"),
-        Notice::SawCut { epoch, .. } => format!("sees cut {epoch}"),
-        Notice::Suspicious { from, why } => format!("suspects {from}: {why}"),
-        Notice::Reached(point) => format!("reaches: {point}"),
-        Notice::Complained { number, against, charge } => {
-            format!("complains of {against} ({number}): {charge}")
-        }
-        Notice::ComplaintAnswered { number, by, how } => format!("has an answer of {by} to {number}: {how}"),
-        Notice::Obliged { id, target, demand, challenger } => {
-            format!("posts obligation {id}: {target} owes {demand} to {challenger}")
-        }
-        Notice::Idle { id } => format!("lets obligation {id} rest"),
-        Notice::Discharged { id, how } => format!("takes down obligation {id}: {how}"),
-        Notice::Retired { actor } => format!("hears that {actor} lost state"),
-        Notice::Suspected { id, target, demand } => {
-            format!("suspects {target}: obligation {id} ({demand}) is open for too long")
-        }
-        Notice::Pair { one, other, why } => format!("finds a dispute between {one} and {other}: {why}"),
-        Notice::Unserved { number } => format!("is not served: nobody takes bundle {number}"),
-        Notice::Caught(evidence) => format!("catches {}: {}", evidence.accused(), evidence.predicate()),
-    }
 }

@@ -13,6 +13,7 @@ use std::{
 
 use server::{port::Network, protocol::id::ActorId};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use twox_hash::XxHash3_64;
 
 use super::{
     clock::VirtualTime,
@@ -21,7 +22,12 @@ use super::{
     trap::{Boundary, Traps},
     wires::Wires,
 };
-use crate::{fingerprint::Fingerprint, random::Streams, scenario::DrawnNetwork};
+use crate::{
+    fingerprint::Fingerprint,
+    random::Streams,
+    scenario::DrawnNetwork,
+    trace::{Passage, Way},
+};
 
 /// A machine: its place in the list of all.
 pub type Machine = usize;
@@ -87,6 +93,8 @@ struct State {
     opened: u64,
     listeners: u64,
     listening: BTreeMap<Machine, Listening>,
+    /// What was written and read, if that is kept.
+    passages: Option<Vec<Passage>>,
 }
 
 /// The network of a run.
@@ -131,12 +139,36 @@ impl Fabric {
     ) -> Self {
         let wires = Wires::new(network, streams);
         let (connections, listening) = (BTreeMap::new(), BTreeMap::new());
-        let state = State { wires, connections, opened: 0, listeners: 0, listening };
+        let state = State { wires, connections, opened: 0, listeners: 0, listening, passages: None };
         Fabric { state: Arc::new(Mutex::new(state)), time, fingerprint, traps }
     }
 
     fn with<T>(&self, f: impl FnOnce(&mut State) -> T) -> T {
         f(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// From now on keeps what is written and read.
+    pub fn keep_passages(&self) {
+        self.with(|state| state.passages = Some(Vec::new()));
+    }
+
+    /// What was kept of what was written and read.
+    pub fn passages(&self) -> Vec<Passage> {
+        self.with(|state| state.passages.take().unwrap_or_default())
+    }
+
+    /// An end of a connection wrote or read these bytes.
+    fn pass(&self, (connection, side): Stub, way: Way, at_ns: u64, bytes: &[u8]) {
+        self.with(|state| {
+            let (Some(passages), Some(known)) = (&mut state.passages, state.connections.get(&connection))
+            else {
+                return;
+            };
+            let sender = if way == Way::Written { side } else { 1 - side };
+            let (from, to) = (known.ends[sender], known.ends[1 - sender]);
+            let content = XxHash3_64::oneshot(bytes);
+            passages.push(Passage { at_ns, connection, way, from, to, bytes: bytes.len(), content });
+        });
     }
 
     /// How many segments were lost so far.
@@ -369,6 +401,7 @@ impl AsyncRead for SimStream {
             Some(Ok(Some((_, ends)))) => {
                 let what = &out.filled()[before..];
                 self.fabric.fingerprint.delivery(now, ends[1 - side], ends[side], what);
+                self.fabric.pass((self.connection, side), Way::Read, now, what);
                 Poll::Ready(Ok(()))
             }
         }
@@ -408,7 +441,10 @@ impl AsyncWrite for SimStream {
             None => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
             Some(Err(error)) => Poll::Ready(Err(error)),
             Some(Ok(None)) => Poll::Pending,
-            Some(Ok(Some(written))) => Poll::Ready(Ok(written)),
+            Some(Ok(Some(written))) => {
+                self.fabric.pass((self.connection, side), Way::Written, now, &bytes[..written]);
+                Poll::Ready(Ok(written))
+            }
         }
     }
 

@@ -42,6 +42,9 @@ const LOSES_ONE_OF: u64 = 20;
 /// Of so many commits a storage that saves on syncs syncs one.
 const SYNCS_ONE_OF: u64 = 10;
 
+/// What real time, let in, delays a commit by at most.
+const MILLISECOND_NS: u64 = 1_000_000;
+
 enum Engine {
     Redb(Redb),
     Modelled(DiskFile),
@@ -75,6 +78,10 @@ impl SimStorage {
             self.time.sleep_until(now + done.saturating_sub(now) / 2).await;
             traps.pass(*machine, Boundary::InCommit).await;
         }
+        let done = match self.weakness {
+            Weakness::WallClock(outside_ns) => done.max(self.time.now_ns()) + outside_ns % MILLISECOND_NS,
+            _ => done,
+        };
         if done > self.time.now_ns() {
             self.time.sleep_until(done).await;
         }
