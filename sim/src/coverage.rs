@@ -95,6 +95,108 @@ pub const POINTS: &[Point] = &[
         name: "a target is blocked on another that it has challenged",
         line: "witness: the obligation rests",
     },
+    Point {
+        name: "an incoming actor was asked in public to admit a bundle",
+        line: "witness: a bundle had no receipt in time",
+    },
+    Point {
+        name: "an incoming actor was asked in public where a bundle stands",
+        line: "witness: a sender was not shown a placement",
+    },
+    Point {
+        name: "an incoming actor was asked in public for a seal",
+        line: "witness: no heartbeat of it came",
+    },
+    Point {
+        name: "an incoming actor was asked in public to open a seal",
+        line: "witness: a cut cites what nobody opened",
+    },
+    Point {
+        name: "an incoming actor was asked in public for a batch",
+        line: "witness: a mailbox actor lacks what a cut cites",
+    },
+    Point { name: "the sequencer was asked in public for a cut", line: "witness: no heartbeat of it came" },
+    Point {
+        name: "the sequencer was asked in public to order a seal",
+        line: "witness: an incoming actor misses its seal in the cuts",
+    },
+    Point {
+        name: "a mailbox actor was asked in public to attest",
+        line: "witness: a cut is not attested in time",
+    },
+    Point { name: "a mailbox actor was asked in public to deliver", line: "witness: a client hears nothing" },
+    Point {
+        name: "a mailbox actor was asked in public to answer a complaint",
+        line: "witness: a complaint was not answered in time",
+    },
+    Point { name: "an obligation rested", line: "witness: its target waits for another, or it is not due" },
+    Point { name: "what was owed was shown", line: "witness: an obligation was fulfilled" },
+    Point {
+        name: "what was owed was refused, with a reason",
+        line: "witness: an obligation was discharged by a refusal",
+    },
+    Point { name: "an obligation became void", line: "witness: of or towards somebody who is out" },
+    Point { name: "an actor was suspected", line: "witness: an obligation outlasted its bound" },
+    Point { name: "a suspicion ended when the actor answered", line: "witness: suspicion is never for good" },
+    Point { name: "a dispute on a link was found", line: "client: a bundle went by way of the board" },
+    Point { name: "a client found that nobody serves it", line: "client: neither handler nor board helps" },
+    Point { name: "two statements of one slot were proven", line: "judge: equiv" },
+    Point { name: "a broken chain was proven", line: "judge: chain" },
+    Point { name: "a broken promise was proven", line: "judge: promise" },
+    Point { name: "a bad seal was proven", line: "judge: badseal" },
+    Point { name: "a bad cut was proven", line: "judge: badcut" },
+    Point { name: "a bad attestation was proven", line: "judge: badattestation" },
+    Point { name: "a false refusal was proven", line: "judge: badref" },
+    Point { name: "a denial was proven", line: "judge: denial" },
+    Point { name: "a false accusation was proven", line: "judge: falseacc" },
+    Point { name: "a client dropped a leaf that is no bundle", line: "client: an incoming actor forged it" },
+    Point { name: "a client could not use a delivery", line: "client: its mailbox actor sent nonsense" },
+    Point {
+        name: "an actor got what no honest one sends",
+        line: "node: a frame, a signature or a chain is wrong",
+    },
+    Point {
+        name: "a witness took off its board what a retired actor owed",
+        line: "witness: it heard of the recovery",
+    },
+    Point {
+        name: "an actor admitted that it lost state",
+        line: "node: a recovery instead of a second signature",
+    },
+    Point { name: "a seal of no bundles", line: "incoming: a heartbeat" },
+    Point { name: "a seal of more than eight bundles", line: "incoming: a long run" },
+    Point {
+        name: "a receipt for several bundles",
+        line: "incoming: what arrived while the last step synced",
+    },
+    Point { name: "one acknowledgement of several seals", line: "sequencer: they arrived together" },
+    Point { name: "several heads under one cosignature", line: "witness: they arrived together" },
+    Point {
+        name: "a receipt outlived a crash of its incoming actor",
+        line: "history: given before, kept after",
+    },
+    Point {
+        name: "a receipt outlived a crash of the sequencer",
+        line: "history: given before, ordered after",
+    },
+    Point {
+        name: "a bundle was delivered after its client had crashed",
+        line: "history: its sender was away meanwhile",
+    },
+    Point { name: "an actor was killed before it committed", line: "world: nothing of the step is left" },
+    Point { name: "an actor was killed in the middle of a commit", line: "world: the step is there or not" },
+    Point {
+        name: "an actor was killed after it committed and before it sent",
+        line: "world: nobody has heard of the step",
+    },
+    Point {
+        name: "an actor was killed when it had sent some of a step",
+        line: "world: some have heard of the step",
+    },
+    Point {
+        name: "an actor stopped rather than go on without its disk",
+        line: "world: and its operator started it again",
+    },
 ];
 
 /// The points that were never reached, of how many reached how often.

@@ -475,6 +475,9 @@ impl World {
             self.machines[machine].ended.store(ENDED, Ordering::Relaxed);
             let failed = matches!(error, NodeError::Storage(_)) && self.disks[machine].has_failed();
             let mut record = self.history.record();
+            if failed {
+                record.cover("an actor stopped rather than go on without its disk");
+            }
             let list = if failed { &mut record.halted } else { &mut record.stopped };
             list.push((name, error.to_string()));
         }

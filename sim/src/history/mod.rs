@@ -7,6 +7,7 @@
 //! - The history changes nothing: a run with another observer has the same fingerprint.
 
 mod blame;
+mod points;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -148,6 +149,8 @@ pub struct Record {
     pub overloaded: u64,
     /// Bundles wanted of clients that were gone for good.
     pub abandoned: u64,
+    /// When each actor that had crashed last started again.
+    pub came_back: BTreeMap<ActorName, u64>,
     /// Who was killed for good.
     pub dead: BTreeSet<ActorName>,
     /// Nodes that stopped because their disk failed them.
@@ -296,6 +299,17 @@ impl History {
         record.leave(self.time.now_ns(), who);
     }
 
+    /// An actor that had crashed starts again.
+    pub fn comes_back(&self, who: ActorName) {
+        self.record().came_back.insert(who, self.time.now_ns());
+        self.event(Some(who), || "starts again".to_owned());
+    }
+
+    /// A point is reached that only the world can see.
+    pub fn cover(&self, point: &'static str) {
+        self.record().cover(point);
+    }
+
     /// An actor is killed for good.
     pub fn dies(&self, who: ActorName) {
         let mut record = self.record();
@@ -430,10 +444,12 @@ impl Record {
             }
             return;
         }
+        let mut reached = None;
         let bundle = delivered.bundle.and_then(|key| self.submitted.get_mut(&key));
         let bundle = bundle.filter(|bundle| bundle.recipients.contains(&client));
         if let Some(bundle) = bundle.filter(|bundle| !bundle.holders.contains(&client)) {
             bundle.holders.insert(client);
+            reached = delivered.bundle;
             self.delivery.record(now.saturating_sub(bundle.wanted_ns));
             (self.missing, self.progress_ns) = (self.missing - 1, now);
             if bundle.holders.len() == bundle.recipients.len() {
@@ -441,6 +457,10 @@ impl Record {
             }
         }
         mailbox.insert(count, delivered);
+        if let Some(key) = reached {
+            let points = points::of_delivery(&self.submitted[&key], key.0, self);
+            points.into_iter().for_each(|point| self.cover(point));
+        }
         self.delivered_ns.insert((client, count), now);
     }
 
@@ -454,6 +474,7 @@ impl Record {
     }
 
     fn take(&mut self, now: u64, who: ActorName, notice: Notice) {
+        points::of_notice(&notice, who, self).into_iter().for_each(|point| self.cover(point));
         match notice {
             Notice::Submitted { token, number, recipients, payload } => {
                 self.take_over(now, who.index, token, number, &recipients, payload);
@@ -483,8 +504,7 @@ impl Record {
             }
             Notice::Unusable { why } => self.complaints.push(format!("{who}: {why}")),
             Notice::Suspicious { from, why } => self.complaints.push(format!("{who} about {from}: {why}")),
-            Notice::Refused { .. } => self.cover("a bundle was refused"),
-            Notice::Retired { .. } => self.cover("a witness took off its board what a retired actor owed"),
+            Notice::Refused { .. } | Notice::Retired { .. } => {}
             Notice::Acknowledged { .. } => {}
             Notice::Reached(point) => self.cover(point),
             notice @ (Notice::Complained { .. }
@@ -602,6 +622,9 @@ impl Observer for NodeObserver {
         self.history.event_about(bundle, Some(who), what);
         if let Draft::Cut(cut) = draft {
             self.history.record().cuts.insert(cut.epoch, cut.clone());
+        }
+        if let Some(point) = points::of_statement(draft) {
+            self.history.record().cover(point);
         }
         if matches!(draft, Draft::Recovery(_)) {
             self.history.retired(who);

@@ -53,7 +53,7 @@ pub(super) fn bring_up(world: &World, actor: ActorName) {
         *count == 0
     });
     if last {
-        world.history.event(Some(actor), || "starts again".to_owned());
+        world.history.comes_back(actor);
         Handle::current().restart(world.node_of(actor));
     }
 }
@@ -126,6 +126,12 @@ pub(super) async fn kill_at(
     let late = world.time.sleep_until(fault.at_ns + TRAP_NS);
     let came = matches!(select(std::pin::pin!(told.notified()), late).await, Either::Left(_));
     let decided = came.then(|| {
+        world.history.cover(match boundary {
+            Boundary::BeforeCommit => "an actor was killed before it committed",
+            Boundary::InCommit => "an actor was killed in the middle of a commit",
+            Boundary::AfterCommit => "an actor was killed after it committed and before it sent",
+            Boundary::Sending => "an actor was killed when it had sent some of a step",
+        });
         let undecided = world.disk_of(actor).fail(unsynced);
         take_down(world, actor) && (boundary != Boundary::InCommit || undecided)
     });
