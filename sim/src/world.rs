@@ -510,9 +510,9 @@ impl World {
         };
         let history = self.history.clone();
         let signer = Box::new(SeenSigner { who: name, signer: self.signer(name), history });
-        let actor = if name == ActorName::SEQUENCER { ActorId::SEQUENCER } else { self.ids[machine] };
+        let actors = vec![if name == ActorName::SEQUENCER { ActorId::SEQUENCER } else { self.ids[machine] }];
         let deployment = self.setup.trust.deployment;
-        let identity = Identity { actor, deployment, signer, has_stored: disk.is_used() };
+        let identity = Identity { actors, deployment, signer, has_stored: disk.is_used() };
         let node = Node::default();
         if name.role == Role::Witness {
             self.history.witness_started(name);

@@ -16,7 +16,7 @@ mod submissions;
 
 use super::{
     Actor, Input, Issued, RecoverError, Recovered, Setup, Step,
-    docket::{Docket, witnesses},
+    docket::{Docket, accuse, witnesses},
     step::{Notice, row},
 };
 use std::collections::BTreeSet;
@@ -109,6 +109,13 @@ impl Client {
         }
         client.notices.extend(client.submissions.resume());
         Ok(client)
+    }
+
+    /// The same client, which keeps what it is sent until its application has been told, not the digest alone.
+    #[must_use]
+    pub fn keeping_contents(mut self) -> Self {
+        self.inbox.keep();
+        self
     }
 
     fn recover_row(&mut self, table: u8, key: &[u8], value: &[u8]) -> Result<(), RecoverError> {
@@ -275,6 +282,12 @@ impl Actor for Client {
                 }
             }
             Input::Send(draught) => self.submissions.draw_up(draught, self.seen, step),
+            Input::Complain(evidence) => {
+                // whoever accuses has judged first
+                if accuse((*evidence).clone(), &self.setup.trust, step) {
+                    self.grievances.prove(&evidence, self.inbox.acks(), step);
+                }
+            }
             Input::Message(from, message) => self.read(from, message, step),
             Input::Wake => {}
         }

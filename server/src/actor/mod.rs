@@ -30,13 +30,14 @@ use crate::{
     port::{Rows, Time},
     protocol::{
         codec::DecodeError,
+        evidence::Evidence,
         id::{ActorId, ClientId},
         message::Message,
         statement::Trust,
     },
 };
 
-pub use step::{Draft, Issued, Ledger, Notice, Step};
+pub use step::{Draft, Issued, Ledger, Notice, Received, Step};
 
 /// One actor.
 pub trait Actor: Send + 'static {
@@ -52,6 +53,10 @@ pub trait Actor: Send + 'static {
     fn release(&mut self, issued: Issued, step: &mut Step);
     /// When it wants to be called though nothing arrived.
     fn deadline(&self) -> Option<Time>;
+    /// The row in which its node keeps a statement of its own.
+    fn statement_row(&self, draft: &Draft) -> Vec<u8> {
+        step::statement_row(draft.kind(), draft.slot())
+    }
 }
 
 /// What happens to an actor.
@@ -66,6 +71,8 @@ pub enum Input {
     Message(ActorId, Message),
     /// The application of a client wants something sent.
     Send(Draught),
+    /// The application of a client brings evidence to complain with.
+    Complain(Box<Evidence>),
     /// A deadline has passed.
     Wake,
 }

@@ -8,10 +8,11 @@
 //! # Invariants
 //! - Its recovery has the same bytes however often it restarts or loses state again.
 
-use super::{Actor, Input, Issued, Step};
+use super::{Actor, Draft, Input, Issued, Step, step::statement_row};
 use crate::{
     port::Time,
     protocol::{
+        codec::Encode,
         id::ActorId,
         message::Message,
         recovery::Recovery,
@@ -19,34 +20,33 @@ use crate::{
     },
 };
 
-/// An actor that lost state.
+/// An actor that lost state, or several that one node stood for.
 pub struct Retired {
-    me: ActorId,
-    recovery: Option<Signed<Recovery>>,
+    actors: Vec<ActorId>,
+    recoveries: Vec<Signed<Recovery>>,
     promised: bool,
     connected: Vec<ActorId>,
 }
 
 impl Retired {
-    /// The actor, with the recovery that it has signed already, if it has.
-    pub fn new(me: ActorId, statements: Vec<Issued>) -> Self {
-        let recovery = statements.into_iter().find_map(|issued| match issued {
+    /// The actors, with the recoveries that they have signed already, if they have. There is at least one.
+    pub fn new(actors: Vec<ActorId>, statements: Vec<Issued>) -> Self {
+        let recovery = |issued| match issued {
             Issued::Recovery(recovery) => Some(recovery),
             _ => None,
-        });
-        Retired { me, promised: recovery.is_some(), recovery, connected: Vec::new() }
+        };
+        let recoveries: Vec<_> = statements.into_iter().filter_map(recovery).collect();
+        Retired { actors, promised: !recoveries.is_empty(), recoveries, connected: Vec::new() }
     }
 
-    fn show(&self, peer: ActorId, step: &mut Step) {
-        if let Some(recovery) = &self.recovery {
-            step.send(peer, Message::Retired(recovery.to_unverified()));
-        }
+    fn show(&self, peer: ActorId, recovery: &Signed<Recovery>, step: &mut Step) {
+        step.send(peer, Message::Retired(recovery.to_unverified()));
     }
 }
 
 impl Actor for Retired {
     fn me(&self) -> ActorId {
-        self.me
+        self.actors[0]
     }
 
     fn dials(&self) -> Vec<ActorId> {
@@ -57,7 +57,7 @@ impl Actor for Retired {
         match input {
             Input::Connected(peer) => {
                 self.connected.push(peer);
-                self.show(peer, step);
+                self.recoveries.iter().for_each(|recovery| self.show(peer, recovery, step));
             }
             Input::Disconnected(peer) => self.connected.retain(|connected| *connected != peer),
             _ => {}
@@ -66,15 +66,21 @@ impl Actor for Retired {
 
     fn settle(&mut self, step: &mut Step) {
         if !std::mem::replace(&mut self.promised, true) {
-            step.promise(Recovery::retiring(self.me, Terms::default()));
+            for actor in &self.actors {
+                step.promise(Recovery::retiring(*actor, Terms::default()));
+            }
         }
     }
 
     fn release(&mut self, issued: Issued, step: &mut Step) {
         if let Issued::Recovery(recovery) = issued {
-            self.recovery = Some(recovery);
-            self.connected.iter().for_each(|peer| self.show(*peer, step));
+            self.connected.iter().for_each(|peer| self.show(*peer, &recovery, step));
+            self.recoveries.push(recovery);
         }
+    }
+
+    fn statement_row(&self, draft: &Draft) -> Vec<u8> {
+        [statement_row(draft.kind(), draft.slot()), draft.actor().to_bytes()].concat()
     }
 
     fn deadline(&self) -> Option<Time> {

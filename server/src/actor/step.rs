@@ -7,7 +7,7 @@ use crate::{
         attestation::Attestation,
         bundle::Bundle,
         challenge::{Challenge, Response},
-        codec::DecodeError,
+        codec::{DecodeError, Encode},
         complaint::{Admission, Complaint, Defence},
         cosignature::Cosignature,
         crypto::Signer,
@@ -113,6 +113,17 @@ pub struct Ledger {
     pub coded_bytes: u64,
 }
 
+impl std::ops::AddAssign for Ledger {
+    fn add_assign(&mut self, other: Ledger) {
+        self.inputs += other.inputs;
+        self.signed += other.signed;
+        self.verified += other.verified;
+        self.verified_batched += other.verified_batched;
+        self.hashed_bytes += other.hashed_bytes;
+        self.coded_bytes += other.coded_bytes;
+    }
+}
+
 macro_rules! statements {
     ($($kind:ident),*) => {
         /// A statement that its actor wants to make.
@@ -129,6 +140,11 @@ macro_rules! statements {
             /// The statement's kind.
             pub fn kind(&self) -> Kind {
                 match self { $(Draft::$kind(_) => <$kind>::KIND),* }
+            }
+
+            /// Who makes it.
+            pub fn actor(&self) -> ActorId {
+                match self { $(Draft::$kind(body) => body.actor()),* }
             }
 
             /// The statement's slot.
@@ -155,6 +171,28 @@ macro_rules! statements {
             }
         }
 
+        impl Issued {
+            /// Who made it.
+            pub fn actor(&self) -> ActorId {
+                match self { $(Issued::$kind(signed) => signed.actor()),* }
+            }
+
+            /// The statement's kind.
+            pub fn kind(&self) -> Kind {
+                match self { $(Issued::$kind(_) => <$kind>::KIND),* }
+            }
+
+            /// The statement's slot.
+            pub fn slot(&self) -> u64 {
+                match self { $(Issued::$kind(signed) => signed.slot()),* }
+            }
+
+            /// The canonical bytes of body and signature.
+            pub fn to_bytes(&self) -> Vec<u8> {
+                match self { $(Issued::$kind(signed) => Encode::to_bytes(&signed.to_unverified())),* }
+            }
+        }
+
         $(impl From<$kind> for Draft {
             fn from(body: $kind) -> Draft { Draft::$kind(body) }
         })*
@@ -178,6 +216,15 @@ statements!(
     Recovery,
     Cosignature
 );
+
+/// What a client was sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Received {
+    /// For all recipients.
+    pub payload: Vec<u8>,
+    /// For this one.
+    pub ciphertext: Vec<u8>,
+}
 
 /// What an actor lets its surroundings know. After a crash some are told again, never otherwise than before.
 #[derive(Clone, Debug)]
@@ -226,6 +273,8 @@ pub enum Notice {
         number: BundleNumber,
         /// The digest of the common payload.
         payload: Digest,
+        /// What was sent, if the client keeps it for its application.
+        content: Option<Received>,
     },
     /// A client was told of a bundle that is not one: its leaf is in the order, but the bundle is not valid.
     Dropped {

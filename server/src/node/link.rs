@@ -1,9 +1,7 @@
 //! Links: connections between nodes, and the frames on them.
 //!
-//! A frame is `length(4) ‖ its complement(4) ‖ XXH3-64 of the body(8) ‖ body`, the body a [`Message`], or nothing: a beat.
-//! The checksums are for links that flip bits, not for liars: a connection that garbles is lost, and opened again.
-//! Who opens a connection says who it is in its first frame, and opens it again, with growing pauses, when it is
-//! lost. Nothing is believed for that: what matters is signed.
+//! Messages travel in frames ([`crate::protocol::frame`]). Who opens a connection says who it is in its first frame and opens
+//! it again, with growing pauses, when it is lost. Nothing is believed for that: what matters is signed.
 //!
 //! # Invariants
 //! - Of two actors that talk, one dials: the one downstream, and the client or handler. Were both to dial, each new
@@ -11,6 +9,7 @@
 //! - At most one connection with a peer counts, the newest; what an older one still brings is ignored.
 //! - A connection on which nothing has come for [`SILENCE_BEATS`] beats is taken for lost: a machine that dies does not
 //!   always close its connections. Whoever has nothing to say sends an empty frame each beat.
+//! - A peer in the same process needs no connection: it is *seated*, and what is sent to it arrives as messages.
 //! - A peer that reads too slowly loses its connection after what is queued, never single messages between: it
 //!   subscribes anew, and is further on each time.
 
@@ -29,22 +28,13 @@ use tokio::{
     sync::{Notify, mpsc},
 };
 
-use twox_hash::XxHash3_64;
-
+use super::Door;
 use crate::{
     actor::{Input, Step, step::Notice},
     port::{Clock, Network, Spawn},
-    protocol::{
-        codec::{Decode, Encode, Writer},
-        id::ActorId,
-        message::Message,
-    },
+    protocol::{frame, id::ActorId, message::Message},
 };
 
-/// Bytes before the body of a frame.
-const HEADER: usize = 16;
-/// Most bytes of a frame's body.
-pub const FRAME_MAX: usize = 64 << 20;
 /// Most bytes that wait to be written to one peer.
 const QUEUE_MAX: usize = 128 << 20;
 /// Bytes read at once.
@@ -62,11 +52,77 @@ pub enum Event {
     /// From its own application.
     Input(Input),
     /// A connection is up.
-    Up { peer: ActorId, connection: u64, outbound: Arc<Outbound> },
+    Up { peer: ActorId, connection: u64, way: Way },
     /// A frame arrived.
     Frame { peer: ActorId, connection: u64, message: Message },
     /// A connection is lost; `why` if the peer broke the rules.
     Down { peer: ActorId, connection: u64, why: Option<String> },
+}
+
+/// How messages get to a peer.
+pub enum Way {
+    /// Over a connection.
+    Link(Arc<Outbound>),
+    /// To the part of this process that has seated it.
+    Seat(Post),
+}
+
+impl Way {
+    fn push(&self, peer: ActorId, message: Message) {
+        match self {
+            Way::Link(outbound) => outbound.push(&message),
+            // whoever has seated the peer may be gone, and then so is the peer
+            Way::Seat(post) => drop(post.send((peer, message))),
+        }
+    }
+
+    fn close(&self) {
+        if let Way::Link(outbound) = self {
+            outbound.close();
+        }
+    }
+}
+
+/// Where messages for seated peers go. Its reader must not wait for any one of them.
+pub type Post = mpsc::UnboundedSender<(ActorId, Message)>;
+
+/// A peer of a node that lives in the same process: what it says is as good as over a connection.
+pub struct Seat {
+    peer: ActorId,
+    connection: u64,
+    inbox: mpsc::Sender<Event>,
+}
+
+impl Seat {
+    /// Seats a peer. None if the node is gone.
+    pub(super) async fn take(door: &Door, peer: ActorId, post: Post) -> Option<Seat> {
+        let connection = next(&door.connections);
+        let up = Event::Up { peer, connection, way: Way::Seat(post) };
+        door.inbox.send(up).await.ok()?;
+        Some(Seat { peer, connection, inbox: door.inbox.clone() })
+    }
+
+    /// Says something to the node, when it has room for it. False if the node is gone.
+    pub async fn say(&self, message: Message) -> bool {
+        let frame = Event::Frame { peer: self.peer, connection: self.connection, message };
+        self.inbox.send(frame).await.is_ok()
+    }
+
+    /// Leaves.
+    pub async fn leave(self) {
+        let down = Event::Down { peer: self.peer, connection: self.connection, why: None };
+        // a node that is gone needs no word of it
+        let _ = self.inbox.send(down).await;
+    }
+}
+
+/// Counts the connections of a node.
+pub type Connections = Arc<Mutex<u64>>;
+
+fn next(connections: &Connections) -> u64 {
+    let mut connections = connections.lock().unwrap_or_else(PoisonError::into_inner);
+    *connections += 1;
+    *connections
 }
 
 /// Bytes on their way to a peer.
@@ -96,7 +152,7 @@ impl Outbound {
     fn push(&self, message: &Message) {
         self.with(|queue| {
             if !queue.closed && !queue.full {
-                append_frame(&mut queue.bytes, |out| message.encode(out));
+                frame::append(&mut queue.bytes, message);
                 queue.spoke = true;
                 queue.full = queue.bytes.len() > QUEUE_MAX;
             }
@@ -109,7 +165,7 @@ impl Outbound {
         let spoke = self.with(|queue| {
             let spoke = std::mem::take(&mut queue.spoke);
             if !spoke && queue.bytes.is_empty() {
-                append_frame(&mut queue.bytes, |_| {});
+                frame::append_beat(&mut queue.bytes);
             }
             spoke
         });
@@ -124,30 +180,10 @@ impl Outbound {
     }
 }
 
-/// Appends a frame around what `write` appends.
-fn append_frame(bytes: &mut Vec<u8>, write: impl FnOnce(&mut Writer)) {
-    let start = bytes.len();
-    bytes.extend([0; HEADER]);
-    let mut out = Writer::after(std::mem::take(bytes));
-    write(&mut out);
-    *bytes = out.into_bytes();
-    let header = header(&bytes[start + HEADER..]);
-    bytes[start..start + HEADER].copy_from_slice(&header);
-}
-
-fn header(body: &[u8]) -> [u8; HEADER] {
-    let length = body.len() as u32;
-    let mut header = [0; HEADER];
-    header[..4].copy_from_slice(&length.to_be_bytes());
-    header[4..8].copy_from_slice(&(!length).to_be_bytes());
-    header[8..].copy_from_slice(&XxHash3_64::oneshot(body).to_be_bytes());
-    header
-}
-
 /// The connections of a node.
 pub struct Links<N, C, P> {
     shared: Shared<N, C, P>,
-    current: BTreeMap<ActorId, (u64, Arc<Outbound>)>,
+    current: BTreeMap<ActorId, (u64, Way)>,
 }
 
 /// What the tasks of a node's connections have in common.
@@ -158,13 +194,13 @@ struct Shared<N, C, P> {
     network: N,
     clock: C,
     spawn: P,
-    connections: Arc<Mutex<u64>>,
+    connections: Connections,
 }
 
 impl<N: Network, C: Clock, P: Spawn> Links<N, C, P> {
     /// No connections yet.
-    pub fn new(me: ActorId, inbox: mpsc::Sender<Event>, network: N, clock: C, spawn: P) -> Self {
-        let connections = Arc::default();
+    pub fn new(me: ActorId, door: Door, network: N, clock: C, spawn: P) -> Self {
+        let Door { inbox, connections } = door;
         Links { shared: Shared { me, inbox, network, clock, spawn, connections }, current: BTreeMap::new() }
     }
 
@@ -200,9 +236,9 @@ impl<N: Network, C: Clock, P: Spawn> Links<N, C, P> {
     pub fn inputs_of(&mut self, event: Event, step: &mut Step) -> [Option<Input>; 2] {
         match event {
             Event::Input(input) => [Some(input), None],
-            Event::Up { peer, connection, outbound } => {
+            Event::Up { peer, connection, way } => {
                 // what was sent on the older one may be lost, so its subscriptions must not go on on this one
-                let older = self.current.insert(peer, (connection, outbound)).map(|(_, older)| {
+                let older = self.current.insert(peer, (connection, way)).map(|(_, older)| {
                     older.close();
                     step.sends.retain(|(to, _)| *to != peer);
                     Input::Disconnected(peer)
@@ -232,8 +268,8 @@ impl<N: Network, C: Clock, P: Spawn> Links<N, C, P> {
     /// Sends to whoever is connected. To others nothing: they will say from where on they want it.
     pub fn send_all(&self, sends: Vec<(ActorId, Message)>) {
         for (to, message) in sends {
-            if let Some((_, outbound)) = self.current.get(&to) {
-                outbound.push(&message);
+            if let Some((_, way)) = self.current.get(&to) {
+                way.push(to, message);
             }
         }
     }
@@ -265,14 +301,10 @@ async fn connection<N: Network, C: Clock, P: Spawn>(
     mut frames: Frames,
     hello: Option<Message>,
 ) {
-    let connection = {
-        let mut connections = shared.connections.lock().unwrap_or_else(PoisonError::into_inner);
-        *connections += 1;
-        *connections
-    };
+    let connection = next(&shared.connections);
     let outbound = Arc::<Outbound>::default();
     hello.iter().for_each(|hello| outbound.push(hello));
-    let up = Event::Up { peer, connection, outbound: outbound.clone() };
+    let up = Event::Up { peer, connection, way: Way::Link(outbound.clone()) };
     if shared.inbox.send(up).await.is_err() {
         return;
     }
@@ -344,39 +376,13 @@ struct Frames {
 impl Frames {
     /// The next message that has arrived whole.
     fn take(&mut self) -> io::Result<Option<Message>> {
-        while let Some(body) = self.body()? {
-            let length = body.len();
-            let message = (length > 0).then(|| Message::from_bytes(body)).transpose().map_err(invalid)?;
-            self.taken += HEADER + length;
+        while let Some((message, length)) = frame::next(&self.buffer[self.taken..]).map_err(invalid)? {
+            self.taken += length;
             if message.is_some() {
                 return Ok(message);
             }
         }
         Ok(None)
-    }
-
-    /// The body of the next frame, if it has arrived whole and unchanged.
-    fn body(&self) -> io::Result<Option<&[u8]>> {
-        let rest = &self.buffer[self.taken..];
-        let Some((length, complement)) = rest.first_chunk::<8>().map(|chunk| {
-            let [a, b, c, d, e, f, g, h] = *chunk;
-            (u32::from_be_bytes([a, b, c, d]), u32::from_be_bytes([e, f, g, h]))
-        }) else {
-            return Ok(None);
-        };
-        if length != !complement {
-            return Err(invalid("a frame whose length was garbled"));
-        }
-        let length = length as usize;
-        if length > FRAME_MAX {
-            return Err(invalid(format!("a frame of {length} bytes, the bound is {FRAME_MAX}")));
-        }
-        let Some(frame) = rest.get(..HEADER + length) else { return Ok(None) };
-        let body = &frame[HEADER..];
-        match header(body) == frame[..HEADER] {
-            true => Ok(Some(body)),
-            false => Err(invalid("a frame that was garbled")),
-        }
     }
 
     /// The next message of a connection; says so whenever anything is heard.

@@ -19,21 +19,22 @@ use tokio::sync::mpsc;
 
 use crate::{
     actor::{
-        Actor, Draft, Draught, Input, Notice, RecoverError, Recovered, Step,
-        retired::Retired,
-        step::{STATEMENTS, statement_row},
+        Actor, Draft, Draught, Input, Issued, Notice, RecoverError, Recovered, Step, retired::Retired,
+        step::STATEMENTS,
     },
     port::{Clock, Network, Ports, Rows, Spawn, Storage, StorageError, Time, Work},
     protocol::{
         codec::DecodeError,
         crypto::Signer,
         digest::Digest,
+        evidence::Evidence,
         id::{ActorId, Deployment},
         statement::Kind,
     },
 };
 
-use link::{Event, Links};
+use link::{Connections, Event, Links};
+pub use link::{Post, Seat};
 use slots::Slots;
 
 /// Most events in the inbox; more wait in their connections, and those push back on their senders.
@@ -45,6 +46,8 @@ const STEP_MAX: usize = 1024;
 pub trait Observer: Send + 'static {
     /// A statement is durable and will be signed. After a restart it is told of those kept, again.
     fn promised(&mut self, now: Time, draft: &Draft, digest: Digest);
+    /// A statement is durable and signed. After a restart it is told of those kept, again.
+    fn issued(&mut self, _issued: &Issued) {}
     /// The actor lets its surroundings know something.
     fn notice(&mut self, now: Time, notice: Notice);
     /// A step is over.
@@ -53,8 +56,8 @@ pub trait Observer: Send + 'static {
 
 /// Who signs, for which deployment.
 pub struct Identity {
-    /// Whose node it is.
-    pub actor: ActorId,
+    /// Who signs: the actor, or all that it stands for.
+    pub actors: Vec<ActorId>,
     /// The deployment.
     pub deployment: Deployment,
     /// The key.
@@ -85,34 +88,57 @@ pub enum NodeError {
     },
 }
 
-/// The way in for an application on the same node.
+/// The way in for whoever is in the same process.
 #[derive(Clone)]
-pub struct Door(mpsc::Sender<Event>);
+pub struct Door {
+    inbox: mpsc::Sender<Event>,
+    connections: Connections,
+}
 
 impl Door {
     /// Hands the client something to send. False if the node is gone or its inbox is full.
     pub fn send(&self, draught: Draught) -> bool {
-        self.0.try_send(Event::Input(Input::Send(draught))).is_ok()
+        self.inbox.try_send(Event::Input(Input::Send(draught))).is_ok()
+    }
+
+    /// Hands the client evidence to complain with. False if the node is gone or its inbox is full.
+    pub fn complain(&self, evidence: Evidence) -> bool {
+        self.inbox.try_send(Event::Input(Input::Complain(Box::new(evidence)))).is_ok()
+    }
+
+    /// Seats a peer of the actor; what is sent to it goes to the post. None if the node is gone.
+    pub async fn seat(&self, peer: ActorId, post: Post) -> Option<Seat> {
+        Seat::take(self, peer, post).await
+    }
+
+    /// Whether both lead to the same node.
+    pub fn is_same(&self, other: &Door) -> bool {
+        self.inbox.same_channel(&other.inbox)
+    }
+
+    /// Whether the node is gone.
+    pub fn is_closed(&self) -> bool {
+        self.inbox.is_closed()
     }
 }
 
 /// A node that has not started: its inbox is there, and so can be handed out.
 pub struct Node {
     inbox: mpsc::Receiver<Event>,
-    door: mpsc::Sender<Event>,
+    door: Door,
 }
 
 impl Default for Node {
     fn default() -> Self {
-        let (door, inbox) = mpsc::channel(INBOX_MAX);
-        Node { inbox, door }
+        let (sender, inbox) = mpsc::channel(INBOX_MAX);
+        Node { inbox, door: Door { inbox: sender, connections: Connections::default() } }
     }
 }
 
 impl Node {
     /// The way in.
     pub fn door(&self) -> Door {
-        Door(self.door.clone())
+        self.door.clone()
     }
 
     /// Recovers the actor from storage and drives it until storage fails.
@@ -143,7 +169,7 @@ impl Node {
         let (recovered, slots) = read_back(rows.unwrap_or_default(), &identity, clock.now(), &mut observer)?;
         let ports = Ports { network, clock, storage, work, spawn };
         if lost || slots.holds(Kind::Recovery) {
-            let retired = Retired::new(identity.actor, recovered.statements);
+            let retired = Retired::new(identity.actors.clone(), recovered.statements);
             return self.drive(retired, identity, slots, ports, observer).await;
         }
         self.drive(recover(recovered)?, identity, slots, ports, observer).await
@@ -194,9 +220,11 @@ fn read_back(
         let kind = kind.ok_or_else(|| unreadable(DecodeError::Invalid("kind of a stored statement")))?;
         let draft = Draft::from_body(kind, &value).map_err(unreadable)?;
         let digest = Digest::of(&[&value]);
-        slots.restore(kind, draft.slot(), digest);
+        slots.restore((draft.actor(), kind), draft.slot(), digest);
         observer.promised(now, &draft, digest);
-        recovered.statements.push(draft.sign(identity.deployment, &*identity.signer));
+        let issued = draft.sign(identity.deployment, &*identity.signer);
+        observer.issued(&issued);
+        recovered.statements.push(issued);
     }
     Ok((recovered, slots))
 }
@@ -254,6 +282,7 @@ where
         let promises = self.make_durable(&mut step).await?;
         for draft in promises {
             let issued = draft.sign(self.identity.deployment, &*self.identity.signer);
+            self.observer.issued(&issued);
             self.actor.release(issued, &mut step);
         }
         let now = self.clock.now();
@@ -273,8 +302,8 @@ where
             let (kind, slot, body) = (draft.kind(), draft.slot(), draft.body());
             let digest = Digest::of(&[&body]);
             if kind.exclusive() {
-                self.slots.take(kind, slot, digest)?;
-                step.changes.insert(statement_row(kind, slot), Some(body));
+                self.slots.take((draft.actor(), kind), slot, digest)?;
+                step.changes.insert(self.actor.statement_row(draft), Some(body));
             }
             digests.push(digest);
         }

@@ -6,7 +6,10 @@
 //! # Invariants
 //! - Nothing above the ports knows the time, a socket, a file, a thread or a source of randomness.
 
+pub mod any_clock;
+pub mod local;
 pub mod redb;
+pub mod tls;
 pub mod tokio;
 
 use std::{collections::BTreeMap, future::Future, io};

@@ -69,16 +69,37 @@ impl Clock for SystemClock {
 }
 
 /// A `redb` file, opened when it is loaded; commits run on a thread where blocking is allowed.
+///
+/// A mark beside it says that something was stored in it once: if the file is gone or empty then, state was lost.
 pub struct RedbFile {
     path: PathBuf,
     open: Option<Arc<Redb>>,
+    marked: bool,
 }
 
 impl RedbFile {
     /// The database in this file, which is made if it is not there.
     pub fn at(path: &Path) -> Self {
-        RedbFile { path: path.to_owned(), open: None }
+        RedbFile { path: path.to_owned(), open: None, marked: RedbFile::has_stored(path) }
     }
+
+    /// Whether anything was ever stored in the database of this file.
+    pub fn has_stored(path: &Path) -> bool {
+        mark(path).exists()
+    }
+}
+
+fn mark(path: &Path) -> PathBuf {
+    path.with_extension("stored")
+}
+
+fn set_mark(mark: &Path) -> Result<(), StorageError> {
+    let set = || {
+        std::fs::File::create(mark)?.sync_all()?;
+        // the entry in its directory is durable only when that is synced, too
+        std::fs::File::open(mark.parent().unwrap_or(Path::new(".")))?.sync_all()
+    };
+    set().map_err(|error: io::Error| StorageError::Failed(format!("{}: {error}", mark.display())))
 }
 
 async fn blocking<T: Send + 'static>(
@@ -122,7 +143,13 @@ impl Storage for RedbFile {
         let Some(redb) = self.open.clone() else {
             return Err(StorageError::Failed("nothing is loaded".to_owned()));
         };
-        blocking(move || redb.commit(&changes)).await
+        let mark = (!std::mem::replace(&mut self.marked, true)).then(|| mark(&self.path));
+        blocking(move || {
+            redb.commit(&changes)?;
+            // before anything is signed: whoever has signed knows for ever that it has stored
+            mark.as_deref().map_or(Ok(()), set_mark)
+        })
+        .await
     }
 }
 

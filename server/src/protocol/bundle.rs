@@ -139,6 +139,13 @@ pub struct Submission {
     pub content: Content,
 }
 
+impl Submission {
+    /// Whether the content is what the bundle commits to, whoever signed that.
+    pub fn is_whole(&self) -> bool {
+        self.bundle.claimed().commitment == self.content.commitment()
+    }
+}
+
 /// A bundle as its recipients get it: their own envelopes, each with the path to the bundle's commitment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Parcel {

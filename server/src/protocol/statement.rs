@@ -364,6 +364,11 @@ impl<T: Statement> Unverified<T> {
         self.body.slot()
     }
 
+    /// The body, whoever signed it. To find what contradicts itself: nothing is proved yet.
+    pub(crate) fn claimed(&self) -> &T {
+        &self.body
+    }
+
     /// The digest of the body, whoever signed it.
     pub fn digest(&self) -> Digest {
         self.digest

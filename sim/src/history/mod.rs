@@ -487,7 +487,7 @@ impl Record {
             Notice::Receipted { number, incoming, position } => {
                 self.receipt(now, who.index, number, incoming, position);
             }
-            Notice::Delivered { count, entry, sender, number, payload } => {
+            Notice::Delivered { count, entry, sender, number, payload, .. } => {
                 let bundle = self.client(&sender).map(|sender| (sender, number));
                 self.deliver(now, who.index, count, Delivered { entry, bundle, payload: Some(payload) });
             }

@@ -11,12 +11,13 @@ use crate::{
     actor::{
         Step,
         docket::accuse,
-        step::{Notice, row},
+        step::{Notice, Received, row},
     },
     port::Time,
     protocol::{
         ack::Ack,
         attestation::MailboxHead,
+        bundle::{CIPHERTEXT_MAX, PAYLOAD_MAX, Parcel},
         codec::{Decode, DecodeError, Encode, Reader, Writer, coded},
         derivation::{Derived, Entry, RETAINED},
         digest::Digest,
@@ -46,13 +47,18 @@ struct Fresh {
     entry: Entry,
     /// Sender, number and payload digest; none if what was delivered is no valid bundle.
     bundle: Option<(ClientId, BundleNumber, Digest)>,
+    /// What it carried, if that is kept.
+    content: Option<Received>,
 }
 
 impl Fresh {
     fn notice(&self, count: Count) -> Notice {
         let entry = self.entry;
         match self.bundle {
-            Some((sender, number, payload)) => Notice::Delivered { count, entry, sender, number, payload },
+            Some((sender, number, payload)) => {
+                let content = self.content.clone();
+                Notice::Delivered { count, entry, sender, number, payload, content }
+            }
             None => Notice::Dropped { count, entry, why: "the bundle is not signed by its sender" },
         }
     }
@@ -73,6 +79,8 @@ pub struct Inbox {
     heard: Option<Time>,
     /// When it was last told again what is held.
     told_again: Option<Time>,
+    /// What is delivered is kept for the application, not its digest alone.
+    keeps: bool,
 }
 
 /// What came of a delivery.
@@ -91,8 +99,23 @@ pub struct Taken {
 impl Inbox {
     /// Empty.
     pub fn new(id: ClientId, trust: Trust) -> Self {
-        let (told, fresh) = (Vec::new(), Vec::new());
-        Inbox { id, trust, held: None, clock: 0, news: false, told, fresh, heard: None, told_again: None }
+        Inbox {
+            id,
+            trust,
+            held: None,
+            clock: 0,
+            news: false,
+            told: Vec::new(),
+            fresh: Vec::new(),
+            heard: None,
+            told_again: None,
+            keeps: false,
+        }
+    }
+
+    /// Keeps what is delivered from now on, until the application has been told.
+    pub fn keep(&mut self) {
+        self.keeps = true;
     }
 
     /// How much it holds.
@@ -323,9 +346,10 @@ impl Inbox {
             matched.iter().map(|(_, parcel, _)| parcel.payload.len() as u64).sum::<u64>();
         let bundles = matched.iter().map(|(_, parcel, _)| parcel.bundle.clone()).collect();
         let valid = Unverified::verify_all(bundles, &self.trust);
-        let fresh = matched.iter().zip(valid).map(|((entry, _, bundle), valid)| Fresh {
+        let fresh = matched.iter().zip(valid).map(|((entry, parcel, bundle), valid)| Fresh {
             entry: *entry,
             bundle: valid.is_ok().then_some((bundle.client, bundle.number, bundle.commitment.payload)),
+            content: self.keeps.then(|| received(parcel)),
         });
         Some(fresh.collect())
     }
@@ -373,6 +397,12 @@ impl Inbox {
     }
 }
 
+/// What a parcel brought its one recipient.
+fn received(parcel: &Parcel) -> Received {
+    let ciphertext = parcel.envelopes.first().map(|(envelope, _)| envelope.ciphertext.clone());
+    Received { payload: parcel.payload.clone(), ciphertext: ciphertext.unwrap_or_default() }
+}
+
 coded!(struct Held { head, start });
 
 impl Encode for Fresh {
@@ -381,11 +411,18 @@ impl Encode for Fresh {
         out.u32(self.entry.incoming);
         self.entry.position.encode(out);
         self.entry.leaf.encode(out);
-        out.u8(u8::from(self.bundle.is_some()));
-        if let Some((sender, number, payload)) = &self.bundle {
-            sender.encode(out);
-            number.encode(out);
-            payload.encode(out);
+        out.u8(match (&self.bundle, &self.content) {
+            (None, _) => 0,
+            (Some(_), None) => 1,
+            (Some(_), Some(_)) => 2,
+        });
+        let Some((sender, number, payload)) = &self.bundle else { return };
+        sender.encode(out);
+        number.encode(out);
+        payload.encode(out);
+        if let Some(content) = &self.content {
+            out.string(&content.payload);
+            out.string(&content.ciphertext);
         }
     }
 }
@@ -398,11 +435,19 @@ impl Decode for Fresh {
             position: Position::decode(input)?,
             leaf: Digest::decode(input)?,
         };
-        let bundle = match input.u8()? {
+        let tag = input.u8()?;
+        let bundle = match tag {
             0 => None,
-            1 => Some((ClientId::decode(input)?, BundleNumber::decode(input)?, Digest::decode(input)?)),
+            1 | 2 => Some((ClientId::decode(input)?, BundleNumber::decode(input)?, Digest::decode(input)?)),
             _ => return Err(DecodeError::Invalid("option tag")),
         };
-        Ok(Fresh { entry, bundle })
+        let content = match tag {
+            2 => Some(Received {
+                payload: input.string("payload", PAYLOAD_MAX)?,
+                ciphertext: input.string("ciphertext", CIPHERTEXT_MAX)?,
+            }),
+            _ => None,
+        };
+        Ok(Fresh { entry, bundle, content })
     }
 }

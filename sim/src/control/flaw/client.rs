@@ -53,6 +53,7 @@ impl Gullible {
                 sender,
                 number: BundleNumber(parcel.bundle.claimed_slot()),
                 payload: Digest::of(&[&parcel.payload]),
+                content: None,
             });
         }
     }

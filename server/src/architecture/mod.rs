@@ -1,0 +1,190 @@
+//! Architectures: how the actors of a deployment stand in one process.
+//!
+//! | name | what it is |
+//! |---|---|
+//! | `central` | one server, one key, one store: a single ordered section does all there is to do for a request |
+//! | `multithreaded` | the same server and store; signatures and contents are checked by all processors before the ordered section |
+//! | `parallel` | the pipeline: every actor a node of its own, with key and store of its own |
+//!
+//! All serve the same API with the same statements, so the same client and the same judge do for each.
+
+mod monolith;
+
+use std::str::FromStr;
+
+use tokio::sync::mpsc;
+
+use crate::{
+    actor::{
+        Setup, Timing, handler::Handler, incoming::Incoming, mailbox::Mailbox, sequencer::Sequencer,
+        witness::Witness,
+    },
+    deployment::{Deployment, keys::KeyError},
+    node::{Door, Identity, Node, NodeError},
+    port::{
+        Network, Ports,
+        local::Switchboard,
+        tokio::{RealWork, RedbFile, SystemClock, TokioTasks},
+    },
+    protocol::id::{ActorId, Role},
+    watch::Watch,
+};
+
+pub use monolith::Monolith;
+
+/// How a deployment is built.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Architecture {
+    /// One server, one ordered section.
+    Central,
+    /// One server, checks in parallel before the ordered section.
+    Multithreaded,
+    /// The pipeline.
+    Parallel,
+}
+
+impl Architecture {
+    /// Every architecture.
+    pub const ALL: [Architecture; 3] =
+        [Architecture::Central, Architecture::Multithreaded, Architecture::Parallel];
+
+    /// Its name on the command line and in scenarios.
+    pub fn name(self) -> &'static str {
+        match self {
+            Architecture::Central => "central",
+            Architecture::Multithreaded => "multithreaded",
+            Architecture::Parallel => "parallel",
+        }
+    }
+}
+
+impl std::fmt::Display for Architecture {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Architecture {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let found = Architecture::ALL.into_iter().find(|architecture| architecture.name() == text);
+        found.ok_or_else(|| format!("{text:?} is no architecture: write central, multithreaded or parallel"))
+    }
+}
+
+/// Why the actors of a deployment cannot be started.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A key cannot be read.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+}
+
+/// The actors of a deployment, running.
+pub struct Running {
+    /// The way in to each actor. Where one server holds several, they have the same.
+    pub doors: Vec<(ActorId, Door)>,
+    /// Tells which actor has stopped, and why: none stops while all is well.
+    pub stopped: mpsc::UnboundedReceiver<(ActorId, NodeError)>,
+}
+
+/// Starts all actors of a deployment in this process, on the current tokio runtime.
+pub fn start(deployment: &Deployment, timing: Timing, watch: &Watch) -> Result<Running, StartError> {
+    let (sender, stopped) = mpsc::unbounded_channel();
+    let board = Switchboard::default();
+    let setup = Setup { trust: deployment.trust.clone(), timing };
+    let start = Start { deployment, setup, watch, network: |actor| board.of(actor), stopped: sender };
+    let actors = deployment.actors();
+    let mut doors = Vec::new();
+    match deployment.architecture() {
+        Architecture::Parallel => {
+            for actor in actors {
+                doors.push((actor, start.actor(actor)?));
+            }
+        }
+        Architecture::Central | Architecture::Multithreaded => {
+            let door = start.monolith()?;
+            doors.extend(actors.into_iter().map(|actor| (actor, door.clone())));
+        }
+    }
+    Ok(Running { doors, stopped })
+}
+
+/// Starts one actor of the pipeline; the others run elsewhere in this network.
+pub fn start_one<N: Network>(
+    deployment: &Deployment,
+    actor: ActorId,
+    network: N,
+    timing: Timing,
+    watch: &Watch,
+) -> Result<Running, StartError> {
+    let (sender, stopped) = mpsc::unbounded_channel();
+    let setup = Setup { trust: deployment.trust.clone(), timing };
+    let start = Start { deployment, setup, watch, network: |_| network.clone(), stopped: sender };
+    Ok(Running { doors: vec![(actor, start.actor(actor)?)], stopped })
+}
+
+struct Start<'a, F> {
+    deployment: &'a Deployment,
+    setup: Setup,
+    watch: &'a Watch,
+    network: F,
+    stopped: mpsc::UnboundedSender<(ActorId, NodeError)>,
+}
+
+/// Runs an actor that is made by `$recover` on a node of its own.
+macro_rules! run {
+    ($start:expr, $actor:expr, $recover:expr) => {
+        run!($start, $actor, vec![$actor], $recover)
+    };
+    ($start:expr, $actor:expr, $actors:expr, $recover:expr) => {{
+        let node = Node::default();
+        let door = node.door();
+        let (identity, ports) = ($start.identity($actor, $actors)?, $start.ports($actor)?);
+        let (observer, stopped) = ($start.watch.of($actor), $start.stopped.clone());
+        tokio::spawn(async move {
+            if let Err(error) = node.run(identity, ports, observer, $recover).await {
+                // whoever started it may be gone
+                let _ = stopped.send(($actor, error));
+            }
+        });
+        Ok(door)
+    }};
+}
+
+type RealPorts<N> = Ports<N, SystemClock, RedbFile, RealWork, TokioTasks>;
+
+impl<N: Network, F: Fn(ActorId) -> N> Start<'_, F> {
+    fn identity(&self, actor: ActorId, actors: Vec<ActorId>) -> Result<Identity, StartError> {
+        let signer = Box::new(self.deployment.signer(actor)?);
+        let has_stored = RedbFile::has_stored(&self.deployment.store(actor));
+        Ok(Identity { actors, deployment: self.setup.trust.deployment, signer, has_stored })
+    }
+
+    fn ports(&self, actor: ActorId) -> Result<RealPorts<N>, StartError> {
+        Ok(Ports {
+            network: (self.network)(actor),
+            clock: SystemClock::default(),
+            storage: RedbFile::at(&self.deployment.store(actor)),
+            work: RealWork,
+            spawn: TokioTasks,
+        })
+    }
+
+    fn actor(&self, actor: ActorId) -> Result<Door, StartError> {
+        let setup = self.setup.clone();
+        let ActorId::Server(role, index) = actor else { unreachable!("a roster has no clients") };
+        match role {
+            Role::Handler => run!(self, actor, move |_| Ok(Handler::new(index, setup))),
+            Role::Incoming => run!(self, actor, move |stored| Incoming::recover(index, setup, stored)),
+            Role::Mailbox => run!(self, actor, move |stored| Mailbox::recover(index, setup, stored)),
+            Role::Witness => run!(self, actor, move |stored| Witness::recover(index, setup, stored)),
+            _ => run!(self, actor, move |stored| Sequencer::recover(setup, stored)),
+        }
+    }
+
+    fn monolith(&self) -> Result<Door, StartError> {
+        let setup = self.setup.clone();
+        run!(self, ActorId::SEQUENCER, Monolith::actors(), move |stored| Monolith::recover(setup, stored))
+    }
+}

@@ -1,0 +1,181 @@
+//! The monolith: request handler, incoming actor, sequencer and mailbox actor as one actor, with one key and one store.
+//!
+//! It runs the very state machines of the pipeline. Their messages to each other stay in memory and are handled in the
+//! next step; all that a step changes and promises is one transaction. Its node's loop is the one lock over the data
+//! store: whoever comes while a step is being stored is taken with the next.
+//!
+//! # Invariants
+//! - What a part promises is durable before another part is told of it: in each step the letters of the one before.
+//! - Rows of a part begin with its role; statements stand in rows of their slot and role.
+
+use std::collections::VecDeque;
+
+use crate::{
+    actor::{
+        Actor, Draft, Input, Issued, RecoverError, Recovered, Setup, Step, handler::Handler,
+        incoming::Incoming, mailbox::Mailbox, sequencer::Sequencer, step,
+    },
+    port::{Changes, Time},
+    protocol::{
+        id::{ActorId, Role},
+        message::Message,
+    },
+};
+
+/// The parts, in the order of the pipeline.
+const PARTS: [Role; 4] = [Role::Handler, Role::Incoming, Role::Sequencer, Role::Mailbox];
+
+/// All roles in one.
+pub struct Monolith {
+    handler: Handler,
+    incoming: Incoming,
+    sequencer: Sequencer,
+    mailbox: Mailbox,
+    /// What the parts tell each other, not handled yet.
+    letters: VecDeque<(Role, Input)>,
+}
+
+impl Monolith {
+    /// All that it stands for.
+    pub fn actors() -> Vec<ActorId> {
+        PARTS.map(|role| ActorId::Server(role, 0)).to_vec()
+    }
+
+    /// All roles, with what they had stored.
+    pub fn recover(setup: Setup, recovered: Recovered) -> Result<Self, RecoverError> {
+        let mut parts = PARTS.map(|_| Recovered::default());
+        let part_of = |role: u8| PARTS.iter().position(|part| *part as u8 == role);
+        for (key, value) in recovered.rows {
+            let Some((role, key)) = key.split_first() else { continue };
+            if let Some(part) = part_of(*role) {
+                parts[part].rows.insert(key.to_vec(), value);
+            }
+        }
+        for issued in recovered.statements {
+            if let Some(part) = part_of(issued.actor().role() as u8) {
+                parts[part].statements.push(issued);
+            }
+        }
+        let [_, incoming, sequencer, mailbox] = parts;
+        let mut monolith = Monolith {
+            handler: Handler::new(0, setup.clone()),
+            incoming: Incoming::recover(0, setup.clone(), incoming)?,
+            sequencer: Sequencer::recover(setup.clone(), sequencer)?,
+            mailbox: Mailbox::recover(0, setup, mailbox)?,
+            letters: VecDeque::new(),
+        };
+        monolith.introduce();
+        Ok(monolith)
+    }
+
+    /// The parts that would connect to each other are connected.
+    fn introduce(&mut self) {
+        for role in PARTS {
+            for peer in self.part(role).dials() {
+                self.letters.push_back((role, Input::Connected(peer)));
+                self.letters.push_back((peer.role(), Input::Connected(ActorId::Server(role, 0))));
+            }
+        }
+    }
+
+    fn part(&mut self, role: Role) -> &mut dyn Actor {
+        match role {
+            Role::Handler => &mut self.handler,
+            Role::Incoming => &mut self.incoming,
+            Role::Sequencer => &mut self.sequencer,
+            _ => &mut self.mailbox,
+        }
+    }
+
+    /// Lets a part do something in a step of its own, and takes over what comes of it.
+    fn turn(&mut self, role: Role, step: &mut Step, act: impl FnOnce(&mut dyn Actor, &mut Step)) {
+        let mut own = Step::at(step.now);
+        act(self.part(role), &mut own);
+        step.changes.extend(named(role, own.changes));
+        step.promises.extend(own.promises);
+        step.notices.extend(own.notices);
+        step.work += own.work;
+        for (to, message) in own.sends {
+            if PARTS.contains(&to.role()) {
+                let letter = Input::Message(ActorId::Server(role, 0), message);
+                self.letters.push_back((to.role(), letter));
+            } else {
+                step.send(to, message);
+            }
+        }
+    }
+}
+
+/// A part's rows under their names in the common store.
+fn named(role: Role, changes: Changes) -> impl Iterator<Item = (Vec<u8>, Option<Vec<u8>>)> {
+    changes.into_iter().map(move |(key, value)| match key.first() {
+        Some(&step::STATEMENTS) => (of_role(key, role), value),
+        _ => ([&[role as u8], &key[..]].concat(), value),
+    })
+}
+
+/// The row of a statement by the role that makes it: two parts may make statements of one kind and slot.
+fn of_role(mut key: Vec<u8>, role: Role) -> Vec<u8> {
+    key.push(role as u8);
+    key
+}
+
+/// Which part a client's message is for.
+fn addressee(message: &Message) -> Role {
+    match message {
+        Message::Submit(_) => Role::Handler,
+        _ => Role::Mailbox,
+    }
+}
+
+impl Actor for Monolith {
+    fn me(&self) -> ActorId {
+        ActorId::SEQUENCER
+    }
+
+    fn dials(&self) -> Vec<ActorId> {
+        Vec::new()
+    }
+
+    fn handle(&mut self, input: Input, step: &mut Step) {
+        match &input {
+            Input::Message(_, message) => {
+                self.turn(addressee(message), step, |part, own| part.handle(input, own));
+            }
+            Input::Connected(_) | Input::Disconnected(_) => {
+                for role in [Role::Handler, Role::Mailbox] {
+                    let input = input.clone();
+                    self.turn(role, step, |part, own| part.handle(input, own));
+                }
+            }
+            Input::Send(_) | Input::Complain(_) | Input::Wake => {}
+        }
+    }
+
+    fn settle(&mut self, step: &mut Step) {
+        while let Some((role, letter)) = self.letters.pop_front() {
+            step.work.inputs += 1;
+            self.turn(role, step, |part, own| part.handle(letter, own));
+        }
+        for role in PARTS {
+            self.turn(role, step, |part, own| part.settle(own));
+        }
+    }
+
+    fn release(&mut self, issued: Issued, step: &mut Step) {
+        let role = issued.actor().role();
+        self.turn(role, step, |part, own| part.release(issued, own));
+    }
+
+    fn deadline(&self) -> Option<Time> {
+        if !self.letters.is_empty() {
+            return Some(Time(0));
+        }
+        let parts = [self.incoming.deadline(), self.sequencer.deadline(), self.mailbox.deadline()];
+        parts.into_iter().flatten().min()
+    }
+
+    fn statement_row(&self, draft: &Draft) -> Vec<u8> {
+        of_role(step::statement_row(draft.kind(), draft.slot()), draft.actor().role())
+    }
+}

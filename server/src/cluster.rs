@@ -1,0 +1,126 @@
+//! A cluster file: where each actor of a deployment is, if each is a process of its own.
+//!
+//! ```toml
+//! epoch_ms = 5
+//! heartbeat_ms = 1000
+//! [actor."handler/0"]
+//! listen = "10.0.0.1:7000"     # for other actors
+//! http = "10.0.0.1:8080"       # for clients: handlers, mailbox actors, witnesses
+//! url = "https://a.example"    # how clients reach that, if not by this address
+//! ```
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+
+use serde::Deserialize;
+
+use crate::{
+    actor::Timing,
+    protocol::id::{ActorId, ActorNameError},
+};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    epoch_ms: u32,
+    heartbeat_ms: u32,
+    actor: BTreeMap<String, Place>,
+}
+
+/// Where an actor is.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub struct Place {
+    /// For other actors.
+    pub listen: SocketAddr,
+    /// For clients.
+    pub http: Option<SocketAddr>,
+    /// How clients reach it, if not by this address.
+    pub url: Option<String>,
+}
+
+/// Where all actors are, and their pace.
+pub struct Cluster {
+    timing: Timing,
+    places: BTreeMap<ActorId, Place>,
+}
+
+/// Why a file is no cluster.
+#[derive(Debug, thiserror::Error)]
+pub enum ClusterError {
+    /// It cannot be read.
+    #[error("{}: {error}", .path.display())]
+    File {
+        /// Which file.
+        path: PathBuf,
+        /// What the system says.
+        error: std::io::Error,
+    },
+    /// It says something else.
+    #[error("{}: {error}", .path.display())]
+    Malformed {
+        /// Which file.
+        path: PathBuf,
+        /// Where and what.
+        error: Box<toml_edit::de::Error>,
+    },
+    /// It names somebody who is none.
+    #[error("{}: {error}", .path.display())]
+    Name {
+        /// Which file.
+        path: PathBuf,
+        /// Who.
+        error: ActorNameError,
+    },
+    /// A pace that is none.
+    #[error("{}: epoch_ms must lie in 1..=60000 and heartbeat_ms not below it", .0.display())]
+    Pace(PathBuf),
+}
+
+impl Cluster {
+    /// Reads a cluster file.
+    pub fn read(path: &Path) -> Result<Cluster, ClusterError> {
+        let text =
+            fs::read_to_string(path).map_err(|error| ClusterError::File { path: path.to_owned(), error })?;
+        let file: File = toml_edit::de::from_str(&text)
+            .map_err(|error| ClusterError::Malformed { path: path.to_owned(), error: Box::new(error) })?;
+        if !(1..=60_000).contains(&file.epoch_ms) || file.heartbeat_ms < file.epoch_ms {
+            return Err(ClusterError::Pace(path.to_owned()));
+        }
+        let named = |(name, place): (String, Place)| {
+            let actor = name.parse().map_err(|error| ClusterError::Name { path: path.to_owned(), error })?;
+            Ok((actor, place))
+        };
+        let places = file.actor.into_iter().map(named).collect::<Result<_, ClusterError>>()?;
+        let timing = Timing::of_epoch(u64::from(file.epoch_ms) * 1_000_000);
+        let heartbeat_ns = u64::from(file.heartbeat_ms) * 1_000_000;
+        Ok(Cluster { timing: Timing { heartbeat_ns, ..timing }, places })
+    }
+
+    /// The pace.
+    pub fn timing(&self) -> Timing {
+        self.timing
+    }
+
+    /// Where an actor is.
+    pub fn place(&self, actor: ActorId) -> Option<&Place> {
+        self.places.get(&actor)
+    }
+
+    /// Where actors reach each other.
+    pub fn addresses(&self) -> BTreeMap<ActorId, SocketAddr> {
+        self.places.iter().map(|(actor, place)| (*actor, place.listen)).collect()
+    }
+
+    /// Where clients reach actors.
+    pub fn urls(&self) -> BTreeMap<ActorId, String> {
+        let url = |place: &Place| {
+            place.url.clone().or_else(|| place.http.map(|address| format!("http://{address}")))
+        };
+        self.places.iter().filter_map(|(actor, place)| Some((*actor, url(place)?))).collect()
+    }
+}

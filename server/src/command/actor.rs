@@ -1,0 +1,97 @@
+//! `cargo server actor`: one actor of a cluster; and `cargo server init`: the keys and the roster for one.
+
+use std::{path::PathBuf, process::ExitCode, sync::Arc};
+
+use clap::Args;
+use server::{
+    architecture::Architecture,
+    cluster::Cluster,
+    deployment::{Deployment, Plan},
+    port::tls::Tls,
+    protocol::{crypto::Ed25519, id::ActorId},
+    service::Service,
+};
+
+use super::{
+    limits::LimitOptions,
+    log::Log,
+    run::{Failure, until_told},
+};
+
+/// Make keys and roster of a cluster, one process an actor. Each then needs the roster and its own key alone.
+#[derive(Args)]
+pub struct Init {
+    /// The directory.
+    #[arg(long)]
+    data: PathBuf,
+    /// How many incoming actors.
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=4096))]
+    incoming: u32,
+    /// How many mailbox actors.
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=4096))]
+    mailboxes: u32,
+    /// How many witnesses.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(0..=64))]
+    witnesses: u32,
+}
+
+impl Init {
+    /// Makes them.
+    pub fn execute(&self) -> ExitCode {
+        let Init { incoming, mailboxes, witnesses, .. } = *self;
+        let plan = Plan { architecture: Architecture::Parallel, incoming, mailboxes, witnesses };
+        match Deployment::open(&self.data, plan, Arc::new(Ed25519)) {
+            Ok(deployment) => {
+                deployment.actors().iter().for_each(|actor| println!("{actor}"));
+                ExitCode::SUCCESS
+            }
+            Err(error) => {
+                eprintln!("{error}");
+                ExitCode::from(2)
+            }
+        }
+    }
+}
+
+/// Run one actor of a cluster.
+#[derive(Args)]
+pub struct ActorCommand {
+    /// Which: handler/0, incoming/0, sequencer, mailbox/0, witness/0.
+    actor: ActorId,
+    /// Where all actors are.
+    #[arg(long)]
+    cluster: PathBuf,
+    /// Its directory: the roster, its key, what it stores.
+    #[arg(long)]
+    data: PathBuf,
+    /// Serve clients over TLS, with this chain of certificates (PEM).
+    #[arg(long, requires = "tls_key")]
+    tls_certificate: Option<PathBuf>,
+    /// The key of the certificate (PEM).
+    #[arg(long, requires = "tls_certificate")]
+    tls_key: Option<PathBuf>,
+    /// How the log is written.
+    #[arg(long, value_enum, default_value_t)]
+    log: Log,
+    #[command(flatten)]
+    limits: LimitOptions,
+}
+
+impl ActorCommand {
+    /// Runs until it is told to stop, or stops by itself.
+    pub fn execute(&self) -> ExitCode {
+        self.log.start();
+        until_told(self.start())
+    }
+
+    async fn start(&self) -> Result<Service, Failure> {
+        let failed = Failure::start;
+        let tls = match (&self.tls_certificate, &self.tls_key) {
+            (Some(certificate), Some(key)) => Some(Tls::server(certificate, key).map_err(failed)?),
+            _ => None,
+        };
+        let cluster = Cluster::read(&self.cluster).map_err(|error| Failure::start(error.to_string()))?;
+        let started = Service::start_actor(self.actor, &cluster, &self.data, tls, self.limits.limits()).await;
+        started.map_err(|error| Failure::start(error.to_string()))
+    }
+}

@@ -1,0 +1,210 @@
+//! `cargo server load`: loads a server, and checks what comes out of it.
+//!
+//! Senders submit bundles, each on a connection of its own, with one request under way (closed loop) or at a given rate
+//! (open loop); readers follow the events of the recipients. What a reader gets is checked while it comes: every
+//! sender's bundles in their order, none twice, none missing in the end.
+//!
+//! Latencies are of HDR histograms. In an open loop they count from when a request *should* have been sent, so a
+//! server that stalls is charged for all that would have been sent meanwhile (coordinated omission). In a closed loop they
+//! count from the sending, and say nothing of a client that would not have waited.
+
+mod reader;
+mod report;
+mod sender;
+
+use std::{path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use clap::Args;
+use hyper::Method;
+use server::{
+    client::{Url, Web},
+    http::client::Connection,
+    port::{
+        Clock, Network, Time,
+        tokio::{SystemClock, TokioTasks},
+    },
+    protocol::{
+        id::{ActorId, ClientId, Role},
+        roster_file,
+        statement::Trust,
+    },
+};
+use tokio::sync::watch;
+
+use reader::{Got, Reader};
+use report::Report;
+use sender::{Sender, Sent};
+
+/// Where requests go: what serves a handler serves all of the deployment.
+const HANDLER: ActorId = ActorId::Server(Role::Handler, 0);
+
+/// Load a server and check what comes out.
+#[derive(Args)]
+pub struct Load {
+    /// The server.
+    #[arg(long, default_value = "http://127.0.0.1:8080")]
+    server: Url,
+    /// Connections that submit.
+    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=65_536))]
+    connections: u32,
+    /// Bundles of a request.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1024))]
+    bundles: u32,
+    /// Recipients of a bundle.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1024))]
+    recipients: u32,
+    /// Clients that receive, each with a stream of events.
+    #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u32).range(0..=65_536))]
+    readers: u32,
+    /// Bytes of a payload.
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(8..=1_048_576))]
+    payload: u32,
+    /// Requests a second over all connections; without it each connection sends again when it is answered.
+    #[arg(long)]
+    rate: Option<u32>,
+    /// For how long.
+    #[arg(long, default_value_t = 10)]
+    seconds: u64,
+    /// Bundles signed before it begins, over all connections: signing is not what is measured.
+    #[arg(long, default_value_t = 50_000)]
+    signed_before: u32,
+    /// How long to wait for what is still to come when the last request is answered.
+    #[arg(long, default_value_t = 30)]
+    patience_s: u64,
+    /// Makes other clients than a run with another number.
+    #[arg(long, default_value_t = 0)]
+    series: u64,
+    /// Appends a row to this file.
+    #[arg(long)]
+    csv: Option<PathBuf>,
+}
+
+/// What all tasks of a run share.
+struct Shared {
+    web: Web,
+    host: String,
+    trust: Trust,
+    clock: SystemClock,
+    recipients: Vec<ClientId>,
+}
+
+impl Shared {
+    async fn connect(&self) -> std::io::Result<Connection> {
+        Connection::over(self.web.connect(HANDLER).await?, &self.host, &TokioTasks).await
+    }
+
+    fn now_ns(&self) -> u64 {
+        self.clock.now().0
+    }
+}
+
+impl Load {
+    /// Loads. Exit status: 0 all came in order and once, 1 not, 2 there was no load.
+    pub fn execute(&self) -> ExitCode {
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+        let report =
+            runtime.map_err(|error| error.to_string()).and_then(|runtime| runtime.block_on(self.run()));
+        match report {
+            Ok(report) => {
+                print!("{report}");
+                if let Some(path) = &self.csv
+                    && let Err(error) = report.append(path)
+                {
+                    eprintln!("{}: {error}", path.display());
+                    return ExitCode::from(2);
+                }
+                ExitCode::from(u8::from(!report.held()))
+            }
+            Err(error) => {
+                eprintln!("{error}");
+                ExitCode::from(2)
+            }
+        }
+    }
+
+    async fn run(&self) -> Result<Report, String> {
+        let shared = Arc::new(self.prepare().await?);
+        let (stop, stopped) = watch::channel(false);
+        let mut readers = Vec::new();
+        for index in 0..self.readers {
+            let reader = Reader::open(shared.clone(), &self.label("reader", index)).await?;
+            readers.push(tokio::spawn(reader.follow(stopped.clone())));
+        }
+        let mut senders = Vec::new();
+        for index in 0..self.connections {
+            let sender = Sender::new(shared.clone(), self, index);
+            let signed = self.signed_before / self.connections;
+            senders.push(tokio::task::spawn_blocking(move || sender.sign_before(signed)));
+        }
+        let mut ready = Vec::new();
+        for sender in senders {
+            ready.push(sender.await.map_err(|error| error.to_string())?);
+        }
+        let began = shared.now_ns();
+        let ends = began + self.seconds * 1_000_000_000;
+        let running: Vec<_> =
+            ready.into_iter().map(|sender| tokio::spawn(sender.send(began, ends))).collect();
+        let mut sent = Sent::default();
+        for sender in running {
+            sent.add(sender.await.map_err(|error| error.to_string())??);
+        }
+        let sending_ns = shared.now_ns() - began;
+        let got = self.collect(&shared, readers, &sent, stop).await?;
+        Ok(Report { load: self.described(), sending_ns, ended_ns: shared.now_ns() - began, sent, got })
+    }
+
+    /// Waits for what is still to come, then stops the readers.
+    async fn collect(
+        &self,
+        shared: &Shared,
+        readers: Vec<tokio::task::JoinHandle<Got>>,
+        sent: &Sent,
+        stop: watch::Sender<bool>,
+    ) -> Result<Got, String> {
+        let expected = sent.deliveries;
+        let deadline = shared.clock.now().after(self.patience_s * 1_000_000_000);
+        while self.readers > 0 && reader::delivered() < expected && shared.clock.now() < deadline {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        stop.send_replace(true);
+        let mut got = Got::default();
+        for reader in readers {
+            got.add(reader.await.map_err(|error| error.to_string())?);
+        }
+        got.missing = if self.readers > 0 { expected.saturating_sub(got.deliveries) } else { 0 };
+        Ok(got)
+    }
+
+    fn label(&self, what: &str, index: u32) -> String {
+        format!("load {} {what} {index}", self.series)
+    }
+
+    async fn prepare(&self) -> Result<Shared, String> {
+        let web = Web { server: self.server.clone(), elsewhere: Arc::default(), tls: None };
+        let host = self.server.host.clone();
+        let failed = |error: std::io::Error| format!("{}: {error}", self.server);
+        let stream = web.connect(HANDLER).await.map_err(failed)?;
+        let mut connection = Connection::over(stream, &host, &TokioTasks).await.map_err(failed)?;
+        let roster = connection.ask(Method::GET, "/v1/roster", &[], Bytes::new()).await.map_err(failed)?;
+        let trust = roster_file::from_json(&String::from_utf8_lossy(&roster.body))
+            .map_err(|error| format!("{}: the roster: {error}", self.server))?;
+        let count = self.readers.max(self.recipients);
+        let recipients = (0..count).map(|index| sender::client_of(&self.label("reader", index))).collect();
+        let clock = SystemClock::default();
+        // times in payloads must not be zero
+        clock.sleep_until(Time(1_000_000)).await;
+        Ok(Shared { web, host, trust, clock, recipients })
+    }
+
+    fn described(&self) -> report::Described {
+        report::Described {
+            connections: self.connections,
+            bundles_per_request: self.bundles,
+            recipients: self.recipients,
+            readers: self.readers,
+            payload_bytes: self.payload,
+            rate_per_s: self.rate.unwrap_or(0),
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! A reader: the events of one recipient, checked as they come.
+//!
+//! It checks what an application would see: of each sender the bundles in order, each once. (That the server's statements
+//! follow from each other is what clients check, and the tests; here it would cost more than the server.)
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use futures_util::future::{Either, select};
+use hdrhistogram::Histogram;
+use hyper::StatusCode;
+use server::{
+    http::client::{Caller, Connection, Events, whole},
+    protocol::{
+        ack::Ack,
+        codec::Decode,
+        digest::Digest,
+        frame,
+        id::{ActorId, ClientId},
+        map::Lookup,
+        message::{Delivery, Message},
+        statement::{Signed, Terms},
+    },
+};
+use tokio::sync::watch;
+
+use super::{
+    Shared,
+    sender::{client_of, histogram, key_of},
+};
+
+/// Deliveries between two acks.
+const ACK_EVERY: u64 = 64;
+/// A bundle of so many is timed.
+const TIMED: u64 = 16;
+
+/// When bundles were to be sent that are still on their way, by the digest of their signature's frame.
+static DEPARTED: Mutex<BTreeMap<[u8; 32], u64>> = Mutex::new(BTreeMap::new());
+/// Deliveries that have come, over all readers.
+static DELIVERED: AtomicU64 = AtomicU64::new(0);
+
+/// How many deliveries have come.
+pub fn delivered() -> u64 {
+    DELIVERED.load(Ordering::Relaxed)
+}
+
+/// Notes when the bundles of a request were to be sent: of those that are timed.
+pub fn departs(body: &[u8], at: u64) {
+    // the first bundle of a request stands for it
+    let Some(Ok(Some((Message::Submit(submission), _)))) = Some(frame::first(body)) else { return };
+    if submission.bundle.claimed_slot() % TIMED == 0 {
+        let mut departed = DEPARTED.lock().unwrap_or_else(PoisonError::into_inner);
+        departed.insert(submission.bundle.digest().0, at);
+    }
+}
+
+fn departed(bundle: Digest) -> Option<u64> {
+    DEPARTED.lock().unwrap_or_else(PoisonError::into_inner).get(&bundle.0).copied()
+}
+
+/// What came.
+pub struct Got {
+    /// Deliveries.
+    pub deliveries: u64,
+    /// Bundles that came twice.
+    pub duplicates: u64,
+    /// Bundles that came before one that their sender numbered lower.
+    pub disordered: u64,
+    /// Deliveries that did not come.
+    pub missing: u64,
+    /// From when a request was to be sent to its delivery, in microseconds.
+    pub delivery_us: Histogram<u64>,
+}
+
+impl Default for Got {
+    fn default() -> Self {
+        Got { deliveries: 0, duplicates: 0, disordered: 0, missing: 0, delivery_us: histogram() }
+    }
+}
+
+impl Got {
+    /// Adds what another got.
+    pub fn add(&mut self, other: Got) {
+        self.deliveries += other.deliveries;
+        self.duplicates += other.duplicates;
+        self.disordered += other.disordered;
+        self.missing += other.missing;
+        self.delivery_us += other.delivery_us;
+    }
+}
+
+/// One recipient.
+pub struct Reader {
+    shared: Arc<Shared>,
+    label: String,
+    id: ClientId,
+    events: Events,
+    requests: Connection,
+    last: BTreeMap<ClientId, u64>,
+    acks: u64,
+    unacknowledged: u64,
+    got: Got,
+}
+
+impl Reader {
+    /// Opens the stream of events of a label's client.
+    pub async fn open(shared: Arc<Shared>, label: &str) -> Result<Reader, String> {
+        let failed = |error: std::io::Error| error.to_string();
+        let caller = Caller::new(Box::new(key_of(label)), shared.trust.deployment);
+        let mut connection = shared.connect().await.map_err(failed)?;
+        let response = connection.begin_signed(&caller, "/v1/events", &[]).await.map_err(failed)?;
+        if response.status() != StatusCode::OK {
+            return Err(whole(response).await.map_err(failed)?.told());
+        }
+        let requests = shared.connect().await.map_err(failed)?;
+        Ok(Reader {
+            label: label.to_owned(),
+            id: client_of(label),
+            events: Events::of(response.into_body()),
+            requests,
+            shared,
+            last: BTreeMap::new(),
+            acks: 0,
+            unacknowledged: 0,
+            got: Got::default(),
+        })
+    }
+
+    /// Follows the events until it is stopped.
+    pub async fn follow(mut self, mut stopped: watch::Receiver<bool>) -> Got {
+        loop {
+            let stop = std::pin::pin!(stopped.wait_for(|stop| *stop));
+            let event = match select(std::pin::pin!(self.events.next()), stop).await {
+                Either::Left((Ok(event), _)) => event,
+                Either::Left((Err(error), _)) => {
+                    eprintln!("{}: {error}", self.label);
+                    return self.got;
+                }
+                Either::Right(_) => return self.got,
+            };
+            let Some(event) = event else { continue };
+            if let Ok(Message::Delivery(delivery)) = Message::from_bytes(&event.data) {
+                self.take(&delivery).await;
+            }
+        }
+    }
+
+    async fn take(&mut self, delivery: &Delivery) {
+        let now = self.shared.now_ns();
+        for parcel in &delivery.parcels {
+            let ActorId::Client(sender) = parcel.bundle.claimed_actor() else { continue };
+            let number = parcel.bundle.claimed_slot();
+            if let Some(at) = departed(parcel.bundle.digest()) {
+                self.got.delivery_us.saturating_record(((now.saturating_sub(at)) / 1000).max(1));
+            }
+            match self.last.insert(sender, number) {
+                Some(last) if last == number => self.got.duplicates += 1,
+                Some(last) if last > number => self.got.disordered += 1,
+                _ => {}
+            }
+        }
+        let count = delivery.parcels.len() as u64;
+        self.got.deliveries += count;
+        DELIVERED.fetch_add(count, Ordering::Relaxed);
+        self.unacknowledged += count;
+        if self.unacknowledged >= ACK_EVERY {
+            self.acknowledge(delivery).await;
+        }
+    }
+
+    async fn acknowledge(&mut self, delivery: &Delivery) {
+        let Lookup::Present(head) = delivery.after.get(&self.id) else { return };
+        let ack = Ack {
+            client: self.id,
+            clock: self.acks,
+            terms: Terms::default(),
+            generation: head.generation,
+            count: head.count,
+            head: head.head,
+            attestation: delivery.attestation.cite(),
+        };
+        let ack = Signed::sign(ack, self.shared.trust.deployment, &key_of(&self.label));
+        let mut body = Vec::new();
+        frame::append(&mut body, &Message::Acknowledged(ack.to_unverified()));
+        // an ack that is lost is made up for by the next
+        let _ = self.requests.ask(hyper::Method::POST, "/v1/acks", &[], body.into()).await;
+        (self.acks, self.unacknowledged) = (self.acks + 1, 0);
+    }
+}

@@ -1,0 +1,108 @@
+//! What a load came to: on screen, and as a row of a CSV file.
+
+use std::{
+    fmt,
+    fs::OpenOptions,
+    io::{self, Write},
+    path::Path,
+};
+
+use hdrhistogram::Histogram;
+
+use super::{reader::Got, sender::Sent};
+
+/// What the load was.
+pub struct Described {
+    pub connections: u32,
+    pub bundles_per_request: u32,
+    pub recipients: u32,
+    pub readers: u32,
+    pub payload_bytes: u32,
+    pub rate_per_s: u32,
+}
+
+/// What it came to.
+pub struct Report {
+    pub load: Described,
+    /// From the first request to the last receipt.
+    pub sending_ns: u64,
+    /// From the first request to the last delivery.
+    pub ended_ns: u64,
+    pub sent: Sent,
+    pub got: Got,
+}
+
+const HEADER: &str = "connections,bundles_per_request,recipients,readers,payload_bytes,rate_per_s,requests_per_s,\
+bundles_per_s,deliveries_per_s,receipt_us_p50,receipt_us_p90,receipt_us_p99,receipt_us_max,delivery_us_p50,\
+delivery_us_p90,delivery_us_p99,delivery_us_max,again,missing,duplicates,disordered";
+
+fn per_second(count: u64, nanoseconds: u64) -> u64 {
+    (u128::from(count) * 1_000_000_000 / u128::from(nanoseconds.max(1))) as u64
+}
+
+fn percentiles(histogram: &Histogram<u64>) -> [u64; 4] {
+    let at = |quantile| histogram.value_at_quantile(quantile);
+    [at(0.5), at(0.9), at(0.99), histogram.max()]
+}
+
+impl Report {
+    /// Whether all came, once and in order.
+    pub fn held(&self) -> bool {
+        self.got.missing + self.got.duplicates + self.got.disordered == 0
+    }
+
+    /// Appends it to a CSV file; a new file gets the header.
+    pub fn append(&self, path: &Path) -> io::Result<()> {
+        let new = !path.exists();
+        let mut file = OpenOptions::new().append(true).create(true).open(path)?;
+        if new {
+            writeln!(file, "{HEADER}")?;
+        }
+        let Report { load, sent, got, .. } = self;
+        let mut row = vec![
+            u64::from(load.connections),
+            u64::from(load.bundles_per_request),
+            u64::from(load.recipients),
+            u64::from(load.readers),
+            u64::from(load.payload_bytes),
+            u64::from(load.rate_per_s),
+            per_second(sent.requests, self.sending_ns),
+            per_second(sent.bundles, self.sending_ns),
+            per_second(got.deliveries, self.ended_ns),
+        ];
+        row.extend(percentiles(&sent.receipt_us));
+        row.extend(percentiles(&got.delivery_us));
+        row.extend([sent.again, got.missing, got.duplicates, got.disordered]);
+        let row: Vec<String> = row.iter().map(u64::to_string).collect();
+        writeln!(file, "{}", row.join(","))
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Report { load, sent, got, .. } = self;
+        writeln!(
+            f,
+            "load        {} connections, {} bundles a request, {} recipients, {} readers",
+            load.connections, load.bundles_per_request, load.recipients, load.readers
+        )?;
+        writeln!(
+            f,
+            "throughput  {} requests/s, {} bundles/s, {} deliveries/s",
+            per_second(sent.requests, self.sending_ns),
+            per_second(sent.bundles, self.sending_ns),
+            per_second(got.deliveries, self.ended_ns)
+        )?;
+        let latencies = |histogram| {
+            let [p50, p90, p99, max] = percentiles(histogram);
+            format!("p50 {p50} us, p90 {p90} us, p99 {p99} us, max {max} us")
+        };
+        writeln!(f, "receipt     {}", latencies(&sent.receipt_us))?;
+        writeln!(f, "delivery    {}", latencies(&got.delivery_us))?;
+        writeln!(
+            f,
+            "checked     {} deliveries: {} missing, {} twice, {} out of order; {} requests sent again",
+            got.deliveries, got.missing, got.duplicates, got.disordered, sent.again
+        )
+    }
+}

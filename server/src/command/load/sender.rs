@@ -1,0 +1,231 @@
+//! A sender: one connection that submits, for as many clients as its requests need.
+
+use std::{collections::VecDeque, sync::Arc};
+
+use bytes::Bytes;
+use hdrhistogram::Histogram;
+use hyper::{Method, StatusCode};
+use server::{
+    http::client::Connection,
+    port::Clock,
+    protocol::{
+        bundle::{Bundle, Content, Envelope, Submission},
+        crypto::{Ed25519Signer, Signer},
+        digest::Digest,
+        frame,
+        id::{BundleNumber, ClientId, Epoch},
+        message::Message,
+        statement::{Signed, Terms, Trust},
+    },
+};
+
+use super::{Load, Shared};
+
+/// Most bundles of one client in a request: half of what it may have under way.
+const OF_ONE_CLIENT: u32 = 32;
+/// Tries of one request.
+const TRIES: u32 = 1000;
+
+/// The key of a label.
+pub fn key_of(label: &str) -> Ed25519Signer {
+    Ed25519Signer::from_secret(&Digest::of(&[b"noise/load/1", label.as_bytes()]).0)
+}
+
+/// The client of a label.
+pub fn client_of(label: &str) -> ClientId {
+    ClientId(key_of(label).public())
+}
+
+/// A latency histogram: up to two minutes, three digits.
+pub fn histogram() -> Histogram<u64> {
+    Histogram::new_with_bounds(1, 120_000_000, 3).expect("the bounds are valid")
+}
+
+/// What was sent.
+pub struct Sent {
+    /// Requests answered.
+    pub requests: u64,
+    /// Requests that had to be sent again.
+    pub again: u64,
+    /// Bundles with a receipt.
+    pub bundles: u64,
+    /// Deliveries that follow from them.
+    pub deliveries: u64,
+    /// From when a request was to be sent to its receipts, in microseconds.
+    pub receipt_us: Histogram<u64>,
+}
+
+impl Default for Sent {
+    fn default() -> Self {
+        Sent { requests: 0, again: 0, bundles: 0, deliveries: 0, receipt_us: histogram() }
+    }
+}
+
+impl Sent {
+    /// Adds what another sent.
+    pub fn add(&mut self, other: Sent) {
+        self.requests += other.requests;
+        self.again += other.again;
+        self.bundles += other.bundles;
+        self.deliveries += other.deliveries;
+        self.receipt_us += other.receipt_us;
+    }
+}
+
+/// A client that signs bundle after bundle.
+struct Author {
+    id: ClientId,
+    signer: Ed25519Signer,
+    next: u64,
+    previous: Digest,
+}
+
+impl Author {
+    fn of(label: &str) -> Self {
+        let signer = key_of(label);
+        Author { id: ClientId(signer.public()), signer, next: 0, previous: Digest::ZERO }
+    }
+
+    fn write(&mut self, content: Content, trust: &Trust) -> Submission {
+        let bundle = Bundle {
+            client: self.id,
+            number: BundleNumber(self.next),
+            terms: Terms::default(),
+            previous: self.previous,
+            commitment: content.commitment(),
+            expiry: Epoch(u64::MAX),
+            seen: None,
+        };
+        let bundle = Signed::sign(bundle, trust.deployment, &self.signer);
+        (self.next, self.previous) = (self.next + 1, bundle.digest());
+        Submission { bundle: bundle.to_unverified(), content }
+    }
+}
+
+/// One connection.
+pub struct Sender {
+    shared: Arc<Shared>,
+    authors: Vec<Author>,
+    bundles: u32,
+    recipients: usize,
+    payload: usize,
+    /// Nanoseconds from one request to the next; 0 for a closed loop.
+    interval_ns: u64,
+    offset: usize,
+    signed: VecDeque<Bytes>,
+    sent: Sent,
+}
+
+impl Sender {
+    /// Sender `index` of a load.
+    pub fn new(shared: Arc<Shared>, load: &Load, index: u32) -> Self {
+        let authors = load.bundles.div_ceil(OF_ONE_CLIENT);
+        let label = |author| format!("{} {author}", load.label("sender", index));
+        let interval_ns =
+            load.rate.map_or(0, |rate| u64::from(load.connections) * 1_000_000_000 / u64::from(rate.max(1)));
+        Sender {
+            shared,
+            authors: (0..authors).map(|author| Author::of(&label(author))).collect(),
+            bundles: load.bundles,
+            recipients: load.recipients as usize,
+            payload: load.payload as usize,
+            interval_ns,
+            offset: index as usize,
+            signed: VecDeque::new(),
+            sent: Sent::default(),
+        }
+    }
+
+    /// Signs so many bundles, in requests.
+    pub fn sign_before(mut self, bundles: u32) -> Self {
+        for _ in 0..bundles.div_ceil(self.bundles) {
+            let request = self.request();
+            self.signed.push_back(request);
+        }
+        self
+    }
+
+    /// The body of the next request. When it is sent is not known yet, so no time stands in it.
+    fn request(&mut self) -> Bytes {
+        let mut bytes = Vec::new();
+        for index in 0..self.bundles as usize {
+            self.offset += 1;
+            let content = self.content();
+            let authors = self.authors.len();
+            let submission = self.authors[index % authors].write(content, &self.shared.trust);
+            frame::append(&mut bytes, &Message::Submit(submission));
+        }
+        bytes.into()
+    }
+
+    fn content(&self) -> Content {
+        let all = &self.shared.recipients;
+        let chosen =
+            (0..self.recipients).map(|index| all[(self.offset * self.recipients + index) % all.len()]);
+        let mut envelopes: Vec<Envelope> =
+            chosen.map(|recipient| Envelope { recipient, salt: [3; 16], ciphertext: vec![0; 16] }).collect();
+        envelopes.sort_by_key(|envelope| envelope.recipient);
+        envelopes.dedup_by_key(|envelope| envelope.recipient);
+        Content { payload: vec![b'x'; self.payload], envelopes }
+    }
+
+    /// Sends until the time is over.
+    pub async fn send(mut self, began: u64, ends: u64) -> Result<Sent, String> {
+        let mut connection = self.shared.connect().await.map_err(|error| error.to_string())?;
+        // senders begin evenly over the first interval
+        let mut wanted = began + self.interval_ns * (self.offset as u64 % 64) / 64;
+        loop {
+            if self.interval_ns > 0 {
+                self.shared.clock.sleep_until(server::port::Time(wanted)).await;
+            } else {
+                wanted = self.shared.now_ns();
+            }
+            if self.shared.now_ns() >= ends {
+                return Ok(self.sent);
+            }
+            let body = match self.signed.pop_front() {
+                Some(body) => body,
+                None => self.request(),
+            };
+            super::reader::departs(&body, wanted);
+            self.submit(&mut connection, body).await?;
+            let taken_us = (self.shared.now_ns() - wanted) / 1000;
+            self.sent.receipt_us.saturating_record(taken_us.max(1));
+            self.sent.requests += 1;
+            self.sent.bundles += u64::from(self.bundles);
+            let recipients = self.recipients.min(self.shared.recipients.len());
+            self.sent.deliveries += u64::from(self.bundles) * recipients as u64;
+            wanted += self.interval_ns;
+        }
+    }
+
+    /// Submits until every bundle has its receipt.
+    async fn submit(&mut self, connection: &mut Connection, body: Bytes) -> Result<(), String> {
+        for _ in 0..TRIES {
+            let answer = connection.ask(Method::POST, "/v1/bundles", &[], body.clone()).await;
+            let answer = answer.map_err(|error| error.to_string())?;
+            match answer.status {
+                StatusCode::OK if receipts(&answer.body) == self.bundles as usize => return Ok(()),
+                StatusCode::OK | StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => {
+                    self.sent.again += 1;
+                    let pause = self.shared.clock.now().after(20_000_000);
+                    self.shared.clock.sleep_until(pause).await;
+                }
+                _ => return Err(answer.told()),
+            }
+        }
+        Err("a request is put off again and again".to_owned())
+    }
+}
+
+/// How many frames of an answer are receipts: by their tags alone, for decoding is the client's cost.
+fn receipts(mut bytes: &[u8]) -> usize {
+    const RECEIPTED: u8 = 3;
+    let mut count = 0;
+    while let Some((length, rest)) = bytes.split_first_chunk::<4>() {
+        let length = u32::from_be_bytes(*length) as usize;
+        count += usize::from(rest.first() == Some(&RECEIPTED));
+        bytes = rest.get(length..).unwrap_or_default();
+    }
+    count
+}

@@ -1,0 +1,9 @@
+//! The command line, one file a command.
+
+pub mod actor;
+pub mod client;
+pub mod limits;
+pub mod load;
+pub mod log;
+pub mod run;
+pub mod verify;

@@ -1,0 +1,152 @@
+//! `cargo server run`: a deployment in one process.
+
+use std::{net::SocketAddr, path::PathBuf, pin::pin, process::ExitCode};
+
+use clap::Args;
+use futures_util::future::{Either, select};
+use server::{
+    actor::Timing,
+    architecture::Architecture,
+    deployment::Plan,
+    port::tls::Tls,
+    service::{Service, Settings},
+};
+use tokio::signal::unix::{SignalKind, signal};
+use tracing::{error, info};
+
+use super::{limits::LimitOptions, log::Log};
+
+/// How long requests under way may take to end when the server stops.
+const PATIENCE_NS: u64 = 10_000_000_000;
+
+/// Run a server: all actors of a deployment in this process.
+#[derive(Args)]
+pub struct Run {
+    /// How it is built: central, multithreaded or parallel.
+    #[arg(long, default_value = "parallel")]
+    architecture: Architecture,
+    /// Its directory: keys, roster, what the actors store. Made on the first start.
+    #[arg(long)]
+    data: PathBuf,
+    /// Where it listens.
+    #[arg(long, default_value = "127.0.0.1:8080")]
+    listen: SocketAddr,
+    /// How many incoming actors (parallel).
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=4096))]
+    incoming: u32,
+    /// How many mailbox actors (parallel).
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=4096))]
+    mailboxes: u32,
+    /// How many witnesses (parallel). More trust is in those that others run.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(0..=64))]
+    witnesses: u32,
+    /// Least time from one cut to the next.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=60_000))]
+    epoch_ms: u64,
+    /// Longest time without a cut.
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..=600_000))]
+    heartbeat_ms: u64,
+    /// Serve over TLS, with this chain of certificates (PEM).
+    #[arg(long, requires = "tls_key")]
+    tls_certificate: Option<PathBuf>,
+    /// The key of the certificate (PEM).
+    #[arg(long, requires = "tls_certificate")]
+    tls_key: Option<PathBuf>,
+    /// How the log is written.
+    #[arg(long, value_enum, default_value_t)]
+    log: Log,
+    #[command(flatten)]
+    limits: LimitOptions,
+}
+
+impl Run {
+    /// Runs until it is told to stop, or an actor stops by itself.
+    pub fn execute(&self) -> ExitCode {
+        self.log.start();
+        until_told(self.start())
+    }
+
+    fn plan(&self) -> Plan {
+        let Run { architecture, incoming, mailboxes, witnesses, .. } = *self;
+        match architecture {
+            Architecture::Parallel => Plan { architecture, incoming, mailboxes, witnesses },
+            // one server, one key: a witness of its own would see nothing that it does not
+            _ => Plan { architecture, incoming: 1, mailboxes: 1, witnesses: 0 },
+        }
+    }
+
+    fn timing(&self) -> Timing {
+        let epoch_ns = self.epoch_ms * 1_000_000;
+        let heartbeat_ns = (self.heartbeat_ms * 1_000_000).max(epoch_ns);
+        Timing { heartbeat_ns, ..Timing::of_epoch(epoch_ns) }
+    }
+
+    async fn start(&self) -> Result<Service, Failure> {
+        let tls = match (&self.tls_certificate, &self.tls_key) {
+            (Some(certificate), Some(key)) => Some(Tls::server(certificate, key).map_err(Failure::start)?),
+            _ => None,
+        };
+        let settings = Settings {
+            plan: self.plan(),
+            data: self.data.clone(),
+            listen: self.listen,
+            tls,
+            timing: self.timing(),
+            limits: self.limits.limits(),
+        };
+        Service::start(settings).await.map_err(Failure::start)
+    }
+}
+
+/// Runs a service until it is told to stop, or an actor stops by itself. Exit status: 0 told, 1 by itself, 2 it did
+/// not start.
+pub fn until_told(start: impl Future<Output = Result<Service, Failure>>) -> ExitCode {
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("the system gives no threads: {error}");
+            return ExitCode::from(2);
+        }
+    };
+    match runtime.block_on(run(start)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure::Start(why)) => {
+            eprintln!("{why}");
+            ExitCode::from(2)
+        }
+        Err(Failure::Stopped) => ExitCode::FAILURE,
+    }
+}
+
+async fn run(start: impl Future<Output = Result<Service, Failure>>) -> Result<(), Failure> {
+    let mut terminate = signal(SignalKind::terminate()).map_err(Failure::start)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(Failure::start)?;
+    let mut service = start.await?;
+    println!("listening on {}", service.url());
+    info!(url = service.url(), "listening");
+    let (terminated, interrupted) = (pin!(terminate.recv()), pin!(interrupt.recv()));
+    let told = select(terminated, interrupted);
+    if let Either::Right((Some((actor, why)), _)) = select(told, pin!(service.failed())).await {
+        error!(%actor, %why, "an actor has stopped");
+        return Err(Failure::Stopped);
+    }
+    info!("stopping");
+    let all = service.stop(PATIENCE_NS).await;
+    info!(all_answered = all, "stopped");
+    Ok(())
+}
+
+/// Why a service does not run.
+pub enum Failure {
+    /// It did not start.
+    Start(String),
+    /// It ran, and stopped by itself.
+    Stopped,
+}
+
+impl Failure {
+    /// For `map_err`.
+    pub fn start(why: impl std::fmt::Display) -> Failure {
+        Failure::Start(why.to_string())
+    }
+}

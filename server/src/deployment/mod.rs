@@ -1,0 +1,243 @@
+//! A deployment on disk: its keys, its roster, where each actor stores.
+//!
+//! ```text
+//! DIR/roster.json            for clients, and for whoever judges evidence
+//! DIR/keys/<actor>.key       secret keys (0600 in 0700)
+//! DIR/store/<actor>.redb     what each actor has stored
+//! DIR/evidence/<...>.json    what its actors have caught others at
+//! ```
+//!
+//! # Invariants
+//! - The roster follows from the keys and the plan alone, and is written last: a first start that was cut short goes on.
+//! - A directory serves the deployment it was made for. One that was made for another is refused.
+
+pub mod keys;
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use crate::{
+    architecture::Architecture,
+    protocol::{
+        crypto::{Ed25519Signer, Signer, Verifier},
+        file::FileError,
+        id::{ActorId, Role},
+        roster::{Member, Roster, RosterError, Rules},
+        roster_file,
+        statement::{Signed, Trust},
+    },
+};
+
+use keys::KeyError;
+
+/// How many epochs an obligation may stay open in a deployment that is made here: half a minute at the usual pace.
+const CHALLENGE_BOUND: u32 = 6000;
+
+/// Which actors a deployment has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// One key for all roles, or one for each.
+    pub architecture: Architecture,
+    /// How many incoming actors.
+    pub incoming: u32,
+    /// How many mailbox actors.
+    pub mailboxes: u32,
+    /// How many witnesses.
+    pub witnesses: u32,
+}
+
+impl Plan {
+    /// Its actors, in the order of the roster.
+    pub fn actors(&self) -> Vec<ActorId> {
+        let roles = [
+            (Role::Handler, 1),
+            (Role::Incoming, self.incoming),
+            (Role::Sequencer, 1),
+            (Role::Mailbox, self.mailboxes),
+            (Role::Witness, self.witnesses),
+        ];
+        let each = |(role, count): (Role, u32)| (0..count).map(move |index| ActorId::Server(role, index));
+        roles.into_iter().flat_map(each).collect()
+    }
+}
+
+/// Why a directory does not make a deployment.
+#[derive(Debug, thiserror::Error)]
+pub enum DeploymentError {
+    /// A key.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// The file system does not let us.
+    #[error("{}: {error}", .path.display())]
+    File {
+        /// Which file.
+        path: PathBuf,
+        /// What it says.
+        error: std::io::Error,
+    },
+    /// The roster file.
+    #[error("{}: {error}", .path.display())]
+    Roster {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong with it.
+        error: FileError,
+    },
+    /// The plan makes no roster.
+    #[error(transparent)]
+    Plan(#[from] RosterError),
+    /// The key here is not the one that the roster lists.
+    #[error("{}: the roster does not list the key of {actor} that is here", .path.display())]
+    NotListed {
+        /// The roster file.
+        path: PathBuf,
+        /// Whose.
+        actor: ActorId,
+    },
+    /// It was made for something else.
+    #[error(
+        "{}: the roster there is of another deployment than these keys and options make ({there} there, {planned} \
+         planned): start with the options that it was made with, or with another directory", .path.display()
+    )]
+    Another {
+        /// The roster file.
+        path: PathBuf,
+        /// What stands in it.
+        there: String,
+        /// What was to be started.
+        planned: String,
+    },
+}
+
+/// A deployment whose actors run here.
+pub struct Deployment {
+    directory: PathBuf,
+    architecture: Architecture,
+    /// The roster file.
+    pub roster: String,
+    /// What checks everybody's signatures.
+    pub trust: Trust,
+}
+
+impl Deployment {
+    /// Opens the deployment in a directory; makes keys and roster if it is new.
+    pub fn open(
+        directory: &Path,
+        plan: Plan,
+        verifier: Arc<dyn Verifier>,
+    ) -> Result<Deployment, DeploymentError> {
+        for part in ["", "keys", "store", "evidence"] {
+            keys::private_directory(&directory.join(part))?;
+        }
+        let mut members = Vec::new();
+        for actor in plan.actors() {
+            let secret = keys::read_or_make(&key_path(directory, plan.architecture, actor))?;
+            let key = Ed25519Signer::from_secret(&secret.0).public();
+            members.push(Member { actor, operator: 0, key });
+        }
+        let operator = keys::read_or_make(&directory.join("keys/operator-0.key"))?;
+        let operator = Ed25519Signer::from_secret(&operator.0);
+        let rules = Rules { challenge_bound: CHALLENGE_BOUND, quorum: 0 };
+        let roster = Roster::first(rules, vec![operator.public()], members)?;
+        let roster = Signed::sign(roster.clone(), roster.deployment(), &operator);
+        settle_roster(&directory.join("roster.json"), &roster, plan)?;
+        Ok(Deployment {
+            directory: directory.to_owned(),
+            architecture: plan.architecture,
+            roster: roster_file::to_json(&roster),
+            trust: Trust::new((*roster).clone(), verifier),
+        })
+    }
+
+    /// Opens a directory with a roster and the key of one actor of the pipeline: others run the rest.
+    pub fn open_for(
+        directory: &Path,
+        actor: ActorId,
+        verifier: Arc<dyn Verifier>,
+    ) -> Result<Deployment, DeploymentError> {
+        for part in ["store", "evidence"] {
+            keys::private_directory(&directory.join(part))?;
+        }
+        let path = directory.join("roster.json");
+        let roster =
+            fs::read_to_string(&path).map_err(|error| DeploymentError::File { path: path.clone(), error })?;
+        let trust = roster_file::from_json(&roster)
+            .map_err(|error| DeploymentError::Roster { path: path.clone(), error })?;
+        let trust = Trust { verifier, ..trust };
+        let deployment = Deployment {
+            directory: directory.to_owned(),
+            architecture: Architecture::Parallel,
+            roster,
+            trust,
+        };
+        let key = deployment.signer(actor)?.public();
+        match deployment.trust.roster.key_of(&actor) {
+            Some(listed) if listed == key => Ok(deployment),
+            _ => Err(DeploymentError::NotListed { path, actor }),
+        }
+    }
+
+    /// How it is built.
+    pub fn architecture(&self) -> Architecture {
+        self.architecture
+    }
+
+    /// Its actors, in the order of the roster.
+    pub fn actors(&self) -> Vec<ActorId> {
+        self.trust.roster.members().iter().map(|member| member.actor).collect()
+    }
+
+    /// The key of an actor.
+    pub fn signer(&self, actor: ActorId) -> Result<Ed25519Signer, KeyError> {
+        let path = key_path(&self.directory, self.architecture, actor);
+        Ok(Ed25519Signer::from_secret(&keys::read(&path)?.0))
+    }
+
+    /// Where an actor stores. Where one key signs for all roles, one store holds them all.
+    pub fn store(&self, actor: ActorId) -> PathBuf {
+        self.directory.join("store").join(file_name(self.architecture, actor)).with_extension("redb")
+    }
+
+    /// Where evidence goes.
+    pub fn evidence(&self) -> PathBuf {
+        self.directory.join("evidence")
+    }
+}
+
+fn file_name(architecture: Architecture, actor: ActorId) -> String {
+    match architecture {
+        Architecture::Parallel => actor.to_string().replace(['/', ':'], "-"),
+        Architecture::Central | Architecture::Multithreaded => "server".to_owned(),
+    }
+}
+
+fn key_path(directory: &Path, architecture: Architecture, actor: ActorId) -> PathBuf {
+    directory.join("keys").join(file_name(architecture, actor)).with_extension("key")
+}
+
+/// Writes the roster file, or checks that the one that is there is the same.
+fn settle_roster(path: &Path, roster: &Signed<Roster>, plan: Plan) -> Result<(), DeploymentError> {
+    let failed = |error| DeploymentError::File { path: path.to_owned(), error };
+    let text = roster_file::to_json(roster);
+    if !path.exists() {
+        return keys::publish(path, text.as_bytes(), 0o644).map_err(failed);
+    }
+    let there = fs::read_to_string(path).map_err(failed)?;
+    if there == text {
+        return Ok(());
+    }
+    let trust = roster_file::from_json(&there)
+        .map_err(|error| DeploymentError::Roster { path: path.to_owned(), error })?;
+    Err(DeploymentError::Another {
+        path: path.to_owned(),
+        there: described(trust.roster.incoming(), trust.roster.mailboxes(), trust.roster.witnesses()),
+        planned: described(plan.incoming, plan.mailboxes, plan.witnesses),
+    })
+}
+
+fn described(incoming: u32, mailboxes: u32, witnesses: u32) -> String {
+    format!("{incoming} incoming, {mailboxes} mailbox actors and {witnesses} witnesses")
+}

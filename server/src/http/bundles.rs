@@ -1,0 +1,155 @@
+//! Submitting bundles: one or many, and their receipts in the answer.
+
+use std::sync::Arc;
+
+use axum::{
+    body::Body,
+    extract::State,
+    http::{HeaderMap, StatusCode},
+    response::Response,
+};
+use futures_util::future::{Either, select};
+use tokio::sync::mpsc;
+
+use super::{
+    Front, Problem,
+    body::framed,
+    hub::{Answers, Hub},
+};
+use crate::{
+    port::Clock,
+    protocol::{
+        bundle::Submission,
+        id::{BundleNumber, ClientId},
+        message::Message,
+    },
+    watch::metrics::ByOutcome,
+};
+
+/// When to try again what got no answer in time.
+const LATER_MS: u32 = 100;
+
+/// A bundle of a request: whose, and which.
+type Name = (ClientId, BundleNumber);
+
+/// The bundles of a request that wait for their answers. Dropped, it leaves nobody waiting.
+struct Waiting<'a> {
+    hub: &'a Arc<Hub>,
+    names: Vec<Name>,
+    answers: Option<Answers>,
+    arriving: mpsc::UnboundedReceiver<(usize, Message)>,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.answers = None;
+        self.arriving.close();
+        self.names.iter().for_each(|(client, number)| self.hub.forget(*client, *number));
+    }
+}
+
+/// `POST /v1/bundles`.
+pub async fn submit(
+    State(front): State<Arc<Front>>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    let mut submissions = Vec::new();
+    for message in front.messages(&headers, body).await? {
+        let Message::Submit(submission) = message else {
+            let why = format!("the body may hold submissions only, not {}", message.name());
+            return Err(Problem::malformed(why));
+        };
+        submissions.push(submission);
+    }
+    let names = front.admit(&submissions).await?;
+    let hub = front.hubs.handler().ok_or_else(|| Problem::elsewhere("no request handler is served here"))?;
+    let answers = front.answers(hub, names, submissions).await?;
+    let later = answers.iter().all(|answer| matches!(answer, Message::RetryLater { .. }));
+    Ok(framed(if later { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK }, &answers))
+}
+
+impl Front {
+    /// Checks what can be checked before an actor is troubled; gives whose bundles these are.
+    async fn admit(&self, submissions: &[Submission]) -> Result<Vec<Name>, Problem> {
+        let mut names = Vec::new();
+        for (index, submission) in submissions.iter().enumerate() {
+            let client = submission.bundle.claimed_actor().client();
+            let client =
+                client.ok_or_else(|| Problem::malformed(format!("bundle {index} is of no client")))?;
+            names.push((client, BundleNumber(submission.bundle.claimed_slot())));
+            let bound = self.limits.recipients;
+            if submission.content.envelopes.len() > bound {
+                return Err(Problem::malformed(format!(
+                    "bundle {index} has {} recipients, the bound is {bound}",
+                    submission.content.envelopes.len()
+                )));
+            }
+            if !submission.content.is_well_formed() || !submission.is_whole() {
+                let rule = "recipients must be sorted, each once, and the content what the bundle commits to";
+                return Err(Problem::malformed(format!("bundle {index} is not well formed: {rule}")));
+            }
+        }
+        let bundles: Vec<_> = submissions.iter().map(|submission| &submission.bundle).collect();
+        if !self.checker.are_signed(&bundles).await {
+            return Err(Problem::wrong_signature("a bundle is not signed by its client for this deployment"));
+        }
+        let mut own: Vec<ClientId> = names.iter().map(|(client, _)| *client).collect();
+        own.sort_unstable();
+        for of_client in own.chunk_by(|one, other| one == other) {
+            if !self.rates.take(of_client[0], of_client.len() as u64) {
+                let rate = self.limits.client_rate;
+                return Err(Problem::too_many(format!("a client may submit {rate} bundles a second")));
+            }
+        }
+        Ok(names)
+    }
+
+    /// Hands the submissions on and waits for an answer to each; without one in time it is *later*.
+    async fn answers(
+        &self,
+        hub: &Arc<Hub>,
+        names: Vec<Name>,
+        submissions: Vec<Submission>,
+    ) -> Result<Vec<Message>, Problem> {
+        let mut answers: Vec<Message> = names.iter().map(later).collect();
+        let mut left = answers.len();
+        let (sender, arriving) = mpsc::unbounded_channel();
+        let mut waiting = Waiting { hub, names, answers: Some(sender), arriving };
+        let mut deadline = self.clock.sleep(self.clock.now().after(self.limits.answer_ns));
+        for (index, submission) in submissions.into_iter().enumerate() {
+            let (client, number) = waiting.names[index];
+            let Some(sender) = waiting.answers.clone() else { break };
+            let said = hub.submit(client, number, Message::Submit(submission), (index, sender));
+            said.await.map_err(|_| Problem::unavailable("the request handler has stopped"))?;
+        }
+        waiting.answers = None;
+        while left > 0 {
+            match select(std::pin::pin!(waiting.arriving.recv()), deadline).await {
+                Either::Left((Some((index, answer)), unfinished)) => {
+                    answers[index] = answer;
+                    left -= 1;
+                    deadline = unfinished;
+                }
+                _ => break,
+            }
+        }
+        self.count(&answers);
+        Ok(answers)
+    }
+
+    fn count(&self, answers: &[Message]) {
+        for answer in answers {
+            let outcome = match answer {
+                Message::Receipted(_) => "receipt",
+                Message::Refused(..) => "refusal",
+                _ => "later",
+            };
+            self.watch.metrics.bundles.get_or_create(&ByOutcome { outcome }).inc();
+        }
+    }
+}
+
+fn later((client, number): &Name) -> Message {
+    Message::RetryLater { client: *client, number: *number, after_ms: LATER_MS }
+}

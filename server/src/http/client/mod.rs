@@ -1,0 +1,280 @@
+//! The client's side of the HTTP API: a network port for the client actor.
+//!
+//! To the client actor ([`crate::actor::client`]) this is a network like any other: it connects to an actor and gets a
+//! stream of frames. Behind the stream, what it sends becomes requests, and what comes in answers and events becomes
+//! frames. So the actor that is checked in the simulator is, byte for byte, the one that speaks to a server on the web.
+//!
+//! # Invariants
+//! - A connection stands for one actor; when requests or events fail it is lost, and the client connects anew.
+
+mod connection;
+mod events;
+
+use std::{
+    io,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use bytes::Bytes;
+use futures_util::future::{Either, select};
+use hyper::Method;
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, duplex},
+    sync::mpsc,
+};
+
+use super::Credentials;
+use crate::{
+    port::{Clock, Network, Spawn, any_clock::AnyClock},
+    protocol::{
+        crypto::Signer,
+        frame,
+        id::{ActorId, Deployment, Role},
+        message::Message,
+    },
+};
+
+pub use connection::{Answer, Connection, whole};
+pub use events::{Event, Events};
+
+/// Bytes between the client and its requests.
+const PIPE_BYTES: usize = 1 << 20;
+/// Most bundles of one request.
+const TOGETHER: usize = 64;
+/// How long nothing may come on a stream of events: three signs of life.
+const SILENCE_NS: u64 = 45_000_000_000;
+/// The pause after a server said *not now*.
+const PAUSE_NS: u64 = 100_000_000;
+
+/// Who calls: signs requests.
+pub struct Caller {
+    signer: Box<dyn Signer>,
+    deployment: Deployment,
+    nonce: Mutex<[u8; 16]>,
+    counter: AtomicU64,
+}
+
+impl Caller {
+    /// A client of a deployment.
+    pub fn new(signer: Box<dyn Signer>, deployment: Deployment) -> Self {
+        Caller { signer, deployment, nonce: Mutex::default(), counter: AtomicU64::new(1) }
+    }
+
+    /// The header that signs a request.
+    pub fn sign(&self, method: &str, path: &str) -> String {
+        let nonce = *self.nonce.lock().unwrap_or_else(PoisonError::into_inner);
+        let counter = self.counter.fetch_add(1, Ordering::Relaxed);
+        Credentials::sign(&*self.signer, self.deployment, nonce, counter, method, path).header()
+    }
+
+    /// Takes over the server's nonce.
+    fn learn(&self, nonce: Option<&str>) {
+        let mut told = [0; 16];
+        if nonce.is_some_and(|nonce| hex::decode_to_slice(nonce, &mut told).is_ok()) {
+            let mut nonce = self.nonce.lock().unwrap_or_else(PoisonError::into_inner);
+            if *nonce != told {
+                // counters are the nonce's: a server that starts anew has forgotten them, and they only grow
+                *nonce = told;
+            }
+        }
+    }
+}
+
+/// A network port that speaks HTTP over another.
+#[derive(Clone)]
+pub struct HttpNetwork<N, P> {
+    /// Leads to where an actor is served.
+    pub inner: N,
+    /// Signs requests.
+    pub caller: Arc<Caller>,
+    /// What the server is called in requests.
+    pub host: String,
+    /// Time.
+    pub clock: AnyClock,
+    /// Tasks.
+    pub spawn: P,
+}
+
+impl<N: Network, P: Spawn> Network for HttpNetwork<N, P> {
+    type Stream = DuplexStream;
+    type Listener = ();
+
+    async fn listen(&self) -> io::Result<()> {
+        Ok(()) // nobody connects to a client
+    }
+
+    async fn accept(_: &mut ()) -> io::Result<DuplexStream> {
+        std::future::pending().await
+    }
+
+    async fn connect(&self, to: ActorId) -> io::Result<DuplexStream> {
+        let requests = self.dial(to).await?;
+        let (near, far) = duplex(PIPE_BYTES);
+        let bridge = Bridge { network: self.clone(), to };
+        self.spawn.spawn(async move {
+            if let Err(error) = bridge.run(far, requests).await {
+                tracing::debug!(%to, %error, "connection lost");
+            }
+        });
+        Ok(near)
+    }
+}
+
+impl<N: Network, P: Spawn> HttpNetwork<N, P> {
+    /// An HTTP connection to where an actor is served.
+    pub async fn dial(&self, to: ActorId) -> io::Result<Connection> {
+        Connection::over(self.inner.connect(to).await?, &self.host, &self.spawn).await
+    }
+}
+
+/// Carries the messages between a client and one actor.
+struct Bridge<N, P> {
+    network: HttpNetwork<N, P>,
+    to: ActorId,
+}
+
+impl<N: Network, P: Spawn> Bridge<N, P> {
+    async fn run(self, pipe: DuplexStream, requests: Connection) -> io::Result<()> {
+        let (reader, writer) = tokio::io::split(pipe);
+        let (frames, arriving) = mpsc::channel(64);
+        let (wanted, wishes) = mpsc::channel(8);
+        if self.to.role() != Role::Mailbox {
+            // a mailbox actor waits to be told what is held
+            let _ = wanted.send((0, 0)).await;
+        }
+        let up = std::pin::pin!(self.requests(reader, requests, frames.clone(), wanted));
+        let down = std::pin::pin!(self.events(wishes, frames));
+        let write = std::pin::pin!(write_all(writer, arriving));
+        match select(select(up, down), write).await {
+            Either::Left((Either::Left((ended, _)) | Either::Right((ended, _)), _)) => ended,
+            Either::Right((ended, _)) => ended,
+        }
+    }
+
+    /// What the client sends becomes requests.
+    async fn requests(
+        &self,
+        mut reader: impl AsyncRead + Unpin,
+        mut requests: Connection,
+        frames: mpsc::Sender<Bytes>,
+        wanted: mpsc::Sender<(u64, u64)>,
+    ) -> io::Result<()> {
+        let mut buffer = Vec::new();
+        loop {
+            let mut taken = 0;
+            let mut outgoing: Vec<Message> = Vec::new();
+            while outgoing.len() < TOGETHER {
+                let next = frame::first(&buffer[taken..]).map_err(io::Error::other)?;
+                let Some((message, length)) = next else { break };
+                taken += length;
+                match message {
+                    Message::Read { held, epoch } => {
+                        // the events are over if nobody hears
+                        let _ = wanted.send((held.0, epoch.0)).await;
+                    }
+                    Message::Hello(_) => {}
+                    message => outgoing.push(message),
+                }
+            }
+            buffer.drain(..taken);
+            if outgoing.is_empty() {
+                buffer.reserve(PIPE_BYTES / 16);
+                if reader.read_buf(&mut buffer).await? == 0 {
+                    return Ok(());
+                }
+                continue;
+            }
+            for together in outgoing.chunk_by(|one, other| path(one) == path(other)) {
+                self.request(&mut requests, together, &frames).await?;
+            }
+        }
+    }
+
+    async fn request(
+        &self,
+        requests: &mut Connection,
+        messages: &[Message],
+        frames: &mpsc::Sender<Bytes>,
+    ) -> io::Result<()> {
+        let Some(mut path) = messages.first().and_then(path).map(str::to_owned) else { return Ok(()) };
+        if let Some(index) = self.to.index_of(Role::Witness) {
+            path = format!("{path}?witness={index}");
+        }
+        let mut body = Vec::new();
+        messages.iter().for_each(|message| frame::append(&mut body, message));
+        let answer = requests.ask(Method::POST, &path, &[], body.into()).await?;
+        if answer.is_frames() {
+            // a client that is gone needs no answer
+            let _ = frames.send(answer.body).await;
+        } else if !answer.status.is_success() {
+            tracing::warn!(to = %self.to, path, answer = answer.told(), "refused");
+            self.network.clock.sleep(self.network.clock.now().after(PAUSE_NS)).await;
+        }
+        Ok(())
+    }
+
+    /// What the actor says becomes frames; from where the client last said that it is.
+    async fn events(
+        &self,
+        mut wishes: mpsc::Receiver<(u64, u64)>,
+        frames: mpsc::Sender<Bytes>,
+    ) -> io::Result<()> {
+        let Some(mut wish) = wishes.recv().await else { return Ok(()) };
+        loop {
+            let follow = std::pin::pin!(self.follow(wish, &frames));
+            match select(follow, std::pin::pin!(wishes.recv())).await {
+                Either::Left((ended, _)) => return ended,
+                Either::Right((Some(newer), _)) => wish = newer,
+                Either::Right((None, _)) => return Ok(()),
+            }
+        }
+    }
+
+    async fn follow(&self, (held, epoch): (u64, u64), frames: &mpsc::Sender<Bytes>) -> io::Result<()> {
+        let mut connection = self.network.dial(self.to).await?;
+        let path = format!("/v1/events?actor={}&held={held}&epoch={epoch}", self.to);
+        let response = connection.begin_signed(&self.network.caller, &path, &[]).await?;
+        if !response.status().is_success() {
+            return Err(io::Error::other(whole(response).await?.told()));
+        }
+        let clock = &self.network.clock;
+        let mut events = Events::of(response.into_body());
+        loop {
+            let silence = clock.sleep(clock.now().after(SILENCE_NS));
+            let event = match select(std::pin::pin!(events.next()), silence).await {
+                Either::Left((event, _)) => event?,
+                Either::Right(_) => return Err(io::ErrorKind::TimedOut.into()),
+            };
+            if let Some(event) = event {
+                let mut bytes = (event.data.len() as u32).to_be_bytes().to_vec();
+                bytes.extend(event.data);
+                frames.send(bytes.into()).await.map_err(|_| io::ErrorKind::BrokenPipe)?;
+            }
+        }
+    }
+}
+
+/// Where a message goes; none for what no client sends.
+fn path(message: &Message) -> Option<&'static str> {
+    match message {
+        Message::Submit(_) => Some("/v1/bundles"),
+        Message::Acknowledged(_) => Some("/v1/acks"),
+        Message::Complained(_) => Some("/v1/complaints"),
+        Message::Posted(_) | Message::Exposed(_) => Some("/v1/postings"),
+        _ => None,
+    }
+}
+
+async fn write_all(
+    mut writer: impl AsyncWrite + Unpin,
+    mut arriving: mpsc::Receiver<Bytes>,
+) -> io::Result<()> {
+    while let Some(bytes) = arriving.recv().await {
+        writer.write_all(&bytes).await?;
+        writer.flush().await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,184 @@
+//! Server-sent events: what actors tell a client, as it comes.
+//!
+//! An event's name is that of its message, its data the message's canonical bytes in base64. A delivery has an id, `held-epoch`:
+//! what the client holds once it has taken it; a stream that is opened with `Last-Event-ID` goes on from there. A comment
+//! comes at least every [`super::Limits::heartbeat_ns`], so both ends notice a dead connection.
+
+use std::sync::Arc;
+
+use axum::{
+    body::{Body, Bytes},
+    extract::{Query, State},
+    http::{HeaderMap, HeaderValue, Method, Uri, header},
+    response::Response,
+};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use futures_util::{
+    future::{Either, select},
+    stream,
+};
+use serde::Deserialize;
+use tokio::sync::mpsc;
+
+use super::{Front, Problem, stopped};
+use crate::{
+    port::Clock,
+    protocol::{
+        codec::Encode,
+        id::{ActorId, ClientId, Count, Epoch, Role},
+        map::Lookup,
+        message::Message,
+    },
+};
+
+/// Bytes of events that are written at once.
+const CHUNK_BYTES: usize = 64 << 10;
+
+/// What a client wants to be told.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Wanted {
+    /// How many deliveries it holds.
+    #[serde(default)]
+    held: u64,
+    /// In which epoch they were attested.
+    #[serde(default)]
+    epoch: u64,
+    /// Whose messages; of all actors here if none is named.
+    actor: Option<String>,
+}
+
+/// `GET /v1/events`.
+pub async fn open(
+    State(front): State<Arc<Front>>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    wanted: Result<Query<Wanted>, axum::extract::rejection::QueryRejection>,
+) -> Result<Response, Problem> {
+    let client = front.who(&method, &uri, &headers).await?;
+    let Query(wanted) = wanted.map_err(|error| Problem::malformed(error.body_text()))?;
+    let (held, epoch) = match headers.get("last-event-id") {
+        None => (wanted.held, wanted.epoch),
+        Some(id) => id.to_str().ok().and_then(parse_id).ok_or_else(|| {
+            Problem::malformed("Last-Event-ID must be the id of an event of this stream: held-epoch")
+        })?,
+    };
+    let (actors, of) = front.tellers(&client, wanted.actor.as_deref())?;
+    let open = Open::count(&front)?;
+    let reader = front.hubs.read(client, &actors, of, (Count(held), Epoch(epoch))).await;
+    let reader = reader.map_err(|_| Problem::unavailable("an actor has stopped"))?;
+    let events = Events { front: front.clone(), client, reader, first: true, _open: open };
+    let mut response = Response::new(Body::from_stream(stream::unfold(events, Events::next)));
+    let kind = HeaderValue::from_static("text/event-stream");
+    response.headers_mut().insert(header::CONTENT_TYPE, kind);
+    Ok(front.with_nonce(response))
+}
+
+impl Front {
+    /// Who may tell a client something, of the actors here; and of which role, if one was named.
+    fn tellers(
+        &self,
+        client: &ClientId,
+        named: Option<&str>,
+    ) -> Result<(Vec<ActorId>, Option<Role>), Problem> {
+        if let Some(named) = named {
+            let actor: ActorId = named.parse().map_err(|error: crate::protocol::id::ActorNameError| {
+                Problem::malformed(error.to_string())
+            })?;
+            let here = self.hubs.of(actor).map(|_| actor);
+            let here = here.ok_or_else(|| Problem::elsewhere(format!("{actor} is not served here")))?;
+            return Ok((vec![here], Some(here.role())));
+        }
+        let mailbox = self.mailbox_of(client).ok();
+        let witnesses = self.hubs.witnesses(None).into_iter().map(|(actor, _)| actor);
+        let handlers = (0..self.trust.roster.handlers()).map(|index| ActorId::Server(Role::Handler, index));
+        Ok((handlers.chain(mailbox).chain(witnesses).collect(), None))
+    }
+}
+
+/// An open stream, counted while it is.
+struct Open(Arc<Front>);
+
+impl Open {
+    fn count(front: &Arc<Front>) -> Result<Self, Problem> {
+        let bound = front.limits.readers;
+        let before = front.watch.metrics.readers.inc();
+        let open = Open(front.clone());
+        match before < bound as i64 {
+            true => Ok(open),
+            false => Err(Problem::unavailable(format!("there are {bound} event streams already"))),
+        }
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.watch.metrics.readers.dec();
+    }
+}
+
+struct Events {
+    front: Arc<Front>,
+    client: ClientId,
+    reader: mpsc::Receiver<Message>,
+    first: bool,
+    _open: Open,
+}
+
+impl Events {
+    /// What is written next: all events that have come, or a sign of life.
+    async fn next(mut self) -> Option<(Result<Bytes, std::convert::Infallible>, Self)> {
+        if std::mem::take(&mut self.first) {
+            return Some((Ok(Bytes::from_static(b": open\n\n")), self));
+        }
+        let heartbeat = self.front.clock.sleep(self.front.clock.now().after(self.front.limits.heartbeat_ns));
+        let stop = std::pin::pin!(stopped(self.front.stopping.subscribe()));
+        let come = match select(select(std::pin::pin!(self.reader.recv()), stop), heartbeat).await {
+            Either::Left((Either::Left((message, _)), _)) => Some(message?),
+            Either::Left((Either::Right(_), _)) => return None,
+            Either::Right(_) => None,
+        };
+        let Some(message) = come else { return Some((Ok(Bytes::from_static(b": alive\n\n")), self)) };
+        let mut text = String::new();
+        let mut count = 1;
+        self.write(&message, &mut text);
+        while text.len() < CHUNK_BYTES {
+            let Ok(more) = self.reader.try_recv() else { break };
+            self.write(&more, &mut text);
+            count += 1;
+        }
+        self.front.watch.metrics.events.inc_by(count);
+        Some((Ok(text.into()), self))
+    }
+
+    fn write(&self, message: &Message, text: &mut String) {
+        text.push_str("event: ");
+        text.push_str(message.name());
+        if let Some((held, epoch)) = leaves(&self.client, message) {
+            text.push_str(&format!("\nid: {held}-{epoch}"));
+        }
+        text.push_str("\ndata: ");
+        STANDARD.encode_string(message.to_bytes(), text);
+        text.push_str("\n\n");
+    }
+}
+
+/// What a client holds after a message: count and epoch.
+pub fn leaves(client: &ClientId, message: &Message) -> Option<(u64, u64)> {
+    let (mailbox, attestation) = match message {
+        Message::Delivery(delivery) => (&delivery.after, &delivery.attestation),
+        Message::Introduction(introduction) => (&introduction.mailbox, &introduction.attestation),
+        _ => return None,
+    };
+    let held = match mailbox.get(client) {
+        Lookup::Present(head) => head.count.0,
+        _ => 0,
+    };
+    Some((held, attestation.claimed_slot()))
+}
+
+fn parse_id(text: &str) -> Option<(u64, u64)> {
+    let (held, epoch) = text.split_once('-')?;
+    Some((held.parse().ok()?, epoch.parse().ok()?))
+}

@@ -1,0 +1,51 @@
+//! What may be asked for.
+
+/// The bounds of the HTTP API. Every one is an option of `cargo server run`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Connections open at once; more are closed at once.
+    pub connections: usize,
+    /// Bytes of a request's body.
+    pub body_bytes: usize,
+    /// Messages in a request.
+    pub messages: usize,
+    /// Recipients of a bundle.
+    pub recipients: usize,
+    /// Bundles a second of one client, on average; a second's worth may come at once.
+    pub client_rate: u32,
+    /// Event streams open at once.
+    pub readers: usize,
+    /// How long the head of a request may take to arrive, and a connection may be idle.
+    pub head_ns: u64,
+    /// How long a body may take to arrive.
+    pub body_ns: u64,
+    /// How long a peer may take no byte of what is written to it.
+    pub write_ns: u64,
+    /// How long a submission waits for its receipts.
+    pub answer_ns: u64,
+    /// How often an event stream shows that it is alive.
+    pub heartbeat_ns: u64,
+    /// How many tasks check signatures at once.
+    pub checkers: usize,
+}
+
+const SECOND: u64 = 1_000_000_000;
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            connections: 4096,
+            body_bytes: 20 << 20, // a bundle of the greatest size, and its frame
+            messages: 1024,
+            recipients: crate::protocol::bundle::RECIPIENTS_MAX,
+            client_rate: 2000,
+            readers: 4096,
+            head_ns: 15 * SECOND,
+            body_ns: 20 * SECOND,
+            write_ns: 20 * SECOND,
+            answer_ns: 5 * SECOND,
+            heartbeat_ns: 15 * SECOND,
+            checkers: 2,
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! The HTTP API: how clients speak to the actors of this process.
+//!
+//! Requests and answers carry the protocol's own messages in frames ([`crate::protocol::frame`]); a request becomes
+//! messages to an actor, and what that actor sends the client becomes the answer, or an event. There is no second
+//! protocol, and nobody trusts what stands here: all that matters is signed by clients and actors.
+//!
+//! | request | becomes |
+//! |---|---|
+//! | `POST /v1/bundles` | `Submit` to the request handler; the answer holds `Receipted`, `Refused` or `RetryLater` for each |
+//! | `GET /v1/mailbox` | `Read` to the mailbox actor; the answer holds what it delivers meanwhile |
+//! | `GET /v1/events` | the same as server-sent events, with all else that actors tell the client |
+//! | `POST /v1/acks`, `/v1/complaints` | `Acknowledged`, `Complained` to the mailbox actor |
+//! | `POST /v1/postings` | `Posted`, `Exposed` to a witness |
+//! | `GET /v1/cuts`, `/v1/seals/{i}`, `/v1/attestations/{k}` | statements as they were signed |
+//!
+//! # Invariants
+//! - It has no state that a restart would miss: what it holds is who waits for what.
+//! - Everything is bounded ([`Limits`]), and whoever exceeds a bound hears which, or loses the connection.
+//! - Time is that of the clock port, so all of this runs in the simulator.
+
+mod body;
+mod bundles;
+mod checker;
+mod events;
+mod gate;
+mod hub;
+mod limits;
+mod mailbox;
+mod problem;
+mod public;
+mod rates;
+mod serve;
+mod stall;
+
+pub mod client;
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use axum::{
+    Router,
+    extract::{DefaultBodyLimit, MatchedPath, Request, State},
+    handler::Handler,
+    http::{HeaderValue, Method, header},
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
+    routing::{MethodFilter, on},
+};
+use tokio::sync::watch;
+use tower_http::{catch_panic::CatchPanicLayer, set_header::SetResponseHeaderLayer};
+
+use crate::{
+    actor::Timing,
+    architecture::Architecture,
+    node::Door,
+    port::{Clock, any_clock::AnyClock},
+    protocol::{id::ActorId, statement::Trust},
+    watch::{
+        Watch,
+        metrics::{ByRequest, ByRoute},
+    },
+};
+
+use checker::Checker;
+use gate::Gate;
+use hub::Hubs;
+use rates::Rates;
+
+pub use gate::{Credentials, NONCE_HEADER, REQUEST_TAG, request_preimage};
+pub use limits::Limits;
+pub use problem::Problem;
+pub use serve::{Serving, serve};
+
+/// The media type of frames.
+pub const FRAMES: &str = "application/octet-stream";
+
+/// What the front is made of.
+pub struct Parts {
+    /// Roster and verification.
+    pub trust: Trust,
+    /// The roster as a file.
+    pub roster: String,
+    /// How the deployment is built.
+    pub architecture: Architecture,
+    /// Its pace.
+    pub timing: Timing,
+    /// The ways in to the actors of this process.
+    pub doors: Vec<(ActorId, Door)>,
+    /// Where the other actors are that clients speak to.
+    pub elsewhere: BTreeMap<ActorId, String>,
+    /// What may be asked for.
+    pub limits: Limits,
+    /// Time.
+    pub clock: AnyClock,
+    /// Log, metrics, public statements.
+    pub watch: Watch,
+    /// Makes the nonces of this life.
+    pub secret: [u8; 32],
+}
+
+/// What stands between the sockets and the actors.
+pub struct Front {
+    trust: Trust,
+    roster: String,
+    architecture: Architecture,
+    timing: Timing,
+    limits: Limits,
+    clock: AnyClock,
+    watch: Watch,
+    hubs: Hubs,
+    checker: Checker,
+    gate: Gate,
+    rates: Rates,
+    doors: Vec<(ActorId, Door)>,
+    elsewhere: BTreeMap<ActorId, String>,
+    /// Set when no more requests are taken, and streams end.
+    stopping: watch::Sender<bool>,
+}
+
+impl Front {
+    /// A front for these actors. The tasks that it needs are spawned with `spawn`.
+    pub fn new(parts: Parts, spawn: &impl crate::port::Spawn) -> Arc<Front> {
+        let Parts { trust, roster, architecture, timing, doors, elsewhere, limits, clock, watch, secret } =
+            parts;
+        Arc::new(Front {
+            checker: Checker::new(trust.clone(), limits.checkers, spawn),
+            gate: Gate::new(trust.deployment, secret, clock.clone()),
+            rates: Rates::new(&limits, clock.clone()),
+            hubs: Hubs::new(&doors, &trust.roster, &clock, spawn),
+            stopping: watch::Sender::new(false),
+            doors,
+            elsewhere,
+            trust,
+            roster,
+            architecture,
+            timing,
+            limits,
+            clock,
+            watch,
+        })
+    }
+}
+
+/// Waits until a front stops.
+async fn stopped(mut stopping: watch::Receiver<bool>) {
+    // a front that is gone has stopped
+    let _ = stopping.wait_for(|stopping| *stopping).await;
+}
+
+/// One route of the API.
+struct Route {
+    method: Method,
+    path: &'static str,
+    router: Router<Arc<Front>>,
+}
+
+fn route<T: 'static>(method: Method, path: &'static str, handler: impl Handler<T, Arc<Front>>) -> Route {
+    let filter = MethodFilter::try_from(method.clone()).unwrap_or(MethodFilter::GET);
+    Route { method, path, router: Router::new().route(path, on(filter, handler)) }
+}
+
+/// Every route: the description of the API is checked against this list.
+fn routes() -> Vec<Route> {
+    vec![
+        route(Method::POST, "/v1/bundles", bundles::submit),
+        route(Method::GET, "/v1/mailbox", mailbox::read),
+        route(Method::GET, "/v1/events", events::open),
+        route(Method::POST, "/v1/acks", mailbox::acknowledge),
+        route(Method::POST, "/v1/complaints", mailbox::complain),
+        route(Method::POST, "/v1/postings", mailbox::post),
+        route(Method::GET, "/v1/deployment", public::deployment),
+        route(Method::GET, "/v1/roster", public::roster),
+        route(Method::GET, "/v1/cuts", public::cuts),
+        route(Method::GET, "/v1/seals/{incoming}", public::seals),
+        route(Method::GET, "/v1/attestations/{mailbox}", public::attestations),
+        route(Method::GET, "/health", public::health),
+        route(Method::GET, "/ready", public::ready),
+        route(Method::GET, "/metrics", public::metrics),
+        route(Method::GET, "/openapi.json", public::description),
+    ]
+}
+
+/// Method and path of every route.
+pub fn paths() -> Vec<(Method, &'static str)> {
+    routes().into_iter().map(|route| (route.method, route.path)).collect()
+}
+
+/// The API over a front.
+pub fn router(front: Arc<Front>) -> Router {
+    let all = routes().into_iter().fold(Router::new(), |all, route| all.merge(route.router));
+    all.fallback(|| async { Problem::not_found("there is no such resource: see /openapi.json") })
+        .method_not_allowed_fallback(|| async { Problem::method_not_allowed() })
+        .layer(middleware::from_fn_with_state(front.clone(), observe))
+        .layer(DefaultBodyLimit::disable()) // bodies are read, bounded and timed, by `body`
+        .layer(SetResponseHeaderLayer::if_not_present(
+            header::CACHE_CONTROL,
+            HeaderValue::from_static("no-store"),
+        ))
+        .layer(SetResponseHeaderLayer::if_not_present(
+            header::X_CONTENT_TYPE_OPTIONS,
+            HeaderValue::from_static("nosniff"),
+        ))
+        .layer(CatchPanicLayer::custom(|_| Problem::internal("the request failed").into_response()))
+        .with_state(front)
+}
+
+/// Counts requests and the time that they take.
+async fn observe(
+    State(front): State<Arc<Front>>,
+    path: Option<MatchedPath>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let began = front.clock.now();
+    let response = next.run(request).await;
+    let route = path.as_ref().map_or("none", MatchedPath::as_str).to_owned();
+    let seconds = (front.clock.now().0 - began.0) as f64 / 1e9;
+    let metrics = &front.watch.metrics;
+    metrics.request_seconds.get_or_create(&ByRoute { route: route.clone() }).observe(seconds);
+    let status = response.status().as_u16();
+    metrics.requests.get_or_create(&ByRequest { route, status }).inc();
+    response
+}

@@ -1,0 +1,213 @@
+//! TLS (rustls) around a byte stream, on either side.
+//!
+//! A server's handshake happens as its stream is first read, so a peer that is slow about it holds up nobody else.
+
+use std::{
+    fs, io,
+    path::Path,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use super::Network;
+use crate::protocol::id::ActorId;
+use rustls::{
+    ClientConfig, RootCertStore, ServerConfig,
+    crypto::ring,
+    pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject},
+};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio_rustls::{Accept, TlsAcceptor, TlsConnector, TlsStream};
+
+/// Certificates and keys of one side.
+#[derive(Clone)]
+pub struct Tls {
+    server: Option<TlsAcceptor>,
+    client: Option<TlsConnector>,
+}
+
+/// Why files make no TLS.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    /// A file.
+    #[error("{path}: {why}")]
+    File {
+        /// Which.
+        path: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The certificates and key do not go together, or are not fit for use.
+    #[error("the certificate cannot be used: {0}")]
+    Certificate(#[from] rustls::Error),
+}
+
+fn at(path: &Path) -> impl Fn(&dyn std::fmt::Display) -> TlsError {
+    move |why| TlsError::File { path: path.display().to_string(), why: why.to_string() }
+}
+
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let pem = fs::read(path).map_err(|error| at(path)(&error))?;
+    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
+    let found = found.map_err(|error| at(path)(&error))?;
+    if found.is_empty() {
+        return Err(at(path)(&"there is no certificate (PEM) in it"));
+    }
+    Ok(found)
+}
+
+impl Tls {
+    /// A server with this chain of certificates and this key, both PEM.
+    pub fn server(chain: &Path, key: &Path) -> Result<Tls, TlsError> {
+        let pem = fs::read(key).map_err(|error| at(key)(&error))?;
+        let secret = PrivateKeyDer::from_pem_slice(&pem).map_err(|error| at(key)(&error))?;
+        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()?
+            .with_no_client_auth()
+            .with_single_cert(certificates(chain)?, secret)?;
+        Ok(Tls { server: Some(TlsAcceptor::from(Arc::new(config))), client: None })
+    }
+
+    /// A client that believes whoever these certificates (PEM) vouch for.
+    pub fn client(roots: &Path) -> Result<Tls, TlsError> {
+        let mut store = RootCertStore::empty();
+        for certificate in certificates(roots)? {
+            store.add(certificate)?;
+        }
+        let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()?
+            .with_root_certificates(store)
+            .with_no_client_auth();
+        Ok(Tls { server: None, client: Some(TlsConnector::from(Arc::new(config))) })
+    }
+
+    /// The server's side of a stream; in the clear if this is no server.
+    pub fn accept<S: AsyncRead + AsyncWrite + Unpin>(&self, stream: S) -> Stream<S> {
+        match &self.server {
+            Some(server) => Stream(State::Greeting(Box::new(server.accept(stream)))),
+            None => Stream::plain(stream),
+        }
+    }
+
+    /// The client's side of a stream to this host.
+    pub async fn connect<S>(&self, host: &str, stream: S) -> io::Result<Stream<S>>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let client = self.client.as_ref().ok_or_else(|| io::Error::other("no certificate to believe"))?;
+        let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
+        let stream = client.connect(name, stream).await?;
+        Ok(Stream(State::Secret(Box::new(stream.into()))))
+    }
+}
+
+/// A network whose connections to here are over TLS, or in the clear if no certificate is given.
+#[derive(Clone)]
+pub struct Secured<N> {
+    /// The network.
+    pub inner: N,
+    /// The server's side.
+    pub tls: Option<Tls>,
+}
+
+impl<N: Network> Network for Secured<N> {
+    type Stream = Stream<N::Stream>;
+    type Listener = (N::Listener, Option<Tls>);
+
+    async fn listen(&self) -> io::Result<Self::Listener> {
+        Ok((self.inner.listen().await?, self.tls.clone()))
+    }
+
+    async fn accept((listener, tls): &mut Self::Listener) -> io::Result<Self::Stream> {
+        let stream = N::accept(listener).await?;
+        Ok(match tls {
+            Some(tls) => tls.accept(stream),
+            None => Stream::plain(stream),
+        })
+    }
+
+    async fn connect(&self, to: ActorId) -> io::Result<Self::Stream> {
+        Ok(Stream::plain(self.inner.connect(to).await?))
+    }
+}
+
+/// A byte stream, over TLS or in the clear.
+pub struct Stream<S>(State<S>);
+
+enum State<S> {
+    Plain(S),
+    Greeting(Box<Accept<S>>),
+    Secret(Box<TlsStream<S>>),
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Stream<S> {
+    /// In the clear.
+    pub fn plain(stream: S) -> Self {
+        Stream(State::Plain(stream))
+    }
+
+    /// Ends the greeting, if it is not over.
+    fn greet(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if let State::Greeting(accept) = &mut self.0 {
+            let stream = ready!(Pin::new(accept.as_mut()).poll(context))?;
+            self.0 = State::Secret(Box::new(stream.into()));
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// Does with the stream inside whatever is to be done.
+macro_rules! inside {
+    ($this:expr, $context:expr, $stream:ident => $act:expr) => {{
+        let this = $this.get_mut();
+        ready!(this.greet($context))?;
+        match &mut this.0 {
+            State::Plain($stream) => $act,
+            State::Secret($stream) => {
+                let $stream = &mut **$stream;
+                $act
+            }
+            State::Greeting(_) => unreachable!("the greeting is over"),
+        }
+    }};
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Stream<S> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        inside!(self, context, stream => Pin::new(stream).poll_read(context, buffer))
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Stream<S> {
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        inside!(self, context, stream => Pin::new(stream).poll_write(context, bytes))
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        inside!(self, context, stream => Pin::new(stream).poll_write_vectored(context, slices))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        match &self.0 {
+            State::Plain(stream) => stream.is_write_vectored(),
+            _ => true,
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        inside!(self, context, stream => Pin::new(stream).poll_flush(context))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        inside!(self, context, stream => Pin::new(stream).poll_shutdown(context))
+    }
+}

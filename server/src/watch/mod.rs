@@ -1,0 +1,110 @@
+//! What a running server lets its operator know: a log, metrics, evidence on disk, its public statements.
+//!
+//! # Invariants
+//! - Nothing secret is logged: no key, no payload, no ciphertext, no signature of a request.
+
+pub mod metrics;
+pub mod shelf;
+
+use std::{path::PathBuf, sync::Arc};
+
+use tracing::{debug, error, info, trace, warn};
+
+use crate::{
+    actor::{Draft, Issued, Notice, Step},
+    deployment::keys::publish,
+    node::Observer,
+    port::Time,
+    protocol::{
+        digest::Digest,
+        evidence::Evidence,
+        id::{ActorId, Deployment},
+    },
+};
+
+use metrics::{ByActor, Metrics};
+use shelf::Shelf;
+
+/// What all actors of a process report to.
+#[derive(Clone)]
+pub struct Watch {
+    /// Counted.
+    pub metrics: Arc<Metrics>,
+    /// Handed out.
+    pub shelf: Arc<Shelf>,
+    /// The deployment that they serve.
+    pub deployment: Deployment,
+    /// Where evidence goes.
+    pub evidence: PathBuf,
+}
+
+impl Watch {
+    /// The observer of one actor.
+    pub fn of(&self, actor: ActorId) -> Watcher {
+        let label = ByActor { actor: actor.to_string() };
+        Watcher { watch: self.clone(), actor, label }
+    }
+}
+
+/// Observes one actor.
+pub struct Watcher {
+    watch: Watch,
+    actor: ActorId,
+    label: ByActor,
+}
+
+impl Watcher {
+    /// Evidence is written where it survives the process, and loudly.
+    fn caught(&self, evidence: &Evidence) {
+        let accused = evidence.accused();
+        self.watch.metrics.exposed.get_or_create(&ByActor { actor: accused.to_string() }).inc();
+        let text = evidence.to_json(self.watch.deployment);
+        let name = format!(
+            "{}-{}-{}.json",
+            accused.to_string().replace(['/', ':'], "-"),
+            evidence.predicate(),
+            &Digest::of(&[text.as_bytes()]).to_string()[..12]
+        );
+        let path = self.watch.evidence.join(name);
+        warn!(by = %self.actor, %accused, predicate = evidence.predicate(), file = %path.display(), "caught");
+        if let Err(error) = publish(&path, text.as_bytes(), 0o644) {
+            error!(file = %path.display(), %error, "evidence cannot be written");
+        }
+    }
+}
+
+impl Observer for Watcher {
+    fn promised(&mut self, _: Time, _: &Draft, _: Digest) {}
+
+    fn issued(&mut self, issued: &Issued) {
+        trace!(actor = %self.actor, kind = issued.kind().name(), slot = issued.slot(), "signed");
+        self.watch.shelf.put(issued);
+    }
+
+    fn notice(&mut self, _: Time, notice: Notice) {
+        let actor = self.actor;
+        match notice {
+            Notice::Caught(evidence) => self.caught(&evidence),
+            Notice::Suspicious { from, why } => {
+                self.watch.metrics.suspicious.get_or_create(&self.label).inc();
+                debug!(%actor, %from, why, "suspicious");
+            }
+            Notice::Suspected { target, demand, .. } => warn!(%actor, %target, demand, "suspected"),
+            Notice::Obliged { target, demand, challenger, .. } => {
+                info!(%actor, %target, demand, %challenger, "challenged");
+            }
+            Notice::Pair { one, other, why } => info!(%actor, %one, %other, why, "a link in dispute"),
+            Notice::Reached(point) => trace!(%actor, point, "reached"),
+            _ => {}
+        }
+    }
+
+    fn stepped(&mut self, _: Time, step: &Step) {
+        let metrics = &self.watch.metrics;
+        metrics.steps.get_or_create(&self.label).inc();
+        metrics.inputs.get_or_create(&self.label).inc_by(step.work.inputs);
+        metrics.signed.get_or_create(&self.label).inc_by(step.work.signed);
+        let verified = step.work.verified + step.work.verified_batched;
+        metrics.verified.get_or_create(&self.label).inc_by(verified);
+    }
+}

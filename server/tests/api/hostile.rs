@@ -1,0 +1,160 @@
+//! Hostile peers over real sockets: each is refused or cut off, and the others are served on.
+
+use std::time::Duration;
+
+use hyper::StatusCode;
+use server::{architecture::Architecture, http::Limits, service::Service};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+
+use super::{
+    on_tokio,
+    person::{Person, Way},
+    settings, way,
+};
+
+/// A server that loses patience soon.
+async fn impatient(directory: &tempfile::TempDir) -> Service {
+    let mut settings = settings(Architecture::Multithreaded, directory);
+    settings.limits = Limits {
+        connections: 64,
+        body_bytes: 100_000,
+        recipients: 3,
+        client_rate: 10,
+        readers: 4,
+        head_ns: 1_000_000_000,
+        body_ns: 1_000_000_000,
+        write_ns: 1_000_000_000,
+        heartbeat_ns: 50_000_000,
+        ..settings.limits
+    };
+    Service::start(settings).await.unwrap()
+}
+
+/// Says this on a connection of its own; all that comes back until the connection is closed.
+async fn told(service: &Service, said: &[u8]) -> String {
+    let mut stream = TcpStream::connect(service.address).await.unwrap();
+    // the server may have closed it already
+    let _ = stream.write_all(said).await;
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer).await;
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+async fn is_served<N: server::port::Network, P: server::port::Spawn>(way: &Way<N, P>) {
+    assert_eq!(way.get("/health").await.status, StatusCode::OK);
+}
+
+#[test]
+fn whoever_speaks_no_http_or_too_slowly_is_cut_off() {
+    on_tokio(async {
+        let directory = tempfile::tempdir().unwrap();
+        let service = impatient(&directory).await;
+        let way = way(&service);
+        assert!(told(&service, b"\x16\x03\x01\x02\x00").await.starts_with("HTTP/1.1 400"), "no HTTP");
+        // a head that does not end, nothing at all, and a body that does not end: the connection is closed
+        assert_eq!(told(&service, b"GET /health HTTP/1.1\r\nHost: a\r\nX: ").await, "");
+        assert_eq!(told(&service, b"").await, "");
+        let slow = b"POST /v1/bundles HTTP/1.1\r\nHost: a\r\nContent-Type: application/octet-stream\r\nContent-Length: 1000\r\n\r\nabc";
+        assert!(told(&service, slow).await.starts_with("HTTP/1.1 408"), "a body that does not end");
+        let huge = b"POST /v1/bundles HTTP/1.1\r\nHost: a\r\nContent-Type: application/octet-stream\r\nContent-Length: 99999999\r\n\r\n";
+        assert!(told(&service, huge).await.starts_with("HTTP/1.1 413"), "a body that is too long");
+        let mut chunked = b"POST /v1/bundles HTTP/1.1\r\nHost: a\r\nContent-Type: application/octet-stream\r\nTransfer-Encoding: chunked\r\n\r\n".to_vec();
+        for _ in 0..200 {
+            chunked.extend(b"400\r\n");
+            chunked.extend([0; 0x400]);
+            chunked.extend(b"\r\n");
+        }
+        assert!(told(&service, &chunked).await.starts_with("HTTP/1.1 413"), "a body that turns out too long");
+        let head = [b"GET /health HTTP/1.1\r\nHost: a\r\nX: ".to_vec(), vec![b'a'; 100_000]].concat();
+        assert!(told(&service, &head).await.starts_with("HTTP/1.1 431"), "a head that is too long");
+        // idle after a request
+        let idle = told(&service, b"GET /health HTTP/1.1\r\nHost: a\r\n\r\n").await;
+        assert!(idle.starts_with("HTTP/1.1 200"), "{idle}");
+        is_served(&way).await;
+    });
+}
+
+#[test]
+fn many_idle_connections_do_not_keep_others_out_for_long() {
+    on_tokio(async {
+        let directory = tempfile::tempdir().unwrap();
+        let service = impatient(&directory).await;
+        let way = way(&service);
+        is_served(&way).await;
+        let mut idle = Vec::new();
+        for _ in 0..500 {
+            idle.push(TcpStream::connect(service.address).await.unwrap());
+        }
+        // each of them is closed, at once or after a while
+        for stream in &mut idle {
+            let mut nothing = [0; 1];
+            assert!(matches!(stream.read(&mut nothing).await, Ok(0) | Err(_)));
+        }
+        is_served(&way).await;
+    });
+}
+
+#[test]
+fn what_is_too_much_is_refused_and_no_more() {
+    on_tokio(async {
+        let directory = tempfile::tempdir().unwrap();
+        let service = impatient(&directory).await;
+        let (way, trust) = (way(&service), service.trust.clone());
+        let mut ann = Person::new("ann", &trust);
+        let people: Vec<_> = (0..4).map(|index| Person::new(&format!("friend {index}"), &trust).id).collect();
+        let crowd = Person::new("bob", &trust).bundle(&people, b"to four");
+        let answer = way.post("/v1/bundles", &[server::protocol::message::Message::Submit(crowd)]).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{}", answer.told());
+        let bundles: Vec<_> = (0..11).map(|_| ann.bundle(&people[..1], b"many")).collect();
+        let messages: Vec<_> =
+            bundles.iter().cloned().map(server::protocol::message::Message::Submit).collect();
+        let answer = way.post("/v1/bundles", &messages).await;
+        assert_eq!(answer.status, StatusCode::TOO_MANY_REQUESTS, "{}", answer.told());
+        assert_eq!(answer.headers["retry-after"], "1");
+        // another client has a rate of its own
+        let mut cid = Person::new("cid", &trust);
+        let bundle = cid.bundle(&people[..1], b"one");
+        way.submit_until_receipted(&[bundle]).await;
+        let answer = way.post("/v1/bundles", &messages[..10]).await;
+        assert_ne!(answer.status, StatusCode::TOO_MANY_REQUESTS, "nothing of what was refused is counted");
+    });
+}
+
+#[test]
+fn a_reader_that_takes_nothing_is_cut_off() {
+    on_tokio(async {
+        let directory = tempfile::tempdir().unwrap();
+        let service = impatient(&directory).await;
+        let (way, trust) = (way(&service), service.trust.clone());
+        let ann = Person::new("ann", &trust);
+        let mut streams = Vec::new();
+        for index in 0..4 {
+            let person = Person::new(&format!("reader {index}"), &trust);
+            streams.push(way.events(&person, None).await);
+        }
+        let mut connection = way.connect().await;
+        let more = connection.begin_signed(&ann.caller, "/v1/events", &[]).await.unwrap();
+        assert_eq!(more.status(), StatusCode::SERVICE_UNAVAILABLE, "no more than four streams");
+        drop(streams);
+        // signs of life fill what the sockets hold, then a write waits for too long
+        let mut stalled = TcpStream::connect(service.address).await.unwrap();
+        ann.caller.sign("GET", "/");
+        while way.json("/v1/deployment").await["deployment"].is_null() {}
+        let header = ann.caller.sign("GET", "/v1/events");
+        let request = format!("GET /v1/events HTTP/1.1\r\nHost: a\r\nAuthorization: {header}\r\n\r\n");
+        stalled.write_all(request.as_bytes()).await.unwrap();
+        let open = || service.watch.metrics.readers.get();
+        while open() != 1 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        // a peer that goes away is noticed by the next sign of life
+        drop(stalled);
+        while open() != 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        is_served(&way).await;
+    });
+}

@@ -1,0 +1,149 @@
+//! The HTTP API over real sockets: one suite for every architecture, and what bad input comes to.
+
+#![allow(clippy::unwrap_used, missing_docs, reason = "a test fails where it stands")]
+
+mod hostile;
+mod person;
+mod suite;
+
+use std::{collections::BTreeMap, future::Future, sync::Arc, time::Duration};
+
+use person::{HANDLER, Way};
+use server::{
+    actor::{Notice, Timing},
+    architecture::Architecture,
+    client::{Client, Options, Scheme, Url},
+    deployment::Plan,
+    http::Limits,
+    port::tls::Tls,
+    port::tokio::{Tcp, TokioTasks},
+    service::{Service, Settings},
+};
+use tempfile::TempDir;
+
+/// Ends a test that waits for something that does not come.
+const LIMIT: Duration = Duration::from_secs(60);
+
+pub fn settings(architecture: Architecture, directory: &TempDir) -> Settings {
+    let plan = match architecture {
+        Architecture::Parallel => Plan { architecture, incoming: 2, mailboxes: 2, witnesses: 1 },
+        _ => Plan { architecture, incoming: 1, mailboxes: 1, witnesses: 0 },
+    };
+    Settings {
+        plan,
+        data: directory.path().to_owned(),
+        listen: ([127, 0, 0, 1], 0).into(),
+        tls: None,
+        timing: Timing::of_epoch(5_000_000),
+        limits: Limits::default(),
+    }
+}
+
+pub fn way(service: &Service) -> Way<Tcp, TokioTasks> {
+    let addresses = Arc::new(BTreeMap::from([(HANDLER, service.address)]));
+    Way { network: Tcp { listen: service.address, addresses }, spawn: TokioTasks }
+}
+
+/// Runs a test on a runtime of its own, within a bound of time.
+pub fn on_tokio(test: impl Future<Output = ()>) {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    runtime.block_on(async { tokio::time::timeout(LIMIT, test).await.expect("something does not come") });
+    runtime.shutdown_timeout(Duration::from_secs(1));
+}
+
+fn every_client_is_served(architecture: Architecture) {
+    on_tokio(async {
+        let directory = tempfile::tempdir().unwrap();
+        let service = Service::start(settings(architecture, &directory)).await.unwrap();
+        suite::all(&way(&service)).await;
+        assert!(std::fs::read_dir(directory.path().join("evidence")).unwrap().next().is_none());
+        assert!(service.stop(5_000_000_000).await);
+    });
+}
+
+#[test]
+fn central_serves_every_client() {
+    every_client_is_served(Architecture::Central);
+}
+
+#[test]
+fn multithreaded_serves_every_client() {
+    every_client_is_served(Architecture::Multithreaded);
+}
+
+#[test]
+fn parallel_serves_every_client() {
+    every_client_is_served(Architecture::Parallel);
+}
+
+#[test]
+fn over_tls_a_client_sends_and_receives() {
+    on_tokio(async {
+        let directory = tempfile::tempdir().unwrap();
+        let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+        let (certificate, key) = (directory.path().join("cert.pem"), directory.path().join("key.pem"));
+        std::fs::write(&certificate, made.cert.pem()).unwrap();
+        std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+        let data = tempfile::tempdir().unwrap();
+        let mut settings = settings(Architecture::Multithreaded, &data);
+        settings.tls = Some(Tls::server(&certificate, &key).unwrap());
+        assert!(Tls::server(&key, &certificate).is_err(), "each file in its place");
+        let service = Service::start(settings).await.unwrap();
+        let server: Url = format!("https://localhost:{}", service.address.port()).parse().unwrap();
+        let options = |server, name: &str, tls| Options { server, directory: data.path().join(name), tls };
+        let tls = Tls::client(&certificate).unwrap();
+        let mut ann = Client::start(options(server.clone(), "ann", Some(tls))).await.unwrap();
+        ann.send(b"over tls".to_vec(), vec![(ann.id, Vec::new())]).unwrap();
+        loop {
+            if let Notice::Delivered { content, .. } = ann.next().await.unwrap() {
+                assert_eq!(content.unwrap().payload, b"over tls");
+                break;
+            }
+        }
+        // who believes another is not fooled, and who speaks in the clear is not heard
+        let stranger = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+        std::fs::write(&certificate, stranger.cert.pem()).unwrap();
+        let other = Tls::client(&certificate).unwrap();
+        assert!(Client::start(options(server.clone(), "bob", Some(other))).await.is_err());
+        let clear = Url { scheme: Scheme::Http, ..server };
+        assert!(Client::start(options(clear, "cid", None)).await.is_err());
+    });
+}
+
+#[test]
+fn the_description_names_every_route_and_no_other() {
+    let description: serde_json::Value =
+        serde_json::from_str(include_str!("../../src/http/openapi.json")).unwrap();
+    let mut described = Vec::new();
+    for (path, methods) in description["paths"].as_object().unwrap() {
+        for (method, operation) in methods.as_object().unwrap() {
+            described.push((method.to_uppercase(), path.clone()));
+            assert!(operation["summary"].is_string() && operation["responses"].is_object(), "{path}");
+            let named = operation["parameters"].as_array().into_iter().flatten();
+            let in_path = named.filter(|parameter| parameter["in"] == "path").count();
+            assert_eq!(in_path, path.matches('{').count(), "{path}");
+        }
+    }
+    let mut served: Vec<_> = server::http::paths()
+        .into_iter()
+        .map(|(method, path)| (method.to_string(), path.to_owned()))
+        .collect();
+    described.sort();
+    served.sort();
+    assert_eq!(described, served);
+    references(&description, &description);
+}
+
+/// Every reference inside the description leads somewhere.
+fn references(whole: &serde_json::Value, part: &serde_json::Value) {
+    match part {
+        serde_json::Value::Object(fields) => {
+            if let Some(reference) = fields.get("$ref").and_then(|reference| reference.as_str()) {
+                assert!(whole.pointer(reference.strip_prefix('#').unwrap()).is_some(), "{reference}");
+            }
+            fields.values().for_each(|field| references(whole, field));
+        }
+        serde_json::Value::Array(items) => items.iter().for_each(|item| references(whole, item)),
+        _ => {}
+    }
+}
