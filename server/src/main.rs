@@ -13,6 +13,10 @@ use command::{
     verify::Verify,
 };
 
+/// A request is many small allocations, made and freed on different threads.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// A server that orders encrypted messages and need not be trusted.
 #[derive(Parser)]
 #[command(name = "server", version)]

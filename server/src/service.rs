@@ -11,19 +11,30 @@ use std::{
 use tokio::sync::mpsc;
 
 use crate::{
-    actor::Timing,
+    actor::{Setup, Timing},
     architecture::{self, Architecture, Running, StartError},
+    client::{self, Client},
     cluster::Cluster,
     deployment::{Deployment, DeploymentError, Plan},
-    http::{Front, Limits, Parts, Serving, router, serve},
+    http::{
+        Front, Limits, Parts, Serving,
+        agent::{self, Agent, AgentError},
+        router, serve,
+    },
     node::NodeError,
     port::{
         Network,
         any_clock::AnyClock,
+        local::{Local, Switchboard},
         tls::{Secured, Tls},
         tokio::{SystemClock, Tcp, TokioTasks},
     },
-    protocol::{crypto::Ed25519, id::ActorId, remembered::Remembered, statement::Trust},
+    protocol::{
+        crypto::Ed25519,
+        id::{ActorId, Role},
+        remembered::Remembered,
+        statement::Trust,
+    },
     watch::Watch,
 };
 
@@ -42,6 +53,17 @@ pub struct Settings {
     pub timing: Timing,
     /// What may be asked for.
     pub limits: Limits,
+    /// Who else is served.
+    pub legacy: Legacy,
+}
+
+/// Whether clients of the earlier server are served, which sign nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Legacy {
+    /// They are not.
+    Refused,
+    /// The request handler signs as their agent.
+    Served,
 }
 
 /// Why a service does not start.
@@ -61,6 +83,9 @@ pub enum ServiceError {
         /// Why.
         error: io::Error,
     },
+    /// Its agent.
+    #[error(transparent)]
+    Agent(#[from] AgentError),
     /// A cluster without it.
     #[error("the cluster file has no place for {0}")]
     NoPlace(ActorId),
@@ -85,7 +110,7 @@ pub struct Service {
 impl Service {
     /// Starts everything on the current tokio runtime.
     pub async fn start(settings: Settings) -> Result<Service, ServiceError> {
-        let Settings { plan, data, listen, tls, timing, mut limits } = settings;
+        let Settings { plan, data, listen, tls, timing, mut limits, legacy } = settings;
         if plan.architecture == Architecture::Central {
             limits.checkers = 1;
         }
@@ -93,7 +118,20 @@ impl Service {
         let door = Opened::on(listen, tls).await?;
         let watch = watch_of(&deployment);
         let running = architecture::start(&deployment, timing, &watch)?;
-        door.serve(deployment, running, watch, timing, limits, BTreeMap::new())
+        let board = Switchboard::default();
+        let agent = match legacy {
+            Legacy::Refused => None,
+            Legacy::Served => Some(agent(&deployment, &data, timing, &board)?),
+        };
+        door.serve(
+            deployment,
+            running,
+            watch,
+            timing,
+            limits,
+            Around { elsewhere: BTreeMap::new(), agent, board },
+        )
+        .await
     }
 
     /// Starts one actor of a cluster; if clients speak to it, with the HTTP API in front.
@@ -111,7 +149,8 @@ impl Service {
         let network = Tcp { listen: place.listen, addresses: Arc::new(cluster.addresses()) };
         let timing = cluster.timing();
         let running = architecture::start_one(&deployment, actor, network, timing, &watch)?;
-        opened.serve(deployment, running, watch, timing, limits, cluster.urls())
+        let around = Around { elsewhere: cluster.urls(), agent: None, board: Switchboard::default() };
+        opened.serve(deployment, running, watch, timing, limits, around).await
     }
 
     /// How clients reach it.
@@ -132,6 +171,54 @@ impl Service {
 
 /// An actor that clients do not speak to still shows its health and its statements, on a port that the system chooses.
 const NOWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+
+const HANDLER: ActorId = ActorId::Server(Role::Handler, 0);
+
+/// What a front has besides its actors.
+struct Around {
+    elsewhere: BTreeMap<ActorId, String>,
+    agent: Option<Agent>,
+    board: Switchboard,
+}
+
+/// The way of the agent's clients to the API of their own process, whichever actor they want.
+#[derive(Clone)]
+struct Home(Local);
+
+impl Network for Home {
+    type Stream = <Local as Network>::Stream;
+    type Listener = ();
+
+    async fn listen(&self) -> io::Result<()> {
+        Ok(()) // nobody connects to a client
+    }
+
+    async fn accept(_: &mut ()) -> io::Result<Self::Stream> {
+        std::future::pending().await
+    }
+
+    async fn connect(&self, _: ActorId) -> io::Result<Self::Stream> {
+        self.0.connect(HANDLER).await
+    }
+}
+
+/// The agent of clients that sign nothing.
+fn agent(
+    deployment: &Deployment,
+    data: &Path,
+    timing: Timing,
+    board: &Switchboard,
+) -> Result<Agent, ServiceError> {
+    let setup = Setup { trust: deployment.trust.clone(), timing };
+    let home = Home(board.of(HANDLER));
+    let start: agent::Start = Box::new(move |secret, store, hook| {
+        let (network, host, setup) = (home.clone(), "agent".to_owned(), setup.clone());
+        let parts = client::Parts { network, host, secret, store, setup };
+        Box::pin(async move { Client::run(parts, hook) })
+    });
+    let signer = deployment.signer(HANDLER).map_err(StartError::Key)?;
+    Ok(Agent::open(data.join("agent"), deployment.trust.deployment, signer, start)?)
+}
 
 fn watch_of(deployment: &Deployment) -> Watch {
     Watch {
@@ -157,17 +244,18 @@ impl Opened {
         Ok(Opened { address, listener })
     }
 
-    fn serve(
+    async fn serve(
         self,
         deployment: Deployment,
         running: Running,
         watch: Watch,
         timing: Timing,
         limits: Limits,
-        elsewhere: BTreeMap<ActorId, String>,
+        around: Around,
     ) -> Result<Service, ServiceError> {
         let Opened { address, listener } = self;
         let Running { doors, stopped } = running;
+        let Around { elsewhere, agent, board } = around;
         let mut secret = [0; 32];
         getrandom::fill(&mut secret).map_err(ServiceError::Random)?;
         let front = Front::new(
@@ -182,10 +270,17 @@ impl Opened {
                 clock: AnyClock::new(SystemClock::default()),
                 watch: watch.clone(),
                 secret,
+                agent,
             },
             &TokioTasks,
         );
         let scheme = if listener.1.is_some() { "https" } else { "http" };
+        if front.has_agent() {
+            // the agent's clients come over pipes, for the listener may want TLS
+            let failed = |error| ServiceError::Listen { address, error };
+            let pipes = board.of(HANDLER).listen().await.map_err(failed)?;
+            serve::<Local>(pipes, &front, router(front.clone()), &TokioTasks);
+        }
         let serving = serve::<Secured<Tcp>>(listener, &front, router(front.clone()), &TokioTasks);
         Ok(Service { address, trust: deployment.trust, watch, scheme, stopped, serving })
     }

@@ -28,11 +28,24 @@ const LIMIT: Duration = Duration::from_secs(120);
 struct Server(Child);
 
 impl Server {
+    /// All actors in one process.
     fn start(architecture: &str, data: &Path, port: u16) -> Server {
+        let listen = format!("127.0.0.1:{port}");
+        let data = data.to_str().unwrap();
+        let run = ["run", "--architecture", architecture, "--heartbeat-ms", "100"];
+        Server::spawn(&[&run[..], &["--data", data, "--listen", &listen]].concat())
+    }
+
+    /// One actor of a cluster.
+    fn start_actor(actor: &str, directory: &Path) -> Server {
+        let (cluster, data) = (directory.join("cluster.toml"), directory.join("server"));
+        let (cluster, data) = (cluster.to_str().unwrap(), data.to_str().unwrap());
+        Server::spawn(&["actor", actor, "--cluster", cluster, "--data", data])
+    }
+
+    fn spawn(arguments: &[&str]) -> Server {
         let mut child = Command::new(env!("CARGO_BIN_EXE_server"))
-            .args(["run", "--architecture", architecture, "--heartbeat-ms", "100", "--data"])
-            .arg(data)
-            .args(["--listen", &format!("127.0.0.1:{port}")])
+            .args(arguments)
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
@@ -154,7 +167,7 @@ fn survives(architecture: &str, lives: usize) {
     const EACH: usize = 40;
     let directory = tempfile::tempdir().unwrap();
     let data = directory.path().join("server");
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = free_port();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {
         let mut server = Server::start(architecture, &data, port);
@@ -175,6 +188,52 @@ fn survives(architecture: &str, lives: usize) {
     });
     let evidence = std::fs::read_dir(data.join("evidence")).unwrap().count();
     assert_eq!(evidence, 0, "nobody is exposed");
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// A cluster of seven processes, of which one after another is killed under load.
+fn cluster_survives(lives: usize) {
+    const EACH: usize = 20;
+    const ACTORS: [&str; 7] =
+        ["handler/0", "incoming/0", "sequencer", "mailbox/0", "witness/0", "incoming/1", "mailbox/1"];
+    let directory = tempfile::tempdir().unwrap();
+    let data = directory.path().join("server");
+    let init =
+        Command::new(env!("CARGO_BIN_EXE_server")).args(["init", "--data"]).arg(&data).output().unwrap();
+    assert!(init.status.success(), "{init:?}");
+    let mut file = "epoch_ms = 5\nheartbeat_ms = 100\n".to_owned();
+    let http = free_port();
+    for actor in ACTORS {
+        file += &format!("[actor.\"{actor}\"]\nlisten = \"127.0.0.1:{}\"\n", free_port());
+        let port = if actor == "handler/0" { http } else { free_port() };
+        file += &format!("http = \"127.0.0.1:{port}\"\n");
+    }
+    std::fs::write(directory.path().join("cluster.toml"), file).unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    runtime.block_on(async {
+        let mut servers: Vec<_> =
+            ACTORS.iter().map(|actor| Some(Server::start_actor(actor, directory.path()))).collect();
+        let mut crowd = Crowd::start(directory.path(), http).await;
+        for life in 0..lives {
+            crowd.send(EACH);
+            let had: usize = crowd.told.iter().map(|told| told.receipted).sum();
+            crowd.receipts(had + 1 + life * 37 % EACH).await;
+            let victim = life % ACTORS.len();
+            drop(servers[victim].take());
+            servers[victim] = Some(Server::start_actor(ACTORS[victim], directory.path()));
+        }
+        crowd.all(lives * EACH).await;
+        crowd.check((lives * EACH) as u64);
+    });
+    assert_eq!(std::fs::read_dir(data.join("evidence")).unwrap().count(), 0, "nobody is exposed");
+}
+
+#[test]
+fn a_cluster_survives_the_kill_of_each_role() {
+    cluster_survives(kills().max(7));
 }
 
 /// How many times the server is killed in each test: `KILLS=50 cargo test --release -p server --test kill`.

@@ -99,17 +99,35 @@ struct Pace {
 }
 
 /// Hands every notice to the application.
-struct Telling(mpsc::UnboundedSender<Notice>);
+struct Telling<F> {
+    notices: mpsc::UnboundedSender<Notice>,
+    first: F,
+}
 
-impl Observer for Telling {
+impl<F: FnMut(&Notice) + Send + 'static> Observer for Telling<F> {
     fn promised(&mut self, _: Time, _: &Draft, _: Digest) {}
 
     fn notice(&mut self, _: Time, notice: Notice) {
+        (self.first)(&notice);
         // the application may have seen enough
-        let _ = self.0.send(notice);
+        let _ = self.notices.send(notice);
     }
 
     fn stepped(&mut self, _: Time, _: &Step) {}
+}
+
+/// What a client is made of, wherever its server is.
+pub struct Parts<N> {
+    /// Leads to where actors are served over HTTP.
+    pub network: N,
+    /// What the server is called in requests.
+    pub host: String,
+    /// The client's secret key.
+    pub secret: [u8; 32],
+    /// Where it stores.
+    pub store: PathBuf,
+    /// Roster, verification and pace.
+    pub setup: Setup,
 }
 
 impl Client {
@@ -118,39 +136,50 @@ impl Client {
         let Options { server, directory, tls } = options;
         keys::private_directory(&directory)?;
         let secret = keys::read_or_make(&directory.join("client.key"))?;
-        let signer = || Box::new(Ed25519Signer::from_secret(&secret.0));
-        let id = ClientId(signer().public());
         let web = Web { server: server.clone(), elsewhere: Arc::default(), tls };
         let told = Introduced::by(&server, &web, &directory).await?;
         let web = Web { elsewhere: Arc::new(told.elsewhere), ..web };
-        let setup = Setup { trust: told.trust.clone(), timing: told.timing };
+        let parts = Parts {
+            network: web,
+            host: format!("{}:{}", server.host, server.port),
+            secret: secret.0,
+            store: directory.join("client.redb"),
+            setup: Setup { trust: told.trust, timing: told.timing },
+        };
+        Client::run(parts, |_| {})
+    }
+
+    /// Runs a client. Each notice goes to `first` before the client takes its next step: what it stores is stored.
+    pub fn run<N: Network>(
+        parts: Parts<N>,
+        first: impl FnMut(&Notice) + Send + 'static,
+    ) -> Result<Client, ClientError> {
+        let Parts { network, host, secret, store, setup } = parts;
+        let signer = || Box::new(Ed25519Signer::from_secret(&secret));
+        let (id, trust) = (ClientId(signer().public()), setup.trust.clone());
         let clock = SystemClock::default();
         let network = HttpNetwork {
-            inner: web,
-            caller: Arc::new(Caller::new(signer(), told.trust.deployment)),
-            host: format!("{}:{}", server.host, server.port),
+            inner: network,
+            caller: Arc::new(Caller::new(signer(), trust.deployment)),
+            host,
             clock: AnyClock::new(clock.clone()),
             spawn: TokioTasks,
         };
-        let store = directory.join("client.redb");
-        let ports =
-            Ports { network, clock, storage: RedbFile::at(&store), work: RealWork, spawn: TokioTasks };
-        let identity = Identity {
-            actors: vec![ActorId::Client(id)],
-            deployment: told.trust.deployment,
-            signer: signer(),
-            has_stored: RedbFile::has_stored(&store),
-        };
+        let storage = RedbFile::at(&store);
+        let has_stored = RedbFile::has_stored(&store);
+        let ports = Ports { network, clock, storage, work: RealWork, spawn: TokioTasks };
+        let actors = vec![ActorId::Client(id)];
+        let identity = Identity { actors, deployment: trust.deployment, signer: signer(), has_stored };
         let node = Node::default();
         let door = node.door();
         let (sender, notices) = mpsc::unbounded_channel();
-        let salting = Digest::of(&[b"noise/salting/1", &secret.0]);
+        let salting = Digest::of(&[b"noise/salting/1", &secret]);
         let recover = move |stored| {
             let client = actor::client::Client::recover(id, salting, 0, setup, stored)?;
             Ok(client.keeping_contents())
         };
-        let running = tokio::spawn(node.run(identity, ports, Telling(sender), recover));
-        Ok(Client { id, trust: told.trust, door, tokens: 0, notices, running })
+        let running = tokio::spawn(node.run(identity, ports, Telling { notices: sender, first }, recover));
+        Ok(Client { id, trust, door, tokens: 0, notices, running })
     }
 
     /// Sends a payload to all these, and a ciphertext to each. None if too much waits already; else the token by which

@@ -9,7 +9,7 @@ use server::{
     architecture::Architecture,
     deployment::Plan,
     port::tls::Tls,
-    service::{Service, Settings},
+    service::{Legacy, Service, Settings},
 };
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{error, info};
@@ -52,6 +52,10 @@ pub struct Run {
     /// The key of the certificate (PEM).
     #[arg(long, requires = "tls_certificate")]
     tls_key: Option<PathBuf>,
+    /// Serve clients of the earlier server too, which sign nothing: the request handler signs as their agent, and
+    /// whoever knows a device's id reads its messages.
+    #[arg(long)]
+    json_api: bool,
     /// How the log is written.
     #[arg(long, value_enum, default_value_t)]
     log: Log,
@@ -93,6 +97,7 @@ impl Run {
             tls,
             timing: self.timing(),
             limits: self.limits.limits(),
+            legacy: if self.json_api { Legacy::Served } else { Legacy::Refused },
         };
         Service::start(settings).await.map_err(Failure::start)
     }

@@ -18,6 +18,7 @@
 //! - Everything is bounded ([`Limits`]), and whoever exceeds a bound hears which, or loses the connection.
 //! - Time is that of the clock port, so all of this runs in the simulator.
 
+pub mod agent;
 mod body;
 mod bundles;
 mod checker;
@@ -60,6 +61,7 @@ use crate::{
     },
 };
 
+use agent::Agent;
 use checker::Checker;
 use gate::Gate;
 use hub::Hubs;
@@ -95,6 +97,8 @@ pub struct Parts {
     pub watch: Watch,
     /// Makes the nonces of this life.
     pub secret: [u8; 32],
+    /// Signs for clients that sign nothing, if there shall be such.
+    pub agent: Option<Agent>,
 }
 
 /// What stands between the sockets and the actors.
@@ -112,6 +116,7 @@ pub struct Front {
     rates: Rates,
     doors: Vec<(ActorId, Door)>,
     elsewhere: BTreeMap<ActorId, String>,
+    agent: Option<Agent>,
     /// Set when no more requests are taken, and streams end.
     stopping: watch::Sender<bool>,
 }
@@ -119,8 +124,19 @@ pub struct Front {
 impl Front {
     /// A front for these actors. The tasks that it needs are spawned with `spawn`.
     pub fn new(parts: Parts, spawn: &impl crate::port::Spawn) -> Arc<Front> {
-        let Parts { trust, roster, architecture, timing, doors, elsewhere, limits, clock, watch, secret } =
-            parts;
+        let Parts {
+            trust,
+            roster,
+            architecture,
+            timing,
+            doors,
+            elsewhere,
+            limits,
+            clock,
+            watch,
+            secret,
+            agent,
+        } = parts;
         Arc::new(Front {
             checker: Checker::new(trust.clone(), limits.checkers, spawn),
             gate: Gate::new(trust.deployment, secret, clock.clone()),
@@ -129,6 +145,7 @@ impl Front {
             stopping: watch::Sender::new(false),
             doors,
             elsewhere,
+            agent,
             trust,
             roster,
             architecture,
@@ -137,6 +154,13 @@ impl Front {
             clock,
             watch,
         })
+    }
+}
+
+impl Front {
+    /// Whether clients are served that sign nothing.
+    pub fn has_agent(&self) -> bool {
+        self.agent.is_some()
     }
 }
 
@@ -172,6 +196,13 @@ fn routes() -> Vec<Route> {
         route(Method::GET, "/v1/cuts", public::cuts),
         route(Method::GET, "/v1/seals/{incoming}", public::seals),
         route(Method::GET, "/v1/attestations/{mailbox}", public::attestations),
+        route(Method::GET, "/v1/agents/{device}", agent::routes::vouch),
+        route(Method::POST, "/message", agent::routes::send),
+        route(Method::GET, "/self/messages", agent::routes::messages),
+        route(Method::DELETE, "/self/messages", agent::routes::delete),
+        route(Method::POST, "/self/otkeys", agent::routes::put_keys),
+        route(Method::GET, "/devices/otkey", agent::routes::take_key),
+        route(Method::GET, "/events", agent::routes::events),
         route(Method::GET, "/health", public::health),
         route(Method::GET, "/ready", public::ready),
         route(Method::GET, "/metrics", public::metrics),

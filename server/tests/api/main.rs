@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, missing_docs, reason = "a test fails where it stands")]
 
 mod hostile;
+mod legacy;
 mod person;
 mod suite;
 
@@ -17,7 +18,7 @@ use server::{
     http::Limits,
     port::tls::Tls,
     port::tokio::{Tcp, TokioTasks},
-    service::{Service, Settings},
+    service::{Legacy, Service, Settings},
 };
 use tempfile::TempDir;
 
@@ -36,6 +37,7 @@ pub fn settings(architecture: Architecture, directory: &TempDir) -> Settings {
         tls: None,
         timing: Timing::of_epoch(5_000_000),
         limits: Limits::default(),
+        legacy: Legacy::Refused,
     }
 }
 

@@ -19,7 +19,7 @@ use crate::{
         derivation::SealPart,
         id::{BatchNumber, ClientId, Epoch},
         map::{Lookup, Pruned},
-        merkle::Opening,
+        merkle::{Nodes, Opening},
         seal::{Positions, Seal},
         statement::{Kind, Signed, Trust, Unverified},
     },
@@ -37,11 +37,18 @@ struct Shelved {
     leaves: Opening,
 }
 
+/// A shelved run, ready to be opened: its nodes are what its leaves give, and hashing them anew for each client that asks
+/// is most of what a delivery costs.
+struct Run {
+    shelved: Shelved,
+    nodes: Nodes,
+}
+
 /// What clients may still need.
 pub struct Archive {
     cuts: BTreeMap<Epoch, Signed<Cut>>,
     attestations: BTreeMap<Epoch, Signed<Attestation>>,
-    runs: BTreeMap<(u32, BatchNumber), Shelved>,
+    runs: BTreeMap<(u32, BatchNumber), Run>,
     /// What witnesses have cosigned, of epochs that may still be delivered.
     cosignatures: BTreeMap<Epoch, BTreeMap<u32, Unverified<Cosignature>>>,
     /// How many of them a client asks for.
@@ -101,7 +108,10 @@ impl Archive {
             .u32()
             .and_then(|incoming| Ok((incoming, BatchNumber::decode(&mut key)?)))
             .map_err(RecoverError::of("place of a run"))?;
-        self.runs.insert((incoming, batch), Shelved::from_bytes(value).map_err(RecoverError::of("run"))?);
+        let shelved = Shelved::from_bytes(value).map_err(RecoverError::of("run"))?;
+        let nodes = shelved.leaves.nodes().ok_or(DecodeError::Invalid("leaves of a run"));
+        let nodes = nodes.map_err(RecoverError::of("run"))?;
+        self.runs.insert((incoming, batch), Run { shelved, nodes });
         Ok(())
     }
 
@@ -120,7 +130,7 @@ impl Archive {
                 leaves: held.opening.clone(),
             };
             step.put(run_row(seal.incoming, seal.batch), shelved.to_bytes());
-            self.runs.insert((seal.incoming, seal.batch), shelved);
+            self.runs.insert((seal.incoming, seal.batch), Run { shelved, nodes: held.leaves.clone() });
         }
         step.put(row(CUT, &cut.epoch.to_bytes()), cut.to_unverified().to_bytes());
         self.cuts.insert(cut.epoch, cut.clone());
@@ -212,19 +222,18 @@ fn run_row(incoming: u32, batch: BatchNumber) -> Vec<u8> {
     row(RUN, &[&incoming.to_be_bytes()[..], &batch.to_bytes()].concat())
 }
 
-impl Shelved {
+impl Run {
     /// What the run says of one client, for the client to check.
     fn part_for(&self, client: &ClientId) -> SealPart {
-        let manifest = self.manifest.pruned_to(client);
-        let seal = self.seal.clone().believed();
+        let Run { shelved: Shelved { seal, manifest, .. }, nodes } = self;
+        let (manifest, unverified, seal) = (manifest.pruned_to(client), seal, seal.clone().believed());
         let positions = match manifest.get(client) {
             Lookup::Present(positions) => positions.inside(&seal),
             _ => &[],
         };
         let indices: Vec<u64> = positions.iter().map(|position| position.0 - seal.start.0).collect();
-        let leaves = self.leaves.nodes().and_then(|nodes| nodes.open(&indices));
-        let leaves = leaves.expect("the intake has checked every leaf");
-        SealPart { seal: self.seal.clone(), leaves, manifest }
+        let leaves = nodes.open(&indices).expect("the intake has checked every leaf");
+        SealPart { seal: unverified.clone(), leaves, manifest }
     }
 }
 

@@ -1,0 +1,292 @@
+//! The routes of the earlier JSON API.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use axum::{
+    Json,
+    body::{Body, Bytes},
+    extract::{Path, Query, State},
+    http::{HeaderMap, HeaderValue, header},
+    response::Response,
+};
+use futures_util::{
+    future::{Either, select},
+    stream,
+};
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::{Value, json};
+use tokio::sync::watch;
+
+use super::{Agent, DEVICE_BYTES_MAX, Voucher};
+use crate::{
+    http::{Front, Problem, stopped},
+    port::{Clock, StorageError},
+    protocol::{bundle::CIPHERTEXT_MAX, id::ClientId},
+};
+
+/// Fewer one-time keys than this, and the device is asked for more.
+const KEYS_LOW: usize = 10;
+/// As many as it shall have then.
+const KEYS_WANTED: usize = 20;
+
+fn stored(error: StorageError) -> Problem {
+    tracing::error!(%error, "the mailroom cannot store");
+    Problem::internal("the server cannot store")
+}
+
+impl Front {
+    fn agent(&self) -> Result<&Agent, Problem> {
+        let off = "the JSON API of the earlier server is off: it is for clients that sign nothing";
+        self.agent.as_ref().ok_or_else(|| Problem::not_found(off))
+    }
+
+    async fn json<T: DeserializeOwned>(&self, headers: &HeaderMap, body: Body) -> Result<T, Problem> {
+        let bytes = self.bytes(headers, body).await?;
+        serde_json::from_slice(&bytes).map_err(|error| Problem::malformed(format!("the body: {error}")))
+    }
+}
+
+/// Which device asks; nobody checks it.
+fn device(headers: &HeaderMap) -> Result<String, Problem> {
+    let named =
+        headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
+    let named = named.map(str::trim).filter(|device| (1..=DEVICE_BYTES_MAX).contains(&device.len()));
+    named.map(str::to_owned).ok_or_else(|| Problem::malformed("write Authorization: Bearer <device id>"))
+}
+
+/// Messages to devices.
+#[derive(Deserialize)]
+pub struct Batch {
+    batch: Vec<Item>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Item {
+    device_id: String,
+    payload: Value,
+}
+
+/// `POST /message`.
+pub async fn send(
+    State(front): State<Arc<Front>>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Json<Value>, Problem> {
+    let (agent, from) = (front.agent()?, device(&headers)?);
+    let Batch { batch } = front.json(&headers, body).await?;
+    if batch.len() > front.limits.messages {
+        return Err(Problem::malformed(format!("a batch has at most {} messages", front.limits.messages)));
+    }
+    if !front.rates.take(agent.client_of(&from), batch.len() as u64) {
+        return Err(Problem::too_many(format!(
+            "a device may send {} messages a second",
+            front.limits.client_rate
+        )));
+    }
+    for bundle in bundles(agent, batch, front.limits.recipients)? {
+        let deadline = front.clock.sleep(front.clock.now().after(front.limits.answer_ns));
+        match select(std::pin::pin!(agent.send(&from, bundle)), deadline).await {
+            Either::Left((Some(()), _)) => {}
+            _ => return Err(Problem::unavailable("the message is not acknowledged")),
+        }
+    }
+    Ok(Json(json!({})))
+}
+
+type Bundle = Vec<(ClientId, Vec<u8>)>;
+
+/// A bundle has a recipient once: the second message to one device goes with a second bundle, and so on.
+fn bundles(agent: &Agent, batch: Vec<Item>, recipients: usize) -> Result<Vec<Bundle>, Problem> {
+    let mut bundles: Vec<BTreeMap<ClientId, Vec<u8>>> = Vec::new();
+    for Item { device_id, payload } in batch {
+        let bytes = payload.to_string().into_bytes();
+        if device_id.is_empty() || device_id.len() > DEVICE_BYTES_MAX || bytes.len() > CIPHERTEXT_MAX {
+            return Err(Problem::malformed(format!(
+                "a device id has 1 to {DEVICE_BYTES_MAX} bytes, a payload at most {CIPHERTEXT_MAX}"
+            )));
+        }
+        let client = agent.client_of(&device_id);
+        let free = |bundle: &&mut BTreeMap<_, _>| !bundle.contains_key(&client) && bundle.len() < recipients;
+        match bundles.iter_mut().find(free) {
+            Some(bundle) => drop(bundle.insert(client, bytes)),
+            None => bundles.push(BTreeMap::from([(client, bytes)])),
+        }
+    }
+    Ok(bundles.into_iter().map(|bundle| bundle.into_iter().collect()).collect())
+}
+
+fn shown(number: u64, mut message: Value) -> Value {
+    message["seqID"] = number.into();
+    message
+}
+
+/// `GET /self/messages`.
+pub async fn messages(State(front): State<Arc<Front>>, headers: HeaderMap) -> Result<Json<Value>, Problem> {
+    let (agent, device) = (front.agent()?, device(&headers)?);
+    agent.device(&device).await.ok_or_else(|| Problem::unavailable("there are too many devices"))?;
+    let held = agent.mailroom.messages_after(&device, 0);
+    Ok(Json(held.into_iter().map(|(number, message)| shown(number, message)).collect()))
+}
+
+/// Up to where a device has read.
+#[derive(Deserialize)]
+pub struct Read {
+    #[serde(rename = "seqID")]
+    seq_id: u64,
+}
+
+/// `DELETE /self/messages`.
+pub async fn delete(
+    State(front): State<Arc<Front>>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Json<Value>, Problem> {
+    let (agent, device) = (front.agent()?, device(&headers)?);
+    let Read { seq_id } = front.json(&headers, body).await?;
+    agent.mailroom.delete_messages(&device, seq_id).map_err(stored)?;
+    Ok(Json(json!({})))
+}
+
+/// `POST /self/otkeys`.
+pub async fn put_keys(
+    State(front): State<Arc<Front>>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Json<Value>, Problem> {
+    let (agent, device) = (front.agent()?, device(&headers)?);
+    let keys: BTreeMap<String, Value> = front.json(&headers, body).await?;
+    if keys.iter().any(|(id, key)| id.len() > DEVICE_BYTES_MAX || key.to_string().len() > CIPHERTEXT_MAX) {
+        return Err(Problem::malformed("a key or its id is too long"));
+    }
+    if !agent.mailroom.put_keys(&device, &keys).map_err(stored)? {
+        let bound = super::mailroom::KEYS_MAX;
+        return Err(Problem::malformed(format!("a device has at most {bound} one-time keys")));
+    }
+    Ok(Json(json!(keys)))
+}
+
+/// Whose one-time key.
+#[derive(Deserialize)]
+pub struct Whose {
+    device_id: String,
+}
+
+/// `GET /devices/otkey`.
+pub async fn take_key(
+    State(front): State<Arc<Front>>,
+    whose: Result<Query<Whose>, axum::extract::rejection::QueryRejection>,
+) -> Result<Json<Value>, Problem> {
+    let agent = front.agent()?;
+    let Query(Whose { device_id }) = whose.map_err(|error| Problem::malformed(error.body_text()))?;
+    // the earlier client escapes the id twice
+    for device in [device_id.clone(), unescaped(&device_id)] {
+        if let Some(key) = agent.mailroom.take_key(&device).map_err(stored)? {
+            if let Some(running) = agent.running(&device) {
+                running.changed.send_replace(());
+            }
+            return Ok(Json(json!({ "otkey": key })));
+        }
+    }
+    Err(Problem::not_found("the device has no one-time key left"))
+}
+
+fn unescaped(text: &str) -> String {
+    let mut bytes = Vec::new();
+    let mut rest = text.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        let mut byte = [0];
+        let escaped = (*first == b'%').then(|| after.get(..2)).flatten();
+        match escaped.map(|digits| hex::decode_to_slice(digits, &mut byte)) {
+            Some(Ok(())) => (bytes.push(byte[0]), rest = &after[2..]).0,
+            _ => (bytes.push(*first), rest = after).0,
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// `GET /v1/agents/{device}`: the handler vouches for the client that a device is.
+pub async fn vouch(
+    State(front): State<Arc<Front>>,
+    Path(device): Path<String>,
+) -> Result<Json<Value>, Problem> {
+    let Voucher { client, signature } = front.agent()?.voucher(&device);
+    let client = hex::encode(client.bytes());
+    Ok(Json(json!({ "device": device, "client": client, "by": "handler/0", "signature": signature })))
+}
+
+/// `GET /events`.
+pub async fn events(State(front): State<Arc<Front>>, headers: HeaderMap) -> Result<Response, Problem> {
+    let (agent, device) = (front.agent()?, device(&headers)?);
+    let running =
+        agent.device(&device).await.ok_or_else(|| Problem::unavailable("there are too many devices"))?;
+    let last = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse().ok());
+    let changed = running.changed.subscribe();
+    let events =
+        Events { front: front.clone(), device, changed, last: last.unwrap_or(0), asked: false, first: true };
+    let mut response = Response::new(Body::from_stream(stream::unfold(events, Events::next)));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    Ok(response)
+}
+
+struct Events {
+    front: Arc<Front>,
+    device: String,
+    changed: watch::Receiver<()>,
+    /// The last message told.
+    last: u64,
+    /// It was asked for keys since it last had enough.
+    asked: bool,
+    first: bool,
+}
+
+impl Events {
+    async fn next(mut self) -> Option<(Result<Bytes, std::convert::Infallible>, Self)> {
+        loop {
+            let mut text =
+                if std::mem::take(&mut self.first) { ": open\n\n".to_owned() } else { String::new() };
+            self.changed.borrow_and_update();
+            self.tell(&mut text);
+            if !text.is_empty() {
+                return Some((Ok(text.into()), self));
+            }
+            let heartbeat =
+                self.front.clock.sleep(self.front.clock.now().after(self.front.limits.heartbeat_ns));
+            let stop = std::pin::pin!(stopped(self.front.stopping.subscribe()));
+            let alive = match select(select(std::pin::pin!(self.changed.changed()), stop), heartbeat).await {
+                Either::Left((Either::Left((Ok(()), _)), _)) => false,
+                Either::Left(_) => return None,
+                Either::Right(_) => true,
+            };
+            if alive {
+                return Some((Ok(Bytes::from_static(b": alive\n\n")), self));
+            }
+        }
+    }
+
+    fn tell(&mut self, text: &mut String) {
+        let Some(agent) = &self.front.agent else { return };
+        for (number, message) in agent.mailroom.messages_after(&self.device, self.last) {
+            text.push_str(&format!("event: msg\nid: {number}\ndata: {}\n\n", shown(number, message)));
+            self.last = number;
+        }
+        let left = agent.mailroom.keys_left(&self.device);
+        if left >= KEYS_LOW {
+            self.asked = false;
+        } else if !std::mem::replace(&mut self.asked, true) {
+            let needs = json!({ "deviceId": self.device, "needs": KEYS_WANTED - left });
+            text.push_str(&format!("event: otkey\ndata: {needs}\n\n"));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_that_was_escaped_twice_is_read() {
+        assert_eq!(unescaped("a%2Bb%2f%3D"), "a+b/=");
+        assert_eq!(unescaped("100%"), "100%");
+    }
+}
