@@ -1,8 +1,9 @@
 //! The CSV files of a run: every column is defined here, once, by the field of a serde struct.
 //!
 //! Scripts, notebooks and the plots of this crate read these files, so a column is a promise: its name says
-//! the unit, and it is written and read by the same struct. Three files, because they have three shapes: one
-//! row a run, one row an interval of virtual time, one row a percentile.
+//! the unit, and it is written and read by the same struct. A file a shape: one row a run, one row an interval
+//! of virtual time, one row a percentile; and a file of its own for what depends on the machine, so that all
+//! others are the same bytes wherever and however often a seed is run.
 //!
 //! | file | column | unit | meaning |
 //! |---|---|---|---|
@@ -19,7 +20,8 @@
 //! | | `suspected` | actors | names of those suspected at the end, joined likewise |
 //! | | `faults_fired`, `attacks_fired` | | counts over all kinds |
 //! | | `virtual_s` | s, virtual | how long the run lasted inside the simulation |
-//! | | `wall_s` | s, real | how long it took; the one column the seed does not decide |
+//! | `speed.csv` | `scenario`, `seed` | | as in `run.csv` |
+//! | | `wall_s` | s, real | how long the run and its checks took here: what the seed does not decide |
 //! | `timeline.csv` | `time_ms` | ms, virtual | start of the interval counted |
 //! | | `accepted_per_s`, `delivered_per_s` | 1/s, virtual | rates within the interval |
 //! | `latency.csv` | `kind` | `receipt`, `delivery` | which latency |
@@ -39,6 +41,8 @@ use crate::summary::Summary;
 
 /// Name of the file with one row a run.
 pub const RUN_FILE: &str = "run.csv";
+/// Name of the file with how long each run took here.
+pub const SPEED_FILE: &str = "speed.csv";
 /// Name of the file with throughput over time.
 pub const TIMELINE_FILE: &str = "timeline.csv";
 /// Name of the file with latency over percentile.
@@ -72,7 +76,6 @@ pub struct RunRecord {
     pub faults_fired: u64,
     pub attacks_fired: u64,
     pub virtual_s: f64,
-    pub wall_s: f64,
 }
 
 impl RunRecord {
@@ -95,6 +98,18 @@ impl RunRecord {
         self.delivery_us_max = delivery.map(|summary| summary.max);
         self
     }
+}
+
+/// How long one run took here: a row of `speed.csv`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SpeedRecord {
+    /// The scenario's name or path.
+    pub scenario: String,
+    /// The seed.
+    pub seed: u64,
+    /// Seconds of real time.
+    pub wall_s: f64,
 }
 
 /// Throughput within one interval of virtual time: a row of `timeline.csv`.
@@ -167,6 +182,14 @@ pub enum RecordError {
 /// [`RecordError`] names the directory or file that could not be written.
 pub fn write_runs(directory: &Path, runs: &[RunRecord]) -> Result<PathBuf, RecordError> {
     write_rows(directory, RUN_FILE, runs)
+}
+
+/// Writes `speed.csv` into `directory`, which is made if need be, and returns the file's path.
+///
+/// # Errors
+/// [`RecordError`] names the directory or file that could not be written.
+pub fn write_speed(directory: &Path, runs: &[SpeedRecord]) -> Result<PathBuf, RecordError> {
+    write_rows(directory, SPEED_FILE, runs)
 }
 
 /// Writes `timeline.csv` into `directory`, which is made if need be, and returns the file's path.

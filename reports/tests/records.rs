@@ -4,13 +4,13 @@
 
 use std::fs;
 
-use reports::record::{self, LatencyKind, LatencyPoint, RunRecord, TimelinePoint};
+use reports::record::{self, LatencyKind, LatencyPoint, RunRecord, SpeedRecord, TimelinePoint};
 use reports::summary::Summary;
 
 const RUN_HEADER: &str = "scenario,seed,architecture,held,fingerprint,accepted,delivered,throughput_per_s,\
     receipt_us_p50,receipt_us_p90,receipt_us_p99,receipt_us_max,\
     delivery_us_p50,delivery_us_p90,delivery_us_p99,delivery_us_max,\
-    exposed,suspected,faults_fired,attacks_fired,virtual_s,wall_s";
+    exposed,suspected,faults_fired,attacks_fired,virtual_s";
 
 fn run() -> RunRecord {
     let record = RunRecord {
@@ -26,8 +26,7 @@ fn run() -> RunRecord {
         suspected: vec!["sequencer".into()],
         faults_fired: 1,
         attacks_fired: 12,
-        virtual_s: 5.0,
-        wall_s: 0.1 + 0.2,
+        virtual_s: 0.1 + 0.2,
         ..RunRecord::default()
     };
     record.with_receipt(Some(Summary { p50: 812.3, p90: 1_000.0, p99: 2_100.5, max: 4_100.123 }))
@@ -66,6 +65,8 @@ fn columns_are_the_promised_ones_with_and_without_rows() {
     assert_eq!(timeline, "time_ms,accepted_per_s,delivered_per_s");
     let latency = first_line(record::write_latency(scratch.path(), &[]).unwrap());
     assert_eq!(latency, "kind,percentile,latency_us");
+    let speed = [SpeedRecord { scenario: "swap".into(), seed: 7, wall_s: 0.5 }];
+    assert_eq!(first_line(record::write_speed(scratch.path(), &speed).unwrap()), "scenario,seed,wall_s");
     assert_eq!(record::read_runs(scratch.path()).unwrap(), [run()]);
 }
 

@@ -87,13 +87,16 @@ impl Life {
             let ports = Ports {
                 network: Tcp { listen: addresses[&me], addresses },
                 clock: SystemClock::default(),
-                storage: RedbFile::open(&file).unwrap(),
+                storage: RedbFile::at(&file),
                 work: RealWork,
                 spawn: TokioTasks,
             };
             runtime.spawn(async move {
                 let deployment = setup.trust.deployment;
-                let identity = |signer: Ed25519Signer| Identity { deployment, signer: Box::new(signer) };
+                let identity = |signer: Ed25519Signer| {
+                    let signer = Box::new(signer);
+                    Identity { actors: vec![me], deployment, signer, has_stored: file.exists() }
+                };
                 let server = identity(signer_of(me));
                 let ended = match me {
                     ActorId::Client(id) => {

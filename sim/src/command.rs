@@ -8,6 +8,7 @@ use std::{
 use crate::{
     model::costs::ProfileError,
     outcome::Outcome,
+    plant::Plant,
     scenario::{Scenario, ScenarioError},
     world,
 };
@@ -51,7 +52,7 @@ pub fn overrides(sets: &[String], chaos: bool) -> Vec<String> {
 }
 
 /// The command that shows a run again.
-pub fn replay(path: &str, seed: u64, sets: &[String]) -> String {
+pub fn replay(path: &str, seed: u64, sets: &[String], plant: Plant) -> String {
     let mut command = format!("cargo sim replay {path} --seed {seed}");
     for set in sets {
         match set.as_str() {
@@ -59,13 +60,28 @@ pub fn replay(path: &str, seed: u64, sets: &[String]) -> String {
             set => command.push_str(&format!(" --set '{set}'")),
         }
     }
+    if let Some(name) = plant.name() {
+        command.push_str(&format!(" --plant {name}"));
+    }
     command
 }
 
 /// One run.
 pub fn run(path: &str, scenario: &Scenario, seed: u64, trace: bool) -> Result<Outcome, InputError> {
+    run_planted(path, scenario, seed, trace, Plant::Nothing)
+}
+
+/// One run with a planted bug.
+pub fn run_planted(
+    path: &str,
+    scenario: &Scenario,
+    seed: u64,
+    trace: bool,
+    plant: Plant,
+) -> Result<Outcome, InputError> {
     let drawn = scenario.draw(seed);
     let stopwatch = Stopwatch::start();
-    let run = world::run(&drawn, seed, trace)?;
-    Ok(Outcome::of(path.to_owned(), seed, drawn, run, stopwatch.elapsed()))
+    let run = world::run_weak(&drawn, seed, trace, plant.weakness())?;
+    let outcome = Outcome::of(path.to_owned(), seed, drawn, run, stopwatch.elapsed());
+    Ok(Outcome { plant, wall: stopwatch.elapsed(), ..outcome })
 }

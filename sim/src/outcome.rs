@@ -3,17 +3,21 @@
 //! Made once from the run, then shown on the screen, printed as JSON or written to a directory.
 
 mod files;
-pub use files::{WriteError, line};
+pub use files::{WriteError, write};
 mod screen;
 
 use std::{collections::BTreeMap, time::Duration};
 
-use reports::{record::RunRecord, summary::Summary};
+use reports::{
+    record::{RunRecord, SpeedRecord},
+    summary::Summary,
+};
 use serde::Serialize;
 
 use crate::{
     check::{Case, Check, Judged, check_all, judge_all},
     history::Record,
+    plant::Plant,
     scenario::{ActorName, Drawn},
     world::Run,
 };
@@ -36,6 +40,8 @@ pub struct Outcome {
     pub wall: Duration,
     /// The overrides that made it, to be repeated by whoever replays.
     pub sets: Vec<String>,
+    /// The bug that was planted in it, likewise.
+    pub plant: Plant,
 }
 
 /// The object that `--json` prints.
@@ -75,30 +81,32 @@ pub struct Bundles {
 impl Outcome {
     /// Judges and checks a run.
     pub fn of(scenario: String, seed: u64, drawn: Drawn, run: Run, wall: Duration) -> Self {
-        Outcome::judged_by(scenario, seed, drawn, run, wall, Vec::new())
+        let judged = judge_all(&run);
+        Outcome::judged(scenario, seed, drawn, run, wall, judged)
     }
 
-    /// Checks a run with the verdicts of another judge besides.
-    pub fn judged_by(
+    /// Checks a run with these verdicts.
+    pub fn judged(
         scenario: String,
         seed: u64,
         drawn: Drawn,
         run: Run,
         wall: Duration,
-        others: Vec<Judged>,
+        judged: Vec<Judged>,
     ) -> Self {
-        let mut judged = judge_all(&run);
-        judged.truncate(run.record.caught.len() - others.len());
-        judged.extend(others);
-        let roster = Some((*run.trust.roster).clone());
-        let checks = check_all(&Case {
-            drawn: &drawn,
-            record: &run.record,
-            judged: &judged,
-            roster,
-            trust: Some(run.trust.clone()),
-        });
-        Outcome { scenario, seed, drawn, run, checks, judged, wall, sets: Vec::new() }
+        let mut outcome = Outcome {
+            scenario,
+            seed,
+            drawn,
+            run,
+            checks: Vec::new(),
+            judged,
+            wall,
+            sets: Vec::new(),
+            plant: Plant::Nothing,
+        };
+        outcome.checks = check_all(&outcome.case());
+        outcome
     }
 
     /// What the checks see.
@@ -208,6 +216,11 @@ impl Outcome {
         }
     }
 
+    /// The row of this run in `speed.csv`.
+    pub fn speed(&self) -> SpeedRecord {
+        SpeedRecord { scenario: self.scenario.clone(), seed: self.seed, wall_s: self.wall.as_secs_f64() }
+    }
+
     /// The row of this run in `run.csv`.
     pub fn row(&self) -> RunRecord {
         let Bundles { accepted, delivered } = self.bundles();
@@ -225,7 +238,6 @@ impl Outcome {
             faults_fired: self.record().faults.values().sum(),
             attacks_fired: self.attacks().values().sum(),
             virtual_s: self.run.virtual_ns as f64 / 1e9,
-            wall_s: self.wall.as_secs_f64(),
             ..RunRecord::default()
         }
         .with_receipt(self.record().receipt.summary())

@@ -122,6 +122,15 @@ impl Stream {
         median * libm::exp(spread * self.normal())
     }
 
+    /// A value of the distribution with these quantiles, evenly spaced from the smallest value to the largest.
+    pub fn quantile(&mut self, quantiles: &[u64]) -> f64 {
+        let Some(last) = quantiles.len().checked_sub(1) else { return 0.0 };
+        let place = self.unit() * last as f64;
+        let below = (place as usize).min(last);
+        let (low, high) = (quantiles[below] as f64, quantiles[(below + 1).min(last)] as f64);
+        low + (high - low) * (place - below as f64)
+    }
+
     /// One of the items; nothing if there are none.
     pub fn pick<'a, T>(&mut self, items: &'a [T]) -> Option<&'a T> {
         let index = self.below(items.len() as u64);
@@ -210,6 +219,15 @@ mod tests {
         assert!((290.0..310.0).contains(&drawn[10_000]), "median {}", drawn[10_000]);
         assert!((1800.0..2200.0).contains(&drawn[19_800]), "p99 {}", drawn[19_800]);
         assert!((stream.log_normal(7.0, 7.0) - 7.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn quantile_follows_its_quantiles() {
+        let mut stream = stream();
+        let drawn = many(20_000, || stream.quantile(&[100, 200, 1000]));
+        assert!(drawn[0] >= 100.0 && drawn[19_999] <= 1000.0);
+        assert!((190.0..215.0).contains(&drawn[10_000]), "median {}", drawn[10_000]);
+        assert_eq!((stream.quantile(&[7]), stream.quantile(&[])), (7.0, 0.0));
     }
 
     #[test]

@@ -4,7 +4,10 @@
 //! bundle was wanted and a slow server cannot slow its clients down. A closed loop keeps a number of bundles of each
 //! client without receipt.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{
+    Arc, Mutex, PoisonError,
+    atomic::{AtomicBool, Ordering},
+};
 
 use server::{actor::Draught, node::Door, protocol::id::ClientId};
 use tokio::sync::Notify;
@@ -79,6 +82,7 @@ pub fn last_ns(plan: &[Vec<Wanted>]) -> u64 {
 #[derive(Clone, Default)]
 pub struct Desk {
     door: Arc<Mutex<Option<Door>>>,
+    closed: Arc<AtomicBool>,
     moved: Arc<Notify>,
 }
 
@@ -89,12 +93,25 @@ impl Desk {
         self.moved.notify_one();
     }
 
+    /// The client will never take anything again.
+    pub fn close(&self) {
+        self.closed.store(true, Ordering::Relaxed);
+        self.moved.notify_one();
+    }
+
+    fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Relaxed)
+    }
+
     /// Something has moved.
     pub fn moved(&self) {
         self.moved.notify_one();
     }
 
     fn send(&self, draught: Draught) -> bool {
+        if self.is_closed() {
+            return false;
+        }
         let door = self.door.lock().unwrap_or_else(PoisonError::into_inner);
         door.as_ref().is_some_and(|door| door.send(draught))
     }
@@ -117,17 +134,20 @@ pub struct Application {
 }
 
 impl Application {
-    /// Hands over everything planned, then ends.
+    /// Hands over everything planned, then ends; or gives up what is left when the client is gone for good.
     pub async fn run(self, plan: Vec<Wanted>) {
-        for wanted in plan {
+        for (done, wanted) in plan.iter().enumerate() {
             match self.pace {
                 Pace::Open { .. } => self.time.sleep_until(wanted.at_ns.unwrap_or(0)).await,
                 Pace::Closed { in_flight } => self.wait_for_room(in_flight).await,
             }
             let at_ns = wanted.at_ns.unwrap_or_else(|| self.time.now_ns());
             self.history.wanted(wanted.token, at_ns);
-            let draught = self.draught(&wanted);
+            let draught = self.draught(wanted);
             while !self.desk.send(draught.clone()) {
+                if self.desk.is_closed() {
+                    return self.history.abandoned((plan.len() - done) as u64);
+                }
                 self.time.sleep_until(self.time.now_ns() + AGAIN_NS).await;
             }
             self.history.handed(self.client);
@@ -136,7 +156,7 @@ impl Application {
 
     async fn wait_for_room(&self, in_flight: u32) {
         self.time.sleep_until(START_NS).await;
-        while self.history.in_flight(self.client) >= u64::from(in_flight) {
+        while self.history.in_flight(self.client) >= u64::from(in_flight) && !self.desk.is_closed() {
             self.desk.moved.notified().await;
         }
     }

@@ -5,7 +5,10 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, OnceLock, PoisonError},
+    sync::{
+        Arc, Mutex, OnceLock, PoisonError,
+        atomic::{AtomicU8, AtomicU64, Ordering},
+    },
 };
 
 use madsim::{runtime::Runtime, task::NodeId};
@@ -27,22 +30,27 @@ use server::{
 
 use crate::{
     adversary::{AnyActor, Boxed, Cheat, Corrupt, Scheme, Schemes, Task},
-    control::Weakness,
+    control::{
+        Weakness,
+        flaw::{self, Fallible, Flawed},
+    },
     fingerprint::Fingerprint,
     history::{History, Record, SeenSigner, Stored},
     model::{
         SimTasks,
-        clock::{NodeClock, VirtualTime},
+        clock::VirtualTime,
         costs::{self, Profile, ProfileError},
-        cpu::Cpu,
+        cpu::{Cpu, Throttle},
         crypto,
         disk::Disk,
         network::{Fabric, Machine},
-        storage::SimStorage,
+        skew::{NodeClock, Skew},
+        storage::{Place, SimStorage},
+        trap::Traps,
     },
     nemesis,
-    random::Streams,
-    scenario::{ActorName, Blame, Costs, Drawn, Pace},
+    random::{Stream, Streams},
+    scenario::{ActorName, Blame, Costs, Drawn, Pace, fault::Family},
     workload::{self, Application, Desk},
 };
 
@@ -65,8 +73,54 @@ pub struct Run {
     pub connections: u64,
     /// How many bytes each role has put on its links.
     pub wire_bytes: BTreeMap<&'static str, u64>,
+    /// Whose each machine is.
+    pub machines: Vec<ActorName>,
     /// The actors of the roster and the clients, by their ids.
     pub names: BTreeMap<ActorId, ActorName>,
+}
+
+/// A process that runs, or was killed.
+const RUNS: u8 = 0;
+/// A process that has stopped by itself.
+const ENDED: u8 = 1;
+/// The same, and nothing of it is left.
+const BURIED: u8 = 2;
+
+/// What a fault can change about a machine, and whether its process has stopped by itself.
+struct Tuning {
+    throttle: Throttle,
+    skew: Skew,
+    ended: AtomicU8,
+}
+
+impl Tuning {
+    fn new(time: &VirtualTime) -> Self {
+        let (throttle, skew) = (Throttle::default(), Skew::new(time.clone()));
+        Tuning { throttle, skew, ended: AtomicU8::new(RUNS) }
+    }
+}
+
+/// Which faults are over.
+pub struct Health {
+    sick: AtomicU64,
+    healed_ns: AtomicU64,
+}
+
+impl Health {
+    fn of(faults: u64) -> Self {
+        Health { sick: AtomicU64::new(faults), healed_ns: AtomicU64::new(0) }
+    }
+
+    /// A fault is over.
+    pub fn healed(&self, now_ns: u64) {
+        self.healed_ns.fetch_max(now_ns, Ordering::Relaxed);
+        self.sick.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Since when all are.
+    fn since_ns(&self) -> Option<u64> {
+        (self.sick.load(Ordering::Relaxed) == 0).then(|| self.healed_ns.load(Ordering::Relaxed))
+    }
 }
 
 /// The world of a run.
@@ -79,6 +133,12 @@ pub struct World {
     pub fabric: Fabric,
     /// What happens in it.
     pub history: History,
+    /// Where its nodes are waited for.
+    pub traps: Traps,
+    /// Whom its faults hold down.
+    pub down: nemesis::Down,
+    /// Which faults are over.
+    pub health: Health,
     streams: Streams,
     profile: Profile,
     weakness: Weakness,
@@ -90,16 +150,33 @@ pub struct World {
     desks: Vec<Desk>,
     disks: Vec<Disk>,
     schemes: BTreeMap<ActorName, Schemes>,
+    machines: Vec<Tuning>,
     nodes: OnceLock<Vec<NodeId>>,
+}
+
+/// In which circumstances a scenario runs. None of them changes what an unbroken run does.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Circumstances {
+    /// Whether the trace is kept.
+    pub trace: bool,
+    /// Whether all that clients are sent is kept.
+    pub letters: bool,
+    /// What of the world is broken.
+    pub weakness: Weakness,
 }
 
 /// Runs a drawn scenario. Errors are those of its files; whatever happens inside is in the record.
 pub fn run(drawn: &Drawn, seed: u64, trace: bool) -> Result<Run, ProfileError> {
-    run_weak(drawn, seed, trace, Weakness::None)
+    run_in(drawn, seed, Circumstances { trace, ..Circumstances::default() })
 }
 
 /// Runs a drawn scenario in a world with a weakness: a negative control.
 pub fn run_weak(drawn: &Drawn, seed: u64, trace: bool, weakness: Weakness) -> Result<Run, ProfileError> {
+    run_in(drawn, seed, Circumstances { trace, letters: false, weakness })
+}
+
+/// Runs a drawn scenario in these circumstances.
+pub fn run_in(drawn: &Drawn, seed: u64, circumstances: Circumstances) -> Result<Run, ProfileError> {
     let profile = match &drawn.topology.costs {
         Costs::Default => costs::DEFAULT,
         Costs::Zero => costs::ZERO,
@@ -110,9 +187,7 @@ pub fn run_weak(drawn: &Drawn, seed: u64, trace: bool, weakness: Weakness) -> Re
     let thread = std::thread::Builder::new().name(format!("seed-{seed}"));
     let run = thread.spawn(move || {
         let runtime = Runtime::with_seed_and_config(seed, madsim::Config::default());
-        runtime.block_on(
-            async move { World { weakness, ..World::new(drawn, seed, profile, trace) }.live().await },
-        )
+        runtime.block_on(async move { World::new(drawn, seed, profile, circumstances).live().await })
     });
     match run.map(|run| run.join()) {
         Ok(Ok(run)) => Ok(run),
@@ -136,14 +211,12 @@ fn names(drawn: &Drawn) -> Vec<ActorName> {
 }
 
 impl World {
-    fn new(drawn: Drawn, seed: u64, profile: Profile, trace: bool) -> World {
+    fn new(drawn: Drawn, seed: u64, profile: Profile, circumstances: Circumstances) -> World {
         let streams = Streams::new(seed);
         let time = VirtualTime::current();
         let fingerprint = Fingerprint::default();
         let names = names(&drawn);
-        let signer = |name: &ActorName| {
-            crypto::signer(drawn.topology.crypto, &mut streams.stream(&format!("keys/{name}")))
-        };
+        let signer = |name: &ActorName| signer(&drawn, streams, *name);
         let ids: Vec<ActorId> = names
             .iter()
             .map(|name| match name.role {
@@ -165,27 +238,41 @@ impl World {
         let trust = Trust::new(roster, Arc::from(crypto::verifier(drawn.topology.crypto)));
         let clients: Vec<ClientId> = ids.iter().filter_map(ActorId::client).collect();
         let cheaters = drawn.adversaries.iter().map(|adversary| adversary.actor).collect();
+        let Circumstances { trace, letters, weakness } = circumstances;
         let history = History::new(&clients, cheaters, trace, time.clone(), fingerprint.clone());
+        if letters {
+            history.keep_letters();
+        }
         let by_name = names.iter().copied().zip(ids.iter().copied()).collect();
         let schemes = schemes(&drawn, &by_name, &history, streams);
+        let traps = Traps::default();
         let disks = names
             .iter()
             .map(|name| Disk::new(time.clone(), profile, streams.stream(&format!("disk/{name}"))));
+        let fabric =
+            Fabric::new(drawn.network.clone(), streams, time.clone(), fingerprint.clone(), traps.clone());
+        if trace {
+            fabric.keep_passages();
+        }
         World {
-            fabric: Fabric::new(drawn.network.clone(), streams, time.clone(), fingerprint.clone()),
+            fabric,
+            traps,
             setup: Setup { trust, timing: Timing::of_epoch(drawn.topology.epoch_ns) },
             places: Arc::new(ids.iter().enumerate().map(|(machine, id)| (*id, machine)).collect()),
             desks: clients.iter().map(|_| Desk::default()).collect(),
             clients: Arc::new(clients),
             disks: disks.collect(),
             schemes,
+            machines: names.iter().map(|_| Tuning::new(&time)).collect(),
+            down: nemesis::Down::default(),
+            health: Health::of(drawn.faults.len() as u64),
             nodes: OnceLock::new(),
             drawn,
             time,
             history,
             streams,
             profile,
-            weakness: Weakness::None,
+            weakness,
             names,
             ids,
         }
@@ -215,9 +302,14 @@ impl World {
         let trust = world.setup.trust.clone();
         let roster =
             Signed::sign((*trust.roster).clone(), trust.deployment, &*operator(&world.drawn, world.streams));
+        let mut record = world.history.take();
+        if let Some(trace) = &mut record.trace {
+            trace.passages = world.fabric.passages();
+        }
         Run {
             fingerprint: world.fingerprint(),
-            record: world.history.take(),
+            record,
+            machines: world.names.clone(),
             roster,
             trust,
             virtual_ns,
@@ -231,8 +323,8 @@ impl World {
     async fn take_stock(&self) {
         for (name, disk) in self.names.iter().zip(&self.disks) {
             disk.crash();
-            let storage = SimStorage::open(self.drawn.topology.storage, disk, self.time.clone());
-            let Ok(mut storage) = storage else { continue };
+            let place = Place { machine: usize::MAX, traps: Traps::default() };
+            let mut storage = SimStorage::new(self.drawn.topology.storage, disk, self.time.clone(), place);
             let rows = storage.load().await.unwrap_or_default();
             let bytes = rows.iter().map(|(key, value)| (key.len() + value.len()) as u64).sum();
             self.history.record().stored.insert(*name, Stored { rows: rows.len() as u64, bytes });
@@ -279,11 +371,12 @@ impl World {
 
     /// Waits until everything is delivered and every fault healed, or the time to catch up is over.
     async fn wait_for_the_end(&self, last_wanted: u64, busy: &Mutex<u32>) {
-        let healed = self.drawn.faults.iter().map(|fault| fault.end_ns()).max().unwrap_or(0);
         let open = matches!(self.drawn.workload.pace, Pace::Open { .. });
         loop {
             self.time.sleep_until(self.time.now_ns() + LOOK_NS).await;
             let now = self.time.now_ns();
+            self.bury();
+            let Some(healed) = self.health.since_ns() else { continue };
             let record = self.history.record();
             let sent = *busy.lock().unwrap_or_else(PoisonError::into_inner) == 0;
             let done = sent && now > healed && record.missing == 0 && record.unreceipted == 0;
@@ -338,6 +431,36 @@ impl World {
         self.nodes.get().expect("nodes are made before faults are")[self.machine_of(name)]
     }
 
+    /// How fast an actor's processor is.
+    pub fn throttle_of(&self, name: ActorName) -> &Throttle {
+        &self.machines[self.machine_of(name)].throttle
+    }
+
+    /// How wrong an actor's clock is.
+    pub fn skew_of(&self, name: ActorName) -> &Skew {
+        &self.machines[self.machine_of(name)].skew
+    }
+
+    /// Whether an actor's process has stopped by itself.
+    pub fn has_ended(&self, name: ActorName) -> bool {
+        self.machines[self.machine_of(name)].ended.load(Ordering::Relaxed) != RUNS
+    }
+
+    /// A random stream of the run.
+    pub fn stream(&self, name: &str) -> Stream {
+        self.streams.stream(name)
+    }
+
+    /// What is left of processes that have stopped by themselves goes with them.
+    fn bury(&self) {
+        for (machine, tuning) in self.machines.iter().enumerate() {
+            let ended = tuning.ended.compare_exchange(ENDED, BURIED, Ordering::Relaxed, Ordering::Relaxed);
+            if let (Ok(_), Some(nodes)) = (ended, self.nodes.get()) {
+                madsim::runtime::Handle::current().kill(nodes[machine]);
+            }
+        }
+    }
+
     /// The disk of an actor.
     pub fn disk_of(&self, name: ActorName) -> &Disk {
         &self.disks[self.machine_of(name)]
@@ -346,8 +469,17 @@ impl World {
     /// Runs the process of a machine, until it stops by itself or is killed.
     async fn start(self: Arc<Self>, machine: Machine) {
         let name = self.names[machine];
+        self.machines[machine].ended.store(RUNS, Ordering::Relaxed);
         if let Err(error) = self.run_node(machine).await {
-            self.history.record().stopped.push((name, error.to_string()));
+            self.history.event(Some(name), || format!("stops: {error}"));
+            self.machines[machine].ended.store(ENDED, Ordering::Relaxed);
+            let failed = matches!(error, NodeError::Storage(_)) && self.disks[machine].has_failed();
+            let mut record = self.history.record();
+            if failed {
+                record.cover("an actor stopped rather than go on without its disk");
+            }
+            let list = if failed { &mut record.halted } else { &mut record.stopped };
+            list.push((name, error.to_string()));
         }
     }
 
@@ -365,16 +497,22 @@ impl World {
 
     async fn run_on(&self, name: ActorName, machine: Machine, disk: &Disk) -> Result<(), NodeError> {
         let topology = &self.drawn.topology;
+        let place = Place { machine, traps: self.traps.clone() };
+        // the twin of a control has a machine that no fault knows
+        let throttle = self.machines.get(machine).map(|tuning| tuning.throttle.clone()).unwrap_or_default();
         let ports = Ports {
             network: self.fabric.of(machine, self.places.clone()),
-            clock: NodeClock(self.time.clone()),
-            storage: SimStorage::open(topology.storage, disk, self.time.clone())?.weakened(self.weakness),
-            work: Cpu::new(self.profile, topology.cores, self.time.clone()),
+            clock: self.clock_of(machine),
+            storage: SimStorage::new(topology.storage, disk, self.time.clone(), place)
+                .weakened(self.weakness.of(name.role)),
+            work: Cpu::new(self.profile, topology.cores, throttle, self.time.clone()),
             spawn: SimTasks,
         };
         let history = self.history.clone();
         let signer = Box::new(SeenSigner { who: name, signer: self.signer(name), history });
-        let identity = Identity { deployment: self.setup.trust.deployment, signer };
+        let actors = vec![if name == ActorName::SEQUENCER { ActorId::SEQUENCER } else { self.ids[machine] }];
+        let deployment = self.setup.trust.deployment;
+        let identity = Identity { actors, deployment, signer, has_stored: disk.is_used() };
         let node = Node::default();
         if name.role == Role::Witness {
             self.history.witness_started(name);
@@ -387,8 +525,22 @@ impl World {
         node.run(identity, ports, self.history.observer(name), recover).await
     }
 
+    /// The clock of a machine: one that can be set wrong, if a fault will.
+    fn clock_of(&self, machine: Machine) -> NodeClock {
+        let name = self.names.get(machine);
+        let wrong = self
+            .drawn
+            .faults
+            .iter()
+            .any(|fault| fault.kind.family == Family::Clock && fault.actor("actor") == name.copied());
+        match self.machines.get(machine).filter(|_| wrong) {
+            Some(tuning) => NodeClock::Skewed(tuning.skew.clone()),
+            None => NodeClock::Right(self.time.clone()),
+        }
+    }
+
     fn signer(&self, name: ActorName) -> Box<dyn Signer> {
-        crypto::signer(self.drawn.topology.crypto, &mut self.streams.stream(&format!("keys/{name}")))
+        signer(&self.drawn, self.streams, name)
     }
 
     fn actor(
@@ -400,6 +552,7 @@ impl World {
         if let Some(schemes) = self.schemes.get(&name) {
             schemes.recovered(&mut recovered);
         }
+        flaw::recover(self.weakness, name.role, &mut recovered);
         Ok(match name.role {
             Role::Witness => self.corruptible(name, Witness::recover(name.index, setup, recovered)?),
             Role::Handler => self.corruptible(name, Handler::new(name.index, setup)),
@@ -415,10 +568,13 @@ impl World {
         })
     }
 
-    /// The actor, in the hands of an adversary if there is one.
-    fn corruptible<A: Corrupt>(&self, name: ActorName, honest: A) -> AnyActor {
+    /// The actor, in the hands of an adversary if there is one; flawed, if the weakness of the world is its own.
+    fn corruptible<A: Corrupt + Fallible>(&self, name: ActorName, honest: A) -> AnyActor {
         match self.schemes.get(&name) {
-            None => Box::new(honest),
+            None => match A::flaw(self.weakness, &self.setup.trust) {
+                None => Box::new(honest),
+                Some(flaw) => Box::new(Flawed::new(honest, flaw)),
+            },
             Some(schemes) => {
                 let trust = self.setup.trust.clone();
                 Box::new(Cheat::new(honest, schemes.clone(), trust, self.signer(name)))
@@ -451,6 +607,11 @@ fn schemes(
         all.entry(adversary.actor).or_default().push(Scheme::new(task, random));
     }
     all.into_iter().map(|(name, schemes)| (name, Schemes::new(schemes))).collect()
+}
+
+/// The key of an actor.
+pub fn signer(drawn: &Drawn, streams: Streams, name: ActorName) -> Box<dyn Signer> {
+    crypto::signer(drawn.topology.crypto, &mut streams.stream(&format!("keys/{name}")))
 }
 
 /// The key of the operator.

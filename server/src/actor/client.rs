@@ -47,9 +47,9 @@ const CONTENT: u8 = 1;
 /// Rows: number → receipt.
 const RECEIPT: u8 = 2;
 /// Row: the mailbox as held.
-const HELD: u8 = 3;
+pub const HELD: u8 = 3;
 /// Rows: count → delivery that the application may not have seen.
-const FRESH: u8 = 4;
+pub const FRESH: u8 = 4;
 /// Row: the citation of the last cut seen.
 const SEEN: u8 = 5;
 /// Rows: digest → evidence.
@@ -59,9 +59,9 @@ const EVIDENCE: u8 = 6;
 pub struct Client {
     id: ClientId,
     setup: Setup,
-    /// The handler that it submits through, and the one that it began with.
+    /// The handler that it submits through, and the one that it turns to when that one fails it.
     handler: u32,
-    first_handler: u32,
+    other_handler: u32,
     connected: BTreeSet<ActorId>,
     submissions: Submissions,
     inbox: Inbox,
@@ -80,10 +80,11 @@ impl Client {
         setup: Setup,
         recovered: Recovered,
     ) -> Result<Self, RecoverError> {
+        let other_handler = (handler + 1) % setup.trust.roster.handlers();
         let mut client = Client {
             id,
             handler,
-            first_handler: handler,
+            other_handler,
             connected: BTreeSet::new(),
             submissions: Submissions::new(id, salting, setup.clone()),
             inbox: Inbox::new(id, setup.trust.clone()),
@@ -162,20 +163,18 @@ impl Client {
             let (one, other) = (self.me(), self.handler());
             step.notice(Notice::Pair { one, other, why: "a bundle" });
             self.submissions.satisfied(&mut self.docket);
-            self.demote_handler(step);
+            self.turn_away(step);
         }
     }
 
-    /// Another handler is tried, if there is one.
-    fn demote_handler(&mut self, step: &mut Step) {
-        let handlers = self.setup.trust.roster.handlers();
-        if handlers > 1 && self.handler == self.first_handler {
-            self.handler = (self.handler + 1) % handlers;
+    /// The other handler is tried, if there is one and it is there.
+    fn turn_away(&mut self, step: &mut Step) {
+        let other = ActorId::Server(Role::Handler, self.other_handler);
+        if other != self.handler() && self.connected.contains(&other) {
+            self.submissions.disconnected(self.handler());
+            std::mem::swap(&mut self.handler, &mut self.other_handler);
             step.notice(Notice::Reached("a client went to another handler"));
-            self.submissions.disconnected(ActorId::Server(Role::Handler, self.first_handler));
-            if self.connected.contains(&self.handler()) {
-                self.submissions.connected(self.handler(), step);
-            }
+            self.submissions.connected(other, step);
         }
     }
 
@@ -264,11 +263,9 @@ impl Actor for Client {
     }
 
     fn dials(&self) -> Vec<ActorId> {
-        let handlers = self.setup.trust.roster.handlers();
-        let second = (self.first_handler + 1) % handlers;
         let mut dials = vec![self.handler(), self.mailbox()];
-        if second != self.first_handler {
-            dials.push(ActorId::Server(Role::Handler, second));
+        if self.other_handler != self.handler {
+            dials.push(ActorId::Server(Role::Handler, self.other_handler));
         }
         dials.extend(witnesses(&self.setup.trust.roster));
         dials
@@ -280,6 +277,9 @@ impl Actor for Client {
             Input::Disconnected(peer) => {
                 self.connected.remove(&peer);
                 self.submissions.disconnected(peer);
+                if peer == self.handler() {
+                    self.turn_away(step);
+                }
             }
             Input::Send(draught) => self.submissions.draw_up(draught, self.seen, step),
             Input::Complain(evidence) => {

@@ -17,8 +17,8 @@ mod ledgers;
 
 use std::collections::BTreeMap;
 
-pub use admission::IN_FLIGHT_MAX;
-use admission::{Admission, RECENT};
+use admission::Admission;
+pub use admission::{IN_FLIGHT_MAX, RECENT};
 use batches::{Batches, Sealed};
 use ledgers::{LEDGER, Ledgers};
 
@@ -52,7 +52,7 @@ use crate::{
 };
 
 /// Rows: position → submission.
-const LOG: u8 = 1;
+pub const LOG: u8 = 1;
 /// Row: the citation of the last cut seen.
 const SEEN: u8 = 3;
 
@@ -182,7 +182,7 @@ impl Incoming {
                 RECENT => actor.admission.recover(key, value).map_err(RecoverError::of("admission"))?,
                 SEEN => {
                     let cut = Citation::from_bytes(value).map_err(RecoverError::of("citation of a cut"))?;
-                    actor.admission.see(cut);
+                    actor.let_in(cut);
                     actor.seen = Some(cut);
                 }
                 _ => {}
@@ -349,9 +349,14 @@ impl Incoming {
             self.ordered.pop_first();
         }
         self.seen = Some(cut.cite());
-        self.admission.see(cut.cite());
+        self.let_in(cut.cite());
         step.put(row(SEEN, &[]), cut.cite().to_bytes());
         step.send(ActorId::SEQUENCER, Message::Have(cut.epoch.0));
+    }
+
+    /// Admits what cites this cut, and what waited for it.
+    pub fn let_in(&mut self, cut: Citation) {
+        self.admission.see(cut);
     }
 
     /// A mailbox actor has signed for what a cut reaches: custody of that is its own now.

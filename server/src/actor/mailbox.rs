@@ -49,11 +49,11 @@ use crate::{
 };
 
 /// Rows: client → head of its mailbox as last attested.
-const MAILBOX: u8 = 1;
+pub const MAILBOX: u8 = 1;
 /// Rows: client → count acknowledged.
 const ACKNOWLEDGED: u8 = 2;
 /// Rows: client ‖ epoch → what to deliver.
-const PERSONAL: u8 = 4;
+pub const PERSONAL: u8 = 4;
 /// Rows: client → its last ack.
 const HELD: u8 = 6;
 

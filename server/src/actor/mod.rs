@@ -21,6 +21,7 @@ pub mod handler;
 pub mod incoming;
 pub mod mailbox;
 mod numbers;
+pub mod retired;
 pub mod sequencer;
 pub mod step;
 pub mod witness;

@@ -131,14 +131,13 @@ impl Sequencer {
             Ok(seal) => seal,
             Err(error) => return step.notice(suspicious(error.to_string())),
         };
-        let Some(reached) = self.reached.get_mut(seal.incoming as usize) else { return };
+        let Some(reached) = self.reached.get(seal.incoming as usize) else { return };
         let (slot, previous) = reached.seal.map_or((0, Digest::ZERO), |held| (held.slot + 1, held.digest));
-        let known = self.recent.get(&(seal.incoming, seal.batch)).copied();
-        let other = known.filter(|known| known.digest != seal.digest());
-        if let Some(other) = other {
-            accuse(Equivocation { first: other, second: seal.cite() }, &self.setup.trust, step);
-        }
         if seal.batch.0 < slot {
+            let known = self.known(seal.incoming, seal.batch);
+            if let Some(other) = known.filter(|known| known.digest != seal.digest()) {
+                accuse(Equivocation { first: other, second: seal.cite() }, &self.setup.trust, step);
+            }
             return;
         }
         if (seal.batch.0, seal.previous, seal.start) != (slot, previous, reached.end) {
@@ -151,14 +150,24 @@ impl Sequencer {
         if held != reached.seal {
             step.notice(Notice::Reached("several seals of one actor went into one cut"));
         }
-        *reached = Reached { seal: Some(seal.cite()), end: seal.end };
+        let reached = Reached { seal: Some(seal.cite()), end: seal.end };
         step.put(row(HELD, &seal.incoming.to_be_bytes()), reached.to_bytes());
+        self.reached[seal.incoming as usize] = reached;
         self.taken.push(seal.cite());
         self.recent.insert((seal.incoming, seal.batch), seal.cite());
         if let Some(old) = seal.batch.0.checked_sub(RECENT_MAX) {
             self.recent.remove(&(seal.incoming, BatchNumber(old)));
         }
         self.news = true;
+    }
+
+    /// A seal of this batch number that it has seen: lately, or before a crash and put into a cut.
+    fn known(&self, incoming: u32, batch: BatchNumber) -> Option<Citation> {
+        let recent = self.recent.get(&(incoming, batch)).copied();
+        recent.or_else(|| {
+            let mut cited = self.cuts.values().filter_map(|cut| cut.reached.get(incoming as usize)?.seal);
+            cited.find(|seal| seal.slot == batch.0)
+        })
     }
 
     /// Says that it holds what arrived in this step. `after` is the last cut, this step's included.

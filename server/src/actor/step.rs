@@ -386,6 +386,11 @@ pub enum Notice {
         /// The bundle that nobody takes.
         number: BundleNumber,
     },
+    /// An actor has admitted that it lost state: it owes nothing any more, and nobody who waits for it does.
+    Retired {
+        /// Who.
+        actor: ActorId,
+    },
     /// A point in the code that a sweep must reach.
     Reached(&'static str),
     /// Someone cheated, and this proves it.

@@ -42,6 +42,7 @@ use crate::{
         id::{ActorId, BatchNumber, Epoch, Role},
         judge::judge,
         message::Message,
+        recovery::Recovery,
         statement::{Citation, Kind, Statement as _, Terms, Unverified},
     },
 };
@@ -74,6 +75,8 @@ pub struct Witness {
     /// Epochs that a mailbox actor has not attested, since when.
     unattested: BTreeMap<u32, (Epoch, Time)>,
     exposed: BTreeSet<ActorId>,
+    /// Who has admitted to have lost state.
+    retired: BTreeSet<ActorId>,
 }
 
 impl Witness {
@@ -92,6 +95,7 @@ impl Witness {
             unopened: BTreeMap::new(),
             unattested: BTreeMap::new(),
             exposed: BTreeSet::new(),
+            retired: BTreeSet::new(),
             setup,
         };
         for issued in recovered.statements {
@@ -242,6 +246,20 @@ impl Witness {
         }
     }
 
+    /// An actor admits that it lost state: nothing can be expected of it, nor of whoever waits for it.
+    fn retired(&mut self, recovery: Unverified<Recovery>, step: &mut Step) {
+        step.work.verified += 1;
+        let Ok(recovery) = recovery.verify(&self.setup.trust) else { return };
+        if recovery.retires() && self.retired.insert(recovery.actor) {
+            step.notice(Notice::Retired { actor: recovery.actor });
+        }
+    }
+
+    /// Whether nothing can be expected of an actor any more.
+    fn is_out(&self, actor: ActorId) -> bool {
+        self.exposed.contains(&actor) || self.retired.contains(&actor)
+    }
+
     /// Somebody posts a challenge. What the witness can see to be a broken promise need not be asked.
     fn posted(&mut self, posting: Posting, step: &mut Step) {
         if let Attachment::Promised(promised) = &posting.attachment
@@ -294,11 +312,9 @@ impl Witness {
         for (k, (epoch, since)) in &self.unattested {
             all.push((since.after(wait), ActorId::Server(Role::Mailbox, *k), Demand::Attest(*epoch)));
         }
-        let lost = |demand: &Demand| {
-            matches!(demand, Demand::Attest(_)) && self.exposed.contains(&ActorId::SEQUENCER)
-        };
+        let lost = |demand: &Demand| matches!(demand, Demand::Attest(_)) && self.is_out(ActorId::SEQUENCER);
         all.retain(|(_, target, demand)| {
-            !self.board.has(*target, demand) && !self.exposed.contains(target) && !lost(demand)
+            !self.board.has(*target, demand) && !self.is_out(*target) && !lost(demand)
         });
         all
     }
@@ -369,6 +385,7 @@ impl Actor for Witness {
             Input::Message(ActorId::SEQUENCER, Message::Ordered(cut)) => self.sequencer_heard(cut, step),
             Input::Message(_, Message::Ledger(ledger)) => self.ledger_heard(*ledger, step),
             Input::Message(_, Message::Attested(attestation)) => self.mailbox_heard(attestation, step),
+            Input::Message(_, Message::Retired(recovery)) => self.retired(recovery, step),
             Input::Message(_, Message::Exposed(evidence)) => self.shown_evidence(&evidence, step),
             Input::Message(_, Message::Posted(posting)) => self.posted(*posting, step),
             Input::Message(from, Message::Answered(answered)) => self.answered(from, *answered, step),
@@ -391,7 +408,8 @@ impl Actor for Witness {
     fn settle(&mut self, step: &mut Step) {
         self.demand_overdue(step);
         let newest = self.logs.last(Kind::Cut, ActorId::SEQUENCER).map_or(Epoch(0), Epoch);
-        self.board.settle(newest, &self.exposed, &self.auditor, step);
+        let out = self.exposed.union(&self.retired).copied().collect();
+        self.board.settle(newest, out, &self.auditor, step);
         self.cosign(step);
     }
 

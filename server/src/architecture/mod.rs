@@ -22,7 +22,7 @@ use crate::{
     deployment::{Deployment, keys::KeyError},
     node::{Door, Identity, Node, NodeError},
     port::{
-        Network, Ports, StorageError,
+        Network, Ports,
         local::Switchboard,
         tokio::{RealWork, RedbFile, SystemClock, TokioTasks},
     },
@@ -78,14 +78,6 @@ pub enum StartError {
     /// A key cannot be read.
     #[error(transparent)]
     Key(#[from] KeyError),
-    /// A store cannot be opened.
-    #[error("the store of {actor}: {error}")]
-    Store {
-        /// Whose.
-        actor: ActorId,
-        /// Why.
-        error: StorageError,
-    },
 }
 
 /// The actors of a deployment, running.
@@ -142,10 +134,13 @@ struct Start<'a, F> {
 
 /// Runs an actor that is made by `$recover` on a node of its own.
 macro_rules! run {
-    ($start:expr, $actor:expr, $recover:expr) => {{
+    ($start:expr, $actor:expr, $recover:expr) => {
+        run!($start, $actor, vec![$actor], $recover)
+    };
+    ($start:expr, $actor:expr, $actors:expr, $recover:expr) => {{
         let node = Node::default();
         let door = node.door();
-        let (identity, ports) = ($start.identity($actor)?, $start.ports($actor)?);
+        let (identity, ports) = ($start.identity($actor, $actors)?, $start.ports($actor)?);
         let (observer, stopped) = ($start.watch.of($actor), $start.stopped.clone());
         tokio::spawn(async move {
             if let Err(error) = node.run(identity, ports, observer, $recover).await {
@@ -160,17 +155,17 @@ macro_rules! run {
 type RealPorts<N> = Ports<N, SystemClock, RedbFile, RealWork, TokioTasks>;
 
 impl<N: Network, F: Fn(ActorId) -> N> Start<'_, F> {
-    fn identity(&self, actor: ActorId) -> Result<Identity, StartError> {
+    fn identity(&self, actor: ActorId, actors: Vec<ActorId>) -> Result<Identity, StartError> {
         let signer = Box::new(self.deployment.signer(actor)?);
-        Ok(Identity { deployment: self.setup.trust.deployment, signer })
+        let has_stored = RedbFile::has_stored(&self.deployment.store(actor));
+        Ok(Identity { actors, deployment: self.setup.trust.deployment, signer, has_stored })
     }
 
     fn ports(&self, actor: ActorId) -> Result<RealPorts<N>, StartError> {
-        let storage = RedbFile::open(&self.deployment.store(actor));
         Ok(Ports {
             network: (self.network)(actor),
             clock: SystemClock::default(),
-            storage: storage.map_err(|error| StartError::Store { actor, error })?,
+            storage: RedbFile::at(&self.deployment.store(actor)),
             work: RealWork,
             spawn: TokioTasks,
         })
@@ -190,6 +185,6 @@ impl<N: Network, F: Fn(ActorId) -> N> Start<'_, F> {
 
     fn monolith(&self) -> Result<Door, StartError> {
         let setup = self.setup.clone();
-        run!(self, ActorId::SEQUENCER, move |stored| Monolith::recover(setup, stored))
+        run!(self, ActorId::SEQUENCER, Monolith::actors(), move |stored| Monolith::recover(setup, stored))
     }
 }

@@ -36,6 +36,11 @@ pub struct Monolith {
 }
 
 impl Monolith {
+    /// All that it stands for.
+    pub fn actors() -> Vec<ActorId> {
+        PARTS.map(|role| ActorId::Server(role, 0)).to_vec()
+    }
+
     /// All roles, with what they had stored.
     pub fn recover(setup: Setup, recovered: Recovered) -> Result<Self, RecoverError> {
         let mut parts = PARTS.map(|_| Recovered::default());

@@ -165,9 +165,11 @@ impl Client {
             clock: AnyClock::new(clock.clone()),
             spawn: TokioTasks,
         };
-        let storage = RedbFile::open(&store)?;
+        let storage = RedbFile::at(&store);
+        let has_stored = RedbFile::has_stored(&store);
         let ports = Ports { network, clock, storage, work: RealWork, spawn: TokioTasks };
-        let identity = Identity { deployment: trust.deployment, signer: signer() };
+        let actors = vec![ActorId::Client(id)];
+        let identity = Identity { actors, deployment: trust.deployment, signer: signer(), has_stored };
         let node = Node::default();
         let door = node.door();
         let (sender, notices) = mpsc::unbounded_channel();

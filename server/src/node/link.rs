@@ -7,6 +7,8 @@
 //! - Of two actors that talk, one dials: the one downstream, and the client or handler. Were both to dial, each new
 //!   connection would end the other.
 //! - At most one connection with a peer counts, the newest; what an older one still brings is ignored.
+//! - A connection on which nothing has come for [`SILENCE_BEATS`] beats is taken for lost: a machine that dies does not
+//!   always close its connections. Whoever has nothing to say sends an empty frame each beat.
 //! - A peer in the same process needs no connection: it is *seated*, and what is sent to it arrives as messages.
 //! - A peer that reads too slowly loses its connection after what is queued, never single messages between: it
 //!   subscribes anew, and is further on each time.
@@ -14,7 +16,10 @@
 use std::{
     collections::BTreeMap,
     io,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use futures_util::future::{Either, select};
@@ -36,6 +41,11 @@ const QUEUE_MAX: usize = 128 << 20;
 const READ_SIZE: usize = 64 << 10;
 /// The first pause before a lost connection is opened again; doubles up to the second.
 const RECONNECT_NS: (u64, u64) = (10_000_000, 640_000_000);
+
+/// An idle connection carries an empty frame this often.
+const BEAT_NS: u64 = 1_000_000_000;
+/// After so many beats without anything a connection is lost.
+const SILENCE_BEATS: u32 = 3;
 
 /// What reaches a node.
 pub enum Event {
@@ -130,6 +140,8 @@ struct Queue {
     /// Nothing more is taken; what is queued is written before the connection ends, so that the next one goes on
     /// from there.
     full: bool,
+    /// Whether anything was queued since the last beat.
+    spoke: bool,
 }
 
 impl Outbound {
@@ -141,10 +153,25 @@ impl Outbound {
         self.with(|queue| {
             if !queue.closed && !queue.full {
                 frame::append(&mut queue.bytes, message);
+                queue.spoke = true;
                 queue.full = queue.bytes.len() > QUEUE_MAX;
             }
         });
         self.ready.notify_one();
+    }
+
+    /// Sends an empty frame, if there was nothing else to send since the last beat.
+    fn beat(&self) {
+        let spoke = self.with(|queue| {
+            let spoke = std::mem::take(&mut queue.spoke);
+            if !spoke && queue.bytes.is_empty() {
+                frame::append_beat(&mut queue.bytes);
+            }
+            spoke
+        });
+        if !spoke {
+            self.ready.notify_one();
+        }
     }
 
     fn close(&self) {
@@ -251,7 +278,17 @@ impl<N: Network, C: Clock, P: Spawn> Links<N, C, P> {
 /// Serves a connection that a peer has opened.
 async fn serve<N: Network, C: Clock, P: Spawn>(shared: Shared<N, C, P>, mut stream: N::Stream) {
     let mut frames = Frames::default();
-    if let Ok(Message::Hello(peer)) = frames.next(&mut stream).await {
+    let hello = {
+        let heard = AtomicBool::new(true);
+        let hello = std::pin::pin!(frames.next(&mut stream, &heard));
+        let late = std::pin::pin!(shared.clock.sleep_until(shared.clock.now().after(BEAT_NS)));
+        match select(hello, late).await {
+            Either::Left((hello, _)) => hello,
+            // who does not say who it is holds a connection for no longer than a beat
+            Either::Right(_) => return,
+        }
+    };
+    if let Ok(Message::Hello(peer)) = hello {
         connection(&shared, peer, stream, frames, None).await;
     }
 }
@@ -272,9 +309,10 @@ async fn connection<N: Network, C: Clock, P: Spawn>(
         return;
     }
     let (mut reader, writer) = tokio::io::split(stream);
+    let heard = AtomicBool::new(true);
     let read = std::pin::pin!(async {
         loop {
-            match frames.next(&mut reader).await {
+            match frames.next(&mut reader, &heard).await {
                 Ok(message) => {
                     let frame = Event::Frame { peer, connection, message };
                     if shared.inbox.send(frame).await.is_err() {
@@ -286,13 +324,24 @@ async fn connection<N: Network, C: Clock, P: Spawn>(
         }
     });
     let write = std::pin::pin!(write_all(writer, &outbound));
-    let why = match select(read, write).await {
+    let silent = std::pin::pin!(silence(&shared.clock, &heard, &outbound));
+    let why = match select(read, select(write, silent)).await {
         Either::Left((why, _)) => why,
         Either::Right(_) => None,
     };
     outbound.close();
     // the node may be gone, then nobody needs to know
     let _ = shared.inbox.send(Event::Down { peer, connection, why }).await;
+}
+
+/// Beats, until nothing has been heard for too long.
+async fn silence(clock: &impl Clock, heard: &AtomicBool, outbound: &Outbound) {
+    let mut silent = 0;
+    while silent < SILENCE_BEATS {
+        clock.sleep_until(clock.now().after(BEAT_NS)).await;
+        outbound.beat();
+        silent = if heard.swap(false, Ordering::Relaxed) { 0 } else { silent + 1 };
+    }
 }
 
 /// Writes what is queued until the queue is closed or the connection lost.
@@ -327,15 +376,21 @@ struct Frames {
 impl Frames {
     /// The next message that has arrived whole.
     fn take(&mut self) -> io::Result<Option<Message>> {
-        let next = frame::first(&self.buffer[self.taken..]).map_err(invalid)?;
-        Ok(next.map(|(message, length)| {
+        while let Some((message, length)) = frame::next(&self.buffer[self.taken..]).map_err(invalid)? {
             self.taken += length;
-            message
-        }))
+            if message.is_some() {
+                return Ok(message);
+            }
+        }
+        Ok(None)
     }
 
-    /// The next message of a connection.
-    async fn next(&mut self, reader: &mut (impl AsyncRead + Unpin)) -> io::Result<Message> {
+    /// The next message of a connection; says so whenever anything is heard.
+    async fn next(
+        &mut self,
+        reader: &mut (impl AsyncRead + Unpin),
+        heard: &AtomicBool,
+    ) -> io::Result<Message> {
         loop {
             if let Some(message) = self.take()? {
                 return Ok(message);
@@ -345,6 +400,7 @@ impl Frames {
             if reader.read_buf(&mut self.buffer).await? == 0 {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
+            heard.store(true, Ordering::Relaxed);
         }
     }
 }

@@ -8,6 +8,7 @@
 //! - Nothing is signed before the transaction that holds it is synced, and nothing is sent before that (rule R8).
 //! - One slot gets one digest, over all restarts: the node keeps the table and would rather stop than sign twice.
 //! - A step that stores nothing commits nothing.
+//! - An actor whose state is lost is retired: it admits that, and signs nothing else.
 
 mod link;
 mod slots;
@@ -17,7 +18,10 @@ use std::{future::poll_fn, pin::Pin, task::Poll};
 use tokio::sync::mpsc;
 
 use crate::{
-    actor::{Actor, Draft, Draught, Input, Issued, Notice, RecoverError, Recovered, Step, step::STATEMENTS},
+    actor::{
+        Actor, Draft, Draught, Input, Issued, Notice, RecoverError, Recovered, Step, retired::Retired,
+        step::STATEMENTS,
+    },
     port::{Clock, Network, Ports, Rows, Spawn, Storage, StorageError, Time, Work},
     protocol::{
         codec::DecodeError,
@@ -52,10 +56,14 @@ pub trait Observer: Send + 'static {
 
 /// Who signs, for which deployment.
 pub struct Identity {
+    /// Who signs: the actor, or all that it stands for.
+    pub actors: Vec<ActorId>,
     /// The deployment.
     pub deployment: Deployment,
     /// The key.
     pub signer: Box<dyn Signer>,
+    /// Whether the actor has stored anything before: nothing in storage means then that it was lost.
+    pub has_stored: bool,
 }
 
 /// Why a node stopped.
@@ -150,9 +158,40 @@ impl Node {
         P: Spawn,
     {
         let Ports { network, clock, mut storage, work, spawn } = ports;
-        let rows = storage.load().await?;
-        let (recovered, slots) = read_back(rows, &identity, clock.now(), &mut observer)?;
-        let actor = recover(recovered)?;
+        let rows = match storage.load().await {
+            Err(StorageError::Corrupt(_)) => {
+                storage.set_aside().await?;
+                None
+            }
+            rows => Some(rows?).filter(|rows| !(rows.is_empty() && identity.has_stored)),
+        };
+        let lost = rows.is_none();
+        let (recovered, slots) = read_back(rows.unwrap_or_default(), &identity, clock.now(), &mut observer)?;
+        let ports = Ports { network, clock, storage, work, spawn };
+        if lost || slots.holds(Kind::Recovery) {
+            let retired = Retired::new(identity.actors.clone(), recovered.statements);
+            return self.drive(retired, identity, slots, ports, observer).await;
+        }
+        self.drive(recover(recovered)?, identity, slots, ports, observer).await
+    }
+
+    async fn drive<A, N, C, S, W, P>(
+        self,
+        actor: A,
+        identity: Identity,
+        slots: Slots,
+        ports: Ports<N, C, S, W, P>,
+        observer: impl Observer,
+    ) -> Result<(), NodeError>
+    where
+        A: Actor,
+        N: Network,
+        C: Clock,
+        S: Storage,
+        W: Work,
+        P: Spawn,
+    {
+        let Ports { network, clock, storage, work, spawn } = ports;
         let listener = network.listen().await?;
         let links = Links::new(actor.me(), self.door, network, clock.clone(), spawn);
         links.accept(listener);

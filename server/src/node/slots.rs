@@ -24,6 +24,11 @@ impl Slots {
         self.0.entry(series).or_default().insert(slot, digest);
     }
 
+    /// Whether a slot of this kind is taken.
+    pub fn holds(&self, kind: Kind) -> bool {
+        self.0.keys().any(|(_, known)| *known == kind)
+    }
+
     /// Takes a slot for a digest.
     pub fn take(&mut self, series: Series, slot: u64, digest: Digest) -> Result<(), NodeError> {
         let taken = self.0.entry(series).or_default();

@@ -63,14 +63,22 @@ pub type Changes = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
 pub trait Storage: Send + 'static {
     /// Everything stored.
     fn load(&mut self) -> impl Future<Output = Result<Rows, StorageError>> + Send;
+    /// Puts aside what is stored, which cannot be read, and begins with nothing.
+    fn set_aside(&mut self) -> impl Future<Output = Result<(), StorageError>> + Send;
     /// Applies all changes or none, and returns when they would survive a crash.
     fn commit(&mut self, changes: Changes) -> impl Future<Output = Result<(), StorageError>> + Send;
 }
 
 /// Why storage failed. A node stops on it: it must not sign what it could not store.
 #[derive(Debug, thiserror::Error)]
-#[error("storage: {0}")]
-pub struct StorageError(pub String);
+pub enum StorageError {
+    /// An operation failed. What was synced before is as it was: starting again may help.
+    #[error("storage: {0}")]
+    Failed(String),
+    /// What is there is not what was stored. Starting again does not help.
+    #[error("storage is corrupt: {0}")]
+    Corrupt(String),
+}
 
 /// Told what an actor's step cost, before its results leave.
 pub trait Work: Send + 'static {

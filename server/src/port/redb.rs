@@ -2,8 +2,16 @@
 //!
 //! `redb` is a single-file, copy-on-write B-tree with checksummed commits; it takes its file through a trait, so
 //! the simulator runs the very same database on a simulated disk.
+//!
+//! # Invariants
+//! - Every page is checked against its checksum when a database is opened: what rotted on the disk is an error, never
+//!   taken for what was stored.
+//! - Commits are in two phases. With one, a commit that rotted looks like one that power tore, and `redb` would go back
+//!   to the commit before it: the actor would sign its slots a second time.
 
-use redb::{Database, ReadableDatabase, ReadableTable, StorageBackend, TableDefinition};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use redb::{Database, DatabaseError, ReadableDatabase, ReadableTable, StorageBackend, TableDefinition};
 
 use super::{Changes, Rows, StorageError};
 
@@ -15,8 +23,41 @@ const CACHE_BYTES: usize = 16 << 20;
 /// Rows in a `redb` database.
 pub struct Redb(Database);
 
-fn failed(error: impl std::fmt::Display) -> StorageError {
-    StorageError(error.to_string())
+fn failed(error: impl Into<redb::Error>) -> StorageError {
+    match error.into() {
+        error @ (redb::Error::Corrupted(_) | redb::Error::TableTypeMismatch { .. }) => {
+            StorageError::Corrupt(error.to_string())
+        }
+        error => StorageError::Failed(error.to_string()),
+    }
+}
+
+/// Runs something that reads pages which may hold anything: `redb` asserts some of what it reads.
+fn reading<T>(read: impl FnOnce() -> Result<T, StorageError>) -> Result<T, StorageError> {
+    let unreadable = |_| Err(StorageError::Corrupt("the database has pages that are none".to_owned()));
+    catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(unreadable)
+}
+
+/// A file that is no database is one that was overwritten: it had been made by [`Redb::open`].
+fn unopened(error: DatabaseError) -> StorageError {
+    match error {
+        DatabaseError::Storage(redb::StorageError::Io(error))
+            if error.kind() == std::io::ErrorKind::InvalidData =>
+        {
+            StorageError::Corrupt(error.to_string())
+        }
+        DatabaseError::UpgradeRequired(_) => StorageError::Corrupt(error.to_string()),
+        error => failed(error),
+    }
+}
+
+/// The database, if all its pages are what they were written as.
+fn checked(database: Result<Database, DatabaseError>) -> Result<Redb, StorageError> {
+    let mut database = database.map_err(unopened)?;
+    match database.check_integrity().map_err(unopened)? {
+        true => Ok(Redb(database)),
+        false => Err(StorageError::Corrupt("a page has another checksum".to_owned())),
+    }
 }
 
 impl Redb {
@@ -24,18 +65,22 @@ impl Redb {
     pub fn open(backend: impl StorageBackend) -> Result<Self, StorageError> {
         let mut builder = Database::builder();
         builder.set_cache_size(CACHE_BYTES);
-        Ok(Redb(builder.create_with_backend(backend).map_err(failed)?))
+        reading(|| checked(builder.create_with_backend(backend)))
     }
 
     /// Opens the database in this file, or makes one.
     pub fn open_file(path: &std::path::Path) -> Result<Self, StorageError> {
         let mut builder = Database::builder();
         builder.set_cache_size(CACHE_BYTES);
-        Ok(Redb(builder.create(path).map_err(failed)?))
+        reading(|| checked(builder.create(path)))
     }
 
     /// Everything stored.
     pub fn load(&self) -> Result<Rows, StorageError> {
+        reading(|| self.rows())
+    }
+
+    fn rows(&self) -> Result<Rows, StorageError> {
         let transaction = self.0.begin_read().map_err(failed)?;
         let table = match transaction.open_table(ROWS) {
             Err(redb::TableError::TableDoesNotExist(_)) => return Ok(Rows::new()),
@@ -51,7 +96,8 @@ impl Redb {
 
     /// Applies the changes in one synced transaction.
     pub fn commit(&self, changes: &Changes) -> Result<(), StorageError> {
-        let transaction = self.0.begin_write().map_err(failed)?;
+        let mut transaction = self.0.begin_write().map_err(failed)?;
+        transaction.set_two_phase_commit(true);
         {
             let mut table = transaction.open_table(ROWS).map_err(failed)?;
             for (key, value) in changes {

@@ -1,6 +1,13 @@
 //! The production adapters: TCP, the system clock and a `redb` file, on tokio.
 
-use std::{collections::BTreeMap, io, net::SocketAddr, path::Path, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -61,32 +68,88 @@ impl Clock for SystemClock {
     }
 }
 
-/// A `redb` file; commits run on a thread where blocking is allowed.
-pub struct RedbFile(Arc<Redb>);
+/// A `redb` file, opened when it is loaded; commits run on a thread where blocking is allowed.
+///
+/// A mark beside it says that something was stored in it once: if the file is gone or empty then, state was lost.
+pub struct RedbFile {
+    path: PathBuf,
+    open: Option<Arc<Redb>>,
+    marked: bool,
+}
 
 impl RedbFile {
-    /// Opens the database in this file, or makes one.
-    pub fn open(path: &Path) -> Result<Self, StorageError> {
-        Ok(RedbFile(Arc::new(Redb::open_file(path)?)))
+    /// The database in this file, which is made if it is not there.
+    pub fn at(path: &Path) -> Self {
+        RedbFile { path: path.to_owned(), open: None, marked: RedbFile::has_stored(path) }
     }
+
+    /// Whether anything was ever stored in the database of this file.
+    pub fn has_stored(path: &Path) -> bool {
+        mark(path).exists()
+    }
+}
+
+fn mark(path: &Path) -> PathBuf {
+    path.with_extension("stored")
+}
+
+fn set_mark(mark: &Path) -> Result<(), StorageError> {
+    let set = || {
+        std::fs::File::create(mark)?.sync_all()?;
+        // the entry in its directory is durable only when that is synced, too
+        std::fs::File::open(mark.parent().unwrap_or(Path::new(".")))?.sync_all()
+    };
+    set().map_err(|error: io::Error| StorageError::Failed(format!("{}: {error}", mark.display())))
 }
 
 async fn blocking<T: Send + 'static>(
     task: impl FnOnce() -> Result<T, StorageError> + Send + 'static,
 ) -> Result<T, StorageError> {
     let result = tokio::task::spawn_blocking(task).await;
-    result.unwrap_or_else(|error| Err(StorageError(format!("the storage task failed: {error}"))))
+    result.unwrap_or_else(|error| Err(StorageError::Failed(format!("the storage task failed: {error}"))))
 }
 
 impl Storage for RedbFile {
     async fn load(&mut self) -> Result<Rows, StorageError> {
-        let redb = self.0.clone();
-        blocking(move || redb.load()).await
+        let path = self.path.clone();
+        let (redb, rows) = blocking(move || {
+            let redb = Redb::open_file(&path)?;
+            let rows = redb.load()?;
+            Ok((redb, rows))
+        })
+        .await?;
+        self.open = Some(Arc::new(redb));
+        Ok(rows)
+    }
+
+    async fn set_aside(&mut self) -> Result<(), StorageError> {
+        self.open = None;
+        let aside = self.path.with_extension("corrupt");
+        let (path, to) = (self.path.clone(), aside.clone());
+        blocking(move || {
+            let failed =
+                |error| StorageError::Failed(format!("cannot put {} aside: {error}", path.display()));
+            if to.exists() {
+                let why = std::io::ErrorKind::AlreadyExists.into();
+                return Err(failed(why));
+            }
+            std::fs::rename(&path, &to).map_err(failed)
+        })
+        .await?;
+        self.load().await.map(drop)
     }
 
     async fn commit(&mut self, changes: Changes) -> Result<(), StorageError> {
-        let redb = self.0.clone();
-        blocking(move || redb.commit(&changes)).await
+        let Some(redb) = self.open.clone() else {
+            return Err(StorageError::Failed("nothing is loaded".to_owned()));
+        };
+        let mark = (!std::mem::replace(&mut self.marked, true)).then(|| mark(&self.path));
+        blocking(move || {
+            redb.commit(&changes)?;
+            // before anything is signed: whoever has signed knows for ever that it has stored
+            mark.as_deref().map_or(Ok(()), set_mark)
+        })
+        .await
     }
 }
 

@@ -1,14 +1,19 @@
 //! Frames: messages one after another in a stream of bytes, or in a body.
 //!
-//! A frame is a `u32` length and the canonical bytes of a [`Message`]. Connections between actors carry frames, and
-//! so do the bodies of the HTTP API: one codec.
+//! A frame is `length(4) ‖ its complement(4) ‖ XXH3-64 of the body(8) ‖ body`: the canonical bytes of a [`Message`], or
+//! nothing, which is a *beat*. The checksums are for links that flip bits, not for liars: whoever garbles loses its
+//! connection. Connections between actors carry frames, and so do the bodies of the HTTP API: one codec.
+
+use twox_hash::XxHash3_64;
 
 use super::{
     codec::{Decode, DecodeError, Encode, Writer},
     message::Message,
 };
 
-/// Most bytes of a frame.
+/// Bytes before the body of a frame.
+const HEADER: usize = 16;
+/// Most bytes of a frame's body.
 pub const FRAME_MAX: usize = 64 << 20;
 
 /// Why bytes are no frame.
@@ -17,6 +22,9 @@ pub enum FrameError {
     /// It claims to be longer than any message.
     #[error("a frame of {0} bytes, the bound is {FRAME_MAX}")]
     TooLong(usize),
+    /// Its checksum is that of something else.
+    #[error("a frame that was garbled")]
+    Garbled,
     /// It holds no message.
     #[error(transparent)]
     Decode(#[from] DecodeError),
@@ -25,24 +33,63 @@ pub enum FrameError {
 /// Appends a message as a frame.
 pub fn append(bytes: &mut Vec<u8>, message: &Message) {
     let start = bytes.len();
-    bytes.extend([0; 4]);
+    bytes.extend([0; HEADER]);
     let mut out = Writer::after(std::mem::take(bytes));
     message.encode(&mut out);
     *bytes = out.into_bytes();
-    let length = (bytes.len() - start - 4) as u32;
-    bytes[start..start + 4].copy_from_slice(&length.to_be_bytes());
+    let header = header(&bytes[start + HEADER..]);
+    bytes[start..start + HEADER].copy_from_slice(&header);
 }
 
-/// The message in the first frame, and how many bytes that is; none if it has not arrived whole.
-pub fn first(bytes: &[u8]) -> Result<Option<(Message, usize)>, FrameError> {
-    let Some(length) = bytes.first_chunk::<4>().map(|length| u32::from_be_bytes(*length) as usize) else {
-        return Ok(None);
-    };
+/// Appends a beat.
+pub fn append_beat(bytes: &mut Vec<u8>) {
+    bytes.extend(header(&[]));
+}
+
+fn header(body: &[u8]) -> [u8; HEADER] {
+    let length = body.len() as u32;
+    let mut header = [0; HEADER];
+    header[..4].copy_from_slice(&length.to_be_bytes());
+    header[4..8].copy_from_slice(&(!length).to_be_bytes());
+    header[8..].copy_from_slice(&XxHash3_64::oneshot(body).to_be_bytes());
+    header
+}
+
+/// The body of the first frame; none if it has not arrived whole.
+fn body(bytes: &[u8]) -> Result<Option<&[u8]>, FrameError> {
+    let Some([a, b, c, d, complement @ ..]) = bytes.first_chunk::<8>().copied() else { return Ok(None) };
+    let length = u32::from_be_bytes([a, b, c, d]);
+    if length != !u32::from_be_bytes(complement) {
+        return Err(FrameError::Garbled);
+    }
+    let length = length as usize;
     if length > FRAME_MAX {
         return Err(FrameError::TooLong(length));
     }
-    let Some(frame) = bytes.get(4..4 + length) else { return Ok(None) };
-    Ok(Some((Message::from_bytes(frame)?, 4 + length)))
+    let Some(frame) = bytes.get(..HEADER + length) else { return Ok(None) };
+    match header(&frame[HEADER..]) == frame[..HEADER] {
+        true => Ok(Some(&frame[HEADER..])),
+        false => Err(FrameError::Garbled),
+    }
+}
+
+/// The message in the first frame, none of a beat, and how many bytes that is; nothing if it has not arrived whole.
+pub fn next(bytes: &[u8]) -> Result<Option<(Option<Message>, usize)>, FrameError> {
+    let Some(body) = body(bytes)? else { return Ok(None) };
+    let message = (!body.is_empty()).then(|| Message::from_bytes(body)).transpose()?;
+    Ok(Some((message, HEADER + body.len())))
+}
+
+/// The message in the first frame that is no beat, and how many bytes there are up to its end.
+pub fn first(bytes: &[u8]) -> Result<Option<(Message, usize)>, FrameError> {
+    let mut taken = 0;
+    while let Some((message, length)) = next(&bytes[taken..])? {
+        taken += length;
+        if let Some(message) = message {
+            return Ok(Some((message, taken)));
+        }
+    }
+    Ok(None)
 }
 
 /// All messages of a body, at most so many; a body that ends inside a frame is none.
@@ -71,6 +118,22 @@ mod tests {
         assert_eq!(all(&body, 2), Ok(messages.to_vec()));
         assert!(all(&body, 1).is_err(), "more than were asked for");
         assert_eq!(all(&body[..body.len() - 1], 2), Err(DecodeError::Truncated.into()));
-        assert_eq!(first(&[0xff; 8]), Err(FrameError::TooLong(u32::MAX as usize)));
+        let endless = [&[0xff; 4][..], &[0; 4]].concat();
+        assert_eq!(first(&endless), Err(FrameError::TooLong(u32::MAX as usize)));
+    }
+
+    #[test]
+    fn a_frame_of_which_any_bit_was_flipped_is_refused() {
+        let mut frame = Vec::new();
+        append_beat(&mut frame);
+        let beat = frame.len();
+        append(&mut frame, &Message::Subscribe(3));
+        assert_eq!(next(&frame), Ok(Some((None, beat))));
+        assert_eq!(first(&frame), Ok(Some((Message::Subscribe(3), frame.len()))));
+        for bit in 0..8 * frame.len() {
+            let mut garbled = frame.clone();
+            garbled[bit / 8] ^= 1 << (bit % 8);
+            assert_eq!(first(&garbled), Err(FrameError::Garbled), "bit {bit}");
+        }
     }
 }

@@ -21,6 +21,7 @@ use super::{
     map::Pruned,
     merkle::LEAVES_MAX,
     receipt::Receipted,
+    recovery::Recovery,
     refusal::Refusal,
     roster::MEMBERS_MAX,
     seal::Seal,
@@ -121,6 +122,8 @@ pub enum Message {
     Answered(Box<Answered>),
     /// Anyone → witness: someone cheated, and this proves it.
     Exposed(Box<Evidence>),
+    /// Retired actor → anyone: it lost state.
+    Retired(Unverified<Recovery>),
 }
 
 impl Delivery {
@@ -187,6 +190,7 @@ impl Message {
             Message::Answered(_) => "answered",
             Message::Exposed(_) => "exposed",
             Message::Acknowledged(_) => "acknowledged",
+            Message::Retired(_) => "retired",
         }
     }
 }
@@ -217,6 +221,7 @@ coded!(enum Message "message tag" {
     23 Posted(posting),
     24 Answered(answered),
     25 Exposed(evidence),
+    26 Retired(recovery),
 });
 
 coded!(struct Delivery {

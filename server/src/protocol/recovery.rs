@@ -2,7 +2,8 @@
 //!
 //! Fields after the terms: `fences: list of (kind(1) ‖ first slot not known to be taken(8)) ‖ lost: list of
 //! (first(8) ‖ end(8))`. Slot: the incarnation, from 1. Below a fence nothing more is signed; `lost` are the
-//! positions (of an incoming actor) or epochs (of a mailbox actor) whose contents are gone. It admits a lack of
+//! positions (of an incoming actor) or epochs (of a mailbox actor) whose contents are gone. Without fences the key is
+//! retired: it signs nothing more, and everything that it had not handed on may be gone. It admits a lack of
 //! durability, which is cheaper than an equivocation.
 
 use super::{
@@ -45,6 +46,18 @@ pub struct Lost {
     pub first: u64,
     /// The first after it that is not.
     pub end: u64,
+}
+
+impl Recovery {
+    /// All is lost, and the key signs nothing more.
+    pub fn retiring(actor: ActorId, terms: Terms) -> Self {
+        Recovery { actor, incarnation: 1, terms, fences: Vec::new(), lost: Vec::new() }
+    }
+
+    /// Whether the key signs nothing more.
+    pub fn retires(&self) -> bool {
+        self.fences.is_empty()
+    }
 }
 
 coded!(struct Fence { kind, next });

@@ -166,7 +166,9 @@ impl Attack for ResealOldBatch {
                 context.fired();
             }
             self.seals.push_back(seal);
-            self.seals.truncate(8);
+            if self.seals.len() > 8 {
+                self.seals.pop_front();
+            }
         }
         sends.append(&mut again);
     }

@@ -11,8 +11,9 @@ pub(super) fn find(case: &Case<'_>) -> Result<String, String> {
     if let Some(judged) = case.judged.iter().find(unknown) {
         return Err(format!("someone who takes no part is exposed: {}", judged.text));
     }
-    match case.exposed().into_iter().find(|name| case.is_honest(*name)) {
-        Some(victim) => Err(format!("{victim} is honest and exposed")),
+    let victim = |judged: &super::Judged| judged.exposed.filter(|name| case.is_honest(*name));
+    match case.judged.iter().find_map(|judged| Some((victim(judged)?, &judged.text))) {
+        Some((victim, text)) => Err(format!("{victim} is honest and {text}")),
         None => Ok(format!("{} verdicts", case.judged.len())),
     }
 }

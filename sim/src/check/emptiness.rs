@@ -28,7 +28,9 @@ pub(super) fn find(case: &Case<'_>) -> Result<String, String> {
 /// whose batches do not come; or the actor itself still owes the attestation, and may be waiting for such a one.
 fn is_explained(case: &Case<'_>, name: ActorName) -> bool {
     let upstream = |name: &ActorName| matches!(name.role, Role::Incoming | Role::Sequencer);
-    case.exposed().iter().any(upstream)
+    let gone = case.record.dead.iter().chain(&case.record.retired);
+    case.is_gone(name)
+        || gone.chain(&case.exposed()).any(upstream)
         || case.record.blame.suspicions.iter().any(|((target, ..), one)| {
             let open = (upstream(target) || *target == name) && one.cleared.is_none();
             // whoever hands batches over only when it is asked in public makes its mailbox actors lag

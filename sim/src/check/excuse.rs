@@ -1,7 +1,8 @@
 //! Excuses: what may go wrong because of an actor that really cheated and was called to account for it.
 //!
 //! A bundle is excused if it runs through such an actor: its sender, the sender's handler and incoming actor, the
-//! sequencer, the mailbox actor of the recipient, the recipient. One thing more is excused: a mailbox actor owes
+//! sequencer, the mailbox actor of the recipient, the recipient. The same goes for an actor that is gone for good, dead
+//! or retired. One thing more is excused: a mailbox actor owes
 //! nothing as long as it lacks a batch that a cut cites (rule R10), so whoever withholds sealed batches from it holds
 //! up the bundles of others, too. Nothing else is.
 
@@ -10,8 +11,11 @@ use server::protocol::{id::Role, roster::Roster};
 use super::Case;
 use crate::scenario::{ActorName, Blame};
 
+/// Epochs by which a mailbox actor may be behind.
+const STANDS_STILL: u64 = 20;
+
 impl Case<'_> {
-    /// Whether an actor has cheated.
+    /// Whether an actor has cheated, or was put back to what it was before.
     pub fn cheated(&self, name: ActorName) -> bool {
         self.record.attacks.keys().any(|(who, _)| *who == name)
     }
@@ -36,7 +40,8 @@ impl Case<'_> {
 
     /// Whether a bundle of this sender to this recipient, or to nobody yet, may be stuck.
     pub fn excuses(&self, sender: u32, recipient: Option<u32>) -> bool {
-        if self.record.attacks.is_empty() {
+        let record = self.record;
+        if record.attacks.is_empty() && record.dead.is_empty() && record.retired.is_empty() {
             return false;
         }
         let handler = sender % self.drawn.topology.handlers;
@@ -50,14 +55,23 @@ impl Case<'_> {
             path.push(ActorName::new(Role::Client, recipient));
             path.push(ActorName::new(Role::Mailbox, self.mailbox_of(recipient)));
             path.extend(self.withholders());
+            path.extend(self.missed_by(self.mailbox_of(recipient)));
         }
-        path.into_iter().any(|name| self.is_excuse(name))
+        path.into_iter().any(|name| self.is_excuse(name) || self.is_gone(name))
     }
 
     /// Cheaters of whom a mailbox actor has demanded a batch in public: what waits for it is excused.
     fn withholders(&self) -> impl Iterator<Item = ActorName> {
         let demanded = |name: &ActorName| self.record.blame.of(*name).any(|one| one.demand == "batch");
         self.drawn.adversaries.iter().map(|adversary| adversary.actor).filter(move |name| demanded(name))
+    }
+
+    /// Incoming actors that are gone for good, if a mailbox actor stands still for want of a batch of theirs.
+    fn missed_by(&self, mailbox: u32) -> impl Iterator<Item = ActorName> {
+        let attested = self.record.attested.get(&mailbox).and_then(|own| own.last());
+        let stands = attested.map_or(0, |epoch| epoch.0) + STANDS_STILL < self.record.epoch().0;
+        let gone = self.record.dead.iter().chain(&self.record.retired).copied();
+        gone.filter(move |name| stands && name.role == Role::Incoming)
     }
 
     /// The incoming actor that serves a client.

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use server::protocol::id::Epoch;
 
 use super::Case;
-use crate::scenario::{ActorName, Blame, DrawnExpect};
+use crate::scenario::{ActorName, Blame, DrawnAdversary, DrawnExpect};
 
 pub(super) fn find(case: &Case<'_>) -> Result<String, String> {
     let expect = &case.drawn.expect;
@@ -18,24 +18,30 @@ pub(super) fn find(case: &Case<'_>) -> Result<String, String> {
     }
     let suspected = case.record.blame.suspected();
     only("exposed", case.exposed(), &expect.exposed)?;
-    only("suspected at the end", suspected.keys().copied().collect(), &expect.suspected)?;
+    // of who is gone nothing can be expected, and of who is exposed suspicion says nothing new
+    let exposed = case.exposed();
+    let present = |name: &ActorName| !case.is_gone(*name) && !exposed.contains(name);
+    only("suspected at the end", suspected.keys().copied().filter(present).collect(), &expect.suspected)?;
     only_pairs(case, expect)?;
-    only("unserved", case.record.blame.unserved.keys().copied().collect(), &expect.unserved)?;
+    let served = |client: &ActorName| !case.excuses(client.index, None);
+    let unserved = case.record.blame.unserved.keys().copied().filter(served).collect();
+    only("unserved", unserved, &expect.unserved)?;
     let mut slowest = 0;
-    for name in &expect.exposed {
+    for name in expect.exposed.iter().filter(|name| case.is_due(**name)) {
         let caught = first_caught(case, *name).ok_or(format!("{name} is not exposed"))?;
         slowest = slowest.max(in_time(case, *name, "exposed", caught)?);
     }
-    for name in &expect.suspected {
+    for name in expect.suspected.iter().filter(|name| case.is_due(**name)) {
         let since = suspected.get(name).ok_or(format!("{name} is not suspected at the end"))?;
         slowest = slowest.max(in_time(case, *name, "suspected", since.epoch)?);
     }
-    for pair @ [one, two] in &expect.pairs {
+    for pair @ [one, two] in expect.pairs.iter().filter(|pair| pair.iter().all(|name| case.is_due(*name))) {
         let since = case.record.blame.pairs.get(pair).ok_or(format!("{one} and {two} are no pair"))?;
         slowest = slowest.max(in_time(case, *one, "of a pair", since.epoch)?);
         slowest = slowest.max(in_time(case, *two, "of a pair", since.epoch)?);
     }
-    for client in &expect.unserved {
+    let due = |client: &&ActorName| case.is_due(**client);
+    for client in expect.unserved.iter().filter(due) {
         case.record.blame.unserved.get(client).ok_or(format!("{client} does not find itself unserved"))?;
     }
     let counts = [counted(&expect.exposed, "exposed"), counted(&expect.suspected, "suspected")].join(", ");
@@ -48,7 +54,7 @@ fn counted(names: &[ActorName], how: &str) -> String {
 
 /// Whoever is blamed was told to cheat, and did.
 fn guilty(case: &Case<'_>) -> Result<(), String> {
-    let suspected = case.record.blame.suspected().into_keys();
+    let suspected = case.record.blame.suspected().into_keys().filter(|name| !case.is_gone(*name));
     match case.exposed().into_iter().chain(suspected).find(|name| !case.cheated(*name)) {
         Some(innocent) => Err(format!("{innocent} is blamed and has not cheated")),
         None => Ok(()),
@@ -82,6 +88,16 @@ fn in_time(case: &Case<'_>, name: ActorName, how: &str, at: Epoch) -> Result<u64
     match epochs > case.drawn.expect.within_epochs {
         true => Err(format!("{name} is {how} {epochs} epochs after it cheated")),
         false => Ok(epochs),
+    }
+}
+
+impl Case<'_> {
+    /// Whether a verdict about an actor must come: not if it, or whoever makes it a victim, found no occasion to cheat.
+    fn is_due(&self, name: ActorName) -> bool {
+        let concerns =
+            |adversary: &&DrawnAdversary| adversary.actor == name || adversary.victim == Some(name);
+        let mut own = self.drawn.adversaries.iter().filter(concerns).peekable();
+        own.peek().is_none() || own.any(|adversary| !adversary.optional || self.cheated(adversary.actor))
     }
 }
 

@@ -6,12 +6,12 @@
 use std::collections::BTreeMap;
 
 use super::Case;
-use crate::scenario::{Blame, DrawnAdversary};
+use crate::scenario::DrawnAdversary;
 
 pub(super) fn find(case: &Case<'_>) -> Result<String, String> {
     let mut wanted: BTreeMap<&str, u64> = BTreeMap::new();
     let faults = case.drawn.faults.iter().filter(|fault| !fault.optional);
-    faults.for_each(|fault| *wanted.entry(fault.action.kind()).or_default() += 1);
+    faults.for_each(|fault| *wanted.entry(fault.kind.name).or_default() += 1);
     for (kind, count) in &wanted {
         let fired = case.record.faults.get(kind).copied().unwrap_or(0);
         if fired == 0 {
@@ -21,9 +21,7 @@ pub(super) fn find(case: &Case<'_>) -> Result<String, String> {
     let fired = |adversary: &&DrawnAdversary| {
         case.record.attacks.contains_key(&(adversary.actor, adversary.attack.name))
     };
-    // of a swarm some may find no occasion
-    let swarm = case.drawn.expect.blame == Blame::Guilty;
-    if let Some(idle) = case.drawn.adversaries.iter().find(|one| !fired(one)).filter(|_| !swarm) {
+    if let Some(idle) = case.drawn.adversaries.iter().find(|one| !fired(one) && !one.optional) {
         return Err(format!("{} never came to {}", idle.actor, idle.attack.name));
     }
     let attacks: u64 = case.record.attacks.values().map(|(_, count)| count).sum();
@@ -35,7 +33,7 @@ pub(super) fn find(case: &Case<'_>) -> Result<String, String> {
 #[cfg(test)]
 mod tests {
     use super::super::specimen::Specimen;
-    use crate::scenario::{ATTACKS, ActorName, DrawnAdversary, DrawnFault, FaultAction};
+    use crate::scenario::{ATTACKS, ActorName, DrawnAdversary, DrawnFault, Given};
     use server::protocol::id::Role;
 
     #[test]
@@ -46,8 +44,8 @@ mod tests {
     #[test]
     fn a_fault_without_effect_is_found() {
         let mut specimen = Specimen::honest();
-        let action = FaultAction::Crash { actor: ActorName::SEQUENCER };
-        specimen.drawn.faults.push(DrawnFault { at_ns: 0, for_ns: 1, optional: false, action });
+        let actor = ("actor", Given::Actor(ActorName::SEQUENCER));
+        specimen.drawn.faults.push(DrawnFault::new("crash", 0, 1, [actor]));
         assert!(specimen.fails("fired").unwrap().contains("crash"));
     }
 
@@ -62,6 +60,7 @@ mod tests {
             until_ns: None,
             every: 1,
             victim: None,
+            optional: false,
         });
         assert!(specimen.fails("fired").unwrap().contains("never came to"));
     }

@@ -5,6 +5,7 @@
 //! each has a test in which it fails.
 
 mod accuracy;
+mod admission;
 mod catch_up;
 mod causal;
 mod emptiness;
@@ -37,7 +38,7 @@ use server::protocol::{
 
 use crate::{
     history::Record,
-    scenario::{ActorName, Drawn},
+    scenario::{ActorName, Drawn, DrawnFault},
     world::Run,
 };
 
@@ -80,9 +81,17 @@ pub struct Case<'a> {
 }
 
 impl Case<'_> {
-    /// Whether an actor was not told to cheat.
+    /// Whether an actor was not told to cheat, nor put back by its operator to what it was before.
     pub fn is_honest(&self, name: ActorName) -> bool {
+        let restored =
+            |fault: &DrawnFault| fault.kind.name == "restore" && fault.actor("actor") == Some(name);
         !self.drawn.adversaries.iter().any(|adversary| adversary.actor == name)
+            && !self.drawn.faults.iter().any(restored)
+    }
+
+    /// Whether an actor is gone for good, dead or retired: nothing can be expected of it.
+    pub fn is_gone(&self, name: ActorName) -> bool {
+        self.record.dead.contains(&name) || self.record.retired.contains(&name)
     }
 
     /// The honest clients.
@@ -148,6 +157,11 @@ pub const CHECKS: &[Kind] = &[
         name: "one-digest",
         line: "O10: an honest actor's slot holds one digest over all its restarts",
         find: slots::find,
+    },
+    Kind {
+        name: "admission",
+        line: "who lost state admits it and signs nothing else, and nobody else does",
+        find: admission::find,
     },
     Kind {
         name: "sound",

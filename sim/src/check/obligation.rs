@@ -6,7 +6,9 @@ use crate::scenario::{Blame, Ending};
 /// I2: no honest actor is suspected at the end: it was reachable since the last fault healed.
 pub(super) fn cleared(case: &Case<'_>) -> Result<String, String> {
     let suspected = case.record.blame.suspected();
-    if let Some((name, since)) = suspected.iter().find(|(name, _)| case.is_clean(**name)) {
+    if let Some((name, since)) =
+        suspected.iter().find(|(name, _)| case.is_clean(**name) && !case.is_gone(**name))
+    {
         return Err(format!("{name} is honest and suspected since epoch {}", since.epoch));
     }
     let cleared = case.record.blame.suspicions.values().filter(|one| one.cleared.is_some()).count();

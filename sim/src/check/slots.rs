@@ -1,4 +1,5 @@
-//! O10: a slot of an honest actor holds one digest, over all its restarts.
+//! O10: a slot of an honest actor holds one digest, over all its restarts; and an honest witness cosigns one digest for
+//! every slot of a log, whatever it is shown.
 
 use super::Case;
 
@@ -8,14 +9,24 @@ pub(super) fn find(case: &Case<'_>) -> Result<String, String> {
             return Err(format!("{who} promised {} digests for {} {slot}", digests.len(), kind.name()));
         }
     }
-    Ok(format!("{} slots", case.record.slots.len()))
+    for ((who, kind, actor, slot), digests) in &case.record.heads {
+        if case.is_honest(*who) && digests.len() > 1 {
+            let of = format!("{} {slot} of {actor}", kind.name());
+            return Err(format!("{who} cosigned {} digests for {of}", digests.len()));
+        }
+    }
+    let (slots, heads) = (case.record.slots.len(), case.record.heads.len());
+    Ok(format!("{slots} slots, {heads} cosigned heads"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::specimen::{Specimen, digest};
     use crate::scenario::ActorName;
-    use server::protocol::statement::Kind;
+    use server::protocol::{
+        id::{ActorId, Role},
+        statement::Kind,
+    };
 
     #[test]
     fn an_honest_history_has_one_digest_a_slot() {
@@ -28,5 +39,16 @@ mod tests {
         let slot = (ActorName::SEQUENCER, Kind::Cut, 1);
         specimen.record.slots.entry(slot).or_default().extend([digest(1), digest(2)]);
         assert!(specimen.fails("one-digest").unwrap().contains("2 digests for cut 1"));
+    }
+
+    #[test]
+    fn a_log_cosigned_with_two_heads_is_found() {
+        let mut specimen = Specimen::honest();
+        let witness = ActorName::new(Role::Witness, 0);
+        let log = (witness, Kind::Cut, ActorId::SEQUENCER, 1);
+        specimen.record.heads.entry(log).or_default().insert(digest(1));
+        assert_eq!(specimen.fails("one-digest"), None);
+        specimen.record.heads.entry(log).or_default().insert(digest(2));
+        assert!(specimen.fails("one-digest").unwrap().contains("cosigned 2 digests for cut 1"));
     }
 }

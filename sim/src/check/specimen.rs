@@ -98,7 +98,8 @@ impl Specimen {
     pub fn cheats(&mut self, actor: ActorName, attack: &str, epoch: u64) {
         let attack = AttackKind::named(attack).expect("an attack of that name");
         let (until_ns, victim) = (None, None);
-        let adversary = DrawnAdversary { actor, attack, from_ns: 0, until_ns, every: 1, victim };
+        let adversary =
+            DrawnAdversary { actor, attack, from_ns: 0, until_ns, every: 1, victim, optional: false };
         self.drawn.adversaries.push(adversary);
         self.record.attacks.insert((actor, attack.name), (Epoch(epoch), 1));
     }

@@ -59,7 +59,10 @@ fn bound(case: &Case<'_>, name: ActorName) -> u64 {
 
 /// The epochs that a mailbox actor keeps: if all is delivered, those since clients were last shown that nothing was due.
 fn epochs_needed(case: &Case<'_>, unfinished: u64) -> u64 {
-    let settled = unfinished <= 4 * u64::from(case.drawn.topology.clients);
+    // a client that is gone for good might come back, for all that its mailbox actor knows
+    let away =
+        (0..case.drawn.topology.clients).any(|client| case.is_gone(ActorName::new(Role::Client, client)));
+    let settled = !away && unfinished <= 4 * u64::from(case.drawn.topology.clients);
     let cuts = case.record.cuts.len() as u64;
     if settled { cuts.min(4 * QUIET_EPOCHS) } else { cuts.min(EPOCHS_KEPT) }
 }

@@ -3,6 +3,7 @@
 use server::protocol::{
     digest::Digest,
     id::{Epoch, Position, Role},
+    statement::Kind,
 };
 
 use crate::{history::Moment, scenario::ActorName, world::Run};
@@ -14,26 +15,6 @@ pub(super) fn swap_deliveries(run: &mut Run) -> Option<()> {
     let (first, second) = (mailbox.get(&counts[0])?.clone(), mailbox.get(&counts[1])?.clone());
     mailbox.insert(counts[0], second);
     mailbox.insert(counts[1], first);
-    Some(())
-}
-
-/// A client has not got its last delivery.
-pub(super) fn lose_delivery(run: &mut Run) -> Option<()> {
-    run.record.delivered.values_mut().find(|mailbox| !mailbox.is_empty())?.pop_last().map(|_| ())
-}
-
-/// A delivery carries what nobody sent.
-pub(super) fn invent_delivery(run: &mut Run) -> Option<()> {
-    let delivered = run.record.delivered.values_mut().find_map(|mailbox| mailbox.values_mut().next())?;
-    delivered.payload = Some(Digest::of(&[b"nobody sent this"]));
-    Some(())
-}
-
-/// A bundle stands twice in a queue.
-pub(super) fn duplicate_bundle(run: &mut Run) -> Option<()> {
-    let queue = run.record.queues.values_mut().find(|queue| !queue.is_empty())?;
-    let (last, appended) = queue.last_key_value().map(|(last, appended)| (*last, appended.clone()))?;
-    queue.insert(Position(last.0 + 1), appended);
     Some(())
 }
 
@@ -55,4 +36,10 @@ pub(super) fn frame(run: &mut Run) -> Option<()> {
     let now = Moment { at_ns: 1, epoch: Epoch(1) };
     run.record.blame.suspect(now, ActorName::new(Role::Witness, 0), ActorName::SEQUENCER, 0, "cut");
     Some(())
+}
+
+/// A witness has cosigned another head of a log, too: it had not kept the first when it answered.
+pub(super) fn split_view(run: &mut Run) -> Option<()> {
+    let (_, digests) = run.record.heads.iter_mut().find(|((_, kind, ..), _)| *kind == Kind::Cut)?;
+    digests.insert(Digest::of(&[b"another branch"])).then_some(())
 }

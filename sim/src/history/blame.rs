@@ -117,6 +117,13 @@ impl Blame {
         own.for_each(|(_, one)| one.cleared = Some(now));
     }
 
+    /// Whether somebody is suspected for an obligation of this number on the board of a witness.
+    pub fn is_suspected_for(&self, by: ActorName, id: u64) -> bool {
+        self.suspicions
+            .iter()
+            .any(|((_, keeper, number), one)| (*keeper, *number) == (by, id) && one.stands())
+    }
+
     /// An obligation is older than its bound: its target is suspected.
     pub fn suspect(&mut self, now: Moment, by: ActorName, target: ActorName, id: u64, demand: &str) {
         self.open(now, by, target, id, demand);

@@ -7,6 +7,7 @@
 //! - The history changes nothing: a run with another observer has the same fingerprint.
 
 mod blame;
+mod points;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -28,11 +29,18 @@ use server::{
         digest::Digest,
         evidence::Evidence,
         id::{ActorId, BundleNumber, ClientId, Count, Epoch, Position, Role},
+        message::Message,
         statement::Kind,
     },
 };
 
-use crate::{fingerprint::Fingerprint, model::clock::VirtualTime, scenario::ActorName, workload::Desk};
+use crate::{
+    fingerprint::Fingerprint,
+    model::clock::VirtualTime,
+    scenario::ActorName,
+    trace::{self, Event, Trace, Turn},
+    workload::Desk,
+};
 
 /// A bundle of a client: whose and which.
 pub type BundleKey = (u32, BundleNumber);
@@ -100,17 +108,6 @@ pub struct Stored {
     pub bytes: u64,
 }
 
-/// A line of the trace.
-#[derive(Clone, Debug)]
-pub struct Event {
-    /// When.
-    pub at_ns: u64,
-    /// Where.
-    pub who: Option<ActorName>,
-    /// What.
-    pub what: String,
-}
-
 /// Everything observed in a run.
 #[derive(Default)]
 pub struct Record {
@@ -150,6 +147,18 @@ pub struct Record {
     pub faults: BTreeMap<&'static str, u64>,
     /// Draughts that clients had no room for.
     pub overloaded: u64,
+    /// Bundles wanted of clients that were gone for good.
+    pub abandoned: u64,
+    /// When each actor that had crashed last started again.
+    pub came_back: BTreeMap<ActorName, u64>,
+    /// Who was killed for good.
+    pub dead: BTreeSet<ActorName>,
+    /// Nodes that stopped because their disk failed them.
+    pub halted: Vec<(ActorName, String)>,
+    /// Whose state was lost, by a fault.
+    pub lost: BTreeSet<ActorName>,
+    /// Who has admitted that.
+    pub retired: BTreeSet<ActorName>,
     /// Draughts handed over and lost when the client crashed, before they were durable.
     pub lost_with_crash: u64,
     /// Signatures made, by role.
@@ -168,8 +177,12 @@ pub struct Record {
     pub receipt: Latency,
     /// To each recipient.
     pub delivery: Latency,
+    /// Heads that each witness has cosigned: the digests, by log and slot.
+    pub heads: BTreeMap<(ActorName, Kind, ActorId, u64), BTreeSet<Digest>>,
     /// The trace, if it is kept.
-    pub trace: Option<Vec<Event>>,
+    pub trace: Option<Trace>,
+    /// What was sent on its way to a client, if it is kept.
+    pub letters: Option<Vec<Message>>,
     wanted: BTreeMap<u64, u64>,
     /// Handed over and not yet submitted, by client.
     handed: BTreeMap<u32, u64>,
@@ -199,7 +212,7 @@ impl History {
     ) -> Self {
         let clients = clients.iter().enumerate().map(|(index, id)| (*id, index as u32)).collect();
         let blame = Blame::new(cheaters);
-        let record = Record { clients, blame, trace: trace.then(Vec::new), ..Record::default() };
+        let record = Record { clients, blame, trace: trace.then(Trace::default), ..Record::default() };
         History { record: Arc::new(Mutex::new(record)), time, fingerprint }
     }
 
@@ -223,6 +236,11 @@ impl History {
         self.record().desks.insert(client, desk);
     }
 
+    /// Keeps all that clients are sent: what any of them could hold against others.
+    pub fn keep_letters(&self) {
+        self.record().letters = Some(Vec::new());
+    }
+
     /// The observer of one node.
     pub fn observer(&self, who: ActorName) -> NodeObserver {
         NodeObserver { who, history: self.clone() }
@@ -236,6 +254,11 @@ impl History {
     /// The application of a client has handed a draught over.
     pub fn handed(&self, client: u32) {
         *self.record().handed.entry(client).or_default() += 1;
+    }
+
+    /// Bundles will never be handed over, because their client is gone for good.
+    pub fn abandoned(&self, count: u64) {
+        self.record().abandoned += count;
     }
 
     /// A client (re)starts: what it had not made durable is lost.
@@ -269,13 +292,49 @@ impl History {
         *self.record().faults.entry(kind).or_default() += 1;
     }
 
+    /// An actor admits that it lost state.
+    fn retired(&self, who: ActorName) {
+        let mut record = self.record();
+        record.retired.insert(who);
+        record.leave(self.time.now_ns(), who);
+    }
+
+    /// An actor that had crashed starts again.
+    pub fn comes_back(&self, who: ActorName) {
+        self.record().came_back.insert(who, self.time.now_ns());
+        self.event(Some(who), || "starts again".to_owned());
+    }
+
+    /// A point is reached that only the world can see.
+    pub fn cover(&self, point: &'static str) {
+        self.record().cover(point);
+    }
+
+    /// An actor is killed for good.
+    pub fn dies(&self, who: ActorName) {
+        let mut record = self.record();
+        record.dead.insert(who);
+        record.leave(self.time.now_ns(), who);
+    }
+
+    /// Something for the trace, if it is kept; it happens in the newest epoch.
+    fn trace(&self, event: Event) {
+        let mut record = self.record();
+        let epoch = record.epoch();
+        if let Some(trace) = &mut record.trace {
+            trace.events.push(Event { epoch, ..event });
+        }
+    }
+
     /// Something for the trace and the fingerprint.
     pub fn event(&self, who: Option<ActorName>, what: impl FnOnce() -> String) {
-        let (what, now) = (what(), self.time.now_ns());
+        self.event_about(None, who, what());
+    }
+
+    fn event_about(&self, bundle: Option<BundleKey>, who: Option<ActorName>, what: String) {
+        let now = self.time.now_ns();
         self.fingerprint.event(now, what.as_bytes());
-        if let Some(trace) = &mut self.record().trace {
-            trace.push(Event { at_ns: now, who, what });
-        }
+        self.trace(Event { at_ns: now, who, epoch: Epoch(0), bundle, what });
     }
 }
 
@@ -303,6 +362,19 @@ impl Record {
     /// The newest epoch.
     pub fn epoch(&self) -> Epoch {
         self.cuts.last_key_value().map_or(Epoch(0), |(epoch, _)| *epoch)
+    }
+
+    /// An actor is gone for good. What a client was handed and had not made durable is lost; what a witness has on its
+    /// board binds nobody.
+    fn leave(&mut self, at_ns: u64, who: ActorName) {
+        match who.role {
+            Role::Client => {
+                self.lost_with_crash += self.handed.remove(&who.index).unwrap_or(0);
+                self.desks.get(&who.index).into_iter().for_each(Desk::close);
+            }
+            Role::Witness => self.blame.restarted(self.moment(at_ns), who),
+            _ => {}
+        }
     }
 
     fn take_over(
@@ -372,10 +444,12 @@ impl Record {
             }
             return;
         }
+        let mut reached = None;
         let bundle = delivered.bundle.and_then(|key| self.submitted.get_mut(&key));
         let bundle = bundle.filter(|bundle| bundle.recipients.contains(&client));
         if let Some(bundle) = bundle.filter(|bundle| !bundle.holders.contains(&client)) {
             bundle.holders.insert(client);
+            reached = delivered.bundle;
             self.delivery.record(now.saturating_sub(bundle.wanted_ns));
             (self.missing, self.progress_ns) = (self.missing - 1, now);
             if bundle.holders.len() == bundle.recipients.len() {
@@ -383,6 +457,10 @@ impl Record {
             }
         }
         mailbox.insert(count, delivered);
+        if let Some(key) = reached {
+            let points = points::of_delivery(&self.submitted[&key], key.0, self);
+            points.into_iter().for_each(|point| self.cover(point));
+        }
         self.delivered_ns.insert((client, count), now);
     }
 
@@ -396,6 +474,7 @@ impl Record {
     }
 
     fn take(&mut self, now: u64, who: ActorName, notice: Notice) {
+        points::of_notice(&notice, who, self).into_iter().for_each(|point| self.cover(point));
         match notice {
             Notice::Submitted { token, number, recipients, payload } => {
                 self.take_over(now, who.index, token, number, &recipients, payload);
@@ -425,7 +504,7 @@ impl Record {
             }
             Notice::Unusable { why } => self.complaints.push(format!("{who}: {why}")),
             Notice::Suspicious { from, why } => self.complaints.push(format!("{who} about {from}: {why}")),
-            Notice::Refused { .. } => self.cover("a bundle was refused"),
+            Notice::Refused { .. } | Notice::Retired { .. } => {}
             Notice::Acknowledged { .. } => {}
             Notice::Reached(point) => self.cover(point),
             notice @ (Notice::Complained { .. }
@@ -510,7 +589,12 @@ impl Signer for SeenSigner {
 
     fn sign(&self, preimage: &[u8]) -> Signature {
         if let Some((kind, slot, digest)) = slot_of(preimage).filter(|(kind, ..)| kind.exclusive()) {
-            self.history.record().slots.entry((self.who, kind, slot)).or_default().insert(digest);
+            let mut record = self.history.record();
+            record.slots.entry((self.who, kind, slot)).or_default().insert(digest);
+            if record.lost.contains(&self.who) && kind != Kind::Recovery {
+                let why = format!("{} signs {} {slot} after it lost state", self.who, kind.name());
+                record.contradictions.push((self.who, why));
+            }
         }
         self.signer.sign(preimage)
     }
@@ -533,13 +617,28 @@ pub struct NodeObserver {
 impl Observer for NodeObserver {
     fn promised(&mut self, _: Time, draft: &Draft, digest: Digest) {
         let (kind, slot, who) = (draft.kind(), draft.slot(), self.who);
-        self.history.event(Some(who), || format!("promises {} {slot} {digest:?}", kind.name()));
+        let bundle = (kind == Kind::Bundle).then_some((who.index, BundleNumber(slot)));
+        let what = format!("promises {} {slot} {digest:?}", kind.name());
+        self.history.event_about(bundle, Some(who), what);
         if let Draft::Cut(cut) = draft {
             self.history.record().cuts.insert(cut.epoch, cut.clone());
+        }
+        if let Some(point) = points::of_statement(draft) {
+            self.history.record().cover(point);
+        }
+        if matches!(draft, Draft::Recovery(_)) {
+            self.history.retired(who);
         }
         if let Draft::Attestation(attestation) = draft {
             let mut record = self.history.record();
             record.attested.entry(attestation.mailbox).or_default().insert(attestation.epoch);
+        }
+        if let Draft::Cosignature(cosignature) = draft {
+            let mut record = self.history.record();
+            for head in &cosignature.heads {
+                let log = (self.who, head.kind, head.actor, head.slot);
+                record.heads.entry(log).or_default().insert(head.digest);
+            }
         }
     }
 
@@ -547,58 +646,31 @@ impl Observer for NodeObserver {
         let now = self.history.time.now_ns();
         let traced = self.history.record().trace.is_some();
         if traced {
-            let what = describe(&notice);
-            if let Some(trace) = &mut self.history.record().trace {
-                trace.push(Event { at_ns: now, who: Some(self.who), what });
-            }
+            let bundle = trace::bundle_of(&notice, self.who, &self.history.record());
+            let what = trace::describe(&notice);
+            self.history.trace(Event { at_ns: now, who: Some(self.who), epoch: Epoch(0), bundle, what });
         }
         self.history.record().take(now, self.who, notice);
     }
 
-    fn stepped(&mut self, _: Time, step: &Step) {
+    fn stepped(&mut self, now: Time, step: &Step) {
+        let to_ns = self.history.time.now_ns();
         let mut record = self.history.record();
+        if let Some(trace) = &mut record.trace {
+            let from_ns = to_ns.saturating_sub(now.0.saturating_sub(step.now.0));
+            let (who, inputs, signed) = (self.who, step.work.inputs, step.work.signed);
+            trace.turns.push(Turn { who, from_ns, to_ns, inputs, signed });
+        }
         record.steps += 1;
         record.inputs += step.work.inputs;
         *record.signed.entry(self.who.role.name()).or_default() += step.work.signed;
+        if let Some(letters) = &mut record.letters {
+            let sent = step.sends.iter().map(|(_, message)| message);
+            letters.extend(sent.filter(|message| is_for_a_client(message)).cloned());
+        }
     }
 }
 
-/// A notice as a line of the trace.
-fn describe(notice: &Notice) -> String {
-    match notice {
-        Notice::Submitted { number, recipients, .. } => format!("submits {number} to {}", recipients.len()),
-        Notice::Overloaded { .. } => "is overloaded".to_owned(),
-        Notice::Receipted { number, incoming, position } => {
-            format!("has receipt of {number} at incoming/{incoming} {position}")
-        }
-        Notice::Refused { number, reason } => format!("is refused {number}: {reason}"),
-        Notice::Delivered { count, entry, number, .. } => {
-            format!(
-                "has delivery {count}: sequence {} from incoming/{} {} (bundle {number})",
-                entry.sequence, entry.incoming, entry.position
-            )
-        }
-        Notice::Dropped { count, why, .. } => format!("drops delivery {count}: {why}"),
-        Notice::Unusable { why } => format!("cannot use a delivery: {why}"),
-        Notice::Acknowledged { count } => format!("acknowledges {count}"),
-        Notice::Appended { position, number, .. } => format!("appends bundle {number} at {position}"),
-        Notice::SawCut { epoch, .. } => format!("sees cut {epoch}"),
-        Notice::Suspicious { from, why } => format!("suspects {from}: {why}"),
-        Notice::Reached(point) => format!("reaches: {point}"),
-        Notice::Complained { number, against, charge } => {
-            format!("complains of {against} ({number}): {charge}")
-        }
-        Notice::ComplaintAnswered { number, by, how } => format!("has an answer of {by} to {number}: {how}"),
-        Notice::Obliged { id, target, demand, challenger } => {
-            format!("posts obligation {id}: {target} owes {demand} to {challenger}")
-        }
-        Notice::Idle { id } => format!("lets obligation {id} rest"),
-        Notice::Discharged { id, how } => format!("takes down obligation {id}: {how}"),
-        Notice::Suspected { id, target, demand } => {
-            format!("suspects {target}: obligation {id} ({demand}) is open for too long")
-        }
-        Notice::Pair { one, other, why } => format!("finds a dispute between {one} and {other}: {why}"),
-        Notice::Unserved { number } => format!("is not served: nobody takes bundle {number}"),
-        Notice::Caught(evidence) => format!("catches {}: {}", evidence.accused(), evidence.predicate()),
-    }
+fn is_for_a_client(message: &Message) -> bool {
+    matches!(message, Message::Delivery(_) | Message::Receipted(_))
 }

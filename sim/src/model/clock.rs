@@ -11,7 +11,6 @@ use std::{
 };
 
 use madsim::time::{Sleep, TimeHandle};
-use server::port::{Clock, Time};
 
 /// madsim nanoseconds in a simulated nanosecond.
 const DILATION: u64 = 1000;
@@ -73,19 +72,5 @@ impl Future for Alarm {
             return Pin::new(&mut self.sleep).poll(context);
         }
         Poll::Pending
-    }
-}
-
-/// The clock of a node.
-#[derive(Clone)]
-pub struct NodeClock(pub VirtualTime);
-
-impl Clock for NodeClock {
-    fn now(&self) -> Time {
-        Time(self.0.now_ns())
-    }
-
-    async fn sleep_until(&self, deadline: Time) {
-        self.0.sleep_until(deadline.0).await;
     }
 }

@@ -3,21 +3,49 @@
 //! An actor is one thread of control. What its step did is added up and takes its time before the results leave;
 //! only batches of signatures are checked on all cores at once.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
 use server::{actor::Ledger, port::Work};
 
 use super::{clock::VirtualTime, costs::Profile};
+
+/// By how much a processor is slower than it should be; 1 if it is not.
+#[derive(Clone)]
+pub struct Throttle(Arc<AtomicU64>);
+
+impl Default for Throttle {
+    fn default() -> Self {
+        Throttle(Arc::new(AtomicU64::new(1)))
+    }
+}
+
+impl Throttle {
+    /// So many times slower from now on.
+    pub fn slow(&self, factor: u64) {
+        self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |now| Some(now * factor)).ok();
+    }
+
+    /// No longer slower by that.
+    pub fn heal(&self, factor: u64) {
+        self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |now| Some((now / factor).max(1))).ok();
+    }
+}
 
 /// The processor of one machine.
 pub struct Cpu {
     profile: Profile,
     cores: f64,
+    throttle: Throttle,
     time: VirtualTime,
 }
 
 impl Cpu {
     /// A processor with this many cores.
-    pub fn new(profile: Profile, cores: u32, time: VirtualTime) -> Self {
-        Cpu { profile, cores: f64::from(cores), time }
+    pub fn new(profile: Profile, cores: u32, throttle: Throttle, time: VirtualTime) -> Self {
+        Cpu { profile, cores: f64::from(cores), throttle, time }
     }
 
     fn cost_ns(&self, ledger: &Ledger) -> u64 {
@@ -29,7 +57,7 @@ impl Cpu {
             + ledger.hashed_bytes as f64 * hash_byte_ns
             + ledger.coded_bytes as f64 * code_byte_ns;
         let together = ledger.verified_batched as f64 * verify_batched_ns;
-        (alone + together / self.cores) as u64
+        (alone + together / self.cores) as u64 * self.throttle.0.load(Ordering::Relaxed)
     }
 }
 

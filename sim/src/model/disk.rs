@@ -41,6 +41,55 @@ struct State {
     journal: VecDeque<(u64, Changes)>,
     busy_until_ns: u64,
     incarnation: u64,
+    ailments: BTreeMap<usize, Ailing>,
+    /// Modelled storage: rows that are not what was stored.
+    rotten: bool,
+    /// So many of the next writes go elsewhere.
+    astray: u64,
+    /// Whether a commit was ever completed; the operator knows, whatever happens to the disk.
+    used: bool,
+    /// How often what was on it was put aside.
+    asides: u64,
+    /// Whether it has ever failed.
+    failed: bool,
+}
+
+struct Ailing {
+    what: Ailment,
+    effects: u64,
+}
+
+/// Something that is wrong with a disk for a while.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ailment {
+    /// Everything takes so many times as long.
+    Slow(u64),
+    /// Nothing is completed before then.
+    Stall(u64),
+    /// Nothing more is taken.
+    Full,
+    /// A sync fails, and what it covered may be lost.
+    SyncFails,
+    /// Nothing can be read.
+    ReadFails,
+}
+
+/// What becomes of writes that were not synced when power fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unsynced {
+    /// Of each, any of its sectors may be there.
+    Torn,
+    /// Each is there or not, whatever became of those before it.
+    Reordered,
+    /// None is there.
+    Lost,
+}
+
+/// A disk as it was at some time.
+#[derive(Clone, PartialEq)]
+pub struct Snapshot {
+    image: Image,
+    rows: Rows,
 }
 
 struct Operation {
@@ -55,7 +104,7 @@ enum Effect {
 }
 
 /// Sparse bytes.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, PartialEq)]
 struct Image {
     len: u64,
     pages: BTreeMap<u64, Box<[u8]>>,
@@ -120,19 +169,56 @@ fn pieces(offset: u64, len: usize) -> impl Iterator<Item = (u64, usize, std::ops
 }
 
 impl State {
-    fn operate(&mut self, what: Effect) {
+    fn operate(&mut self, what: Effect) -> io::Result<()> {
         let cost = match &what {
             Effect::Write { bytes, .. } => bytes.len() as f64 * self.profile.disk_byte_ns,
             Effect::Resize(_) => 0.0,
             Effect::Sync => self.profile.disk_sync_ns,
         };
-        self.busy_until_ns = self.busy_until_ns.max(self.time.now_ns()) + cost as u64;
+        let is_sync = matches!(what, Effect::Sync);
+        self.admit(is_sync)?;
+        self.work(cost);
         self.current.apply(&what);
-        let settle = matches!(what, Effect::Sync);
         self.operations.push_back(Operation { done_ns: self.busy_until_ns, what });
-        if settle {
+        if is_sync {
             self.settle();
         }
+        Ok(())
+    }
+
+    /// Refuses what an ailment does not allow.
+    fn admit(&mut self, is_sync: bool) -> io::Result<()> {
+        if self.ails(|ailment| ailment == Ailment::Full) {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        match is_sync && self.ails(|ailment| ailment == Ailment::SyncFails) {
+            true => Err(io::Error::other("input/output error while syncing")),
+            false => Ok(()),
+        }
+    }
+
+    /// Whether there is such an ailment, which then has had an effect.
+    fn ails(&mut self, is_it: impl Fn(Ailment) -> bool) -> bool {
+        let such = self.ailments.values_mut().filter(|ailing| is_it(ailing.what));
+        let ails = such.map(|ailing| ailing.effects += 1).count() > 0;
+        self.failed |= ails;
+        ails
+    }
+
+    /// Takes the time of an operation that costs so much on a sound disk.
+    fn work(&mut self, cost_ns: f64) {
+        let mut done = self.busy_until_ns.max(self.time.now_ns());
+        let mut factor = 1;
+        for ailing in self.ailments.values_mut() {
+            match ailing.what {
+                Ailment::Slow(slower) => factor *= slower,
+                Ailment::Stall(until_ns) => done = done.max(until_ns),
+                _ => continue,
+            }
+            ailing.effects += 1;
+        }
+        done += cost_ns as u64 * factor;
+        self.busy_until_ns = done;
     }
 
     /// Makes durable what completed syncs cover.
@@ -147,15 +233,27 @@ impl State {
         }
     }
 
-    /// Takes the time of a transaction of so many bytes.
-    fn journal(&mut self, changes: Changes) {
+    /// Modelled storage: takes a transaction, and its time.
+    fn journal(&mut self, changes: Changes) -> io::Result<()> {
         let bytes: usize =
             changes.iter().map(|(key, value)| key.len() + value.as_ref().map_or(0, Vec::len)).sum();
-        let cost = bytes as f64 * self.profile.disk_byte_ns + self.profile.disk_sync_ns;
         let now = self.time.now_ns();
-        self.busy_until_ns = self.busy_until_ns.max(now) + cost as u64;
         self.settle_journal(now);
+        if let Err(error) = self.admit(true) {
+            if error.kind() != io::ErrorKind::StorageFull {
+                // it may be there or not, and will be asked for only after a crash
+                self.journal.push_back((u64::MAX, changes));
+            }
+            return Err(error);
+        }
+        self.work(bytes as f64 * self.profile.disk_byte_ns + self.profile.disk_sync_ns);
+        if std::mem::take(&mut self.astray) > 0 {
+            // it lands on other rows, and its own stay what they were
+            self.rotten = true;
+            return Ok(());
+        }
         self.journal.push_back((self.busy_until_ns, changes));
+        Ok(())
     }
 
     fn settle_journal(&mut self, now: u64) {
@@ -164,13 +262,16 @@ impl State {
         }
     }
 
-    fn crash(&mut self) {
+    /// Power fails: whether anything was under way that the kind of failure decides about.
+    fn crash(&mut self, unsynced: Unsynced) -> bool {
         self.settle();
         let now = self.time.now_ns();
         self.settle_journal(now);
+        let mut undecided = !self.journal.is_empty();
         // of the transaction on its way all may have reached the disk, or not; none after it was begun
         let first = std::mem::take(&mut self.journal).into_iter().next();
-        if let Some((_, changes)) = first.filter(|_| self.random.chance(0.5)) {
+        let kept = first.filter(|_| unsynced != Unsynced::Lost && self.random.chance(0.5));
+        if let Some((_, changes)) = kept {
             apply(&mut self.rows, changes);
         }
         for operation in std::mem::take(&mut self.operations) {
@@ -178,28 +279,64 @@ impl State {
             if matches!(operation.what, Effect::Sync) {
                 break;
             }
+            undecided = true;
             if operation.done_ns <= now {
-                self.survive(operation.what);
+                self.survive(operation.what, unsynced);
             }
         }
         self.current = self.durable.clone();
         self.busy_until_ns = now;
         self.incarnation += 1;
+        self.astray = 0;
+        undecided
     }
 
     /// Something not synced reaches the disk in part.
-    fn survive(&mut self, effect: Effect) {
+    fn survive(&mut self, effect: Effect, unsynced: Unsynced) {
         match effect {
-            Effect::Write { offset, bytes } => {
+            _ if unsynced == Unsynced::Lost => {}
+            Effect::Write { offset, bytes } if unsynced == Unsynced::Torn => {
                 for (index, sector) in bytes.chunks(SECTOR).enumerate() {
                     if self.random.chance(0.5) {
                         self.durable.write(offset + (index * SECTOR) as u64, sector);
                     }
                 }
             }
-            resize if self.random.chance(0.5) => self.durable.apply(&resize),
+            whole if self.random.chance(0.5) => self.durable.apply(&whole),
             _ => {}
         }
+    }
+
+    fn readable(&mut self) -> io::Result<()> {
+        match self.ails(|ailment| ailment == Ailment::ReadFails) {
+            true => Err(io::Error::other("input/output error while reading")),
+            false => Ok(()),
+        }
+    }
+
+    /// Flips bits of what is stored.
+    fn rot(&mut self, bits: u64) {
+        self.rotten |= !self.rows.is_empty();
+        let pages: Vec<u64> = self.durable.pages.keys().copied().collect();
+        for _ in 0..bits {
+            let Some(page) = self.random.pick(&pages).copied() else { return };
+            let (at, bit) = (self.random.below(PAGE as u64) as usize, self.random.below(8));
+            if let Some(bytes) = self.durable.pages.get_mut(&page) {
+                bytes[at] ^= 1 << bit;
+            }
+        }
+        self.current = self.durable.clone();
+    }
+
+    /// Where a write goes: somewhere else if it is led astray.
+    fn place(&mut self, offset: u64) -> u64 {
+        let pages = self.current.len / PAGE as u64;
+        // the first page holds the header, a write of which is small
+        if offset < PAGE as u64 || pages < 3 || self.astray == 0 {
+            return offset;
+        }
+        self.astray -= 1;
+        self.random.within(1..=pages - 1) * PAGE as u64
     }
 }
 
@@ -226,6 +363,12 @@ impl Disk {
             journal: VecDeque::new(),
             busy_until_ns: 0,
             incarnation: 0,
+            ailments: BTreeMap::new(),
+            rotten: false,
+            astray: 0,
+            used: false,
+            asides: 0,
+            failed: false,
         })))
     }
 
@@ -235,7 +378,86 @@ impl Disk {
 
     /// The machine loses power, or the process is killed.
     pub fn crash(&self) {
-        self.with(State::crash);
+        self.fail(Unsynced::Torn);
+    }
+
+    /// The same, deciding about what was not synced: whether there was anything to decide about.
+    pub fn fail(&self, unsynced: Unsynced) -> bool {
+        self.with(|state| state.crash(unsynced))
+    }
+
+    /// Something is wrong with it from now on.
+    pub fn begin(&self, number: usize, what: Ailment) {
+        self.with(|state| {
+            if let Ailment::Stall(until_ns) = what {
+                state.busy_until_ns = state.busy_until_ns.max(until_ns);
+            }
+            state.ailments.insert(number, Ailing { what, effects: 0 });
+        });
+    }
+
+    /// It is well again, of this: how often it had an effect.
+    pub fn end(&self, number: usize) -> u64 {
+        self.with(|state| state.ailments.remove(&number)).map_or(0, |ailing| ailing.effects)
+    }
+
+    /// Bits of what is stored flip, while nobody looks.
+    pub fn rot(&self, bits: u64) {
+        self.with(|state| state.rot(bits));
+    }
+
+    /// So many of the next writes go to other places than they should.
+    pub fn mislead(&self, writes: u64) {
+        self.with(|state| state.astray = writes);
+    }
+
+    /// Nothing is left on it.
+    pub fn wipe(&self) {
+        self.put_back(Snapshot { image: Image::default(), rows: Rows::new() });
+    }
+
+    /// What is durable on it now.
+    pub fn snapshot(&self) -> Snapshot {
+        self.with(|state| {
+            state.settle();
+            state.settle_journal(state.time.now_ns());
+            Snapshot { image: state.durable.clone(), rows: state.rows.clone() }
+        })
+    }
+
+    /// Makes it what it was, for the next process.
+    pub fn put_back(&self, snapshot: Snapshot) {
+        self.with(|state| {
+            state.crash(Unsynced::Lost);
+            (state.current, state.durable) = (snapshot.image.clone(), snapshot.image);
+            (state.rows, state.rotten) = (snapshot.rows, false);
+        });
+    }
+
+    /// What is on it cannot be read, and is put aside.
+    pub fn set_aside(&self) {
+        self.wipe();
+        self.with(|state| state.asides += 1);
+    }
+
+    /// How often what was on it was put aside.
+    pub fn asides(&self) -> u64 {
+        self.with(|state| state.asides)
+    }
+
+    /// Whether it has ever failed a process.
+    pub fn has_failed(&self) -> bool {
+        self.with(|state| state.failed)
+    }
+
+    /// A commit is complete.
+    pub fn mark_used(&self) {
+        self.with(|state| state.used = true);
+    }
+
+    /// Whether a commit was ever completed.
+    pub fn is_used(&self) -> bool {
+        self.with(|state| state.used)
     }
 
     /// The disk as a file of a process that starts now.
@@ -274,15 +496,16 @@ impl DiskFile {
 
     /// Modelled storage: one transaction, all or nothing.
     pub fn commit(&self, changes: Changes) -> io::Result<()> {
-        self.alive(|state| {
-            state.journal(changes);
-            Ok(())
-        })
+        self.alive(|state| state.journal(changes))
     }
 
     /// Modelled storage: everything that is there.
     pub fn rows(&self) -> io::Result<Rows> {
         self.alive(|state| {
+            state.readable()?;
+            if state.rotten {
+                return Err(io::Error::new(io::ErrorKind::InvalidData, "a row has another checksum"));
+            }
             let mut rows = state.rows.clone();
             state.journal.iter().for_each(|(_, changes)| apply(&mut rows, changes.clone()));
             Ok(rows)
@@ -297,6 +520,7 @@ impl StorageBackend for DiskFile {
 
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
         self.alive(|state| {
+            state.readable()?;
             if offset + out.len() as u64 > state.current.len {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
@@ -306,23 +530,17 @@ impl StorageBackend for DiskFile {
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
-        self.alive(|state| {
-            state.operate(Effect::Resize(len));
-            Ok(())
-        })
+        self.alive(|state| state.operate(Effect::Resize(len)))
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        self.alive(|state| {
-            state.operate(Effect::Sync);
-            Ok(())
-        })
+        self.alive(|state| state.operate(Effect::Sync))
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
         self.alive(|state| {
-            state.operate(Effect::Write { offset, bytes: data.to_vec() });
-            Ok(())
+            let offset = state.place(offset);
+            state.operate(Effect::Write { offset, bytes: data.to_vec() })
         })
     }
 }

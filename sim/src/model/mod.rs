@@ -5,13 +5,16 @@
 //! sleeps, there is no bandwidth), so these models are ours.
 
 pub mod clock;
+pub mod condition;
 pub mod costs;
 pub mod cpu;
 pub mod crypto;
 pub mod disk;
 pub mod network;
 pub mod pipe;
+pub mod skew;
 pub mod storage;
+pub mod trap;
 pub mod wires;
 
 use server::port::Spawn;

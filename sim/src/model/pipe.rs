@@ -53,9 +53,10 @@ pub struct Pipe {
 }
 
 impl Pipe {
-    /// How much may be written.
-    pub fn room(&self) -> usize {
-        if self.deserted { CHUNK_MAX } else { IN_FLIGHT_MAX.saturating_sub(self.bytes).min(CHUNK_MAX) }
+    /// How much may be written, if at most so many bytes may be on the way.
+    pub fn room(&self, buffer: Option<u64>) -> usize {
+        let most = buffer.map_or(IN_FLIGHT_MAX, |buffer| IN_FLIGHT_MAX.min(buffer as usize));
+        if self.deserted { CHUNK_MAX } else { most.saturating_sub(self.bytes).min(CHUNK_MAX) }
     }
 
     /// Sends something to arrive at a time, or when the link is back. Gives the true time of arrival.

@@ -2,25 +2,48 @@
 
 use std::io;
 
-use server::port::{Changes, Rows, Storage, StorageError, redb::Redb};
+use server::{
+    actor::step::STATEMENTS,
+    port::{Changes, Rows, Storage, StorageError, redb::Redb},
+};
 
 use super::{
     clock::VirtualTime,
     disk::{Disk, DiskFile},
+    network::Machine,
+    trap::{Boundary, Traps},
 };
 use crate::{control::Weakness, scenario};
 
 /// Storage of one process.
 pub struct SimStorage {
-    engine: Engine,
+    kind: scenario::Storage,
+    engine: Option<Engine>,
     disk: Disk,
     time: VirtualTime,
+    place: Place,
     weakness: Weakness,
     commits: u64,
+    /// What a weak storage has taken and not synced.
+    unsynced: Changes,
+}
+
+/// Where a process runs, for whoever waits for it there.
+#[derive(Clone)]
+pub struct Place {
+    /// The machine.
+    pub machine: Machine,
+    /// The traps of the run.
+    pub traps: Traps,
 }
 
 /// Of so many commits a disk that loses synced writes loses one.
 const LOSES_ONE_OF: u64 = 20;
+/// Of so many commits a storage that saves on syncs syncs one.
+const SYNCS_ONE_OF: u64 = 10;
+
+/// What real time, let in, delays a commit by at most.
+const MILLISECOND_NS: u64 = 1_000_000;
 
 enum Engine {
     Redb(Redb),
@@ -28,18 +51,17 @@ enum Engine {
 }
 
 fn failed(error: io::Error) -> StorageError {
-    StorageError(error.to_string())
+    match error.kind() {
+        io::ErrorKind::InvalidData => StorageError::Corrupt(error.to_string()),
+        _ => StorageError::Failed(error.to_string()),
+    }
 }
 
 impl SimStorage {
-    /// Opens what is on the disk.
-    pub fn open(kind: scenario::Storage, disk: &Disk, time: VirtualTime) -> Result<Self, StorageError> {
-        let engine = match kind {
-            scenario::Storage::Redb => Engine::Redb(Redb::open(disk.open())?),
-            scenario::Storage::Modelled => Engine::Modelled(disk.open()),
-        };
+    /// What is on the disk; opened when it is loaded.
+    pub fn new(kind: scenario::Storage, disk: &Disk, time: VirtualTime, place: Place) -> Self {
         let (disk, weakness) = (disk.clone(), Weakness::None);
-        Ok(SimStorage { engine, disk, time, weakness, commits: 0 })
+        SimStorage { kind, engine: None, disk, time, place, weakness, commits: 0, unsynced: Changes::new() }
     }
 
     /// The same with a weakness, for negative controls.
@@ -47,32 +69,76 @@ impl SimStorage {
     pub fn weakened(self, weakness: Weakness) -> Self {
         SimStorage { weakness, ..self }
     }
+
+    /// Waits until the disk has done what was asked of it, or for as long as power lasts.
+    async fn complete(&self) {
+        let (now, done) = (self.time.now_ns(), self.disk.busy_until_ns());
+        let Place { machine, traps } = &self.place;
+        if traps.is_set(*machine, Boundary::InCommit) {
+            self.time.sleep_until(now + done.saturating_sub(now) / 2).await;
+            traps.pass(*machine, Boundary::InCommit).await;
+        }
+        let done = match self.weakness {
+            Weakness::WallClock(outside_ns) => done.max(self.time.now_ns()) + outside_ns % MILLISECOND_NS,
+            _ => done,
+        };
+        if done > self.time.now_ns() {
+            self.time.sleep_until(done).await;
+        }
+    }
 }
 
 impl Storage for SimStorage {
     async fn load(&mut self) -> Result<Rows, StorageError> {
-        match &self.engine {
-            Engine::Redb(redb) => redb.load(),
-            Engine::Modelled(file) => file.rows().map_err(failed),
+        let (engine, mut rows) = match self.kind {
+            scenario::Storage::Redb => {
+                let redb = Redb::open(self.disk.open())?;
+                let rows = redb.load()?;
+                (Engine::Redb(redb), rows)
+            }
+            scenario::Storage::Modelled => {
+                let file = self.disk.open();
+                let rows = file.rows().map_err(failed)?;
+                (Engine::Modelled(file), rows)
+            }
+        };
+        self.engine = Some(engine);
+        if self.weakness == Weakness::KeyInSlot {
+            rows.retain(|key, _| key.first() != Some(&STATEMENTS));
         }
+        Ok(rows)
     }
 
-    async fn commit(&mut self, changes: Changes) -> Result<(), StorageError> {
+    async fn set_aside(&mut self) -> Result<(), StorageError> {
+        self.engine = None;
+        self.disk.set_aside();
+        self.load().await.map(drop)
+    }
+
+    async fn commit(&mut self, mut changes: Changes) -> Result<(), StorageError> {
         self.commits += 1;
         if self.weakness == Weakness::LostSyncs && self.commits.is_multiple_of(LOSES_ONE_OF) {
             return Ok(());
         }
+        let Place { machine, traps } = self.place.clone();
+        traps.pass(machine, Boundary::BeforeCommit).await;
+        if self.weakness == Weakness::UnsyncedWrites {
+            self.unsynced.append(&mut changes);
+            if !self.commits.is_multiple_of(SYNCS_ONE_OF) {
+                return Ok(());
+            }
+            changes = std::mem::take(&mut self.unsynced);
+        }
         match &self.engine {
-            Engine::Redb(redb) => redb.commit(&changes)?,
-            Engine::Modelled(file) => file.commit(changes).map_err(failed)?,
+            Some(Engine::Redb(redb)) => redb.commit(&changes)?,
+            Some(Engine::Modelled(file)) => file.commit(changes).map_err(failed)?,
+            None => return Err(StorageError::Failed("nothing is loaded".to_owned())),
         }
-        let done = self.disk.busy_until_ns();
-        if self.weakness == Weakness::EarlyDurable {
-            return Ok(());
+        if self.weakness != Weakness::EarlyDurable {
+            self.complete().await;
         }
-        if done > self.time.now_ns() {
-            self.time.sleep_until(done).await;
-        }
+        self.disk.mark_used();
+        traps.pass(machine, Boundary::AfterCommit).await;
         Ok(())
     }
 }

@@ -1,12 +1,15 @@
 //! The links between machines: when what is sent on them arrives, and what is wrong with them for a while.
 //!
-//! A link has a latency (constant or log-normal), a bandwidth and a loss rate, drawn from a random stream of its own.
-//! On top come the conditions that the nemesis sets: cut, lossy, slow. A lost segment is sent again one retransmission
-//! timeout later (twice the median round trip, 1 ms at least), which doubles with each loss.
+//! A link has a latency, a bandwidth and a loss rate, drawn from a random stream of its own. On top come the
+//! conditions that the nemesis sets. A lost segment is sent again one retransmission timeout later (twice the median
+//! round trip, 1 ms at least), which doubles with each loss.
+//!
+//! # Invariants
+//! - A condition that is not in force draws nothing: a run without it is the same run.
 
 use std::collections::BTreeMap;
 
-use super::network::Machine;
+use super::{condition::Condition, network::Machine};
 use crate::{
     random::{Stream, Streams},
     scenario::{DrawnNetwork, Latency},
@@ -16,42 +19,6 @@ use crate::{
 const SEGMENT: usize = 1460;
 /// A lost segment is sent again at most this often before it passes: a rate of 1 must not stop the run.
 const RETRIES_MAX: u32 = 12;
-
-/// Something that is wrong with some links.
-#[derive(Clone, Debug)]
-pub enum Condition {
-    /// Nothing passes between these machines and the others.
-    Cut(Vec<Machine>),
-    /// Segments are lost, on one machine's links or on all.
-    Loss(f64, Option<Machine>),
-    /// Everything takes longer, on one machine's links or on all.
-    Delay(u64, Option<Machine>),
-}
-
-impl Condition {
-    fn touches(machine: Option<Machine>, from: Machine, to: Machine) -> bool {
-        machine.is_none_or(|machine| machine == from || machine == to)
-    }
-
-    /// Whether nothing passes from one to the other.
-    pub fn cuts(&self, from: Machine, to: Machine) -> bool {
-        matches!(self, Condition::Cut(side) if side.contains(&from) != side.contains(&to))
-    }
-
-    fn loss(&self, from: Machine, to: Machine) -> f64 {
-        match self {
-            Condition::Loss(rate, machine) if Condition::touches(*machine, from, to) => *rate,
-            _ => 0.0,
-        }
-    }
-
-    fn delay(&self, from: Machine, to: Machine) -> u64 {
-        match self {
-            Condition::Delay(extra, machine) if Condition::touches(*machine, from, to) => *extra,
-            _ => 0,
-        }
-    }
-}
 
 /// A condition in force.
 struct Active {
@@ -78,6 +45,15 @@ pub struct Wires {
     pub sent: BTreeMap<Machine, u64>,
 }
 
+/// What the conditions add to one transmission.
+#[derive(Default)]
+struct Toll {
+    loss: f64,
+    extra_ns: u64,
+    bandwidth_bit_s: Option<u64>,
+    copies: u64,
+}
+
 impl Wires {
     /// Links without conditions.
     pub fn new(network: DrawnNetwork, streams: Streams) -> Self {
@@ -101,16 +77,11 @@ impl Wires {
         self.conditions.values().any(|active| active.condition.cuts(from, to))
     }
 
-    /// Counts an effect of every condition that is behind it.
-    fn count(&mut self, is_behind: impl Fn(&Condition) -> bool) {
-        let behind = self.conditions.values_mut().filter(|active| is_behind(&active.condition));
-        behind.for_each(|active| active.effects += 1);
-    }
-
     /// When so many bytes, sent now, arrive; none if the link is cut.
     pub fn transmit(&mut self, from: Machine, to: Machine, bytes: usize, now: u64) -> Option<u64> {
         if self.is_cut(from, to) {
-            self.count(|condition| condition.cuts(from, to));
+            let behind = self.conditions.values_mut().filter(|active| active.condition.cuts(from, to));
+            behind.for_each(|active| active.effects += 1);
             return None;
         }
         Some(self.arrival(from, to, bytes, now))
@@ -119,43 +90,138 @@ impl Wires {
     /// When so many bytes, sent now over a link that is not cut, arrive.
     pub fn arrival(&mut self, from: Machine, to: Machine, bytes: usize, now: u64) -> u64 {
         *self.sent.entry(from).or_default() += bytes as u64;
-        let loss: f64 = self.conditions.values().map(|active| active.condition.loss(from, to)).sum();
-        let loss = (self.network.loss + loss).min(1.0);
-        let extra: u64 = self.conditions.values().map(|active| active.condition.delay(from, to)).sum();
-        let streams = self.streams;
-        let link = self.links.entry((from, to)).or_insert_with(|| Link {
-            random: streams.stream(&format!("network/{from}->{to}")),
-            free_at_ns: 0,
-        });
-        let on_wire = self
-            .network
-            .bandwidth_bit_s
-            .map_or(0, |rate| (bytes as u128 * 8_000_000_000 / u128::from(rate.max(1))) as u64);
+        let toll = self.toll(from, to);
+        let loss = (self.network.loss + toll.loss).min(1.0);
+        let network = &self.network;
+        let rate = [network.bandwidth_bit_s, toll.bandwidth_bit_s].into_iter().flatten().min();
+        let bits = bytes as u128 * 8_000_000_000 * u128::from(1 + toll.copies);
+        let on_wire = rate.map_or(0, |rate| (bits / u128::from(rate.max(1))) as u64);
+        let timeout = 4 * network.latency.median_ns();
+        let link = link_of(&mut self.links, self.streams, from, to);
         link.free_at_ns = link.free_at_ns.max(now) + on_wire;
-        let (latency, timeout) = match self.network.latency {
-            Latency::Constant { ns } => (ns, 4 * ns),
-            Latency::LogNormal { median_ns, p99_ns } => {
-                (link.random.log_normal(median_ns as f64, p99_ns as f64) as u64, 4 * median_ns)
-            }
+        let free_at_ns = link.free_at_ns;
+        let latency = draw(&network.latency, &mut link.random);
+        let again = if loss > 0.0 { self.resent_ns(from, to, bytes, loss, timeout) } else { 0 };
+        free_at_ns + latency + toll.extra_ns + again
+    }
+
+    fn link(&mut self, from: Machine, to: Machine) -> &mut Link {
+        link_of(&mut self.links, self.streams, from, to)
+    }
+
+    /// How much later something arrives because segments of it are lost and sent again.
+    fn resent_ns(&mut self, from: Machine, to: Machine, bytes: usize, loss: f64, timeout: u64) -> u64 {
+        let link = self.link(from, to);
+        let segments = bytes.div_ceil(SEGMENT).max(1);
+        let passes = (0..segments).fold(1.0, |all, _| all * (1.0 - loss));
+        let (mut again, mut retries) = (0, 0);
+        while retries < RETRIES_MAX && link.random.chance(1.0 - passes) {
+            again += timeout.max(1_000_000) << retries.min(6);
+            retries += 1;
+        }
+        self.lost += u64::from(retries);
+        if retries > 0 {
+            self.count(|condition| matches!(condition, Condition::Loss(..)) && condition.touches(from, to));
+        }
+        again
+    }
+
+    /// Counts an effect of every condition that is behind it.
+    fn count(&mut self, is_behind: impl Fn(&Condition) -> bool) {
+        let behind = self.conditions.values_mut().filter(|active| is_behind(&active.condition));
+        behind.for_each(|active| active.effects += 1);
+    }
+
+    /// What the conditions add to this transmission, and that they did.
+    fn toll(&mut self, from: Machine, to: Machine) -> Toll {
+        let mut toll = Toll::default();
+        if self.conditions.is_empty() {
+            return toll;
+        }
+        let mut conditions = std::mem::take(&mut self.conditions);
+        for active in conditions.values_mut().filter(|active| active.condition.touches(from, to)) {
+            let random = &mut self.link(from, to).random;
+            let effect = match &active.condition {
+                Condition::Loss(rate, _) => {
+                    toll.loss += rate;
+                    false
+                }
+                Condition::Delay(extra, _) => {
+                    toll.extra_ns += extra;
+                    true
+                }
+                Condition::Jitter(most, _) => {
+                    let extra = random.within(0..=*most);
+                    toll.extra_ns += extra;
+                    extra > 0
+                }
+                Condition::Duplicate(rate, _) => {
+                    let twice = random.chance(*rate);
+                    toll.copies += u64::from(twice);
+                    twice
+                }
+                Condition::Reorder(rate, most, _) => {
+                    let late = random.chance(*rate);
+                    toll.extra_ns += if late { random.within(0..=*most) } else { 0 };
+                    late
+                }
+                Condition::Throttle(rate, _, _) => {
+                    toll.bandwidth_bit_s = Some(toll.bandwidth_bit_s.map_or(*rate, |other| other.min(*rate)));
+                    true
+                }
+                Condition::Corrupt(..) | Condition::Cut(_) | Condition::Clog(_) => false,
+            };
+            active.effects += u64::from(effect);
+        }
+        self.conditions = conditions;
+        toll
+    }
+
+    /// Flips a bit of what goes from one to the other, if a condition says so.
+    pub fn corrupt(&mut self, from: Machine, to: Machine, bytes: &mut [u8]) {
+        let rate_of = |condition: &Condition| match condition {
+            Condition::Corrupt(rate, whose) if whose.touches(from, to) => Some(*rate),
+            _ => None,
         };
-        let mut again = 0;
-        if loss > 0.0 {
-            let segments = bytes.div_ceil(SEGMENT).max(1);
-            let passes = (0..segments).fold(1.0, |all, _| all * (1.0 - loss));
-            let mut retries = 0;
-            while retries < RETRIES_MAX && link.random.chance(1.0 - passes) {
-                again += timeout.max(1_000_000) << retries.min(6);
-                retries += 1;
-            }
-            self.lost += u64::from(retries);
+        let rates: Vec<f64> =
+            self.conditions.values().filter_map(|active| rate_of(&active.condition)).collect();
+        let flips = |link: &mut Link, rate: &f64| !bytes.is_empty() && link.random.chance(*rate);
+        if !rates.iter().any(|rate| flips(self.link(from, to), rate)) {
+            return;
         }
-        let arrival = link.free_at_ns + latency + extra + again;
-        if again > 0 {
-            self.count(|condition| condition.loss(from, to) > 0.0);
+        let random = &mut self.link(from, to).random;
+        let (at, bit) = (random.below(bytes.len() as u64) as usize, random.below(8));
+        bytes[at] ^= 1 << bit;
+        self.count(|condition| rate_of(condition).is_some());
+    }
+
+    /// The most bytes that may be on the way from one to the other, if that is bounded.
+    pub fn buffer(&self, from: Machine, to: Machine) -> Option<u64> {
+        let buffer_of = |condition: &Condition| match condition {
+            Condition::Throttle(_, buffer, whose) if whose.touches(from, to) => *buffer,
+            _ => None,
+        };
+        self.conditions.values().filter_map(|active| buffer_of(&active.condition)).min()
+    }
+}
+
+fn link_of(
+    links: &mut BTreeMap<(Machine, Machine), Link>,
+    streams: Streams,
+    from: Machine,
+    to: Machine,
+) -> &mut Link {
+    links
+        .entry((from, to))
+        .or_insert_with(|| Link { random: streams.stream(&format!("network/{from}->{to}")), free_at_ns: 0 })
+}
+
+fn draw(latency: &Latency, random: &mut Stream) -> u64 {
+    match latency {
+        Latency::Constant { ns } => *ns,
+        Latency::LogNormal { median_ns, p99_ns } => {
+            random.log_normal(*median_ns as f64, *p99_ns as f64) as u64
         }
-        if extra > 0 {
-            self.count(|condition| condition.delay(from, to) > 0);
-        }
-        arrival
+        Latency::Empirical { quantiles_ns } => random.quantile(quantiles_ns) as u64,
     }
 }

@@ -7,12 +7,14 @@ use std::{
 
 use reports::{
     chart::{self, ChartError, Heading, LATENCY_FILE, Span, SpanKind, THROUGHPUT_FILE},
-    record::{LatencyKind, RecordError, TimelinePoint, write_latency, write_runs, write_timeline},
+    record::{
+        LatencyKind, RecordError, TimelinePoint, write_latency, write_runs, write_speed, write_timeline,
+    },
 };
 use server::protocol::roster_file;
 
 use super::Outcome;
-use crate::history::Event;
+use crate::trace::{Event, HEADER};
 
 /// Most intervals of a timeline.
 const INTERVALS_MAX: u64 = 100;
@@ -39,6 +41,9 @@ pub enum WriteError {
 }
 
 /// Writes a file and the directories it lies in.
+///
+/// # Errors
+/// What the system says, with the file.
 pub fn write(path: PathBuf, text: &str) -> Result<(), WriteError> {
     let parent = path.parent().unwrap_or(Path::new("."));
     let written = fs::create_dir_all(parent).and_then(|()| fs::write(&path, text));
@@ -49,6 +54,7 @@ impl Outcome {
     /// Writes everything to a directory.
     pub fn write(&self, directory: &Path) -> Result<(), WriteError> {
         write_runs(directory, &[self.row()])?;
+        write_speed(directory, &[self.speed()])?;
         let timeline = self.timeline();
         write_timeline(directory, &timeline)?;
         let receipt = self.record().receipt.points(LatencyKind::Receipt);
@@ -63,8 +69,9 @@ impl Outcome {
         chart::write_svg(directory, THROUGHPUT_FILE, &throughput)?;
         write(directory.join("roster.json"), &roster_file::to_json(&self.run.roster))?;
         write(directory.join("scenario.toml"), &self.drawn.to_toml())?;
-        let events = self.record().trace.as_deref().unwrap_or_default();
-        write(directory.join("trace.txt"), &events.iter().map(line).collect::<String>())?;
+        let events = self.record().trace.iter().flat_map(|trace| &trace.events);
+        let lines: String = events.map(Event::line).collect();
+        write(directory.join("trace.txt"), &format!("{HEADER}{lines}"))?;
         self.write_evidence(&directory.join("evidence"))
     }
 
@@ -116,7 +123,7 @@ impl Outcome {
     fn spans(&self) -> Vec<Span> {
         let seconds = |ns: u64| ns as f64 / 1e9;
         let faults = self.drawn.faults.iter().map(|fault| Span {
-            label: fault.action.to_string(),
+            label: fault.to_string(),
             from_s: seconds(fault.at_ns),
             to_s: seconds(fault.end_ns()),
             kind: SpanKind::Fault,
@@ -136,10 +143,4 @@ fn interval_ms(run_ms: u64) -> u64 {
     let decades = std::iter::successors(Some(10u64), |decade| decade.checked_mul(10));
     let widths = decades.flat_map(|decade| [decade, 2 * decade, 5 * decade]);
     widths.into_iter().find(|width| run_ms / width < INTERVALS_MAX).unwrap_or(u64::MAX / 2_000_000)
-}
-
-/// A line of the trace: milliseconds, who, what.
-pub fn line(event: &Event) -> String {
-    let who = event.who.map_or("world".to_owned(), |who| who.to_string());
-    format!("{:>14.6} ms  {who:<14} {}\n", event.at_ns as f64 / 1e6, event.what)
 }

@@ -26,7 +26,7 @@ impl Outcome {
 
     /// The command that shows this run again.
     pub fn replay(&self) -> String {
-        command::replay(&self.scenario, self.seed, &self.sets)
+        command::replay(&self.scenario, self.seed, &self.sets, self.plant)
     }
 
     fn checks_table(&self) -> String {

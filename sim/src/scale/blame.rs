@@ -7,11 +7,12 @@ use std::path::PathBuf;
 
 use reports::blame::{BlameRow, Verdict};
 
-use super::{Experiment, each};
+use super::Experiment;
 use crate::{
     check::{Case, expectation},
     command::{self, InputError},
     outcome::Outcome,
+    pool::each,
     scenario::{Blame, Ending, Scenario},
 };
 

@@ -5,14 +5,7 @@
 
 pub mod blame;
 
-use std::{
-    collections::BTreeMap,
-    path::{Path, PathBuf},
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering},
-    },
-};
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
@@ -110,25 +103,6 @@ pub fn question(text: &str) -> Option<String> {
     (!line.is_empty()).then(|| line.to_owned())
 }
 
-/// Does all the work on so many threads; what comes of it is in the order of the work.
-pub fn each<T: Sync, R: Send>(work: &[T], jobs: usize, act: impl Fn(&T) -> R + Sync) -> Vec<R> {
-    let next = AtomicUsize::new(0);
-    let done = Mutex::new(BTreeMap::new());
-    std::thread::scope(|scope| {
-        for _ in 0..jobs.max(1) {
-            scope.spawn(|| {
-                loop {
-                    let index = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(item) = work.get(index) else { return };
-                    let result = act(item);
-                    done.lock().unwrap_or_else(PoisonError::into_inner).insert(index, result);
-                }
-            });
-        }
-    });
-    done.into_inner().unwrap_or_else(PoisonError::into_inner).into_values().collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -152,14 +126,6 @@ mod tests {
         ] {
             let error = read(&text).unwrap_err().to_string();
             assert!(error.contains(said) && error.lines().count() == 1, "{error}");
-        }
-    }
-
-    #[test]
-    fn work_keeps_its_order_on_any_number_of_threads() {
-        let work: Vec<u64> = (0..50).collect();
-        for jobs in [1, 4] {
-            assert_eq!(each(&work, jobs, |item| item * 2), work.iter().map(|i| i * 2).collect::<Vec<_>>());
         }
     }
 }

@@ -4,15 +4,10 @@
 //! - Each value comes from the stream `scenario/<key path>`: setting one key changes no other. Only wildcards look
 //!   at other values, the sizes of the topology.
 
-use server::protocol::id::Role;
-
 use super::{
-    Adversary, Expect, Fault, FaultPlan, LatencyRange, Network, PaceRange, Scenario, Topology, Workload,
-    chaos,
-    drawn::{
-        Drawn, DrawnAdversary, DrawnExpect, DrawnFault, DrawnNetwork, DrawnTopology, DrawnWorkload,
-        FaultAction, Latency, Pace,
-    },
+    Adversary, Expect, LatencyRange, Network, PaceRange, Scenario, Topology, Workload,
+    drawn::{Drawn, DrawnAdversary, DrawnExpect, DrawnNetwork, DrawnTopology, DrawnWorkload, Latency, Pace},
+    fault::DrawnFault,
     name::{ActorName, ActorPattern, Sizes},
     value::Range,
 };
@@ -39,15 +34,16 @@ impl Scenario {
         let workload = draw.workload(&self.workload, sizes.clients);
         let faults = self.faults.iter().enumerate();
         let mut faults: Vec<DrawnFault> =
-            faults.map(|(index, item)| draw.fault(index, item, &sizes)).collect();
+            faults.map(|(index, item)| item.draw(index, &sizes, draw.0)).collect();
         let mut expect = draw.expect(&self.expect, &self.adversaries, &adversaries);
         if let Some(swarm) = &self.swarm {
             adversaries.extend(swarm.draw(&sizes, &adversaries, draw.0));
         }
-        if self.chaos {
-            faults.extend(chaos::draw(&workload, &sizes, draw.0));
-            expect.catch_up_ns = expect.catch_up_ns.max(chaos::CATCH_UP_NS);
-            expect.within_epochs += chaos::MORE_EPOCHS;
+        if let Some(chaos) = &self.chaos {
+            faults.extend(chaos.draw(&workload, &sizes, draw.0));
+            chaos.allow_for(&mut expect);
+            // who cheats may be down when it could
+            adversaries.iter_mut().for_each(|adversary| adversary.optional = true);
         }
         Drawn {
             claim: self.claim.clone(),
@@ -81,10 +77,6 @@ impl Draw {
 
     fn float(&self, path: &str, range: &Range<f64>) -> f64 {
         range.draw(&mut self.stream(path))
-    }
-
-    fn actor(&self, path: &str, pattern: &ActorPattern, sizes: &Sizes) -> ActorName {
-        pattern.draw(sizes, &Role::ALL, &mut self.stream(path))
     }
 
     fn topology(&self, topology: &Topology) -> DrawnTopology {
@@ -122,6 +114,7 @@ impl Draw {
                 median_ns: self.quantity("network.latency.median", median_ns),
                 p99_ns: self.quantity("network.latency.p99", p99_ns),
             },
+            LatencyRange::Empirical(quantiles) => Latency::Empirical { quantiles_ns: quantiles.clone() },
         }
     }
 
@@ -137,41 +130,6 @@ impl Draw {
         }
     }
 
-    fn fault(&self, index: usize, fault: &Fault, sizes: &Sizes) -> DrawnFault {
-        let path = |key: &str| format!("fault.{index}.{key}");
-        let actor = |pattern: &ActorPattern| self.actor(&path("actor"), pattern, sizes);
-        DrawnFault {
-            at_ns: self.quantity(&path("at"), &fault.at_ns),
-            for_ns: self.quantity(&path("for"), &fault.for_ns),
-            optional: fault.optional,
-            action: match &fault.plan {
-                FaultPlan::Crash { actor: pattern } => FaultAction::Crash { actor: actor(pattern) },
-                FaultPlan::Partition { actors } => {
-                    FaultAction::Partition { actors: self.partition(&path("actors"), actors, sizes) }
-                }
-                FaultPlan::Loss { rate, actor: pattern } => FaultAction::Loss {
-                    rate: self.float(&path("rate"), rate),
-                    actor: pattern.as_ref().map(actor),
-                },
-                FaultPlan::Delay { extra_ns, actor: pattern } => FaultAction::Delay {
-                    extra_ns: self.quantity(&path("extra"), extra_ns),
-                    actor: pattern.as_ref().map(actor),
-                },
-            },
-        }
-    }
-
-    fn partition(&self, path: &str, patterns: &[ActorPattern], sizes: &Sizes) -> Vec<ActorName> {
-        let mut actors = Vec::new();
-        for (index, pattern) in patterns.iter().enumerate() {
-            let actor = self.actor(&format!("{path}.{index}"), pattern, sizes);
-            if !actors.contains(&actor) {
-                actors.push(actor);
-            }
-        }
-        actors
-    }
-
     fn adversary(&self, index: usize, adversary: &Adversary, sizes: &Sizes) -> DrawnAdversary {
         let path = |key: &str| format!("adversary.{index}.{key}");
         let until_ns = adversary.until_ns.as_ref();
@@ -182,7 +140,8 @@ impl Draw {
             from_ns: self.quantity(&path("from"), &adversary.from_ns),
             until_ns: until_ns.map(|range| self.quantity(&path("until"), range)),
             every: adversary.every.draw(&mut self.stream(&path("every"))),
-            victim: victim.map(|pattern| self.actor(&path("victim"), pattern, sizes)),
+            victim: victim.map(|pattern| pattern.draw_any(sizes, &mut self.stream(&path("victim")))),
+            optional: adversary.optional,
         }
     }
 

@@ -7,10 +7,9 @@
 //! - No wildcard and no range is left, but recipients and payload: they are distributions, the workload draws from
 //!   them per bundle.
 
-use std::fmt;
-
 use super::{
-    Architecture, Blame, Costs, Crypto, Storage, catalogue::AttackKind, name::ActorName, value::Range,
+    Architecture, Blame, Costs, Crypto, Storage, catalogue::AttackKind, fault::DrawnFault, name::ActorName,
+    value::Range,
 };
 
 /// A scenario of which everything is decided.
@@ -75,7 +74,7 @@ pub struct DrawnNetwork {
 }
 
 /// How long a packet takes one way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Latency {
     /// Always the same.
     Constant {
@@ -89,6 +88,24 @@ pub enum Latency {
         /// Nanoseconds, not below the median.
         p99_ns: u64,
     },
+    /// As it was measured.
+    Empirical {
+        /// Nanoseconds: evenly spaced quantiles, the smallest and the largest value among them.
+        quantiles_ns: Vec<u64>,
+    },
+}
+
+impl Latency {
+    /// Half of all packets take no longer, in nanoseconds.
+    pub fn median_ns(&self) -> u64 {
+        match self {
+            Latency::Constant { ns } => *ns,
+            Latency::LogNormal { median_ns, .. } => *median_ns,
+            Latency::Empirical { quantiles_ns } => {
+                quantiles_ns.get(quantiles_ns.len() / 2).copied().unwrap_or(0)
+            }
+        }
+    }
 }
 
 /// What the clients send.
@@ -119,80 +136,6 @@ pub enum Pace {
     },
 }
 
-/// Something that goes wrong for a while.
-#[derive(Clone, Debug, PartialEq)]
-pub struct DrawnFault {
-    /// Nanoseconds from the start of the run.
-    pub at_ns: u64,
-    /// Nanoseconds until it is healed.
-    pub for_ns: u64,
-    /// Whether it may have no effect.
-    pub optional: bool,
-    /// What goes wrong.
-    pub action: FaultAction,
-}
-
-impl DrawnFault {
-    /// Nanoseconds from the start of the run until it is healed.
-    pub fn end_ns(&self) -> u64 {
-        self.at_ns.saturating_add(self.for_ns)
-    }
-}
-
-/// What goes wrong.
-#[derive(Clone, Debug, PartialEq)]
-pub enum FaultAction {
-    /// The actor loses all it has not synced, and starts again when the fault ends.
-    Crash {
-        /// Who.
-        actor: ActorName,
-    },
-    /// Nothing passes between these and all others.
-    Partition {
-        /// The one side, nobody twice.
-        actors: Vec<ActorName>,
-    },
-    /// Packets are lost.
-    Loss {
-        /// The share of packets, on top of what the network loses.
-        rate: f64,
-        /// Whose links; everyone's if nothing.
-        actor: Option<ActorName>,
-    },
-    /// Packets take longer.
-    Delay {
-        /// Nanoseconds, on top of the latency of the network.
-        extra_ns: u64,
-        /// Whose links; everyone's if nothing.
-        actor: Option<ActorName>,
-    },
-}
-
-impl FaultAction {
-    /// The name of its kind in scenario files.
-    pub fn kind(&self) -> &'static str {
-        match self {
-            FaultAction::Crash { .. } => "crash",
-            FaultAction::Partition { .. } => "partition",
-            FaultAction::Loss { .. } => "loss",
-            FaultAction::Delay { .. } => "delay",
-        }
-    }
-}
-
-impl fmt::Display for FaultAction {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.kind())?;
-        match self {
-            FaultAction::Crash { actor } => write!(f, " {actor}"),
-            FaultAction::Partition { actors } => actors.iter().try_for_each(|actor| write!(f, " {actor}")),
-            FaultAction::Loss { actor, .. } | FaultAction::Delay { actor, .. } => {
-                actor.iter().try_for_each(|actor| write!(f, " {actor}"))
-            }
-        }
-    }
-}
-
 /// Someone who cheats.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DrawnAdversary {
@@ -208,6 +151,8 @@ pub struct DrawnAdversary {
     pub every: u64,
     /// The client against whom.
     pub victim: Option<ActorName>,
+    /// Whether it may find no occasion.
+    pub optional: bool,
 }
 
 /// What must come of it.

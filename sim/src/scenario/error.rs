@@ -212,6 +212,15 @@ pub enum Wrong {
         /// The actors of the adversaries, as what to write.
         advice: String,
     },
+    /// Quantiles that are too few, are ranges or go down.
+    #[error("quantiles must be two durations or more, none smaller than the one before: write {example}")]
+    Quantiles {
+        /// What to write.
+        example: &'static str,
+    },
+    /// A list of families of faults without any.
+    #[error("families must name at least one family: write families = [\"link\", \"crash\"]")]
+    NoFamilies,
     /// An override that is no `key=value`.
     #[error("this sets nothing: write --set key=value, such as --set workload.bundles=50")]
     NoOverride,

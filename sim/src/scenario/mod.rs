@@ -24,6 +24,7 @@ mod chaos;
 mod draw;
 mod drawn;
 mod error;
+pub mod fault;
 mod name;
 mod nemesis;
 mod read;
@@ -40,12 +41,13 @@ use std::path::PathBuf;
 
 use server::protocol::id::Role;
 
-pub use catalogue::{ATTACKS, AttackKind, Ending, FAULTS, FaultKind};
+pub use catalogue::{ATTACKS, AttackKind, Ending};
+pub use chaos::{Chaos, FaultSwarm, Mode};
 pub use drawn::{
-    Drawn, DrawnAdversary, DrawnExpect, DrawnFault, DrawnNetwork, DrawnTopology, DrawnWorkload, FaultAction,
-    Latency, Pace,
+    Drawn, DrawnAdversary, DrawnExpect, DrawnNetwork, DrawnTopology, DrawnWorkload, Latency, Pace,
 };
 pub use error::{ScenarioError, Wrong};
+pub use fault::{DrawnFault, FAULTS, Fault, FaultKind, Given};
 pub use name::{ActorName, ActorPattern};
 pub use value::Range;
 
@@ -64,8 +66,8 @@ pub struct Scenario {
     pub network: Network,
     /// `[workload]`: what the clients send.
     pub workload: Workload,
-    /// `chaos`: whether the standard set of drawn faults happens besides; not unless given.
-    pub chaos: bool,
+    /// `chaos` or `[chaos]`: faults that each seed draws besides; none unless given.
+    pub chaos: Option<Chaos>,
     /// `[[fault]]`: what goes wrong.
     pub faults: Vec<Fault>,
     /// `[[adversary]]`: who cheats.
@@ -186,7 +188,7 @@ pub struct Network {
 }
 
 /// How long a packet takes one way, as ranges.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LatencyRange {
     /// Always the same.
     Constant(Range<u64>),
@@ -197,6 +199,8 @@ pub enum LatencyRange {
         /// Nanoseconds; its smallest value is not below the median's largest.
         p99_ns: Range<u64>,
     },
+    /// As it was measured: `{ quantiles = [...] }`, evenly spaced, from the smallest value to the largest.
+    Empirical(Vec<u64>),
 }
 
 /// What the clients send.
@@ -221,48 +225,6 @@ pub enum PaceRange {
     Closed(Range<u32>),
 }
 
-/// Something that goes wrong for a while.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Fault {
-    /// `at`: nanoseconds from the start of the run.
-    pub at_ns: Range<u64>,
-    /// `for`: nanoseconds until it is healed.
-    pub for_ns: Range<u64>,
-    /// `optional`: whether it may have no effect; not unless given.
-    pub optional: bool,
-    /// `kind` and its keys: what goes wrong.
-    pub plan: FaultPlan,
-}
-
-/// What goes wrong, as ranges and wildcards.
-#[derive(Clone, Debug, PartialEq)]
-pub enum FaultPlan {
-    /// `crash`: the actor loses all it has not synced, and starts again when the fault ends.
-    Crash {
-        /// Who.
-        actor: ActorPattern,
-    },
-    /// `partition`: nothing passes between these and all others.
-    Partition {
-        /// The one side.
-        actors: Vec<ActorPattern>,
-    },
-    /// `loss`: packets are lost.
-    Loss {
-        /// The share of packets, on top of what the network loses.
-        rate: Range<f64>,
-        /// Whose links; everyone's if nothing.
-        actor: Option<ActorPattern>,
-    },
-    /// `delay`: packets take longer.
-    Delay {
-        /// Nanoseconds, on top of the latency of the network.
-        extra_ns: Range<u64>,
-        /// Whose links; everyone's if nothing.
-        actor: Option<ActorPattern>,
-    },
-}
-
 /// Someone who cheats.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Adversary {
@@ -278,6 +240,8 @@ pub struct Adversary {
     pub every: Range<u64>,
     /// `victim`: the client against whom; whoever comes first unless given.
     pub victim: Option<ActorPattern>,
+    /// `optional`: whether it may find no occasion; not unless given.
+    pub optional: bool,
 }
 
 /// Random cheaters: each seed draws who cheats, and how.

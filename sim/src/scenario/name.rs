@@ -128,6 +128,11 @@ impl ActorPattern {
         }
     }
 
+    /// The actor this stands for, whatever its role.
+    pub(super) fn draw_any(&self, sizes: &Sizes, stream: &mut Stream) -> ActorName {
+        self.draw(sizes, &Role::ALL, stream)
+    }
+
     /// The actor this stands for: drawn, if it is a wildcard, among the roles that `fits` lets through.
     pub(super) fn draw(&self, sizes: &Sizes, fits: &[Role], stream: &mut Stream) -> ActorName {
         let roles = match self {

@@ -6,14 +6,15 @@
 use server::protocol::id::Role;
 
 use super::{
-    Adversary, Blame, Expect, Fault, FaultPlan,
-    catalogue::{ATTACKS, AttackKind, FAULT_KEYS, FAULTS, FaultKind},
+    Adversary, Blame, Expect, Fault,
+    catalogue::{ATTACKS, AttackKind},
     error::Wrong,
+    fault,
     name::{ActorPattern, Sizes},
     read::{BOOL, TIME_MAX_NS},
-    section::{Section, actor, actors, list, one_of},
+    section::{Section, actor, list, one_of},
     tree::{Node, Problem},
-    value::{COUNT, DURATION, EPOCHS, SHARE},
+    value::{COUNT, DURATION, EPOCHS},
 };
 
 /// Epochs until a verdict: more than a day of them is no expectation.
@@ -22,7 +23,7 @@ const EPOCHS_MAX: u64 = 1_000_000;
 /// Every `[[fault]]`.
 pub(super) fn faults(top: &Section<'_>, sizes: &Sizes) -> Result<Vec<Fault>, Problem> {
     let nodes = tables(top, "fault", "[[fault]] above each one, or fault = []")?;
-    nodes.iter().map(|node| fault(node, sizes)).collect()
+    nodes.iter().map(|node| fault::read(node, sizes)).collect()
 }
 
 /// Every `[[adversary]]`.
@@ -38,51 +39,9 @@ fn tables<'a>(top: &Section<'a>, key: &str, example: &'static str) -> Result<&'a
     }
 }
 
-fn fault(node: &Node, sizes: &Sizes) -> Result<Fault, Problem> {
-    let any = Section::of("a fault", "fault", node, "[[fault]] above its keys")?;
-    let names: Vec<&str> = FAULTS.iter().map(|fault| fault.name).collect();
-    let name = one_of(any.need("kind", "\"crash\"")?, "fault", &names)?;
-    let kind = FaultKind::named(name).unwrap_or(&FAULTS[0]);
-    let section = Section::of(format!("a {name} fault"), "fault", node, "[[fault]] above its keys")?;
-    section.only(&kind.keys())?;
-    for (key, example) in FAULT_KEYS.iter().chain(kind.required) {
-        section.need(key, example)?;
-    }
-    Ok(Fault {
-        at_ns: section.quantity("at", &DURATION, 0..=TIME_MAX_NS, 0)?,
-        for_ns: section.quantity("for", &DURATION, 0..=TIME_MAX_NS, 0)?,
-        optional: section.word_of("optional", BOOL, false)?,
-        plan: plan(name, &section, sizes)?,
-    })
-}
-
-fn plan(name: &str, section: &Section<'_>, sizes: &Sizes) -> Result<FaultPlan, Problem> {
-    match name {
-        "partition" => Ok(FaultPlan::Partition { actors: partitioned(section, sizes)? }),
-        "loss" => Ok(FaultPlan::Loss {
-            rate: section.quantity("rate", &SHARE, 0.0..=1.0, 0.0)?,
-            actor: section.actor("actor", sizes)?,
-        }),
-        "delay" => Ok(FaultPlan::Delay {
-            extra_ns: section.quantity("extra", &DURATION, 0..=TIME_MAX_NS, 0)?,
-            actor: section.actor("actor", sizes)?,
-        }),
-        _ => Ok(FaultPlan::Crash { actor: actor("actor", section.need("actor", "\"incoming/0\"")?, sizes)? }),
-    }
-}
-
-fn partitioned(section: &Section<'_>, sizes: &Sizes) -> Result<Vec<ActorPattern>, Problem> {
-    let node = section.need("actors", "[\"incoming/0\"]")?;
-    let actors = actors("actors", node, sizes)?;
-    match actors.is_empty() {
-        true => Err(node.problem(Wrong::NoActors { key: "actors".to_owned() })),
-        false => Ok(actors),
-    }
-}
-
 fn adversary(node: &Node, sizes: &Sizes) -> Result<Adversary, Problem> {
     let section = Section::of("an adversary", "adversary", node, "[[adversary]] above its keys")?;
-    section.only(&["actor", "attack", "from", "until", "every", "victim"])?;
+    section.only(&["actor", "attack", "from", "until", "every", "victim", "optional"])?;
     let actor_node = section.need("actor", "\"mailbox/0\"")?;
     let actor = actor("actor", actor_node, sizes)?;
     let names: Vec<&str> = ATTACKS.iter().map(|attack| attack.name).collect();
@@ -98,6 +57,7 @@ fn adversary(node: &Node, sizes: &Sizes) -> Result<Adversary, Problem> {
         until_ns: section.given("until", &DURATION, 0..=TIME_MAX_NS)?,
         every: section.quantity("every", &COUNT, 1..=EPOCHS_MAX, 1)?,
         victim: victim(&section, sizes)?,
+        optional: section.word_of("optional", BOOL, false)?,
     })
 }
 

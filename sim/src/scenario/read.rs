@@ -14,11 +14,11 @@ use std::{
 
 use super::{
     Architecture, Costs, Crypto, LatencyRange, Network, PaceRange, Scenario, ScenarioError, Storage,
-    Topology, Workload,
+    Topology, Workload, chaos,
     error::{Wrong, hint},
     name::Sizes,
     nemesis,
-    section::{Section, one_of},
+    section::{Section, list, one_of},
     set, swarm,
     tree::{self, Data, Entry, Node, Place, Problem},
     value::{BANDWIDTH, COUNT, DURATION, EPOCHS, RATE, Range, SHARE, SIZE},
@@ -51,10 +51,12 @@ const EPOCH_MAX_NS: u64 = 60_000_000_000;
 /// A simulated day: sums of a few times stay far from overflow.
 pub(super) const TIME_MAX_NS: u64 = 86_400_000_000_000;
 /// A terabit per second.
-const BANDWIDTH_MAX: u64 = 1_000_000_000_000;
+pub(super) const BANDWIDTH_MAX: u64 = 1_000_000_000_000;
 
-const TABLES: &[&str] = &["topology", "network", "workload", "fault", "adversary", "swarm", "expect"];
-const TABLES_SHOWN: &str = "[topology], [network], [workload], [[fault]], [[adversary]], [swarm], [expect]";
+const TABLES: &[&str] =
+    &["topology", "network", "workload", "chaos", "fault", "adversary", "swarm", "expect"];
+const TABLES_SHOWN: &str =
+    "[topology], [network], [workload], [chaos], [[fault]], [[adversary]], [swarm], [expect]";
 const TOP_KEYS: &[&str] =
     &["architecture", "chaos", "topology", "network", "workload", "fault", "adversary", "swarm", "expect"];
 
@@ -106,7 +108,7 @@ fn scenario(name: &str, text: &str, sets: &[String]) -> Result<Scenario, Problem
         architecture: architecture(&top)?,
         network: network(&table(&top, "network", "[network] above its keys")?)?,
         workload: workload(&table(&top, "workload", "[workload] above its keys")?)?,
-        chaos: top.word_of("chaos", BOOL, false)?,
+        chaos: chaos::read(&top)?,
         faults: nemesis::faults(&top, &sizes)?,
         expect: nemesis::expect(&table(&top, "expect", "[expect] above its keys")?, &sizes, &adversaries)?,
         swarm: swarm::read(&top)?,
@@ -244,7 +246,7 @@ fn network(section: &Section<'_>) -> Result<Network, Problem> {
 
 fn latency(section: &Section<'_>) -> Result<LatencyRange, Problem> {
     match section.find("latency") {
-        Some(node) if matches!(node.data, Data::Table(_)) => log_normal(node),
+        Some(node) if matches!(node.data, Data::Table(_)) => measured(node),
         Some(_) => Ok(LatencyRange::Constant(section.quantity("latency", &DURATION, 0..=TIME_MAX_NS, 0)?)),
         None => {
             Ok(LatencyRange::LogNormal { median_ns: Range::fixed(300_000), p99_ns: Range::fixed(2_000_000) })
@@ -252,9 +254,38 @@ fn latency(section: &Section<'_>) -> Result<LatencyRange, Problem> {
     }
 }
 
-fn log_normal(node: &Node) -> Result<LatencyRange, Problem> {
+/// A distribution: log-normal, or as it was measured.
+fn measured(node: &Node) -> Result<LatencyRange, Problem> {
     let section = Section::of("network.latency", "latency", node, "{ median = \"300us\", p99 = \"2ms\" }")?;
-    section.only(&["median", "p99"])?;
+    section.only(&["median", "p99", "quantiles"])?;
+    match section.find("quantiles") {
+        Some(quantiles) => match section.find("median").or(section.find("p99")) {
+            Some(other) => {
+                Err(other.problem(Wrong::Exclusive { left: "quantiles", right: "median and p99" }))
+            }
+            None => empirical(quantiles),
+        },
+        None => log_normal(&section),
+    }
+}
+
+fn empirical(node: &Node) -> Result<LatencyRange, Problem> {
+    const EXAMPLE: &str = "[\"100us\", \"300us\", \"900us\", \"20ms\"]";
+    let items = list("quantiles", node, "a list of durations", EXAMPLE)?;
+    let wrong = || node.problem(Wrong::Quantiles { example: EXAMPLE });
+    let mut quantiles: Vec<u64> = Vec::new();
+    for item in items {
+        let range =
+            DURATION.read("quantiles", item, &(0..=TIME_MAX_NS)).map_err(|wrong| item.problem(wrong))?;
+        if !range.is_fixed() || quantiles.last().is_some_and(|last| *last > range.low) {
+            return Err(wrong());
+        }
+        quantiles.push(range.low);
+    }
+    if quantiles.len() < 2 { Err(wrong()) } else { Ok(LatencyRange::Empirical(quantiles)) }
+}
+
+fn log_normal(section: &Section<'_>) -> Result<LatencyRange, Problem> {
     let p99_node = section.need("p99", "\"2ms\"")?;
     section.need("median", "\"300us\"")?;
     let median_ns = section.quantity("median", &DURATION, 1..=TIME_MAX_NS, 1)?;

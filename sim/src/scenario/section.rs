@@ -123,11 +123,6 @@ impl<'a> Section<'a> {
             None => Ok(default),
         }
     }
-
-    /// An actor of a topology of these sizes; nothing if the key is not there.
-    pub fn actor(&self, key: &str, sizes: &Sizes) -> Result<Option<ActorPattern>, Problem> {
-        self.find(key).map(|node| actor(key, node, sizes)).transpose()
-    }
 }
 
 /// One of these words.

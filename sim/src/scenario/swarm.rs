@@ -92,5 +92,6 @@ fn cheater(actor: ActorName, sizes: &Sizes, stream: &mut Stream) -> Option<Drawn
         until_ns: short.then_some((from + length) * MS),
         every: if seldom { every } else { 1 },
         victim: chosen.then_some(ActorName::new(Role::Client, victim as u32)),
+        optional: true,
     })
 }

@@ -11,10 +11,8 @@ use toml_edit::{Array, InlineTable, Value};
 
 use super::{
     Blame, Costs, Crypto, Storage,
-    drawn::{
-        Drawn, DrawnAdversary, DrawnExpect, DrawnFault, DrawnNetwork, DrawnTopology, DrawnWorkload,
-        FaultAction, Latency, Pace,
-    },
+    drawn::{Drawn, DrawnAdversary, DrawnExpect, DrawnNetwork, DrawnTopology, DrawnWorkload, Latency, Pace},
+    fault::{DrawnFault, Parameter},
     name::ActorName,
     value::{BANDWIDTH, COUNT, DURATION, EPOCHS, RATE, SIZE},
 };
@@ -122,6 +120,10 @@ fn latency(latency: &Latency) -> Value {
             let keys = [("median", duration(*median_ns)), ("p99", duration(*p99_ns))];
             InlineTable::from_iter(keys).into()
         }
+        Latency::Empirical { quantiles_ns } => {
+            let quantiles = Array::from_iter(quantiles_ns.iter().map(|ns| duration(*ns)));
+            InlineTable::from_iter([("quantiles", quantiles)]).into()
+        }
     }
 }
 
@@ -139,22 +141,12 @@ fn workload(workload: &DrawnWorkload) -> Keys {
 }
 
 fn fault(fault: &DrawnFault) -> Keys {
-    let mut keys = vec![("at", duration(fault.at_ns)), ("kind", fault.action.kind().into())];
-    let mut whose = None;
-    match &fault.action {
-        FaultAction::Crash { actor } => whose = Some(actor),
-        FaultAction::Partition { actors } => keys.push(("actors", names(actors))),
-        FaultAction::Loss { rate, actor } => {
-            keys.push(("rate", (*rate).into()));
-            whose = actor.as_ref();
-        }
-        FaultAction::Delay { extra_ns, actor } => {
-            keys.push(("extra", duration(*extra_ns)));
-            whose = actor.as_ref();
-        }
-    }
-    keys.extend(whose.map(|actor| ("actor", actor.to_string().into())));
-    keys.push(("for", duration(fault.for_ns)));
+    let mut keys = vec![("at", duration(fault.at_ns)), ("kind", fault.kind.name.into())];
+    let given = |parameter: &'static Parameter| {
+        fault.parameters.get(parameter.key).map(|given| (parameter.key, given.to_toml(parameter.of)))
+    };
+    keys.extend(fault.kind.takes.iter().filter_map(given));
+    keys.extend(fault.kind.lasts.then(|| ("for", duration(fault.for_ns))));
     if fault.optional {
         keys.push(("optional", true.into()));
     }
@@ -170,6 +162,7 @@ fn adversary(adversary: &DrawnAdversary) -> Keys {
     keys.extend(adversary.until_ns.map(|until_ns| ("until", duration(until_ns))));
     keys.push(("every", integer(adversary.every)));
     keys.extend(adversary.victim.map(|victim| ("victim", victim.to_string().into())));
+    keys.extend(adversary.optional.then(|| ("optional", true.into())));
     keys
 }
 
@@ -186,7 +179,7 @@ fn expect(expect: &DrawnExpect) -> Keys {
 }
 
 /// Every integer of a scenario is bounded far below what TOML can hold.
-fn integer(value: impl Into<u64>) -> Value {
+pub(super) fn integer(value: impl Into<u64>) -> Value {
     i64::try_from(value.into()).unwrap_or(i64::MAX).into()
 }
 
@@ -194,6 +187,7 @@ fn duration(ns: u64) -> Value {
     (DURATION.show)(ns).into()
 }
 
-fn names(actors: &[ActorName]) -> Value {
+/// A list of actors.
+pub(super) fn names(actors: &[ActorName]) -> Value {
     Array::from_iter(actors.iter().map(ActorName::to_string)).into()
 }

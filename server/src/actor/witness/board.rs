@@ -2,7 +2,7 @@
 //!
 //! # Invariants
 //! - Only what its target owes is relayed ([`is_founded`]), and one obligation stands once, whoever demands it.
-//! - Nobody is suspected while waiting for another who is challenged or exposed.
+//! - Nobody is suspected while waiting for another who is challenged, exposed or retired.
 //! - What is on the board survives a crash; its time then begins anew.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -61,7 +61,8 @@ pub struct Board {
     /// Obligations to store with the next step.
     fresh: Vec<u64>,
     connected: BTreeSet<ActorId>,
-    exposed: BTreeSet<ActorId>,
+    /// The exposed and the retired: nothing can be expected of them.
+    out: BTreeSet<ActorId>,
     /// The newest epoch that was cut.
     newest: Epoch,
 }
@@ -78,7 +79,7 @@ impl Board {
             promised: BTreeSet::new(),
             fresh: Vec::new(),
             connected: BTreeSet::new(),
-            exposed: BTreeSet::new(),
+            out: BTreeSet::new(),
             newest: Epoch(0),
         }
     }
@@ -220,7 +221,7 @@ impl Board {
         }
     }
 
-    /// Whether an obligation binds nobody any more: towards or of an exposed actor, or through an exposed sequencer.
+    /// Whether an obligation binds nobody any more: towards or of an actor that is out, or through such a sequencer.
     fn is_void(&self, open: &Obligation, auditor: &Auditor) -> bool {
         let Challenge { target, demand, .. } = &*open.challenge;
         // what its mailbox actor has attested came by another way, and its incoming actor has given it up
@@ -231,9 +232,9 @@ impl Board {
         }
         let through_sequencer =
             matches!(demand, Demand::Attest(_) | Demand::Deliver { .. } | Demand::Order(_));
-        self.exposed.contains(target)
-            || open.challengers.iter().all(|challenger| self.exposed.contains(challenger))
-            || (through_sequencer && self.exposed.contains(&ActorId::SEQUENCER))
+        self.out.contains(target)
+            || open.challengers.iter().all(|challenger| self.out.contains(challenger))
+            || (through_sequencer && self.out.contains(&ActorId::SEQUENCER))
     }
 
     /// Whether its target can be expected to answer already.
@@ -251,18 +252,18 @@ impl Board {
         }
     }
 
-    /// Whether its target waits for another: one that is challenged, or exposed.
+    /// Whether its target waits for another: one that is challenged, or out.
     fn is_blocked(&self, open: &Obligation) -> bool {
         let upstream = |on: &Digest| {
             let challenged = self.open.values().any(|other| other.versions.contains(on));
-            challenged || self.exposed.iter().any(|exposed| exposed.role() == Role::Incoming)
+            challenged || self.out.iter().any(|out| out.role() == Role::Incoming)
         };
         open.blocked.as_ref().is_some_and(upstream)
     }
 
     /// Lets time do its work: asks again, suspects, clears.
-    pub fn settle(&mut self, newest: Epoch, exposed: &BTreeSet<ActorId>, auditor: &Auditor, step: &mut Step) {
-        (self.newest, self.exposed) = (newest, exposed.clone());
+    pub fn settle(&mut self, newest: Epoch, out: BTreeSet<ActorId>, auditor: &Auditor, step: &mut Step) {
+        (self.newest, self.out) = (newest, out);
         self.store_fresh(step);
         let void = |open: &Obligation| self.is_void(open, auditor);
         let void: Vec<u64> = self.open.iter().filter(|(_, open)| void(open)).map(|(id, _)| *id).collect();

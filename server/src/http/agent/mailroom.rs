@@ -56,7 +56,7 @@ impl Mailroom {
         let redb = Redb::open_file(path)?;
         let mut held: BTreeMap<String, Held> = BTreeMap::new();
         for (key, value) in redb.load()? {
-            let unreadable = || StorageError("a row of the mailroom cannot be read".to_owned());
+            let unreadable = || StorageError::Corrupt("a row of the mailroom cannot be read".to_owned());
             let (table, device, rest) = parse(&key).ok_or_else(unreadable)?;
             let value = serde_json::from_slice(&value).map_err(|_| unreadable())?;
             let held = held.entry(device).or_default();

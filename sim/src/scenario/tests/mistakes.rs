@@ -25,7 +25,7 @@ const WRONG: &[(&str, &str)] = &[
     ),
     (
         "[network]\nlatency = { median = \"5ms\", p98 = \"9ms\" }\n",
-        "3:29: unknown key \"p98\" in network.latency, did you mean \"p99\"? known keys: median, p99",
+        "3:29: unknown key \"p98\" in network.latency, did you mean \"p99\"? known keys: median, p99, quantiles",
     ),
     (
         "[[faults]]\nat = \"1s\"\n",

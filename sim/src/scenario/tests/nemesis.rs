@@ -5,10 +5,28 @@ use super::*;
 /// Each text below `[[fault]]`, from line 3 on, and what is said about it.
 const WRONG_FAULTS: &[(&str, &str)] = &[
     ("at = \"1s\"\n", "2:1: a fault needs the key \"kind\": write kind = \"crash\""),
-    ("kind = \"meteor\"\n", "3:8: unknown fault \"meteor\"; known: crash, partition, loss, delay"),
     (
-        "kind = \"los\"\n",
-        "3:8: unknown fault \"los\", did you mean \"loss\"? known: crash, partition, loss, delay",
+        "kind = \"meteor\"\n",
+        "3:8: unknown fault \"meteor\"; known: crash, restart, crash-at, zone, power-lost, power-torn, power-reordered, dies, \
+         partition, one-way, split, clog, swizzle, loss, delay, jitter, duplicate, reorder, corrupt, throttle, reset, \
+         half-open, pause, slow, clock-ahead, clock-behind, clock-fast, clock-slow, clock-freeze, disk-slow, disk-stall, \
+         disk-full, disk-sync-error, disk-read-error, disk-rot, disk-misdirect, wipe, restore",
+    ),
+    (
+        "kind = \"crash-at\"\nat = \"1s\"\nfor = \"1s\"\nactor = \"incoming/0\"\nboundary = \"commit\"\n",
+        "7:12: unknown boundary \"commit\", did you mean \"in-commit\"? known: before-commit, in-commit, after-commit, sending",
+    ),
+    (
+        "kind = \"dies\"\nat = \"1s\"\nfor = \"1s\"\nactor = \"incoming/0\"\n",
+        "5:1: unknown key \"for\" in a dies fault; known keys: at, kind, actor, optional",
+    ),
+    (
+        "kind = \"split\"\nat = \"1s\"\nfor = \"1s\"\ngroups = [[\"incoming/0\"], []]\n",
+        "6:27: groups must name at least one actor: write groups = [\"incoming/0\"]",
+    ),
+    (
+        "kind = \"slow\"\nat = \"1s\"\nfor = \"1s\"\nactor = \"incoming/0\"\nfactor = 0\n",
+        "7:10: factor must lie in 1..=1000000",
     ),
     ("kind = \"crash\"\n", "2:1: a crash fault needs the key \"at\": write at = \"1s\""),
     (

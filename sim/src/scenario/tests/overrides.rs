@@ -52,7 +52,7 @@ fn overrides_replace_values_of_the_file() {
     assert!((3..=9).contains(&with(&["topology.clients=3..9"]).topology.clients));
     assert!((3..=9).contains(&with(&["topology.clients=\"3..9\""]).topology.clients));
     assert_eq!(with(&["workload.closed=4"]).workload.pace, Pace::Closed { in_flight: 4 });
-    assert_eq!(with(&["fault.0.actor=handler/0"]).faults[0].action.kind(), "crash");
+    assert_eq!(with(&["fault.0.actor=handler/0"]).faults[0].kind.name, "crash");
     assert_eq!(with(&["fault=[]", "adversary=[]"]).faults, []);
     let added =
         with(&["adversary=[{ actor = \"mailbox/1\", attack = \"swap-deliveries\" }]", "adversary.0.from=2s"]);

@@ -1,0 +1,79 @@
+//! `cargo sim list`: what there is, a line each.
+
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+use reports::text::Table;
+use sim::{
+    check::CHECKS,
+    command,
+    coverage::POINTS,
+    scale,
+    scenario::{ATTACKS, FAULTS},
+};
+
+use super::say;
+
+/// What the command line says.
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// Of what.
+    what: Listed,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Listed {
+    Attacks,
+    Faults,
+    Checks,
+    Points,
+    Scenarios,
+}
+
+/// Does it.
+pub fn act(Arguments { what }: Arguments) {
+    if matches!(what, Listed::Attacks) {
+        return list_attacks();
+    }
+    let mut table = Table::new(["name", "what it is"]);
+    match what {
+        Listed::Attacks => {}
+        Listed::Faults => FAULTS.iter().for_each(|fault| table.row([fault.name, fault.line])),
+        Listed::Checks => CHECKS.iter().for_each(|check| table.row([check.name, check.line])),
+        Listed::Points => POINTS.iter().for_each(|point| table.row([point.name, point.line])),
+        Listed::Scenarios => scenario_files("scenarios".into()).iter().for_each(|(path, claim)| {
+            table.row([path, claim]);
+        }),
+    }
+    say(&table.to_string());
+}
+
+fn list_attacks() {
+    let mut table = Table::new(["id", "name", "verdict", "what the adversary does"]);
+    for attack in ATTACKS {
+        table.row([attack.id, attack.name, attack.ending.name(), attack.line]);
+    }
+    say(&table.to_string());
+}
+
+/// The scenario files below a directory, with their claims; what is wrong with one is said in its place.
+fn scenario_files(directory: PathBuf) -> Vec<(String, String)> {
+    let mut entries: Vec<PathBuf> =
+        std::fs::read_dir(&directory).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
+    entries.sort();
+    let mut files = Vec::new();
+    for path in entries {
+        if path.is_dir() {
+            files.extend(scenario_files(path));
+        } else if path.extension().is_some_and(|extension| extension == "toml") {
+            let question = || scale::question(&std::fs::read_to_string(&path).unwrap_or_default());
+            let claim = match command::read(&path, &[]) {
+                Ok(scenario) => scenario.claim,
+                Err(_) if directory.ends_with("questions") => question().unwrap_or_default(),
+                Err(error) => error.to_string(),
+            };
+            files.push((path.display().to_string(), claim));
+        }
+    }
+    files
+}

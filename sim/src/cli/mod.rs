@@ -1,0 +1,100 @@
+//! What each command of `cargo sim` takes from the command line and prints: one file a command.
+//!
+//! Results go to standard output; progress and complaints go to standard error.
+
+pub mod controls;
+mod interrupt;
+pub mod list;
+pub mod merge;
+pub mod replay;
+pub mod run;
+pub mod scale;
+pub mod shrink;
+pub mod sweep;
+
+use std::io::Write;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use sim::{
+    command,
+    plant::{NoSuchPlant, Plant},
+    scale::ExperimentError,
+    scenario::Scenario,
+};
+
+/// Which run a command is about.
+#[derive(clap::Args)]
+pub struct Which {
+    /// The scenario file.
+    scenario: String,
+    /// The seed that decides everything random.
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Override a value of the scenario, such as workload.bundles=50.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    sets: Vec<String>,
+    /// Lay the standard set of drawn faults over the scenario.
+    #[arg(long)]
+    chaos: bool,
+    /// Plant a bug: a negative control that breaks the world, or wall-clock.
+    #[arg(long, value_name = "NAME", default_value = "nothing", hide_default_value = true, value_parser = plant)]
+    plant: Plant,
+}
+
+/// Reads what to plant.
+fn plant(text: &str) -> Result<Plant, NoSuchPlant> {
+    if text == "nothing" { Ok(Plant::Nothing) } else { text.parse() }
+}
+
+impl Which {
+    fn overrides(&self) -> Vec<String> {
+        command::overrides(&self.sets, self.chaos)
+    }
+
+    fn read(&self) -> Result<Scenario, Failed> {
+        Ok(command::read(self.scenario.as_ref(), &self.overrides())?)
+    }
+}
+
+/// Why a command did nothing: exit status 2.
+#[derive(Debug, thiserror::Error)]
+pub enum Failed {
+    #[error(transparent)]
+    Input(#[from] command::InputError),
+    #[error(transparent)]
+    Write(#[from] sim::outcome::WriteError),
+    #[error(transparent)]
+    Experiment(#[from] ExperimentError),
+    #[error(transparent)]
+    Chart(#[from] reports::chart::ChartError),
+    #[error(transparent)]
+    Record(#[from] reports::record::RecordError),
+    #[error(transparent)]
+    Sweep(#[from] sim::sweep::SweepError),
+    #[error(transparent)]
+    Journal(#[from] sim::sweep::JournalError),
+    #[error(transparent)]
+    Shrink(#[from] sim::shrink::ShrinkError),
+    #[error(transparent)]
+    Merge(#[from] sim::sweep::MergeError),
+    #[error("{0}\n--partial puts together what there is")]
+    Missing(String),
+}
+
+/// Prints. A reader that has gone away, as `head` does, is no reason to fail.
+fn say(text: &str) {
+    let _ = std::io::stdout().lock().write_all(text.as_bytes());
+}
+
+fn say_json(object: &impl serde::Serialize) {
+    say(&format!("{}\n", serde_json::to_string_pretty(object).expect("maps with string keys serialize")));
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+fn progress_bar(runs: u64) -> ProgressBar {
+    let style = ProgressStyle::with_template("{bar:40} {pos}/{len} {msg}, {per_sec}, {eta} left");
+    ProgressBar::new(runs).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+}

@@ -1,0 +1,39 @@
+//! `cargo sim run`: one run, checked and judged.
+
+use std::path::PathBuf;
+
+use sim::command;
+
+use super::{Failed, Which, say, say_json};
+
+/// What the command line says.
+#[derive(clap::Args)]
+pub struct Arguments {
+    #[command(flatten)]
+    which: Which,
+    /// Write CSV, plots, evidence, roster and trace to this directory.
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Print one JSON object instead.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Does it.
+pub fn act(Arguments { which, out, json }: Arguments) -> Result<bool, Failed> {
+    let mut outcome =
+        command::run_planted(&which.scenario, &which.read()?, which.seed, out.is_some(), which.plant)?;
+    outcome.sets = which.overrides();
+    if json {
+        say_json(&outcome.json());
+    } else {
+        say(&outcome.screen());
+    }
+    if let Some(directory) = out {
+        outcome.write(&directory)?;
+        if !json {
+            say(&format!("\nwritten to {}\n", directory.display()));
+        }
+    }
+    Ok(outcome.held())
+}
