@@ -32,7 +32,11 @@ use super::Door;
 use crate::{
     actor::{Input, Step, step::Notice},
     port::{Clock, Network, Spawn},
-    protocol::{frame, id::ActorId, message::Message},
+    protocol::{
+        frame::{self, BEAT_NS},
+        id::ActorId,
+        message::Message,
+    },
 };
 
 /// Most bytes that wait to be written to one peer.
@@ -42,8 +46,6 @@ const READ_SIZE: usize = 64 << 10;
 /// The first pause before a lost connection is opened again; doubles up to the second.
 const RECONNECT_NS: (u64, u64) = (10_000_000, 640_000_000);
 
-/// An idle connection carries an empty frame this often.
-const BEAT_NS: u64 = 1_000_000_000;
 /// After so many beats without anything a connection is lost.
 const SILENCE_BEATS: u32 = 3;
 

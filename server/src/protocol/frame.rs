@@ -13,6 +13,8 @@ use super::{
 
 /// Bytes before the body of a frame.
 const HEADER: usize = 16;
+/// An idle connection carries a beat this often.
+pub const BEAT_NS: u64 = 1_000_000_000;
 /// Most bytes of a frame's body.
 pub const FRAME_MAX: usize = 64 << 20;
 
@@ -30,6 +32,17 @@ pub enum FrameError {
     Decode(#[from] DecodeError),
 }
 
+/// Appends a beat.
+pub fn append_beat(bytes: &mut Vec<u8>) {
+    append_body(bytes, &[]);
+}
+
+/// Appends a frame around the canonical bytes of a message.
+pub fn append_body(bytes: &mut Vec<u8>, body: &[u8]) {
+    bytes.extend(header(body));
+    bytes.extend(body);
+}
+
 /// Appends a message as a frame.
 pub fn append(bytes: &mut Vec<u8>, message: &Message) {
     let start = bytes.len();
@@ -39,11 +52,6 @@ pub fn append(bytes: &mut Vec<u8>, message: &Message) {
     *bytes = out.into_bytes();
     let header = header(&bytes[start + HEADER..]);
     bytes[start..start + HEADER].copy_from_slice(&header);
-}
-
-/// Appends a beat.
-pub fn append_beat(bytes: &mut Vec<u8>) {
-    bytes.extend(header(&[]));
 }
 
 fn header(body: &[u8]) -> [u8; HEADER] {

@@ -31,7 +31,7 @@ use crate::{
     port::{Clock, Network, Spawn, any_clock::AnyClock},
     protocol::{
         crypto::Signer,
-        frame,
+        frame::{self, BEAT_NS},
         id::{ActorId, Deployment, Role},
         message::Message,
     },
@@ -147,7 +147,7 @@ impl<N: Network, P: Spawn> Bridge<N, P> {
         }
         let up = std::pin::pin!(self.requests(reader, requests, frames.clone(), wanted));
         let down = std::pin::pin!(self.events(wishes, frames));
-        let write = std::pin::pin!(write_all(writer, arriving));
+        let write = std::pin::pin!(self.write(writer, arriving));
         match select(select(up, down), write).await {
             Either::Left((Either::Left((ended, _)) | Either::Right((ended, _)), _)) => ended,
             Either::Right((ended, _)) => ended,
@@ -167,16 +167,16 @@ impl<N: Network, P: Spawn> Bridge<N, P> {
             let mut taken = 0;
             let mut outgoing: Vec<Message> = Vec::new();
             while outgoing.len() < TOGETHER {
-                let next = frame::first(&buffer[taken..]).map_err(io::Error::other)?;
+                let next = frame::next(&buffer[taken..]).map_err(io::Error::other)?;
                 let Some((message, length)) = next else { break };
                 taken += length;
                 match message {
-                    Message::Read { held, epoch } => {
+                    Some(Message::Read { held, epoch }) => {
                         // the events are over if nobody hears
                         let _ = wanted.send((held.0, epoch.0)).await;
                     }
-                    Message::Hello(_) => {}
-                    message => outgoing.push(message),
+                    Some(Message::Hello(_)) | None => {}
+                    Some(message) => outgoing.push(message),
                 }
             }
             buffer.drain(..taken);
@@ -249,10 +249,33 @@ impl<N: Network, P: Spawn> Bridge<N, P> {
                 Either::Right(_) => return Err(io::ErrorKind::TimedOut.into()),
             };
             if let Some(event) = event {
-                let mut bytes = (event.data.len() as u32).to_be_bytes().to_vec();
-                bytes.extend(event.data);
+                let mut bytes = Vec::new();
+                frame::append_body(&mut bytes, &event.data);
                 frames.send(bytes.into()).await.map_err(|_| io::ErrorKind::BrokenPipe)?;
             }
+        }
+    }
+
+    /// What arrives goes to the client; if nothing does, a beat: that the server is silent it would find out here.
+    async fn write(
+        &self,
+        mut writer: impl AsyncWrite + Unpin,
+        mut arriving: mpsc::Receiver<Bytes>,
+    ) -> io::Result<()> {
+        let clock = &self.network.clock;
+        loop {
+            let idle = clock.sleep(clock.now().after(BEAT_NS));
+            let bytes = match select(std::pin::pin!(arriving.recv()), idle).await {
+                Either::Left((Some(bytes), _)) => bytes,
+                Either::Left((None, _)) => return Ok(()),
+                Either::Right(_) => {
+                    let mut beat = Vec::new();
+                    frame::append_beat(&mut beat);
+                    beat.into()
+                }
+            };
+            writer.write_all(&bytes).await?;
+            writer.flush().await?;
         }
     }
 }
@@ -266,15 +289,4 @@ fn path(message: &Message) -> Option<&'static str> {
         Message::Posted(_) | Message::Exposed(_) => Some("/v1/postings"),
         _ => None,
     }
-}
-
-async fn write_all(
-    mut writer: impl AsyncWrite + Unpin,
-    mut arriving: mpsc::Receiver<Bytes>,
-) -> io::Result<()> {
-    while let Some(bytes) = arriving.recv().await {
-        writer.write_all(&bytes).await?;
-        writer.flush().await?;
-    }
-    Ok(())
 }
