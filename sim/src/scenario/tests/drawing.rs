@@ -124,3 +124,33 @@ fn a_swarm_leaves_someone_honest_and_fits_attacks_to_roles() {
     }
     assert_eq!((sizes.first().copied(), sizes.last().copied()), (Some(1), Some(4 + 1 + 2 + 1 + 2 - 1)));
 }
+
+#[test]
+fn every_fault_has_a_scenario_that_names_it() {
+    let directory = directory().join("faults");
+    let scenarios = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+    let named: std::collections::BTreeSet<&str> = scenarios
+        .flat_map(|path| Scenario::read(&path, &[]).unwrap().faults)
+        .filter(|fault| !fault.optional)
+        .map(|fault| fault.kind.name)
+        .collect();
+    let missing: Vec<&str> =
+        FAULTS.iter().map(|kind| kind.name).filter(|name| !named.contains(name)).collect();
+    assert!(missing.is_empty(), "no scenario proves that these fire: {missing:?}");
+}
+
+#[test]
+fn a_swarm_draws_every_kind_of_fault_and_what_it_draws_reads_back() {
+    let text = "[topology]\nclients = 9\nwitnesses = 2\nhandlers = 2\n[chaos]\nmode = \"unrestricted\"\ndead = \"0..2\"\n";
+    let scenario = parse(text, &[]).unwrap();
+    let mut kinds = std::collections::BTreeSet::new();
+    for seed in 0..300 {
+        let drawn = scenario.draw(seed);
+        kinds.extend(drawn.faults.iter().map(|fault| fault.kind.name));
+        let again = Scenario::parse("drawn.toml", &drawn.to_toml(), &[]).unwrap().draw(seed + 1);
+        assert_eq!(again, drawn);
+    }
+    let missing: Vec<&str> =
+        FAULTS.iter().map(|kind| kind.name).filter(|name| !kinds.contains(name)).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}

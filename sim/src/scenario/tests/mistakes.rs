@@ -29,7 +29,7 @@ const WRONG: &[(&str, &str)] = &[
     ),
     (
         "[[faults]]\nat = \"1s\"\n",
-        "2:3: unknown table [faults], did you mean \"fault\"? known tables: [topology], [network], [workload], \
+        "2:3: unknown table [faults], did you mean \"fault\"? known tables: [topology], [network], [workload], [chaos], \
          [[fault]], [[adversary]], [swarm], [expect]",
     ),
     // Values of another type or unit.

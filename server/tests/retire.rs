@@ -1,0 +1,115 @@
+//! An actor whose store is gone, or is not what it was, admits it and signs nothing else; with the real database, on a
+//! real file.
+
+#![allow(clippy::unwrap_used, reason = "a test fails where it stands")]
+
+mod support;
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    net::TcpListener,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use server::{
+    actor::{Draft, Notice, Setup, Step, Timing, sequencer::Sequencer},
+    node::{Identity, Node, Observer},
+    port::{
+        Ports, Time,
+        tokio::{RealWork, RedbFile, SystemClock, Tcp, TokioTasks},
+    },
+    protocol::{digest::Digest, statement::Kind},
+};
+use support::{SEQUENCER, client, draught, signer_of, trust};
+use tokio::sync::mpsc;
+
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// Hands every promised statement to the test.
+struct Promised(mpsc::UnboundedSender<(Kind, Digest)>);
+
+impl Observer for Promised {
+    fn promised(&mut self, _: Time, draft: &Draft, digest: Digest) {
+        // the test may have seen enough
+        let _ = self.0.send((draft.kind(), digest));
+    }
+
+    fn notice(&mut self, _: Time, _: Notice) {}
+
+    fn stepped(&mut self, _: Time, _: &Step) {}
+}
+
+/// Runs a sequencer on this file until it has promised so many statements: their kinds and digests.
+fn live(file: &Path, statements: usize) -> Vec<(Kind, Digest)> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let listen = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let setup = Setup { trust: trust(1, 1), timing: Timing::of_epoch(1_000_000) };
+    let identity = Identity {
+        actors: vec![SEQUENCER],
+        deployment: setup.trust.deployment,
+        signer: Box::new(signer_of(SEQUENCER)),
+        has_stored: RedbFile::has_stored(file),
+    };
+    let (sender, mut promised) = mpsc::unbounded_channel();
+    let file: PathBuf = file.to_owned();
+    runtime.block_on(async move {
+        let ports = Ports {
+            network: Tcp { listen, addresses: Arc::new(BTreeMap::from([(SEQUENCER, listen)])) },
+            clock: SystemClock::default(),
+            storage: RedbFile::at(&file),
+            work: RealWork,
+            spawn: TokioTasks,
+        };
+        let node = Node::default();
+        // anything that arrives lets its time begin; nobody connects here
+        assert!(node.door().send(draught(0, b"", &[client(0)])));
+        let recover = move |stored| Sequencer::recover(setup, stored);
+        let running = tokio::spawn(node.run(identity, ports, Promised(sender), recover));
+        let mut seen = Vec::new();
+        while seen.len() < statements {
+            seen.push(tokio::time::timeout(LIMIT, promised.recv()).await.unwrap().unwrap());
+        }
+        running.abort();
+        seen
+    })
+}
+
+#[test]
+fn an_actor_whose_store_is_gone_retires_for_good() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("sequencer.redb");
+    assert!(live(&file, 3).iter().all(|(kind, _)| *kind == Kind::Cut));
+    fs::remove_file(&file).unwrap();
+    let recovery = live(&file, 1);
+    assert_eq!(recovery[0].0, Kind::Recovery);
+    assert_eq!(live(&file, 1), recovery, "it says the same again, and nothing else");
+}
+
+#[test]
+fn an_actor_whose_store_has_rotted_puts_it_aside_and_retires() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("sequencer.redb");
+    live(&file, 3);
+    let mut bytes = fs::read(&file).unwrap();
+    // not its header, which says twice where the newest commit is: every page of data
+    bytes.iter_mut().skip(4096).step_by(64).for_each(|byte| *byte ^= 0x10);
+    fs::write(&file, &bytes).unwrap();
+    assert_eq!(live(&file, 1)[0].0, Kind::Recovery);
+    assert_eq!(
+        fs::read(file.with_extension("corrupt")).unwrap().len(),
+        bytes.len(),
+        "nothing is thrown away"
+    );
+}
+
+#[test]
+fn an_actor_that_has_never_stored_begins() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("sequencer.redb");
+    assert!(!RedbFile::has_stored(&file));
+    assert_eq!(live(&file, 1)[0].0, Kind::Cut);
+    assert!(RedbFile::has_stored(&file), "the mark is set before anything is signed");
+}
