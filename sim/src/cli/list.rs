@@ -9,7 +9,7 @@ use sim::{
     command,
     coverage::POINTS,
     scale,
-    scenario::{ATTACKS, FAULTS},
+    scenario::{ATTACKS, FAULTS, fault::Parameter},
 };
 
 use super::say;
@@ -32,13 +32,14 @@ enum Listed {
 
 /// Does it.
 pub fn act(Arguments { what }: Arguments) {
-    if matches!(what, Listed::Attacks) {
-        return list_attacks();
+    match what {
+        Listed::Attacks => return list_attacks(),
+        Listed::Faults => return list_faults(),
+        _ => {}
     }
     let mut table = Table::new(["name", "what it is"]);
     match what {
-        Listed::Attacks => {}
-        Listed::Faults => FAULTS.iter().for_each(|fault| table.row([fault.name, fault.line])),
+        Listed::Attacks | Listed::Faults => {}
         Listed::Checks => CHECKS.iter().for_each(|check| table.row([check.name, check.line])),
         Listed::Points => POINTS.iter().for_each(|point| table.row([point.name, point.line])),
         Listed::Scenarios => scenario_files("scenarios".into()).iter().for_each(|(path, claim)| {
@@ -52,6 +53,19 @@ fn list_attacks() {
     let mut table = Table::new(["id", "name", "verdict", "what the adversary does"]);
     for attack in ATTACKS {
         table.row([attack.id, attack.name, attack.ending.name(), attack.line]);
+    }
+    say(&table.to_string());
+}
+
+fn list_faults() {
+    let mut table = Table::new(["name", "family", "takes (? if it may be left out)", "what happens"]);
+    for fault in FAULTS {
+        let key = |parameter: &Parameter| match parameter.needed {
+            true => parameter.key.to_owned(),
+            false => format!("{}?", parameter.key),
+        };
+        let takes: Vec<String> = fault.takes.iter().map(key).collect();
+        table.row([fault.name, fault.family.name(), &takes.join(", "), fault.line]);
     }
     say(&table.to_string());
 }

@@ -59,6 +59,15 @@ impl Outcome {
         for (client, since) in &blame.unserved {
             out.push_str(&format!("{client} finds itself unserved since epoch {}\n", since.epoch));
         }
+        for name in &self.record().retired {
+            out.push_str(&format!("{name} admits that it lost state, and signs nothing more\n"));
+        }
+        for (name, why) in &self.record().halted {
+            out.push_str(&format!("{name} stopped: {why}\n"));
+        }
+        for name in &self.record().dead {
+            out.push_str(&format!("{name} is dead\n"));
+        }
         for ((client, _), exchange) in &blame.exchanges {
             let reply = match exchange.reply {
                 None => "is not answered",
