@@ -95,7 +95,7 @@ impl Life {
                 let deployment = setup.trust.deployment;
                 let identity = |signer: Ed25519Signer| {
                     let signer = Box::new(signer);
-                    Identity { actors: vec![me], deployment, signer, has_stored: file.exists() }
+                    Identity { actors: vec![me], deployment, signer, has_stored: RedbFile::has_stored(&file) }
                 };
                 let server = identity(signer_of(me));
                 let ended = match me {
