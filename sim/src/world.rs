@@ -3,25 +3,25 @@
 //! Every actor is a madsim node that runs the production loop (`server::node`) on the simulated ports. A run ends
 //! when all is delivered and every fault is healed, or when the time to catch up is over.
 
+mod cast;
+mod end;
+mod machine;
+
 use std::{
     collections::BTreeMap,
-    sync::{
-        Arc, Mutex, OnceLock, PoisonError,
-        atomic::{AtomicU8, AtomicU64, Ordering},
-    },
+    sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
+pub use cast::signer;
+use cast::{operator, schemes};
+pub use machine::Health;
+use machine::Tuning;
 use madsim::{runtime::Runtime, task::NodeId};
 use server::{
-    actor::{
-        Recovered, Setup, Timing, client::Client, handler::Handler, incoming::Incoming, mailbox::Mailbox,
-        sequencer::Sequencer, witness::Witness,
-    },
+    actor::{Setup, Timing},
     node::{Identity, Node, NodeError},
     port::{Ports, Storage as _},
     protocol::{
-        crypto::Signer,
-        digest::Digest,
         id::{ActorId, ClientId, Role},
         roster::{Member, Roster, Rules},
         statement::{Signed, Trust},
@@ -29,11 +29,8 @@ use server::{
 };
 
 use crate::{
-    adversary::{AnyActor, Boxed, Cheat, Corrupt, Scheme, Schemes, Task},
-    control::{
-        Weakness,
-        flaw::{self, Fallible, Flawed},
-    },
+    adversary::{Boxed, Schemes},
+    control::Weakness,
     fingerprint::Fingerprint,
     history::{History, Record, SeenSigner, Stored},
     model::{
@@ -50,12 +47,9 @@ use crate::{
     },
     nemesis,
     random::{Stream, Streams},
-    scenario::{ActorName, Blame, Costs, Drawn, Pace, fault::Family},
+    scenario::{ActorName, Costs, Drawn, fault::Family},
     workload::{self, Application, Desk},
 };
-
-/// How often a run looks whether it is over.
-const LOOK_NS: u64 = 5_000_000;
 
 /// What a run leaves.
 pub struct Run {
@@ -77,50 +71,6 @@ pub struct Run {
     pub machines: Vec<ActorName>,
     /// The actors of the roster and the clients, by their ids.
     pub names: BTreeMap<ActorId, ActorName>,
-}
-
-/// A process that runs, or was killed.
-const RUNS: u8 = 0;
-/// A process that has stopped by itself.
-const ENDED: u8 = 1;
-/// The same, and nothing of it is left.
-const BURIED: u8 = 2;
-
-/// What a fault can change about a machine, and whether its process has stopped by itself.
-struct Tuning {
-    throttle: Throttle,
-    skew: Skew,
-    ended: AtomicU8,
-}
-
-impl Tuning {
-    fn new(time: &VirtualTime) -> Self {
-        let (throttle, skew) = (Throttle::default(), Skew::new(time.clone()));
-        Tuning { throttle, skew, ended: AtomicU8::new(RUNS) }
-    }
-}
-
-/// Which faults are over.
-pub struct Health {
-    sick: AtomicU64,
-    healed_ns: AtomicU64,
-}
-
-impl Health {
-    fn of(faults: u64) -> Self {
-        Health { sick: AtomicU64::new(faults), healed_ns: AtomicU64::new(0) }
-    }
-
-    /// A fault is over.
-    pub fn healed(&self, now_ns: u64) {
-        self.healed_ns.fetch_max(now_ns, Ordering::Relaxed);
-        self.sick.fetch_sub(1, Ordering::Relaxed);
-    }
-
-    /// Since when all are.
-    fn since_ns(&self) -> Option<u64> {
-        (self.sick.load(Ordering::Relaxed) == 0).then(|| self.healed_ns.load(Ordering::Relaxed))
-    }
 }
 
 /// The world of a run.
@@ -369,58 +319,6 @@ impl World {
         (last, busy)
     }
 
-    /// Waits until everything is delivered and every fault healed, or the time to catch up is over.
-    async fn wait_for_the_end(&self, last_wanted: u64, busy: &Mutex<u32>) {
-        let open = matches!(self.drawn.workload.pace, Pace::Open { .. });
-        loop {
-            self.time.sleep_until(self.time.now_ns() + LOOK_NS).await;
-            let now = self.time.now_ns();
-            self.bury();
-            let Some(healed) = self.health.since_ns() else { continue };
-            let record = self.history.record();
-            let sent = *busy.lock().unwrap_or_else(PoisonError::into_inner) == 0;
-            let done = sent && now > healed && record.missing == 0 && record.unreceipted == 0;
-            let since = if open { last_wanted } else { record.progress_ns };
-            if done && self.handed_is_submitted(&record) && self.is_settled(&record) {
-                return;
-            }
-            if now > healed.max(since) + self.drawn.expect.catch_up_ns {
-                return;
-            }
-        }
-    }
-
-    /// Whether all that is expected has come, and nothing is owed that is neither discharged nor suspected.
-    fn is_settled(&self, record: &Record) -> bool {
-        let expect = &self.drawn.expect;
-        let accused = |name: &ActorName| {
-            let id = self.ids[self.machine_of(*name)];
-            record.caught.iter().any(|caught| caught.evidence.accused() == id)
-        };
-        let suspected = record.blame.suspected();
-        let guilty = |name: &ActorName| match expect.blame {
-            Blame::Exact => expect.suspected.contains(name),
-            Blame::Guilty => record.attacks.keys().any(|(who, _)| who == name),
-        };
-        expect.exposed.iter().all(accused)
-            && expect.suspected.iter().all(|name| suspected.contains_key(name))
-            && expect.pairs.iter().all(|pair| record.blame.pairs.contains_key(pair))
-            && expect.unserved.iter().all(|client| record.blame.unserved.contains_key(client))
-            && suspected.keys().all(guilty)
-            && !record.blame.has_open()
-            && (0..self.drawn.topology.mailboxes).all(|index| self.has_caught_up(index, record))
-    }
-
-    /// Whether a mailbox actor has attested what is cut, but for what is on its way; if it is honest.
-    fn has_caught_up(&self, index: u32, record: &Record) -> bool {
-        let newest = record.attested.get(&index).and_then(|own| own.last()).map_or(0, |epoch| epoch.0);
-        self.schemes.contains_key(&ActorName::new(Role::Mailbox, index)) || newest + 10 >= record.epoch().0
-    }
-
-    fn handed_is_submitted(&self, record: &Record) -> bool {
-        record.pending_draughts() == 0
-    }
-
     /// The machine of an actor.
     pub fn machine_of(&self, name: ActorName) -> Machine {
         self.names.iter().position(|known| *known == name).expect("a scenario names actors that exist")
@@ -443,7 +341,7 @@ impl World {
 
     /// Whether an actor's process has stopped by itself.
     pub fn has_ended(&self, name: ActorName) -> bool {
-        self.machines[self.machine_of(name)].ended.load(Ordering::Relaxed) != RUNS
+        self.machines[self.machine_of(name)].has_ended()
     }
 
     /// A random stream of the run.
@@ -454,8 +352,7 @@ impl World {
     /// What is left of processes that have stopped by themselves goes with them.
     fn bury(&self) {
         for (machine, tuning) in self.machines.iter().enumerate() {
-            let ended = tuning.ended.compare_exchange(ENDED, BURIED, Ordering::Relaxed, Ordering::Relaxed);
-            if let (Ok(_), Some(nodes)) = (ended, self.nodes.get()) {
+            if let (true, Some(nodes)) = (tuning.bury(), self.nodes.get()) {
                 madsim::runtime::Handle::current().kill(nodes[machine]);
             }
         }
@@ -469,10 +366,10 @@ impl World {
     /// Runs the process of a machine, until it stops by itself or is killed.
     async fn start(self: Arc<Self>, machine: Machine) {
         let name = self.names[machine];
-        self.machines[machine].ended.store(RUNS, Ordering::Relaxed);
+        self.machines[machine].begins();
         if let Err(error) = self.run_node(machine).await {
             self.history.event(Some(name), || format!("stops: {error}"));
-            self.machines[machine].ended.store(ENDED, Ordering::Relaxed);
+            self.machines[machine].ends();
             let failed = matches!(error, NodeError::Storage(_)) && self.disks[machine].has_failed();
             let mut record = self.history.record();
             if failed {
@@ -538,83 +435,4 @@ impl World {
             None => NodeClock::Right(self.time.clone()),
         }
     }
-
-    fn signer(&self, name: ActorName) -> Box<dyn Signer> {
-        signer(&self.drawn, self.streams, name)
-    }
-
-    fn actor(
-        &self,
-        name: ActorName,
-        mut recovered: Recovered,
-    ) -> Result<AnyActor, server::actor::RecoverError> {
-        let setup = self.setup.clone();
-        if let Some(schemes) = self.schemes.get(&name) {
-            schemes.recovered(&mut recovered);
-        }
-        flaw::recover(self.weakness, name.role, &mut recovered);
-        Ok(match name.role {
-            Role::Witness => self.corruptible(name, Witness::recover(name.index, setup, recovered)?),
-            Role::Handler => self.corruptible(name, Handler::new(name.index, setup)),
-            Role::Incoming => self.corruptible(name, Incoming::recover(name.index, setup, recovered)?),
-            Role::Mailbox => self.corruptible(name, Mailbox::recover(name.index, setup, recovered)?),
-            Role::Client => {
-                let id = self.clients[name.index as usize];
-                let salting = Digest::of(&[b"salting", &self.streams.seed().to_be_bytes(), id.bytes()]);
-                let handler = name.index % self.drawn.topology.handlers;
-                self.corruptible(name, Client::recover(id, salting, handler, setup, recovered)?)
-            }
-            _ => self.corruptible(name, Sequencer::recover(setup, recovered)?),
-        })
-    }
-
-    /// The actor, in the hands of an adversary if there is one; flawed, if the weakness of the world is its own.
-    fn corruptible<A: Corrupt + Fallible>(&self, name: ActorName, honest: A) -> AnyActor {
-        match self.schemes.get(&name) {
-            None => match A::flaw(self.weakness, &self.setup.trust) {
-                None => Box::new(honest),
-                Some(flaw) => Box::new(Flawed::new(honest, flaw)),
-            },
-            Some(schemes) => {
-                let trust = self.setup.trust.clone();
-                Box::new(Cheat::new(honest, schemes.clone(), trust, self.signer(name)))
-            }
-        }
-    }
-}
-
-/// What each adversary is told to do.
-fn schemes(
-    drawn: &Drawn,
-    ids: &BTreeMap<ActorName, ActorId>,
-    history: &History,
-    streams: Streams,
-) -> BTreeMap<ActorName, Schemes> {
-    let mut all: BTreeMap<ActorName, Vec<Scheme>> = BTreeMap::new();
-    for (index, adversary) in drawn.adversaries.iter().enumerate() {
-        let task = Task {
-            who: adversary.actor,
-            me: ids[&adversary.actor],
-            kind: adversary.attack,
-            from_ns: adversary.from_ns,
-            until_ns: adversary.until_ns,
-            every: adversary.every,
-            victim: adversary.victim.and_then(|victim| ids[&victim].client()),
-            epoch_ns: drawn.topology.epoch_ns,
-            history: history.clone(),
-        };
-        let random = streams.stream(&format!("adversary/{}/{index}", adversary.actor));
-        all.entry(adversary.actor).or_default().push(Scheme::new(task, random));
-    }
-    all.into_iter().map(|(name, schemes)| (name, Schemes::new(schemes))).collect()
-}
-
-/// The key of an actor.
-pub fn signer(drawn: &Drawn, streams: Streams, name: ActorName) -> Box<dyn Signer> {
-    crypto::signer(drawn.topology.crypto, &mut streams.stream(&format!("keys/{name}")))
-}
-
-/// The key of the operator.
-fn operator(drawn: &Drawn, streams: Streams) -> Box<dyn Signer> {
-    crypto::signer(drawn.topology.crypto, &mut streams.stream("keys/operator/0"))
 }

@@ -7,15 +7,13 @@ use server::{
     architecture::Architecture,
     cluster::Cluster,
     deployment::{Deployment, Plan},
-    port::tls::Tls,
     protocol::{crypto::Ed25519, id::ActorId},
     service::Service,
 };
 
 use super::{
-    limits::LimitOptions,
-    log::Log,
     run::{Failure, until_told},
+    serving::Serving,
 };
 
 /// Make keys and roster of a cluster, one process an actor. Each then needs the roster and its own key alone.
@@ -64,34 +62,22 @@ pub struct ActorCommand {
     /// Its directory: the roster, its key, what it stores.
     #[arg(long)]
     data: PathBuf,
-    /// Serve clients over TLS, with this chain of certificates (PEM).
-    #[arg(long, requires = "tls_key")]
-    tls_certificate: Option<PathBuf>,
-    /// The key of the certificate (PEM).
-    #[arg(long, requires = "tls_certificate")]
-    tls_key: Option<PathBuf>,
-    /// How the log is written.
-    #[arg(long, value_enum, default_value_t)]
-    log: Log,
     #[command(flatten)]
-    limits: LimitOptions,
+    serving: Serving,
 }
 
 impl ActorCommand {
     /// Runs until it is told to stop, or stops by itself.
     pub fn execute(&self) -> ExitCode {
-        self.log.start();
+        self.serving.start_log();
         until_told(self.start())
     }
 
     async fn start(&self) -> Result<Service, Failure> {
-        let failed = Failure::start;
-        let tls = match (&self.tls_certificate, &self.tls_key) {
-            (Some(certificate), Some(key)) => Some(Tls::server(certificate, key).map_err(failed)?),
-            _ => None,
-        };
+        let tls = self.serving.tls()?;
         let cluster = Cluster::read(&self.cluster).map_err(|error| Failure::start(error.to_string()))?;
-        let started = Service::start_actor(self.actor, &cluster, &self.data, tls, self.limits.limits()).await;
+        let started =
+            Service::start_actor(self.actor, &cluster, &self.data, tls, self.serving.limits()).await;
         started.map_err(|error| Failure::start(error.to_string()))
     }
 }

@@ -6,4 +6,5 @@ pub mod limits;
 pub mod load;
 pub mod log;
 pub mod run;
+pub mod serving;
 pub mod verify;

@@ -8,13 +8,12 @@ use server::{
     actor::Timing,
     architecture::Architecture,
     deployment::Plan,
-    port::tls::Tls,
     service::{Legacy, Service, Settings},
 };
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{error, info};
 
-use super::{limits::LimitOptions, log::Log};
+use super::serving::Serving;
 
 /// How long requests under way may take to end when the server stops.
 const PATIENCE_NS: u64 = 10_000_000_000;
@@ -46,27 +45,18 @@ pub struct Run {
     /// Longest time without a cut.
     #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..=600_000))]
     heartbeat_ms: u64,
-    /// Serve over TLS, with this chain of certificates (PEM).
-    #[arg(long, requires = "tls_key")]
-    tls_certificate: Option<PathBuf>,
-    /// The key of the certificate (PEM).
-    #[arg(long, requires = "tls_certificate")]
-    tls_key: Option<PathBuf>,
     /// Serve clients of the earlier server too, which sign nothing: the request handler signs as their agent, and
     /// whoever knows a device's id reads its messages.
     #[arg(long)]
     json_api: bool,
-    /// How the log is written.
-    #[arg(long, value_enum, default_value_t)]
-    log: Log,
     #[command(flatten)]
-    limits: LimitOptions,
+    serving: Serving,
 }
 
 impl Run {
     /// Runs until it is told to stop, or an actor stops by itself.
     pub fn execute(&self) -> ExitCode {
-        self.log.start();
+        self.serving.start_log();
         until_told(self.start())
     }
 
@@ -86,17 +76,14 @@ impl Run {
     }
 
     async fn start(&self) -> Result<Service, Failure> {
-        let tls = match (&self.tls_certificate, &self.tls_key) {
-            (Some(certificate), Some(key)) => Some(Tls::server(certificate, key).map_err(Failure::start)?),
-            _ => None,
-        };
+        let tls = self.serving.tls()?;
         let settings = Settings {
             plan: self.plan(),
             data: self.data.clone(),
             listen: self.listen,
             tls,
             timing: self.timing(),
-            limits: self.limits.limits(),
+            limits: self.serving.limits(),
             legacy: if self.json_api { Legacy::Served } else { Legacy::Refused },
         };
         Service::start(settings).await.map_err(Failure::start)

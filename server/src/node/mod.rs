@@ -48,6 +48,8 @@ pub trait Observer: Send + 'static {
     fn promised(&mut self, now: Time, draft: &Draft, digest: Digest);
     /// A statement is durable and signed. After a restart it is told of those kept, again.
     fn issued(&mut self, _issued: &Issued) {}
+    /// What the actor had stored is lost: it retires. An operator wants to know why.
+    fn lost(&mut self, _why: &str) {}
     /// The actor lets its surroundings know something.
     fn notice(&mut self, now: Time, notice: Notice);
     /// A step is over.
@@ -158,17 +160,21 @@ impl Node {
         P: Spawn,
     {
         let Ports { network, clock, mut storage, work, spawn } = ports;
-        let rows = match storage.load().await {
-            Err(StorageError::Corrupt(_)) => {
+        let (rows, lost) = match storage.load().await {
+            Err(error @ StorageError::Corrupt(_)) => {
                 storage.set_aside().await?;
-                None
+                (Rows::new(), Some(error.to_string()))
             }
-            rows => Some(rows?).filter(|rows| !(rows.is_empty() && identity.has_stored)),
+            rows => {
+                let rows = rows?;
+                let gone = rows.is_empty() && identity.has_stored;
+                (rows, gone.then(|| "the store is empty, and was not".to_owned()))
+            }
         };
-        let lost = rows.is_none();
-        let (recovered, slots) = read_back(rows.unwrap_or_default(), &identity, clock.now(), &mut observer)?;
+        lost.iter().for_each(|why| observer.lost(why));
+        let (recovered, slots) = read_back(rows, &identity, clock.now(), &mut observer)?;
         let ports = Ports { network, clock, storage, work, spawn };
-        if lost || slots.holds(Kind::Recovery) {
+        if lost.is_some() || slots.holds(Kind::Recovery) {
             let retired = Retired::new(identity.actors.clone(), recovered.statements);
             return self.drive(retired, identity, slots, ports, observer).await;
         }

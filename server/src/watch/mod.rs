@@ -76,6 +76,10 @@ impl Watcher {
 impl Observer for Watcher {
     fn promised(&mut self, _: Time, _: &Draft, _: Digest) {}
 
+    fn lost(&mut self, why: &str) {
+        error!(actor = %self.actor, why, "lost its state: it admits that, and signs nothing more");
+    }
+
     fn issued(&mut self, issued: &Issued) {
         trace!(actor = %self.actor, kind = issued.kind().name(), slot = issued.slot(), "signed");
         self.watch.shelf.put(issued);

@@ -7,7 +7,9 @@
 //! - The history changes nothing: a run with another observer has the same fingerprint.
 
 mod blame;
+mod observer;
 mod points;
+mod telling;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -15,30 +17,24 @@ use std::{
 };
 
 pub use blame::{Blame, Exchange, Moment, Reply, Suspicion};
+pub use observer::{NodeObserver, SeenSigner};
 use reports::summary::Latency;
 
-use server::{
-    actor::{Draft, Notice, Step},
-    node::Observer,
-    port::Time,
-    protocol::{
-        codec::Reader,
-        crypto::{PublicKey, Signature, Signer},
-        cut::Cut,
-        derivation::Entry,
-        digest::Digest,
-        evidence::Evidence,
-        id::{ActorId, BundleNumber, ClientId, Count, Epoch, Position, Role},
-        message::Message,
-        statement::Kind,
-    },
+use server::protocol::{
+    cut::Cut,
+    derivation::Entry,
+    digest::Digest,
+    evidence::Evidence,
+    id::{ActorId, BundleNumber, ClientId, Count, Epoch, Position},
+    message::Message,
+    statement::Kind,
 };
 
 use crate::{
     fingerprint::Fingerprint,
     model::clock::VirtualTime,
     scenario::ActorName,
-    trace::{self, Event, Trace, Turn},
+    trace::{Event, Trace},
     workload::Desk,
 };
 
@@ -243,7 +239,7 @@ impl History {
 
     /// The observer of one node.
     pub fn observer(&self, who: ActorName) -> NodeObserver {
-        NodeObserver { who, history: self.clone() }
+        NodeObserver::new(who, self.clone())
     }
 
     /// The application wants a bundle sent, now or since a while ago.
@@ -364,313 +360,8 @@ impl Record {
         self.cuts.last_key_value().map_or(Epoch(0), |(epoch, _)| *epoch)
     }
 
-    /// An actor is gone for good. What a client was handed and had not made durable is lost; what a witness has on its
-    /// board binds nobody.
-    fn leave(&mut self, at_ns: u64, who: ActorName) {
-        match who.role {
-            Role::Client => {
-                self.lost_with_crash += self.handed.remove(&who.index).unwrap_or(0);
-                self.desks.get(&who.index).into_iter().for_each(Desk::close);
-            }
-            Role::Witness => self.blame.restarted(self.moment(at_ns), who),
-            _ => {}
-        }
-    }
-
-    fn take_over(
-        &mut self,
-        now: u64,
-        client: u32,
-        token: u64,
-        number: BundleNumber,
-        to: &[ClientId],
-        payload: Digest,
-    ) {
-        let recipients: Vec<u32> = to.iter().filter_map(|id| self.client(id)).collect();
-        let wanted_ns = self.wanted.get(&token).copied().unwrap_or(now);
-        let missing = recipients.len() as u64;
-        let fresh = Submitted {
-            wanted_ns,
-            made_ns: now,
-            recipients,
-            payload,
-            receipt: None,
-            delivered_ns: None,
-            holders: BTreeSet::new(),
-        };
-        match self.submitted.get(&(client, number)) {
-            None => {
-                (self.missing, self.unreceipted) = (self.missing + missing, self.unreceipted + 1);
-                *self.open.entry(client).or_default() += 1;
-                let handed = self.handed.entry(client).or_default();
-                *handed = handed.saturating_sub(1);
-                self.submitted.insert((client, number), fresh);
-            }
-            Some(known) if (&known.recipients, known.payload) != (&fresh.recipients, payload) => {
-                let why = format!("client/{client} made bundle {number} twice, differently");
-                self.contradictions.push((ActorName::new(Role::Client, client), why));
-            }
-            Some(_) => {}
-        }
-    }
-
-    fn receipt(&mut self, now: u64, client: u32, number: BundleNumber, incoming: u32, position: Position) {
-        let Some(bundle) = self.submitted.get_mut(&(client, number)) else {
-            let why = format!("client/{client} has a receipt for {number}, never submitted");
-            return self.contradictions.push((ActorName::new(Role::Client, client), why));
-        };
-        match bundle.receipt {
-            None => {
-                bundle.receipt = Some((now, incoming, position));
-                self.receipt.record(now.saturating_sub(bundle.wanted_ns));
-                (self.unreceipted, self.progress_ns) = (self.unreceipted - 1, now);
-                *self.open.entry(client).or_default() -= 1;
-                self.desks.get(&client).into_iter().for_each(Desk::moved);
-            }
-            Some((_, _, known)) if known != position => {
-                let why = format!("client/{client} has receipts for {number} at {known} and {position}");
-                self.contradictions.push((ActorName::new(Role::Client, client), why));
-            }
-            Some(_) => {}
-        }
-    }
-
-    fn deliver(&mut self, now: u64, client: u32, count: Count, delivered: Delivered) {
-        let mailbox = self.delivered.entry(client).or_default();
-        if let Some(known) = mailbox.get(&count) {
-            if *known != delivered {
-                let why = format!("client/{client} was told two things at count {count}");
-                self.contradictions.push((ActorName::new(Role::Client, client), why));
-            }
-            return;
-        }
-        let mut reached = None;
-        let bundle = delivered.bundle.and_then(|key| self.submitted.get_mut(&key));
-        let bundle = bundle.filter(|bundle| bundle.recipients.contains(&client));
-        if let Some(bundle) = bundle.filter(|bundle| !bundle.holders.contains(&client)) {
-            bundle.holders.insert(client);
-            reached = delivered.bundle;
-            self.delivery.record(now.saturating_sub(bundle.wanted_ns));
-            (self.missing, self.progress_ns) = (self.missing - 1, now);
-            if bundle.holders.len() == bundle.recipients.len() {
-                bundle.delivered_ns = Some(now);
-            }
-        }
-        mailbox.insert(count, delivered);
-        if let Some(key) = reached {
-            let points = points::of_delivery(&self.submitted[&key], key.0, self);
-            points.into_iter().for_each(|point| self.cover(point));
-        }
-        self.delivered_ns.insert((client, count), now);
-    }
-
-    fn append(&mut self, incoming: u32, position: Position, appended: Appended) {
-        let queue = self.queues.entry(incoming).or_default();
-        if queue.get(&position).is_some_and(|known| *known != appended) {
-            let why = format!("incoming/{incoming} appended two bundles at {position}");
-            self.contradictions.push((ActorName::new(Role::Incoming, incoming), why));
-        }
-        queue.insert(position, appended);
-    }
-
-    fn take(&mut self, now: u64, who: ActorName, notice: Notice) {
-        points::of_notice(&notice, who, self).into_iter().for_each(|point| self.cover(point));
-        match notice {
-            Notice::Submitted { token, number, recipients, payload } => {
-                self.take_over(now, who.index, token, number, &recipients, payload);
-            }
-            Notice::Overloaded { .. } => {
-                self.overloaded += 1;
-                let handed = self.handed.entry(who.index).or_default();
-                *handed = handed.saturating_sub(1);
-            }
-            Notice::Receipted { number, incoming, position } => {
-                self.receipt(now, who.index, number, incoming, position);
-            }
-            Notice::Delivered { count, entry, sender, number, payload, .. } => {
-                let bundle = self.client(&sender).map(|sender| (sender, number));
-                self.deliver(now, who.index, count, Delivered { entry, bundle, payload: Some(payload) });
-            }
-            Notice::Dropped { count, entry, .. } => {
-                self.deliver(now, who.index, count, Delivered { entry, bundle: None, payload: None });
-            }
-            Notice::Appended { position, client, number, leaf, recipients } => {
-                let recipients = recipients.iter().filter_map(|id| self.client(id)).collect();
-                let Some(client) = self.client(&client) else { return };
-                self.append(who.index, position, Appended { bundle: (client, number), leaf, recipients });
-            }
-            Notice::SawCut { epoch, digest } => {
-                self.seen_cuts.entry(epoch).or_default().entry(digest).or_insert(who);
-            }
-            Notice::Unusable { why } => self.complaints.push(format!("{who}: {why}")),
-            Notice::Suspicious { from, why } => self.complaints.push(format!("{who} about {from}: {why}")),
-            Notice::Refused { .. } | Notice::Retired { .. } => {}
-            Notice::Acknowledged { .. } => {}
-            Notice::Reached(point) => self.cover(point),
-            notice @ (Notice::Complained { .. }
-            | Notice::ComplaintAnswered { .. }
-            | Notice::Obliged { .. }
-            | Notice::Idle { .. }
-            | Notice::Discharged { .. }
-            | Notice::Suspected { .. }
-            | Notice::Pair { .. }
-            | Notice::Unserved { .. }) => self.take_blame(now, who, notice),
-            Notice::Caught(evidence) => {
-                let epoch = self.epoch();
-                let known = self.caught.iter().any(|caught| caught.evidence == *evidence);
-                if !known {
-                    self.caught.push(Caught { at_ns: now, by: who, epoch, evidence: *evidence });
-                }
-            }
-        }
-    }
-
-    /// The name of whoever has this id, if it takes part.
-    fn name_of(&self, id: &ActorId) -> Option<ActorName> {
-        match id {
-            ActorId::Client(client) => Some(ActorName::new(Role::Client, self.client(client)?)),
-            ActorId::Server(role, index) => Some(ActorName::new(*role, *index)),
-        }
-    }
-
-    /// What somebody says of somebody else.
-    fn take_blame(&mut self, at_ns: u64, who: ActorName, notice: Notice) {
-        let now = Moment { at_ns, epoch: self.epoch() };
-        match notice {
-            Notice::Complained { number, against, .. } => {
-                let Some(against) = self.name_of(&against) else { return };
-                self.blame.complain(now, who, number, against);
-            }
-            Notice::ComplaintAnswered { number, how, .. } => {
-                let reply = if how == "admission" { Reply::Admission } else { Reply::Defence };
-                self.cover(if reply == Reply::Admission { "a complaint was admitted" } else { how });
-                self.blame.reply(who, number, reply);
-            }
-            Notice::Obliged { id, target, demand, .. } => {
-                let Some(target) = self.name_of(&target) else { return };
-                self.blame.open(now, who, target, id, demand);
-            }
-            Notice::Suspected { id, target, demand } => {
-                let Some(target) = self.name_of(&target) else { return };
-                self.blame.suspect(now, who, target, id, demand);
-            }
-            Notice::Idle { id } => self.blame.idle(who, id),
-            Notice::Discharged { id, .. } => self.blame.clear(now, who, id),
-            Notice::Pair { one, other, .. } => {
-                let (Some(one), Some(other)) = (self.name_of(&one), self.name_of(&other)) else { return };
-                self.blame.pair(now, who, one, other);
-            }
-            Notice::Unserved { .. } => self.blame.unserved(now, who),
-            _ => {}
-        }
-    }
-
     /// Counts a point reached.
     pub fn cover(&mut self, point: &'static str) {
         *self.coverage.entry(point).or_default() += 1;
     }
-}
-
-/// A signer whose every signature is seen: a statement that is signed before it is durable would be missed by an
-/// observer of what is durable.
-pub struct SeenSigner {
-    /// Whose key it is.
-    pub who: ActorName,
-    /// The key.
-    pub signer: Box<dyn Signer>,
-    /// Where it is seen.
-    pub history: History,
-}
-
-impl Signer for SeenSigner {
-    fn public(&self) -> PublicKey {
-        self.signer.public()
-    }
-
-    fn sign(&self, preimage: &[u8]) -> Signature {
-        if let Some((kind, slot, digest)) = slot_of(preimage).filter(|(kind, ..)| kind.exclusive()) {
-            let mut record = self.history.record();
-            record.slots.entry((self.who, kind, slot)).or_default().insert(digest);
-            if record.lost.contains(&self.who) && kind != Kind::Recovery {
-                let why = format!("{} signs {} {slot} after it lost state", self.who, kind.name());
-                record.contradictions.push((self.who, why));
-            }
-        }
-        self.signer.sign(preimage)
-    }
-}
-
-/// Kind, slot and digest of a preimage: `tag(6) ‖ deployment(8) ‖ kind(1) ‖ actor ‖ slot(8) ‖ digest(32)`.
-fn slot_of(preimage: &[u8]) -> Option<(Kind, u64, Digest)> {
-    let kind = Kind::from_byte(*preimage.get(14)?)?;
-    let (_, tail) = preimage.split_at_checked(preimage.len().checked_sub(40)?)?;
-    let mut tail = Reader(tail);
-    Some((kind, tail.u64().ok()?, Digest(tail.array().ok()?)))
-}
-
-/// Observes one node.
-pub struct NodeObserver {
-    who: ActorName,
-    history: History,
-}
-
-impl Observer for NodeObserver {
-    fn promised(&mut self, _: Time, draft: &Draft, digest: Digest) {
-        let (kind, slot, who) = (draft.kind(), draft.slot(), self.who);
-        let bundle = (kind == Kind::Bundle).then_some((who.index, BundleNumber(slot)));
-        let what = format!("promises {} {slot} {digest:?}", kind.name());
-        self.history.event_about(bundle, Some(who), what);
-        if let Draft::Cut(cut) = draft {
-            self.history.record().cuts.insert(cut.epoch, cut.clone());
-        }
-        if let Some(point) = points::of_statement(draft) {
-            self.history.record().cover(point);
-        }
-        if matches!(draft, Draft::Recovery(_)) {
-            self.history.retired(who);
-        }
-        if let Draft::Attestation(attestation) = draft {
-            let mut record = self.history.record();
-            record.attested.entry(attestation.mailbox).or_default().insert(attestation.epoch);
-        }
-        if let Draft::Cosignature(cosignature) = draft {
-            let mut record = self.history.record();
-            for head in &cosignature.heads {
-                let log = (self.who, head.kind, head.actor, head.slot);
-                record.heads.entry(log).or_default().insert(head.digest);
-            }
-        }
-    }
-
-    fn notice(&mut self, _: Time, notice: Notice) {
-        let now = self.history.time.now_ns();
-        let traced = self.history.record().trace.is_some();
-        if traced {
-            let bundle = trace::bundle_of(&notice, self.who, &self.history.record());
-            let what = trace::describe(&notice);
-            self.history.trace(Event { at_ns: now, who: Some(self.who), epoch: Epoch(0), bundle, what });
-        }
-        self.history.record().take(now, self.who, notice);
-    }
-
-    fn stepped(&mut self, now: Time, step: &Step) {
-        let to_ns = self.history.time.now_ns();
-        let mut record = self.history.record();
-        if let Some(trace) = &mut record.trace {
-            let from_ns = to_ns.saturating_sub(now.0.saturating_sub(step.now.0));
-            let (who, inputs, signed) = (self.who, step.work.inputs, step.work.signed);
-            trace.turns.push(Turn { who, from_ns, to_ns, inputs, signed });
-        }
-        record.steps += 1;
-        record.inputs += step.work.inputs;
-        *record.signed.entry(self.who.role.name()).or_default() += step.work.signed;
-        if let Some(letters) = &mut record.letters {
-            let sent = step.sends.iter().map(|(_, message)| message);
-            letters.extend(sent.filter(|message| is_for_a_client(message)).cloned());
-        }
-    }
-}
-
-fn is_for_a_client(message: &Message) -> bool {
-    matches!(message, Message::Delivery(_) | Message::Receipted(_))
 }

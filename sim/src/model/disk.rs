@@ -7,19 +7,25 @@
 //! - What a completed sync covered survives every crash.
 //! - A process that was killed cannot touch the disk any more, whatever its destructors try.
 
+mod file;
+
 use std::{
     collections::{BTreeMap, VecDeque},
     io,
     sync::{Arc, Mutex, PoisonError},
 };
 
-use redb::StorageBackend;
 use server::port::{Changes, Rows};
 
-use super::{clock::VirtualTime, costs::Profile};
+pub use file::DiskFile;
+
+use super::{
+    clock::VirtualTime,
+    costs::Profile,
+    image::{Image, PAGE},
+};
 use crate::random::Stream;
 
-const PAGE: usize = 4096;
 /// What a disk writes as a whole.
 const SECTOR: usize = 512;
 
@@ -103,69 +109,15 @@ enum Effect {
     Sync,
 }
 
-/// Sparse bytes.
-#[derive(Clone, Default, PartialEq)]
-struct Image {
-    len: u64,
-    pages: BTreeMap<u64, Box<[u8]>>,
-}
-
-impl Image {
-    fn write(&mut self, offset: u64, bytes: &[u8]) {
-        for (page, within, range) in pieces(offset, bytes.len()) {
-            let page = self.pages.entry(page).or_insert_with(|| vec![0; PAGE].into_boxed_slice());
-            page[within..within + range.len()].copy_from_slice(&bytes[range]);
-        }
-        self.len = self.len.max(offset + bytes.len() as u64);
-    }
-
-    fn read(&self, offset: u64, out: &mut [u8]) {
-        for (page, within, range) in pieces(offset, out.len()) {
-            match self.pages.get(&page) {
-                Some(page) => out[range.clone()].copy_from_slice(&page[within..within + range.len()]),
-                None => out[range].fill(0),
-            }
-        }
-    }
-
-    fn resize(&mut self, len: u64) {
-        if len < self.len {
-            self.pages = {
-                let mut pages = std::mem::take(&mut self.pages);
-                pages.split_off(&len.div_ceil(PAGE as u64));
-                pages
-            };
-            let within = (len % PAGE as u64) as usize;
-            if let Some(page) = self.pages.get_mut(&(len / PAGE as u64)).filter(|_| within > 0) {
-                page[within..].fill(0);
-            }
-        }
-        self.len = len;
-    }
-
-    fn apply(&mut self, effect: &Effect) {
-        match effect {
-            Effect::Write { offset, bytes } => self.write(*offset, bytes),
-            Effect::Resize(len) => self.resize(*len),
+impl Effect {
+    /// It reaches the disk.
+    fn reach(&self, image: &mut Image) {
+        match self {
+            Effect::Write { offset, bytes } => image.write(*offset, bytes),
+            Effect::Resize(len) => image.resize(*len),
             Effect::Sync => {}
         }
     }
-}
-
-/// The pages that a range of bytes touches: page, offset in it, range of the bytes.
-fn pieces(offset: u64, len: usize) -> impl Iterator<Item = (u64, usize, std::ops::Range<usize>)> {
-    let mut done = 0;
-    std::iter::from_fn(move || {
-        if done == len {
-            return None;
-        }
-        let at = offset + done as u64;
-        let within = (at % PAGE as u64) as usize;
-        let take = (PAGE - within).min(len - done);
-        let piece = (at / PAGE as u64, within, done..done + take);
-        done += take;
-        Some(piece)
-    })
 }
 
 impl State {
@@ -178,7 +130,7 @@ impl State {
         let is_sync = matches!(what, Effect::Sync);
         self.admit(is_sync)?;
         self.work(cost);
-        self.current.apply(&what);
+        what.reach(&mut self.current);
         self.operations.push_back(Operation { done_ns: self.busy_until_ns, what });
         if is_sync {
             self.settle();
@@ -228,7 +180,7 @@ impl State {
             |operation: &Operation| matches!(operation.what, Effect::Sync) && operation.done_ns <= now;
         if let Some(last) = self.operations.iter().rposition(synced) {
             for operation in self.operations.drain(..=last) {
-                self.durable.apply(&operation.what);
+                operation.what.reach(&mut self.durable);
             }
         }
     }
@@ -302,7 +254,7 @@ impl State {
                     }
                 }
             }
-            whole if self.random.chance(0.5) => self.durable.apply(&whole),
+            whole if self.random.chance(0.5) => whole.reach(&mut self.durable),
             _ => {}
         }
     }
@@ -317,13 +269,11 @@ impl State {
     /// Flips bits of what is stored.
     fn rot(&mut self, bits: u64) {
         self.rotten |= !self.rows.is_empty();
-        let pages: Vec<u64> = self.durable.pages.keys().copied().collect();
+        let pages = self.durable.pages();
         for _ in 0..bits {
             let Some(page) = self.random.pick(&pages).copied() else { return };
             let (at, bit) = (self.random.below(PAGE as u64) as usize, self.random.below(8));
-            if let Some(bytes) = self.durable.pages.get_mut(&page) {
-                bytes[at] ^= 1 << bit;
-            }
+            self.durable.flip(page, at, bit);
         }
         self.current = self.durable.clone();
     }
@@ -471,82 +421,10 @@ impl Disk {
     }
 }
 
-/// The file of one process.
-pub struct DiskFile {
-    disk: Disk,
-    incarnation: u64,
-}
-
-impl std::fmt::Debug for DiskFile {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "DiskFile({})", self.incarnation)
-    }
-}
-
-impl DiskFile {
-    fn alive<T>(&self, f: impl FnOnce(&mut State) -> io::Result<T>) -> io::Result<T> {
-        self.disk.with(|state| {
-            if state.incarnation == self.incarnation {
-                f(state)
-            } else {
-                Err(io::Error::other("the process was killed"))
-            }
-        })
-    }
-
-    /// Modelled storage: one transaction, all or nothing.
-    pub fn commit(&self, changes: Changes) -> io::Result<()> {
-        self.alive(|state| state.journal(changes))
-    }
-
-    /// Modelled storage: everything that is there.
-    pub fn rows(&self) -> io::Result<Rows> {
-        self.alive(|state| {
-            state.readable()?;
-            if state.rotten {
-                return Err(io::Error::new(io::ErrorKind::InvalidData, "a row has another checksum"));
-            }
-            let mut rows = state.rows.clone();
-            state.journal.iter().for_each(|(_, changes)| apply(&mut rows, changes.clone()));
-            Ok(rows)
-        })
-    }
-}
-
-impl StorageBackend for DiskFile {
-    fn len(&self) -> io::Result<u64> {
-        self.alive(|state| Ok(state.current.len))
-    }
-
-    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        self.alive(|state| {
-            state.readable()?;
-            if offset + out.len() as u64 > state.current.len {
-                return Err(io::ErrorKind::UnexpectedEof.into());
-            }
-            state.current.read(offset, out);
-            Ok(())
-        })
-    }
-
-    fn set_len(&self, len: u64) -> io::Result<()> {
-        self.alive(|state| state.operate(Effect::Resize(len)))
-    }
-
-    fn sync_data(&self) -> io::Result<()> {
-        self.alive(|state| state.operate(Effect::Sync))
-    }
-
-    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
-        self.alive(|state| {
-            let offset = state.place(offset);
-            state.operate(Effect::Write { offset, bytes: data.to_vec() })
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use redb::StorageBackend as _;
+
     use super::*;
     use crate::{model::costs::DEFAULT, random::Streams};
 
@@ -622,16 +500,5 @@ mod tests {
             file.write(0, b"ghost").is_err() && file.commit(Changes::new()).is_err()
         });
         assert!(error);
-    }
-
-    #[test]
-    fn a_shrunk_image_reads_zero_where_it_was_cut() {
-        let mut image = Image::default();
-        image.write(10, &[7; 5000]);
-        image.resize(20);
-        image.resize(5010);
-        let mut bytes = vec![1; 5010];
-        image.read(0, &mut bytes);
-        assert_eq!((&bytes[10..20], bytes[20..].iter().all(|byte| *byte == 0)), (&[7; 10][..], true));
     }
 }

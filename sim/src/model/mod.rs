@@ -10,6 +10,7 @@ pub mod costs;
 pub mod cpu;
 pub mod crypto;
 pub mod disk;
+mod image;
 pub mod network;
 pub mod pipe;
 pub mod skew;

@@ -1,0 +1,130 @@
+//! Who tells the history: the observer of a node, and a signer whose every signature is seen.
+
+use server::{
+    actor::{Draft, Notice, Step},
+    node::Observer,
+    port::Time,
+    protocol::{
+        codec::Reader,
+        crypto::{PublicKey, Signature, Signer},
+        digest::Digest,
+        id::{BundleNumber, Epoch},
+        message::Message,
+        statement::Kind,
+    },
+};
+
+use super::{History, points};
+use crate::{
+    scenario::ActorName,
+    trace::{self, Event, Turn},
+};
+/// A signer whose every signature is seen: a statement that is signed before it is durable would be missed by an
+/// observer of what is durable.
+pub struct SeenSigner {
+    /// Whose key it is.
+    pub who: ActorName,
+    /// The key.
+    pub signer: Box<dyn Signer>,
+    /// Where it is seen.
+    pub history: History,
+}
+
+impl Signer for SeenSigner {
+    fn public(&self) -> PublicKey {
+        self.signer.public()
+    }
+
+    fn sign(&self, preimage: &[u8]) -> Signature {
+        if let Some((kind, slot, digest)) = slot_of(preimage).filter(|(kind, ..)| kind.exclusive()) {
+            let mut record = self.history.record();
+            record.slots.entry((self.who, kind, slot)).or_default().insert(digest);
+            if record.lost.contains(&self.who) && kind != Kind::Recovery {
+                let why = format!("{} signs {} {slot} after it lost state", self.who, kind.name());
+                record.contradictions.push((self.who, why));
+            }
+        }
+        self.signer.sign(preimage)
+    }
+}
+
+/// Kind, slot and digest of a preimage: `tag(6) ‖ deployment(8) ‖ kind(1) ‖ actor ‖ slot(8) ‖ digest(32)`.
+fn slot_of(preimage: &[u8]) -> Option<(Kind, u64, Digest)> {
+    let kind = Kind::from_byte(*preimage.get(14)?)?;
+    let (_, tail) = preimage.split_at_checked(preimage.len().checked_sub(40)?)?;
+    let mut tail = Reader(tail);
+    Some((kind, tail.u64().ok()?, Digest(tail.array().ok()?)))
+}
+
+/// Observes one node.
+pub struct NodeObserver {
+    who: ActorName,
+    history: History,
+}
+
+impl NodeObserver {
+    pub(super) fn new(who: ActorName, history: History) -> Self {
+        NodeObserver { who, history }
+    }
+}
+
+impl Observer for NodeObserver {
+    fn promised(&mut self, _: Time, draft: &Draft, digest: Digest) {
+        let (kind, slot, who) = (draft.kind(), draft.slot(), self.who);
+        let bundle = (kind == Kind::Bundle).then_some((who.index, BundleNumber(slot)));
+        let what = format!("promises {} {slot} {digest:?}", kind.name());
+        self.history.event_about(bundle, Some(who), what);
+        if let Draft::Cut(cut) = draft {
+            self.history.record().cuts.insert(cut.epoch, cut.clone());
+        }
+        if let Some(point) = points::of_statement(draft) {
+            self.history.record().cover(point);
+        }
+        if matches!(draft, Draft::Recovery(_)) {
+            self.history.retired(who);
+        }
+        if let Draft::Attestation(attestation) = draft {
+            let mut record = self.history.record();
+            record.attested.entry(attestation.mailbox).or_default().insert(attestation.epoch);
+        }
+        if let Draft::Cosignature(cosignature) = draft {
+            let mut record = self.history.record();
+            for head in &cosignature.heads {
+                let log = (self.who, head.kind, head.actor, head.slot);
+                record.heads.entry(log).or_default().insert(head.digest);
+            }
+        }
+    }
+
+    fn notice(&mut self, _: Time, notice: Notice) {
+        let now = self.history.time.now_ns();
+        let traced = self.history.record().trace.is_some();
+        if traced {
+            let bundle = trace::bundle_of(&notice, self.who, &self.history.record());
+            let what = trace::describe(&notice);
+            self.history.trace(Event { at_ns: now, who: Some(self.who), epoch: Epoch(0), bundle, what });
+        }
+        self.history.record().take(now, self.who, notice);
+    }
+
+    fn stepped(&mut self, now: Time, step: &Step) {
+        let to_ns = self.history.time.now_ns();
+        let mut record = self.history.record();
+        if let Some(trace) = &mut record.trace {
+            let from_ns = to_ns.saturating_sub(now.0.saturating_sub(step.now.0));
+            let (who, inputs, signed) = (self.who, step.work.inputs, step.work.signed);
+            trace.turns.push(Turn { who, from_ns, to_ns, inputs, signed });
+        }
+        record.steps += 1;
+        record.inputs += step.work.inputs;
+        *record.signed.entry(self.who.role.name()).or_default() += step.work.signed;
+        if let Some(letters) = &mut record.letters {
+            let sent = step.sends.iter().map(|(_, message)| message);
+            letters.extend(sent.filter(|message| is_for_a_client(message)).cloned());
+        }
+    }
+}
+
+fn is_for_a_client(message: &Message) -> bool {
+    matches!(message, Message::Delivery(_) | Message::Receipted(_))
+}

@@ -1,0 +1,106 @@
+//! Who plays in a run: the actors, honest, flawed or in the hands of an adversary, and their keys.
+
+use std::collections::BTreeMap;
+
+use server::{
+    actor::{
+        Recovered, client::Client, handler::Handler, incoming::Incoming, mailbox::Mailbox,
+        sequencer::Sequencer, witness::Witness,
+    },
+    protocol::{
+        crypto::Signer,
+        digest::Digest,
+        id::{ActorId, Role},
+    },
+};
+
+use super::World;
+use crate::{
+    adversary::{AnyActor, Cheat, Corrupt, Scheme, Schemes, Task},
+    control::flaw::{self, Fallible, Flawed},
+    history::History,
+    model::crypto,
+    random::Streams,
+    scenario::{ActorName, Drawn},
+};
+
+impl World {
+    pub(super) fn signer(&self, name: ActorName) -> Box<dyn Signer> {
+        signer(&self.drawn, self.streams, name)
+    }
+
+    pub(super) fn actor(
+        &self,
+        name: ActorName,
+        mut recovered: Recovered,
+    ) -> Result<AnyActor, server::actor::RecoverError> {
+        let setup = self.setup.clone();
+        if let Some(schemes) = self.schemes.get(&name) {
+            schemes.recovered(&mut recovered);
+        }
+        flaw::recover(self.weakness, name.role, &mut recovered);
+        Ok(match name.role {
+            Role::Witness => self.corruptible(name, Witness::recover(name.index, setup, recovered)?),
+            Role::Handler => self.corruptible(name, Handler::new(name.index, setup)),
+            Role::Incoming => self.corruptible(name, Incoming::recover(name.index, setup, recovered)?),
+            Role::Mailbox => self.corruptible(name, Mailbox::recover(name.index, setup, recovered)?),
+            Role::Client => {
+                let id = self.clients[name.index as usize];
+                let salting = Digest::of(&[b"salting", &self.streams.seed().to_be_bytes(), id.bytes()]);
+                let handler = name.index % self.drawn.topology.handlers;
+                self.corruptible(name, Client::recover(id, salting, handler, setup, recovered)?)
+            }
+            _ => self.corruptible(name, Sequencer::recover(setup, recovered)?),
+        })
+    }
+
+    /// The actor, in the hands of an adversary if there is one; flawed, if the weakness of the world is its own.
+    fn corruptible<A: Corrupt + Fallible>(&self, name: ActorName, honest: A) -> AnyActor {
+        match self.schemes.get(&name) {
+            None => match A::flaw(self.weakness, &self.setup.trust) {
+                None => Box::new(honest),
+                Some(flaw) => Box::new(Flawed::new(honest, flaw)),
+            },
+            Some(schemes) => {
+                let trust = self.setup.trust.clone();
+                Box::new(Cheat::new(honest, schemes.clone(), trust, self.signer(name)))
+            }
+        }
+    }
+}
+
+/// What each adversary is told to do.
+pub(super) fn schemes(
+    drawn: &Drawn,
+    ids: &BTreeMap<ActorName, ActorId>,
+    history: &History,
+    streams: Streams,
+) -> BTreeMap<ActorName, Schemes> {
+    let mut all: BTreeMap<ActorName, Vec<Scheme>> = BTreeMap::new();
+    for (index, adversary) in drawn.adversaries.iter().enumerate() {
+        let task = Task {
+            who: adversary.actor,
+            me: ids[&adversary.actor],
+            kind: adversary.attack,
+            from_ns: adversary.from_ns,
+            until_ns: adversary.until_ns,
+            every: adversary.every,
+            victim: adversary.victim.and_then(|victim| ids[&victim].client()),
+            epoch_ns: drawn.topology.epoch_ns,
+            history: history.clone(),
+        };
+        let random = streams.stream(&format!("adversary/{}/{index}", adversary.actor));
+        all.entry(adversary.actor).or_default().push(Scheme::new(task, random));
+    }
+    all.into_iter().map(|(name, schemes)| (name, Schemes::new(schemes))).collect()
+}
+
+/// The key of an actor.
+pub fn signer(drawn: &Drawn, streams: Streams, name: ActorName) -> Box<dyn Signer> {
+    crypto::signer(drawn.topology.crypto, &mut streams.stream(&format!("keys/{name}")))
+}
+
+/// The key of the operator.
+pub(super) fn operator(drawn: &Drawn, streams: Streams) -> Box<dyn Signer> {
+    crypto::signer(drawn.topology.crypto, &mut streams.stream("keys/operator/0"))
+}

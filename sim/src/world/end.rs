@@ -1,0 +1,68 @@
+//! When a run is over: all is delivered, every fault is healed, nothing is owed; or the time to catch up has passed.
+
+use std::sync::{Mutex, PoisonError};
+
+use server::protocol::id::Role;
+
+use super::World;
+use crate::{
+    history::Record,
+    scenario::{ActorName, Blame, Pace},
+};
+
+/// How often a run looks whether it is over.
+const LOOK_NS: u64 = 5_000_000;
+
+impl World {
+    /// Waits until everything is delivered and every fault healed, or the time to catch up is over.
+    pub(super) async fn wait_for_the_end(&self, last_wanted: u64, busy: &Mutex<u32>) {
+        let open = matches!(self.drawn.workload.pace, Pace::Open { .. });
+        loop {
+            self.time.sleep_until(self.time.now_ns() + LOOK_NS).await;
+            let now = self.time.now_ns();
+            self.bury();
+            let Some(healed) = self.health.since_ns() else { continue };
+            let record = self.history.record();
+            let sent = *busy.lock().unwrap_or_else(PoisonError::into_inner) == 0;
+            let done = sent && now > healed && record.missing == 0 && record.unreceipted == 0;
+            let since = if open { last_wanted } else { record.progress_ns };
+            if done && self.handed_is_submitted(&record) && self.is_settled(&record) {
+                return;
+            }
+            if now > healed.max(since) + self.drawn.expect.catch_up_ns {
+                return;
+            }
+        }
+    }
+
+    /// Whether all that is expected has come, and nothing is owed that is neither discharged nor suspected.
+    fn is_settled(&self, record: &Record) -> bool {
+        let expect = &self.drawn.expect;
+        let accused = |name: &ActorName| {
+            let id = self.ids[self.machine_of(*name)];
+            record.caught.iter().any(|caught| caught.evidence.accused() == id)
+        };
+        let suspected = record.blame.suspected();
+        let guilty = |name: &ActorName| match expect.blame {
+            Blame::Exact => expect.suspected.contains(name),
+            Blame::Guilty => record.attacks.keys().any(|(who, _)| who == name),
+        };
+        expect.exposed.iter().all(accused)
+            && expect.suspected.iter().all(|name| suspected.contains_key(name))
+            && expect.pairs.iter().all(|pair| record.blame.pairs.contains_key(pair))
+            && expect.unserved.iter().all(|client| record.blame.unserved.contains_key(client))
+            && suspected.keys().all(guilty)
+            && !record.blame.has_open()
+            && (0..self.drawn.topology.mailboxes).all(|index| self.has_caught_up(index, record))
+    }
+
+    /// Whether a mailbox actor has attested what is cut, but for what is on its way; if it is honest.
+    fn has_caught_up(&self, index: u32, record: &Record) -> bool {
+        let newest = record.attested.get(&index).and_then(|own| own.last()).map_or(0, |epoch| epoch.0);
+        self.schemes.contains_key(&ActorName::new(Role::Mailbox, index)) || newest + 10 >= record.epoch().0
+    }
+
+    fn handed_is_submitted(&self, record: &Record) -> bool {
+        record.pending_draughts() == 0
+    }
+}

@@ -1,0 +1,69 @@
+//! What a fault can change about a machine, and which faults are over.
+
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+
+use crate::model::{clock::VirtualTime, cpu::Throttle, skew::Skew};
+
+/// A process that runs, or was killed.
+const RUNS: u8 = 0;
+/// A process that has stopped by itself.
+const ENDED: u8 = 1;
+/// The same, and nothing of it is left.
+const BURIED: u8 = 2;
+
+/// What a fault can change about a machine, and whether its process has stopped by itself.
+pub(super) struct Tuning {
+    pub throttle: Throttle,
+    pub skew: Skew,
+    ended: AtomicU8,
+}
+
+impl Tuning {
+    pub fn new(time: &VirtualTime) -> Self {
+        let (throttle, skew) = (Throttle::default(), Skew::new(time.clone()));
+        Tuning { throttle, skew, ended: AtomicU8::new(RUNS) }
+    }
+
+    /// A process starts.
+    pub fn begins(&self) {
+        self.ended.store(RUNS, Ordering::Relaxed);
+    }
+
+    /// Its process stops by itself.
+    pub fn ends(&self) {
+        self.ended.store(ENDED, Ordering::Relaxed);
+    }
+
+    /// Whether its process has stopped by itself.
+    pub fn has_ended(&self) -> bool {
+        self.ended.load(Ordering::Relaxed) != RUNS
+    }
+
+    /// Whether something of such a process is left, which goes now.
+    pub fn bury(&self) -> bool {
+        self.ended.compare_exchange(ENDED, BURIED, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+    }
+}
+
+/// Which faults are over.
+pub struct Health {
+    sick: AtomicU64,
+    healed_ns: AtomicU64,
+}
+
+impl Health {
+    pub(super) fn of(faults: u64) -> Self {
+        Health { sick: AtomicU64::new(faults), healed_ns: AtomicU64::new(0) }
+    }
+
+    /// A fault is over.
+    pub fn healed(&self, now_ns: u64) {
+        self.healed_ns.fetch_max(now_ns, Ordering::Relaxed);
+        self.sick.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Since when all are.
+    pub(super) fn since_ns(&self) -> Option<u64> {
+        (self.sick.load(Ordering::Relaxed) == 0).then(|| self.healed_ns.load(Ordering::Relaxed))
+    }
+}
