@@ -30,6 +30,8 @@ enum Command {
     Shrink(cli::shrink::Arguments),
     /// Run a scenario twice, print its history event by event, and compare the fingerprints.
     Replay(cli::replay::Arguments),
+    /// Measure what each operation costs on this machine: a cost profile.
+    Calibrate(cli::calibrate::Arguments),
     /// Run an experiment: a table of runs that answers a question.
     Scale(cli::scale::Arguments),
     /// Break what the testbed relies on, one thing at a time: every negative control must be caught.
@@ -45,6 +47,7 @@ fn main() -> ExitCode {
         Command::Merge(arguments) => cli::merge::act(arguments),
         Command::Shrink(arguments) => cli::shrink::act(arguments),
         Command::Replay(arguments) => cli::replay::act(arguments),
+        Command::Calibrate(arguments) => cli::calibrate::act(arguments),
         Command::Scale(arguments) => cli::scale::act(arguments),
         Command::Controls(arguments) => cli::controls::act(arguments),
         Command::List(arguments) => {

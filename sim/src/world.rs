@@ -30,13 +30,14 @@ use server::{
 
 use crate::{
     adversary::{Boxed, Schemes},
+    calibrate::Meter,
     control::Weakness,
     fingerprint::Fingerprint,
     history::{History, Record, SeenSigner, Stored},
     model::{
         SimTasks,
         clock::VirtualTime,
-        costs::{self, Profile, ProfileError},
+        costs::{Profile, ProfileError},
         cpu::{Cpu, Throttle},
         crypto,
         disk::Disk,
@@ -90,8 +91,9 @@ pub struct World {
     /// Which faults are over.
     pub health: Health,
     streams: Streams,
-    profile: Profile,
+    profile: Arc<Profile>,
     weakness: Weakness,
+    meter: Option<Meter>,
     setup: Setup,
     names: Vec<ActorName>,
     ids: Vec<ActorId>,
@@ -105,7 +107,7 @@ pub struct World {
 }
 
 /// In which circumstances a scenario runs. None of them changes what an unbroken run does.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Circumstances {
     /// Whether the trace is kept.
     pub trace: bool,
@@ -113,6 +115,8 @@ pub struct Circumstances {
     pub letters: bool,
     /// What of the world is broken.
     pub weakness: Weakness,
+    /// Measures how long actors compute here, outside of the run.
+    pub meter: Option<Meter>,
 }
 
 /// Runs a drawn scenario. Errors are those of its files; whatever happens inside is in the record.
@@ -122,14 +126,14 @@ pub fn run(drawn: &Drawn, seed: u64, trace: bool) -> Result<Run, ProfileError> {
 
 /// Runs a drawn scenario in a world with a weakness: a negative control.
 pub fn run_weak(drawn: &Drawn, seed: u64, trace: bool, weakness: Weakness) -> Result<Run, ProfileError> {
-    run_in(drawn, seed, Circumstances { trace, letters: false, weakness })
+    run_in(drawn, seed, Circumstances { trace, weakness, ..Circumstances::default() })
 }
 
 /// Runs a drawn scenario in these circumstances.
 pub fn run_in(drawn: &Drawn, seed: u64, circumstances: Circumstances) -> Result<Run, ProfileError> {
     let profile = match &drawn.topology.costs {
-        Costs::Default => costs::DEFAULT,
-        Costs::Zero => costs::ZERO,
+        Costs::Default => Profile::standard(),
+        Costs::Zero => Profile::zero(),
         Costs::File(path) => Profile::read(path)?,
     };
     let drawn = drawn.clone();
@@ -137,7 +141,7 @@ pub fn run_in(drawn: &Drawn, seed: u64, circumstances: Circumstances) -> Result<
     let thread = std::thread::Builder::new().name(format!("seed-{seed}"));
     let run = thread.spawn(move || {
         let runtime = Runtime::with_seed_and_config(seed, madsim::Config::default());
-        runtime.block_on(async move { World::new(drawn, seed, profile, circumstances).live().await })
+        runtime.block_on(async move { World::new(drawn, seed, profile.into(), circumstances).live().await })
     });
     match run.map(|run| run.join()) {
         Ok(Ok(run)) => Ok(run),
@@ -161,7 +165,7 @@ fn names(drawn: &Drawn) -> Vec<ActorName> {
 }
 
 impl World {
-    fn new(drawn: Drawn, seed: u64, profile: Profile, circumstances: Circumstances) -> World {
+    fn new(drawn: Drawn, seed: u64, profile: Arc<Profile>, circumstances: Circumstances) -> World {
         let streams = Streams::new(seed);
         let time = VirtualTime::current();
         let fingerprint = Fingerprint::default();
@@ -188,7 +192,7 @@ impl World {
         let trust = Trust::new(roster, Arc::from(crypto::verifier(drawn.topology.crypto)));
         let clients: Vec<ClientId> = ids.iter().filter_map(ActorId::client).collect();
         let cheaters = drawn.adversaries.iter().map(|adversary| adversary.actor).collect();
-        let Circumstances { trace, letters, weakness } = circumstances;
+        let Circumstances { trace, letters, weakness, meter } = circumstances;
         let history = History::new(&clients, cheaters, trace, time.clone(), fingerprint.clone());
         if letters {
             history.keep_letters();
@@ -198,7 +202,7 @@ impl World {
         let traps = Traps::default();
         let disks = names
             .iter()
-            .map(|name| Disk::new(time.clone(), profile, streams.stream(&format!("disk/{name}"))));
+            .map(|name| Disk::new(time.clone(), profile.disk.clone(), streams, &name.to_string()));
         let fabric =
             Fabric::new(drawn.network.clone(), streams, time.clone(), fingerprint.clone(), traps.clone());
         if trace {
@@ -223,6 +227,7 @@ impl World {
             streams,
             profile,
             weakness,
+            meter,
             names,
             ids,
         }
@@ -382,8 +387,8 @@ impl World {
 
     /// Runs a second sequencer with the key of the first, on a machine and a disk of its own.
     async fn start_twin(self: Arc<Self>) {
-        let stream = self.streams.stream("disk/sequencer, again");
-        let disk = Disk::new(self.time.clone(), self.profile, stream);
+        let costs = self.profile.disk.clone();
+        let disk = Disk::new(self.time.clone(), costs, self.streams, "sequencer, again");
         // it may well stop by itself: that is what a slot table is for
         let _ = self.run_on(ActorName::SEQUENCER, self.names.len(), &disk).await;
     }
@@ -402,7 +407,14 @@ impl World {
             clock: self.clock_of(machine),
             storage: SimStorage::new(topology.storage, disk, self.time.clone(), place)
                 .weakened(self.weakness.of(name.role)),
-            work: Cpu::new(self.profile, topology.cores, throttle, self.time.clone()),
+            work: Cpu::new(
+                self.profile.clone(),
+                name.role.name(),
+                self.streams.stream(&format!("cpu/{machine}")),
+                topology.cores,
+                throttle,
+                self.time.clone(),
+            ),
             spawn: SimTasks,
         };
         let history = self.history.clone();
@@ -418,7 +430,13 @@ impl World {
             self.history.started(name.index);
             self.desks[name.index as usize].open(node.door());
         }
-        let recover = |recovered| self.actor(name, recovered).map(Boxed);
+        let recover = |recovered| {
+            let actor = self.actor(name, recovered)?;
+            Ok(Boxed(match &self.meter {
+                Some(meter) => meter.watch(name.role.name(), actor),
+                None => actor,
+            }))
+        };
         node.run(identity, ports, self.history.observer(name), recover).await
     }
 

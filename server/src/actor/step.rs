@@ -111,6 +111,8 @@ pub struct Ledger {
     pub hashed_bytes: u64,
     /// Bytes encoded or decoded.
     pub coded_bytes: u64,
+    /// Transactions committed.
+    pub commits: u64,
 }
 
 impl std::ops::AddAssign for Ledger {
@@ -121,6 +123,7 @@ impl std::ops::AddAssign for Ledger {
         self.verified_batched += other.verified_batched;
         self.hashed_bytes += other.hashed_bytes;
         self.coded_bytes += other.coded_bytes;
+        self.commits += other.commits;
     }
 }
 

@@ -56,7 +56,7 @@ pub enum Event {
     /// A connection is up.
     Up { peer: ActorId, connection: u64, way: Way },
     /// A frame arrived.
-    Frame { peer: ActorId, connection: u64, message: Message },
+    Frame { peer: ActorId, connection: u64, message: Message, bytes: usize },
     /// A connection is lost; `why` if the peer broke the rules.
     Down { peer: ActorId, connection: u64, why: Option<String> },
 }
@@ -70,11 +70,15 @@ pub enum Way {
 }
 
 impl Way {
-    fn push(&self, peer: ActorId, message: Message) {
+    /// Sends a message; how many bytes were encoded for it.
+    fn push(&self, peer: ActorId, message: Message) -> usize {
         match self {
             Way::Link(outbound) => outbound.push(&message),
             // whoever has seated the peer may be gone, and then so is the peer
-            Way::Seat(post) => drop(post.send((peer, message))),
+            Way::Seat(post) => {
+                let _ = post.send((peer, message));
+                0
+            }
         }
     }
 
@@ -106,7 +110,7 @@ impl Seat {
 
     /// Says something to the node, when it has room for it. False if the node is gone.
     pub async fn say(&self, message: Message) -> bool {
-        let frame = Event::Frame { peer: self.peer, connection: self.connection, message };
+        let frame = Event::Frame { peer: self.peer, connection: self.connection, message, bytes: 0 };
         self.inbox.send(frame).await.is_ok()
     }
 
@@ -151,15 +155,20 @@ impl Outbound {
         f(&mut self.queue.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn push(&self, message: &Message) {
-        self.with(|queue| {
-            if !queue.closed && !queue.full {
-                frame::append(&mut queue.bytes, message);
-                queue.spoke = true;
-                queue.full = queue.bytes.len() > QUEUE_MAX;
+    /// Queues a message; how many bytes it takes.
+    fn push(&self, message: &Message) -> usize {
+        let bytes = self.with(|queue| {
+            if queue.closed || queue.full {
+                return 0;
             }
+            let before = queue.bytes.len();
+            frame::append(&mut queue.bytes, message);
+            queue.spoke = true;
+            queue.full = queue.bytes.len() > QUEUE_MAX;
+            queue.bytes.len() - before
         });
         self.ready.notify_one();
+        bytes
     }
 
     /// Sends an empty frame, if there was nothing else to send since the last beat.
@@ -247,7 +256,8 @@ impl<N: Network, C: Clock, P: Spawn> Links<N, C, P> {
                 });
                 [older, Some(Input::Connected(peer))]
             }
-            Event::Frame { peer, connection, message } => {
+            Event::Frame { peer, connection, message, bytes } => {
+                step.work.coded_bytes += bytes as u64;
                 [self.is_current(peer, connection).then_some(Input::Message(peer, message)), None]
             }
             Event::Down { peer, connection, why } => {
@@ -267,13 +277,13 @@ impl<N: Network, C: Clock, P: Spawn> Links<N, C, P> {
         self.current.get(&peer).is_some_and(|(current, _)| *current == connection)
     }
 
-    /// Sends to whoever is connected. To others nothing: they will say from where on they want it.
-    pub fn send_all(&self, sends: Vec<(ActorId, Message)>) {
-        for (to, message) in sends {
-            if let Some((_, way)) = self.current.get(&to) {
-                way.push(to, message);
-            }
-        }
+    /// Sends to whoever is connected; how many bytes were encoded. To others nothing: they will say from where on they
+    /// want it.
+    pub fn send_all(&self, sends: Vec<(ActorId, Message)>) -> usize {
+        let pushed = sends
+            .into_iter()
+            .map(|(to, message)| self.current.get(&to).map_or(0, |(_, way)| way.push(to, message)));
+        pushed.sum()
     }
 }
 
@@ -290,7 +300,7 @@ async fn serve<N: Network, C: Clock, P: Spawn>(shared: Shared<N, C, P>, mut stre
             Either::Right(_) => return,
         }
     };
-    if let Ok(Message::Hello(peer)) = hello {
+    if let Ok((Message::Hello(peer), _)) = hello {
         connection(&shared, peer, stream, frames, None).await;
     }
 }
@@ -305,7 +315,9 @@ async fn connection<N: Network, C: Clock, P: Spawn>(
 ) {
     let connection = next(&shared.connections);
     let outbound = Arc::<Outbound>::default();
-    hello.iter().for_each(|hello| outbound.push(hello));
+    hello.iter().for_each(|hello| {
+        outbound.push(hello);
+    });
     let up = Event::Up { peer, connection, way: Way::Link(outbound.clone()) };
     if shared.inbox.send(up).await.is_err() {
         return;
@@ -315,8 +327,8 @@ async fn connection<N: Network, C: Clock, P: Spawn>(
     let read = std::pin::pin!(async {
         loop {
             match frames.next(&mut reader, &heard).await {
-                Ok(message) => {
-                    let frame = Event::Frame { peer, connection, message };
+                Ok((message, bytes)) => {
+                    let frame = Event::Frame { peer, connection, message, bytes };
                     if shared.inbox.send(frame).await.is_err() {
                         return None;
                     }
@@ -376,26 +388,26 @@ struct Frames {
 }
 
 impl Frames {
-    /// The next message that has arrived whole.
-    fn take(&mut self) -> io::Result<Option<Message>> {
+    /// The next message that has arrived whole, and the bytes of its frame.
+    fn take(&mut self) -> io::Result<Option<(Message, usize)>> {
         while let Some((message, length)) = frame::next(&self.buffer[self.taken..]).map_err(invalid)? {
             self.taken += length;
-            if message.is_some() {
-                return Ok(message);
+            if let Some(message) = message {
+                return Ok(Some((message, length)));
             }
         }
         Ok(None)
     }
 
-    /// The next message of a connection; says so whenever anything is heard.
+    /// The next message of a connection, and the bytes of its frame; says so whenever anything is heard.
     async fn next(
         &mut self,
         reader: &mut (impl AsyncRead + Unpin),
         heard: &AtomicBool,
-    ) -> io::Result<Message> {
+    ) -> io::Result<(Message, usize)> {
         loop {
-            if let Some(message) = self.take()? {
-                return Ok(message);
+            if let Some(taken) = self.take()? {
+                return Ok(taken);
             }
             self.buffer.drain(..std::mem::take(&mut self.taken));
             self.buffer.reserve(READ_SIZE);

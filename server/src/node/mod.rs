@@ -202,7 +202,7 @@ impl Node {
         let links = Links::new(actor.me(), self.door, network, clock.clone(), spawn);
         links.accept(listener);
         actor.dials().into_iter().for_each(|peer| links.dial(peer));
-        let driver = Driver { actor, identity, slots, clock, storage, work, observer, links };
+        let driver = Driver { actor, identity, slots, clock, storage, work, observer, links, encoded: 0 };
         driver.run(self.inbox).await
     }
 }
@@ -244,6 +244,8 @@ struct Driver<A, N, C, S, W, P, O> {
     work: W,
     observer: O,
     links: Links<N, C, P>,
+    /// Bytes encoded when the step before was sent: the work of the next one.
+    encoded: u64,
 }
 
 impl<A, N, C, S, W, P, O> Driver<A, N, C, S, W, P, O>
@@ -275,6 +277,7 @@ where
 
     async fn step(&mut self, events: &mut Vec<Event>, rang: bool) -> Result<(), NodeError> {
         let mut step = Step::at(self.clock.now());
+        step.work.coded_bytes = std::mem::take(&mut self.encoded);
         for event in events.drain(..) {
             for input in self.links.inputs_of(event, &mut step).into_iter().flatten() {
                 step.work.inputs += 1;
@@ -296,7 +299,7 @@ where
         for notice in step.notices.drain(..) {
             self.observer.notice(now, notice);
         }
-        self.links.send_all(step.sends);
+        self.encoded = self.links.send_all(step.sends) as u64;
         Ok(())
     }
 
@@ -314,6 +317,7 @@ where
             digests.push(digest);
         }
         step.work.signed += promises.len() as u64;
+        step.work.commits += u64::from(!step.changes.is_empty());
         self.work.spend(&step.work).await;
         if !step.changes.is_empty() {
             self.storage.commit(std::mem::take(&mut step.changes)).await?;

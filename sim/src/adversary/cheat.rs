@@ -2,8 +2,8 @@
 
 use server::{
     actor::{
-        Actor, Input, Issued, Step, client::Client, handler::Handler, incoming::Incoming, mailbox::Mailbox,
-        sequencer::Sequencer, witness::Witness,
+        Actor, Draft, Input, Issued, Step, client::Client, handler::Handler, incoming::Incoming,
+        mailbox::Mailbox, sequencer::Sequencer, witness::Witness,
     },
     port::Time,
     protocol::{crypto::Signer, id::ActorId, message::Message, statement::Trust},
@@ -40,6 +40,10 @@ impl Actor for Boxed {
 
     fn deadline(&self) -> Option<Time> {
         self.0.deadline()
+    }
+
+    fn statement_row(&self, draft: &Draft) -> Vec<u8> {
+        self.0.statement_row(draft)
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Results go to standard output; progress and complaints go to standard error.
 
+pub mod calibrate;
 pub mod controls;
 mod interrupt;
 pub mod list;
@@ -63,6 +64,8 @@ pub enum Failed {
     Input(#[from] command::InputError),
     #[error(transparent)]
     Write(#[from] sim::outcome::WriteError),
+    #[error(transparent)]
+    Calibrate(#[from] sim::calibrate::CalibrateError),
     #[error(transparent)]
     Experiment(#[from] ExperimentError),
     #[error(transparent)]

@@ -124,7 +124,7 @@ impl Control {
     fn attempt(&self, scenario: &Scenario, seed: u64) -> Result<Outcome, InputError> {
         let drawn = scenario.draw(seed);
         let weakness = if let Break::World(weakness) = self.how { weakness } else { Weakness::None };
-        let circumstances = Circumstances { trace: false, letters: true, weakness };
+        let circumstances = Circumstances { letters: true, weakness, ..Circumstances::default() };
         let stopwatch = Stopwatch::start();
         let mut run = world::run_in(&drawn, seed, circumstances)?;
         if let Break::History(tamper) = self.how {

@@ -10,7 +10,11 @@ use std::sync::{
 
 use server::{actor::Ledger, port::Work};
 
-use super::{clock::VirtualTime, costs::Profile};
+use super::{
+    clock::VirtualTime,
+    costs::{Profile, StepCost},
+};
+use crate::random::Stream;
 
 /// By how much a processor is slower than it should be; 1 if it is not.
 #[derive(Clone)]
@@ -34,30 +38,33 @@ impl Throttle {
     }
 }
 
-/// The processor of one machine.
+/// The processor of one machine, as one actor uses it.
 pub struct Cpu {
-    profile: Profile,
+    profile: Arc<Profile>,
+    role: &'static str,
+    random: Stream,
     cores: f64,
     throttle: Throttle,
     time: VirtualTime,
 }
 
 impl Cpu {
-    /// A processor with this many cores.
-    pub fn new(profile: Profile, cores: u32, throttle: Throttle, time: VirtualTime) -> Self {
-        Cpu { profile, cores: f64::from(cores), throttle, time }
+    /// A processor with this many cores, for an actor of this role. What its work takes is drawn from the stream.
+    pub fn new(
+        profile: Arc<Profile>,
+        role: &'static str,
+        random: Stream,
+        cores: u32,
+        throttle: Throttle,
+        time: VirtualTime,
+    ) -> Self {
+        Cpu { profile, role, random, cores: f64::from(cores), throttle, time }
     }
 
-    fn cost_ns(&self, ledger: &Ledger) -> u64 {
-        let Profile { input_ns, sign_ns, verify_ns, verify_batched_ns, hash_byte_ns, code_byte_ns, .. } =
-            self.profile;
-        let alone = ledger.inputs as f64 * input_ns
-            + ledger.signed as f64 * sign_ns
-            + ledger.verified as f64 * verify_ns
-            + ledger.hashed_bytes as f64 * hash_byte_ns
-            + ledger.coded_bytes as f64 * code_byte_ns;
-        let together = ledger.verified_batched as f64 * verify_batched_ns;
-        (alone + together / self.cores) as u64 * self.throttle.0.load(Ordering::Relaxed)
+    fn cost_ns(&mut self, ledger: &Ledger) -> u64 {
+        let handling = self.profile.handling(self.role);
+        let StepCost { alone_ns, shared_ns } = self.profile.draw_step(handling, ledger, &mut self.random);
+        (alone_ns + shared_ns / self.cores) as u64 * self.throttle.0.load(Ordering::Relaxed)
     }
 }
 

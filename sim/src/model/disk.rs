@@ -8,6 +8,7 @@
 //! - A process that was killed cannot touch the disk any more, whatever its destructors try.
 
 mod file;
+mod pace;
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -18,13 +19,14 @@ use std::{
 use server::port::{Changes, Rows};
 
 pub use file::DiskFile;
+use pace::Pace;
 
 use super::{
     clock::VirtualTime,
-    costs::Profile,
+    costs,
     image::{Image, PAGE},
 };
-use crate::random::Stream;
+use crate::random::{Stream, Streams};
 
 /// What a disk writes as a whole.
 const SECTOR: usize = 512;
@@ -35,7 +37,7 @@ pub struct Disk(Arc<Mutex<State>>);
 
 struct State {
     time: VirtualTime,
-    profile: Profile,
+    pace: Pace,
     random: Stream,
     /// As a running process reads it.
     current: Image,
@@ -123,9 +125,9 @@ impl Effect {
 impl State {
     fn operate(&mut self, what: Effect) -> io::Result<()> {
         let cost = match &what {
-            Effect::Write { bytes, .. } => bytes.len() as f64 * self.profile.disk_byte_ns,
+            Effect::Write { bytes, .. } => self.pace.write_ns(bytes.len()),
             Effect::Resize(_) => 0.0,
-            Effect::Sync => self.profile.disk_sync_ns,
+            Effect::Sync => self.pace.sync_ns(),
         };
         let is_sync = matches!(what, Effect::Sync);
         self.admit(is_sync)?;
@@ -169,7 +171,7 @@ impl State {
             }
             ailing.effects += 1;
         }
-        done += cost_ns as u64 * factor;
+        done += self.pace.spend(cost_ns as u64 * factor);
         self.busy_until_ns = done;
     }
 
@@ -198,7 +200,8 @@ impl State {
             }
             return Err(error);
         }
-        self.work(bytes as f64 * self.profile.disk_byte_ns + self.profile.disk_sync_ns);
+        let cost_ns = self.pace.write_ns(bytes) + self.pace.sync_ns();
+        self.work(cost_ns);
         if std::mem::take(&mut self.astray) > 0 {
             // it lands on other rows, and its own stay what they were
             self.rotten = true;
@@ -300,12 +303,12 @@ fn apply(rows: &mut Rows, changes: Changes) {
 }
 
 impl Disk {
-    /// An empty disk.
-    pub fn new(time: VirtualTime, profile: Profile, random: Stream) -> Self {
+    /// An empty disk of this name.
+    pub fn new(time: VirtualTime, costs: costs::Disk, streams: Streams, name: &str) -> Self {
         Disk(Arc::new(Mutex::new(State {
             time,
-            profile,
-            random,
+            pace: Pace::new(costs, streams, name),
+            random: streams.stream(&format!("disk/{name}")),
             current: Image::default(),
             durable: Image::default(),
             operations: VecDeque::new(),
@@ -320,6 +323,11 @@ impl Disk {
             asides: 0,
             failed: false,
         })))
+    }
+
+    /// How long it was busy, in all.
+    pub fn busy_ns(&self) -> u64 {
+        self.with(|state| state.pace.busy_ns())
     }
 
     fn with<T>(&self, f: impl FnOnce(&mut State) -> T) -> T {
@@ -426,7 +434,7 @@ mod tests {
     use redb::StorageBackend as _;
 
     use super::*;
-    use crate::{model::costs::DEFAULT, random::Streams};
+    use crate::model::costs::Profile;
 
     fn with_disk<T: Send + 'static>(
         seed: u64,
@@ -436,7 +444,8 @@ mod tests {
             madsim::runtime::Runtime::with_seed_and_config(1, madsim::Config::default()).block_on(
                 async move {
                     let time = VirtualTime::current();
-                    let disk = Disk::new(time.clone(), DEFAULT, Streams::new(seed).stream("disk"));
+                    let costs = Profile::standard().disk;
+                    let disk = Disk::new(time.clone(), costs, Streams::new(seed), "x");
                     body(disk, time).await
                 },
             )

@@ -1,0 +1,98 @@
+//! Durable writes: the production store on the disk at hand.
+
+use std::{io, path::Path};
+
+use server::port::{Changes, Storage, StorageError, tokio::RedbFile};
+
+use super::{
+    clock,
+    fit::{self, Sample},
+};
+use crate::model::costs::{Cost, Disk};
+
+/// Rows of a transaction, and how many transactions of each.
+const ROWS: [usize; 4] = [2, 16, 64, 256];
+const COMMITS: usize = 60;
+/// Bytes of a row: a statement, or a bundle of a short message.
+const ROW_BYTES: usize = 300;
+/// Rows are replaced after so many, as actors delete what is acknowledged.
+const KEPT: usize = 4096;
+
+/// Why a disk cannot be measured.
+#[derive(Debug, thiserror::Error)]
+pub enum DiskError {
+    /// There is no place to write to.
+    #[error("cannot write to {path}: {why}")]
+    Place {
+        /// The directory.
+        path: String,
+        /// What the system says.
+        why: io::Error,
+    },
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StorageError),
+}
+
+/// Measures a store in a directory, which is left as it was.
+///
+/// # Errors
+/// The disk fails.
+pub fn disk(directory: &Path) -> Result<Disk, DiskError> {
+    let place = |why| DiskError::Place { path: directory.display().to_string(), why };
+    let scratch = tempfile::tempdir_in(directory).map_err(place)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(place)?;
+    let (mut worked, mut waited) = (Vec::new(), Vec::new());
+    runtime.block_on(async {
+        let mut store = RedbFile::at(&scratch.path().join("store.redb"));
+        store.load().await?;
+        let mut number = 0;
+        for rows in ROWS {
+            for _ in 0..COMMITS {
+                let changes = changes(&mut number, rows);
+                let bytes = (rows * ROW_BYTES) as f64;
+                let (began, began_cpu) = (clock::now_ns(), clock::process_ns());
+                store.commit(changes).await?;
+                let (ns, cpu) = (clock::now_ns() - began, clock::process_ns() - began_cpu);
+                let sample = |ns: u64| Sample { causes: [1.0, bytes, 0.0], ns: ns as f64 };
+                worked.push(sample(cpu));
+                waited.push(sample(ns.saturating_sub(cpu)));
+            }
+        }
+        Ok::<(), StorageError>(())
+    })?;
+    let [commit, commit_byte, _] = fit::fit(&worked);
+    let [_, byte, _] = fit::fit(&waited);
+    let rest = |samples: &[Sample], byte: f64| {
+        let rest = samples.iter().map(|sample| (sample.ns - byte * sample.causes[1]).max(0.0));
+        Cost::of_samples(rest.collect()).unwrap_or(Cost::always(commit))
+    };
+    Ok(Disk { commit: rest(&worked, commit_byte), byte: byte + commit_byte, sync: rest(&waited, byte) })
+}
+
+fn changes(number: &mut usize, rows: usize) -> Changes {
+    let row = |_| {
+        *number += 1;
+        ((*number % KEPT).to_be_bytes().to_vec(), Some(vec![*number as u8; ROW_BYTES]))
+    };
+    (0..rows).map(row).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sync_takes_time_and_leaves_nothing_behind() {
+        let directory = tempfile::tempdir().unwrap();
+        let disk = disk(directory.path()).unwrap();
+        assert!(disk.commit.mean() > 0.0 && disk.sync.lies_within(60e9), "{disk:?}");
+        assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_directory_that_is_not_there_is_named() {
+        let error = disk(Path::new("no/such/place")).unwrap_err().to_string();
+        assert!(error.contains("no/such/place"), "{error}");
+    }
+}

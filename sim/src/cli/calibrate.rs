@@ -1,0 +1,69 @@
+//! `cargo sim calibrate`: what each operation costs on this machine.
+
+use std::path::PathBuf;
+
+use reports::text::Table;
+use sim::{
+    calibrate,
+    model::costs::{Cost, Profile},
+    outcome::write,
+};
+
+use super::{Failed, say};
+
+/// What the command line says.
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// Write the profile to this file; a scenario names it as `topology.costs`.
+    #[arg(short, long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// A directory on the disk to be measured; what is written there is deleted again.
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    disk: PathBuf,
+}
+
+/// Measures, and shows or writes it.
+pub fn act(arguments: Arguments) -> Result<bool, Failed> {
+    let Arguments { out, disk } = arguments;
+    let profile = calibrate::calibrate(&disk, &|what| eprintln!("measuring {what}"))?;
+    say(&table(&profile));
+    if let Some(path) = out {
+        write(path, &profile.to_toml())?;
+    }
+    Ok(true)
+}
+
+fn table(profile: &Profile) -> String {
+    let Profile { machine, crypto, bytes, disk, http, role } = profile;
+    let mut table = Table::new(["operation", "median", "mean", "slowest of 20 parts"]);
+    let us = |ns: f64| format!("{:.2} µs", ns / 1000.0);
+    let mut cost = |name: &str, cost: &Cost| {
+        table.row([name.to_owned(), us(cost.median()), us(cost.mean()), us(cost.slowest())]);
+    };
+    cost("sign", &crypto.sign);
+    cost("verify alone", &crypto.verify);
+    for (size, each) in &crypto.batch {
+        cost(&format!("verify one of {size}"), &Cost::always(*each));
+    }
+    cost("hash 1 kB", &Cost::always(bytes.hash * 1024.0));
+    cost("encode or decode 1 kB", &Cost::always(bytes.code * 1024.0));
+    cost("commit, processor", &disk.commit);
+    cost("commit, disk", &disk.sync);
+    cost("write 1 kB", &Cost::always(disk.byte * 1024.0));
+    cost("request, server", &http.request);
+    cost("chunk of events, server", &http.event);
+    cost("request, client", &http.ask);
+    cost("chunk of events, client", &http.hear);
+    let mut actors = Table::new(["actor", "a step", "an input", "1 kB", "factor, slowest of 20 parts"]);
+    for (name, handling) in role {
+        let slowest = format!("{:.1}", handling.spread.slowest());
+        actors.row([
+            name.clone(),
+            us(handling.step),
+            us(handling.input),
+            us(handling.byte * 1024.0),
+            slowest,
+        ]);
+    }
+    format!("{machine}\n\n{table}\n{actors}")
+}

@@ -1,0 +1,138 @@
+//! Profiles as files.
+
+use std::path::{Path, PathBuf};
+
+use super::{Cost, Profile};
+
+/// The longest that one operation may be said to take: a minute.
+const LONGEST_NS: f64 = 60e9;
+/// The largest factor of a spread.
+const SPREAD_MAX: f64 = 1e6;
+
+/// Why a file is no cost profile.
+#[derive(Debug, thiserror::Error)]
+pub enum ProfileError {
+    /// It cannot be read.
+    #[error("{}: cannot read: {why}", .path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        why: std::io::Error,
+    },
+    /// It holds something else.
+    #[error("{}: no cost profile: {why}", .path.display())]
+    Wrong {
+        /// The file.
+        path: PathBuf,
+        /// Where and why.
+        why: String,
+    },
+}
+
+impl Profile {
+    /// Reads a profile.
+    ///
+    /// # Errors
+    /// It cannot be read, or is none.
+    pub fn read(path: &Path) -> Result<Self, ProfileError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|why| ProfileError::Unreadable { path: path.to_owned(), why })?;
+        Profile::parse(&text).map_err(|why| ProfileError::Wrong { path: path.to_owned(), why })
+    }
+
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
+        let profile: Profile =
+            toml_edit::de::from_str(text).map_err(|error| error.to_string().trim_end().to_owned())?;
+        profile.check()?;
+        Ok(profile)
+    }
+
+    /// The profile as a file.
+    pub fn to_toml(&self) -> String {
+        toml_edit::ser::to_string_pretty(self).expect("a profile is tables of numbers and text")
+    }
+
+    /// Says what no run could work with.
+    fn check(&self) -> Result<(), String> {
+        let within = |name: &str, cost: &Cost, bound: f64| match cost.lies_within(bound) {
+            true => Ok(()),
+            false => Err(format!("{name} must be a number, or a list of some, from 0 to {bound:e}")),
+        };
+        let number = |name: &str, number: f64| within(name, &Cost::always(number), LONGEST_NS);
+        for (name, cost) in [
+            ("crypto.sign", &self.crypto.sign),
+            ("crypto.verify", &self.crypto.verify),
+            ("disk.commit", &self.disk.commit),
+            ("disk.sync", &self.disk.sync),
+            ("http.request", &self.http.request),
+            ("http.event", &self.http.event),
+            ("http.ask", &self.http.ask),
+            ("http.hear", &self.http.hear),
+        ] {
+            within(name, cost, LONGEST_NS)?;
+        }
+        number("bytes.hash", self.bytes.hash)?;
+        number("bytes.code", self.bytes.code)?;
+        number("disk.byte", self.disk.byte)?;
+        for (role, handling) in &self.role {
+            number(&format!("role.{role}.step"), handling.step)?;
+            number(&format!("role.{role}.input"), handling.input)?;
+            number(&format!("role.{role}.byte"), handling.byte)?;
+            within(&format!("role.{role}.spread"), &handling.spread, SPREAD_MAX)?;
+        }
+        self.check_batches()
+    }
+
+    fn check_batches(&self) -> Result<(), String> {
+        let batch = &self.crypto.batch;
+        let rise = batch.is_sorted_by(|(one, _), (next, _)| one < next);
+        let sound = batch.iter().all(|(size, ns)| *size >= 1.0 && (0.0..=LONGEST_NS).contains(ns));
+        match !batch.is_empty() && rise && sound {
+            true => Ok(()),
+            false => {
+                Err("crypto.batch must be a list of [size, nanoseconds a signature], sizes rising from 1"
+                    .to_owned())
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_profile_that_comes_with_the_simulator_says_where_it_was_measured() {
+        let profile = Profile::standard();
+        assert!(profile.machine.contains("core"), "{}", profile.machine);
+        assert!(profile.crypto.sign.mean() > 1000.0 && profile.disk.sync.mean() > 1000.0);
+    }
+
+    #[test]
+    fn a_profile_is_the_same_when_it_is_read_again() {
+        for profile in [Profile::standard(), Profile::zero()] {
+            assert_eq!(Profile::parse(&profile.to_toml()), Ok(profile));
+        }
+    }
+
+    #[test]
+    fn what_is_no_profile_is_refused_with_the_place() {
+        let good = Profile::zero().to_toml();
+        for (from, to, said) in [
+            ("sign = 0.0", "sign = -1.0", "crypto.sign must be a number"),
+            ("sign = 0.0", "sign = []", "crypto.sign must be a number"),
+            ("sign = 0.0", "sign = \"fast\"", "line"),
+            ("verify = 0.0", "", "verify"),
+            ("hash = 0.0", "hash = inf", "bytes.hash must be a number"),
+            ("machine =", "machin =", "machin"),
+        ] {
+            assert!(good.contains(from), "{good}");
+            let why = Profile::parse(&good.replacen(from, to, 1)).unwrap_err();
+            assert!(why.contains(said), "{why}");
+        }
+        let mut profile = Profile::zero();
+        profile.crypto.batch = vec![(8.0, 1.0), (2.0, 1.0)];
+        assert!(Profile::parse(&profile.to_toml()).unwrap_err().contains("sizes rising"));
+    }
+}

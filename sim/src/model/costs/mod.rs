@@ -1,0 +1,223 @@
+//! Cost profiles: how long each operation takes on a machine, as `cargo sim calibrate` measured it.
+//!
+//! A profile is a TOML file. Every cost is in nanoseconds, and is a distribution ([`Cost`]) where what was measured had
+//! a spread worth drawing. What an actor's step costs is put together from what the step's ledger counts.
+//!
+//! # Invariants
+//! - Every cost of a profile is finite and not below zero: no run can be stopped or turned back by one.
+
+mod cost;
+mod file;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use server::actor::Ledger;
+
+pub use cost::{Cost, PARTS, significant};
+pub use file::ProfileError;
+
+use crate::random::Stream;
+
+/// What each operation costs on some machine, in nanoseconds.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Profile {
+    /// Where it was measured, and how.
+    pub machine: String,
+    /// Signatures.
+    pub crypto: Crypto,
+    /// What is proportional to bytes.
+    pub bytes: Bytes,
+    /// Durable writes.
+    pub disk: Disk,
+    /// The HTTP API.
+    pub http: Http,
+    /// What an actor computes besides, by role; of a role that is not listed as of `other`.
+    pub role: BTreeMap<String, Handling>,
+}
+
+/// Signatures.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Crypto {
+    /// One signature.
+    pub sign: Cost,
+    /// Checking one signature alone.
+    pub verify: Cost,
+    /// Checking one signature of a batch: the size of the batch, and nanoseconds a signature, from small to large.
+    pub batch: Vec<(f64, f64)>,
+}
+
+/// What is proportional to bytes.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Bytes {
+    /// Hashing one.
+    pub hash: f64,
+    /// Encoding or decoding one, and moving it through the system.
+    pub code: f64,
+}
+
+/// Durable writes.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Disk {
+    /// What the processor does for a transaction.
+    pub commit: Cost,
+    /// Writing one byte.
+    pub byte: f64,
+    /// Syncing: the disk is busy, the processor is not.
+    pub sync: Cost,
+}
+
+/// The HTTP API.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Http {
+    /// What the server does for a request, from the socket to the actor and back.
+    pub request: Cost,
+    /// What the server does for a chunk of events.
+    pub event: Cost,
+    /// What a client does for a request.
+    pub ask: Cost,
+    /// What a client does for a chunk of events.
+    pub hear: Cost,
+}
+
+/// What an actor computes besides signatures.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Handling {
+    /// A step, whatever is in it: waking up, looking around.
+    pub step: f64,
+    /// Each input of a step.
+    pub input: f64,
+    /// Each byte that a step takes in or sends.
+    pub byte: f64,
+    /// By which factor a step took more or less than that.
+    pub spread: Cost,
+}
+
+/// The role whose handling stands for those not listed.
+pub const OTHER: &str = "other";
+
+/// Measured on a 2-core cloud machine; the file says which.
+const DEFAULT: &str = include_str!("default.toml");
+
+impl Profile {
+    /// The profile that comes with the simulator.
+    pub fn standard() -> Profile {
+        Profile::parse(DEFAULT).expect("the profile that comes with the program is one: a test reads it")
+    }
+
+    /// Everything is free: what remains is the network.
+    pub fn zero() -> Profile {
+        let free = || Cost::always(0.0);
+        let other = Handling { step: 0.0, input: 0.0, byte: 0.0, spread: Cost::always(1.0) };
+        Profile {
+            machine: "none: nothing takes any time".to_owned(),
+            crypto: Crypto { sign: free(), verify: free(), batch: vec![(1.0, 0.0)] },
+            bytes: Bytes { hash: 0.0, code: 0.0 },
+            disk: Disk { commit: free(), byte: 0.0, sync: free() },
+            http: Http { request: free(), event: free(), ask: free(), hear: free() },
+            role: BTreeMap::from([(OTHER.to_owned(), other)]),
+        }
+    }
+
+    /// What actors of a role compute besides signatures.
+    pub fn handling(&self, role: &str) -> &Handling {
+        static NOTHING: Handling = Handling { step: 0.0, input: 0.0, byte: 0.0, spread: Cost::NOTHING };
+        self.role.get(role).or_else(|| self.role.get(OTHER)).unwrap_or(&NOTHING)
+    }
+}
+
+impl Crypto {
+    /// Checking so many signatures as one batch: the measured sizes next to it, between them in proportion.
+    pub fn verify_batch_ns(&self, count: u64) -> f64 {
+        let size = count as f64;
+        let above = self.batch.iter().position(|(measured, _)| *measured >= size);
+        let each = match (above, self.batch.last()) {
+            (Some(0), _) => self.batch[0].1,
+            (Some(above), _) => {
+                let ((low, slow), (high, fast)) = (self.batch[above - 1], self.batch[above]);
+                slow + (fast - slow) * (size - low) / (high - low)
+            }
+            (None, last) => last.map_or(0.0, |(_, each)| *each),
+        };
+        size * each
+    }
+}
+
+/// What a step costs: what one thread does, and what can be divided among cores.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct StepCost {
+    /// Nanoseconds of one core.
+    pub alone_ns: f64,
+    /// Nanoseconds of one core that others may take a share of: batches of signatures.
+    pub shared_ns: f64,
+}
+
+impl Profile {
+    /// Draws what a step of an actor of this role costs.
+    pub fn draw_step(&self, handling: &Handling, ledger: &Ledger, random: &mut Stream) -> StepCost {
+        let handled =
+            handling.step + ledger.inputs as f64 * handling.input + ledger.coded_bytes as f64 * handling.byte;
+        let alone_ns = handled * handling.spread.draw(random)
+            + self.crypto.sign.draw_sum(ledger.signed, random)
+            + self.crypto.verify.draw_sum(ledger.verified, random)
+            + self.disk.commit.draw_sum(ledger.commits, random)
+            + ledger.hashed_bytes as f64 * self.bytes.hash
+            + ledger.coded_bytes as f64 * self.bytes.code;
+        StepCost { alone_ns, shared_ns: self.crypto.verify_batch_ns(ledger.verified_batched) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::random::Streams;
+
+    #[test]
+    fn a_batch_costs_what_was_measured_and_between_sizes_in_proportion() {
+        let crypto = Crypto {
+            sign: Cost::always(0.0),
+            verify: Cost::always(0.0),
+            batch: vec![(1.0, 40.0), (3.0, 20.0), (100.0, 10.0)],
+        };
+        for (count, total) in [(0, 0.0), (1, 40.0), (2, 60.0), (3, 60.0), (100, 1000.0), (1000, 10_000.0)] {
+            assert_eq!(crypto.verify_batch_ns(count), total, "{count}");
+        }
+    }
+
+    #[test]
+    fn a_step_costs_what_its_ledger_counts() {
+        let mut profile = Profile::zero();
+        profile.crypto.sign = Cost::always(15.0);
+        profile.crypto.verify = Cost::always(33.0);
+        profile.crypto.batch = vec![(1.0, 10.0)];
+        profile.bytes = Bytes { hash: 1.0, code: 2.0 };
+        let handling = Handling { step: 100.0, input: 10.0, byte: 3.0, spread: Cost::always(2.0) };
+        let ledger = Ledger {
+            inputs: 4,
+            signed: 2,
+            verified: 1,
+            verified_batched: 5,
+            hashed_bytes: 7,
+            coded_bytes: 8,
+            ..Ledger::default()
+        };
+        let cost = profile.draw_step(&handling, &ledger, &mut Streams::new(1).stream("cpu"));
+        assert_eq!(cost.alone_ns, 2.0 * (100.0 + 40.0 + 24.0) + 30.0 + 33.0 + 7.0 + 16.0);
+        assert_eq!(cost.shared_ns, 50.0);
+    }
+
+    #[test]
+    fn nothing_costs_anything_where_everything_is_free() {
+        let zero = Profile::zero();
+        let ledger =
+            Ledger { inputs: 4, signed: 2, verified_batched: 9, coded_bytes: 8, ..Ledger::default() };
+        let cost = zero.draw_step(zero.handling("client"), &ledger, &mut Streams::new(1).stream("cpu"));
+        assert_eq!(cost, StepCost::default());
+    }
+}
