@@ -15,6 +15,7 @@ pub mod coverage;
 pub mod difference;
 pub mod fingerprint;
 pub mod history;
+pub mod journal;
 pub mod model;
 pub mod nemesis;
 pub mod outcome;

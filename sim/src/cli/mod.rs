@@ -75,7 +75,7 @@ pub enum Failed {
     #[error(transparent)]
     Sweep(#[from] sim::sweep::SweepError),
     #[error(transparent)]
-    Journal(#[from] sim::sweep::JournalError),
+    Journal(#[from] sim::journal::JournalError),
     #[error(transparent)]
     Shrink(#[from] sim::shrink::ShrinkError),
     #[error(transparent)]

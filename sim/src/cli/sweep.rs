@@ -9,8 +9,9 @@ use std::{
 
 use sim::{
     command, coverage,
+    journal::{Journal, Limits},
     plant::Plant,
-    sweep::{Journal, Limits, Plan, Row, Shard, Speed, Sweep, Swept, write_junit, write_results},
+    sweep::{Plan, Row, Shard, Speed, Sweep, Swept, write_junit, write_results},
 };
 
 use super::{Failed, cores, interrupt, progress_bar, say, say_json};

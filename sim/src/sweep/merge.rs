@@ -5,7 +5,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{JournalError, Plan, Shard, Swept, journal};
+use super::{Plan, Shard, Swept};
+use crate::journal::{self, JournalError, Planned};
 
 /// What shards come to.
 pub struct Merged {
@@ -54,7 +55,7 @@ pub fn merge(directories: &[PathBuf]) -> Result<Merged, MergeError> {
     let mut whole: Option<(Plan, &Path)> = None;
     let (mut rows, mut missing) = (BTreeMap::new(), Vec::new());
     for directory in directories {
-        let (plan, done) = journal::read(directory)?;
+        let (plan, done) = journal::read::<Plan>(directory)?;
         let shard = plan.shard;
         let overlap = shards.iter().find(|(known, _)| known.count != shard.count || **known == shard);
         if let Some((known, one)) = overlap {

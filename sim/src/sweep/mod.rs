@@ -13,7 +13,6 @@
 //!   into how many shards it was split. What depends on the machine is kept apart (`speed.csv`, [`Speed`]).
 //! - Of every [`SAMPLE`] seeds one is run twice, and both runs must be the same.
 
-mod journal;
 mod junit;
 mod merge;
 mod plan;
@@ -21,15 +20,6 @@ mod report;
 mod result;
 mod speed;
 
-use std::{
-    sync::{
-        Mutex,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
-
-pub use journal::{Journal, JournalError};
 pub use junit::junit;
 pub use merge::{MergeError, Merged, merge};
 pub use plan::{NoShard, Pinned, Plan, Shard};
@@ -39,8 +29,8 @@ pub use speed::Speed;
 
 use crate::{
     command::{InputError, Stopwatch},
+    journal::{Journal, JournalError, Limits},
     plant::Plant,
-    pool::{each, lock},
     scenario::Scenario,
     trial::{Times, Trial},
 };
@@ -63,15 +53,6 @@ pub struct Sweep {
     pub jobs: usize,
 }
 
-/// When to start no more runs.
-#[derive(Clone, Copy)]
-pub struct Limits<'a> {
-    /// After so long.
-    pub time: Option<Duration>,
-    /// When somebody says so.
-    pub stop: &'a AtomicBool,
-}
-
 /// Why a sweep could not go on.
 #[derive(Debug, thiserror::Error)]
 pub enum SweepError {
@@ -90,31 +71,13 @@ impl Sweep {
     /// A file that cannot be read or written. What was done is in the journal.
     pub fn run(
         &self,
-        journal: &mut Journal,
+        journal: &mut Journal<Plan>,
         limits: Limits<'_>,
         progress: &(dyn Fn(&Row) + Sync),
     ) -> Result<Swept, SweepError> {
         let stopwatch = Stopwatch::start();
-        let todo: Vec<Key> = self.plan.keys().filter(|key| !journal.rows().contains_key(key)).collect();
-        let failed = AtomicBool::new(false);
-        let stopped = || {
-            let late = limits.time.is_some_and(|time| stopwatch.elapsed() >= time);
-            late || limits.stop.load(Ordering::Relaxed) || failed.load(Ordering::Relaxed)
-        };
-        let shared = Mutex::new(&mut *journal);
-        let done = each(&todo, self.jobs, |key| {
-            if stopped() {
-                return Ok(0);
-            }
-            let row = self.one(*key).map_err(SweepError::from);
-            let kept = row.and_then(|row| {
-                progress(&row);
-                Ok(lock(&shared).append(*key, row)?)
-            });
-            failed.fetch_or(kept.is_err(), Ordering::Relaxed);
-            kept.map(|()| 1)
-        });
-        let fresh = done.into_iter().sum::<Result<usize, SweepError>>()?;
+        let one = |key| self.one(key).map_err(SweepError::from);
+        let fresh = journal.complete(self.plan.keys(), self.jobs, limits, one, progress)?;
         let wall_s = stopwatch.elapsed().as_secs_f64();
         Ok(Swept { plan: self.plan.clone(), rows: journal.rows().clone(), fresh, wall_s })
     }

@@ -5,15 +5,16 @@ use std::{fmt, ops::Range, path::Path, str::FromStr};
 use serde::{Deserialize, Serialize};
 use server::protocol::digest::Digest;
 
-use super::Key;
+use super::{Key, Row};
 use crate::{
     command::{self, InputError},
+    journal::Planned,
     plant::Plant,
     scenario::{Costs, Scenario},
 };
 
 /// The sources that this program was built from: same sources, same fingerprints.
-const BUILD: &str = env!("SIM_BUILD");
+pub const BUILD: &str = env!("SIM_BUILD");
 
 /// What a sweep consists of.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -128,18 +129,22 @@ impl Plan {
         all.filter(|key| self.shard.has(*key))
     }
 
-    /// Whether a run belongs to the shard.
-    pub fn has(&self, key: Key) -> bool {
-        key.0 < self.scenarios.len() && self.seeds.contains(&key.1) && self.shard.has(key)
-    }
-
     /// The bug planted.
     pub fn plant(&self) -> Plant {
         self.plant.as_deref().and_then(|name| name.parse().ok()).unwrap_or_default()
     }
+}
 
-    /// In what this is another plan than that, in words.
-    pub fn difference(&self, other: &Plan) -> Option<String> {
+impl Planned for Plan {
+    const NAME: &'static str = "sweep";
+    type Key = Key;
+    type Row = Row;
+
+    fn has(&self, key: Key) -> bool {
+        key.0 < self.scenarios.len() && self.seeds.contains(&key.1) && self.shard.has(key)
+    }
+
+    fn difference(&self, other: &Plan) -> Option<String> {
         let rows = [
             ("build", self.build.clone(), other.build.clone()),
             ("scenarios", names(&self.scenarios), names(&other.scenarios)),
@@ -163,7 +168,7 @@ fn named(plant: &Option<String>) -> String {
 }
 
 /// Over what the scenario means, its overrides included, and what its cost profile says: the first 16 digits.
-fn digest(scenario: &Scenario) -> String {
+pub fn digest(scenario: &Scenario) -> String {
     let profile = match &scenario.topology.costs {
         Costs::File(path) => std::fs::read(Path::new(path)).unwrap_or_default(),
         Costs::Default | Costs::Zero => Vec::new(),
