@@ -11,10 +11,18 @@
 mod axis;
 mod blame;
 mod canvas;
+mod dimension;
 mod frame;
 mod latency;
+mod legend;
+mod lines;
+mod look;
+mod marks;
+mod raster;
+mod rows;
 mod spans;
 mod throughput;
+mod unit;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -22,7 +30,11 @@ use std::path::{Path, PathBuf};
 use plotters::drawing::DrawingAreaErrorKind;
 
 pub use blame::blame;
+pub(crate) use canvas::escaped;
+pub use dimension::{Dimension, Scale};
 pub use latency::latency;
+pub use lines::{LinesPlot, Mark, Point, Series, Style, lines};
+pub use raster::{png, write_png};
 pub use throughput::throughput;
 
 /// Usual name of the latency plot.
@@ -69,6 +81,9 @@ pub enum ChartError {
     /// The drawing library refused.
     #[error("cannot draw the plot: {0}")]
     Draw(#[from] DrawingAreaErrorKind<std::io::Error>),
+    /// A picture that is no SVG, or has no size, cannot become pixels.
+    #[error("cannot turn the plot into pixels: {0}")]
+    Raster(String),
     /// The directory could not be made, or the file not be written.
     #[error("cannot write {}: {source}", path.display())]
     Write {
@@ -84,10 +99,14 @@ pub enum ChartError {
 /// # Errors
 /// [`ChartError::Write`] names the directory or file that could not be written.
 pub fn write_svg(directory: &Path, file: &str, svg: &str) -> Result<PathBuf, ChartError> {
+    write(directory, file, svg.as_bytes())
+}
+
+pub(crate) fn write(directory: &Path, file: &str, bytes: &[u8]) -> Result<PathBuf, ChartError> {
     fs::create_dir_all(directory)
         .map_err(|source| ChartError::Write { path: directory.to_path_buf(), source })?;
     let path = directory.join(file);
-    match fs::write(&path, svg) {
+    match fs::write(&path, bytes) {
         Ok(()) => Ok(path),
         Err(source) => Err(ChartError::Write { path, source }),
     }

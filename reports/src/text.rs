@@ -121,6 +121,29 @@ pub fn count(count: u64) -> String {
     text
 }
 
+/// A number of any unit: three digits where there are decimals, a comma every three digits before them, a
+/// power of ten where it is tiny or huge. What is no number reads `-`.
+#[must_use]
+pub fn number(value: f64) -> String {
+    let size = value.abs();
+    let sign = if value < 0.0 { "−" } else { "" };
+    match size {
+        _ if !value.is_finite() => "-".to_owned(),
+        0.0 => "0".to_owned(),
+        0.01..1e15 => {
+            let digits = match size {
+                ..0.0995 => format!("{size:.4}"),
+                ..0.995 => format!("{size:.3}"),
+                ..999.5 => three_digits(size),
+                // `as` is exact here: the size is whole and far below 2^64
+                size => count(size.round() as u64),
+            };
+            format!("{sign}{digits}")
+        }
+        size => format!("{sign}{size:.2e}"),
+    }
+}
+
 /// A size, in powers of 1,000: `999 B`, `1.20 kB`, `3.40 GB`.
 #[must_use]
 pub fn bytes(bytes: u64) -> String {
@@ -160,7 +183,7 @@ enum Align {
     Right,
 }
 
-fn looks_like_number(cell: &str) -> bool {
+pub(crate) fn looks_like_number(cell: &str) -> bool {
     cell == "-"
         || cell
             .trim_start_matches(['-', '+', '<', '>', '~'])
@@ -230,6 +253,8 @@ mod tests {
         assert_eq!([0, 999, 1_000, 1_234_567].map(count), ["0", "999", "1,000", "1,234,567"]);
         assert_eq!([0, 999, 1_200, 3_400_000_000].map(bytes), ["0 B", "999 B", "1.20 kB", "3.40 GB"]);
         assert_eq!(bytes(u64::MAX), "18.4 EB");
+        let numbers = [0.0, -1.5, 0.012, 999.6, 1_234.4, 0.000_12, 1e300, f64::NAN].map(number);
+        assert_eq!(numbers, ["0", "−1.50", "0.0120", "1,000", "1,234", "1.20e-4", "1.00e300", "-"]);
     }
 
     #[test]
