@@ -11,16 +11,20 @@
 mod axis;
 mod blame;
 mod canvas;
+mod cdf;
 mod dimension;
 mod frame;
+mod heat;
 mod latency;
 mod legend;
 mod lines;
 mod look;
 mod marks;
+mod patch;
 mod raster;
 mod rows;
 mod spans;
+mod stacked;
 mod throughput;
 mod unit;
 
@@ -31,10 +35,13 @@ use plotters::drawing::DrawingAreaErrorKind;
 
 pub use blame::blame;
 pub(crate) use canvas::escaped;
+pub use cdf::{Distribution, cdf};
 pub use dimension::{Dimension, Scale};
+pub use heat::{HeatPlot, heat};
 pub use latency::latency;
 pub use lines::{LinesPlot, Mark, Point, Series, Style, lines};
 pub use raster::{png, write_png};
+pub use stacked::{Bar, StackedPlot, stacked};
 pub use throughput::throughput;
 
 /// Usual name of the latency plot.

@@ -144,6 +144,16 @@ pub fn number(value: f64) -> String {
     }
 }
 
+/// The same in few characters, with a metric prefix: `12.3k`, `−1.05M`.
+#[must_use]
+pub fn short(value: f64) -> String {
+    if value.abs() < 999.5 || !value.is_finite() || value.abs() >= 1e21 {
+        return number(value);
+    }
+    let (digits, prefix) = scaled(value.abs());
+    format!("{}{}{prefix}", if value < 0.0 { "−" } else { "" }, three_digits(digits))
+}
+
 /// A size, in powers of 1,000: `999 B`, `1.20 kB`, `3.40 GB`.
 #[must_use]
 pub fn bytes(bytes: u64) -> String {
@@ -253,6 +263,7 @@ mod tests {
         assert_eq!([0, 999, 1_000, 1_234_567].map(count), ["0", "999", "1,000", "1,234,567"]);
         assert_eq!([0, 999, 1_200, 3_400_000_000].map(bytes), ["0 B", "999 B", "1.20 kB", "3.40 GB"]);
         assert_eq!(bytes(u64::MAX), "18.4 EB");
+        assert_eq!([7.0, 12_345.0, -1.05e6].map(short), ["7.00", "12.3k", "−1.05M"]);
         let numbers = [0.0, -1.5, 0.012, 999.6, 1_234.4, 0.000_12, 1e300, f64::NAN].map(number);
         assert_eq!(numbers, ["0", "−1.50", "0.0120", "1,000", "1,234", "1.20e-4", "1.00e300", "-"]);
     }

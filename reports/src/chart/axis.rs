@@ -16,6 +16,8 @@ use round::{
 
 pub use round::VALUE_MAX;
 
+use super::canvas::TEXT;
+
 /// An axis of values goes on above the highest one by this factor, so that a line is not drawn on the edge.
 const HEADROOM: f64 = 1.04;
 /// At most about so many labelled ticks on an axis from zero, which stands upright,
@@ -24,6 +26,8 @@ const VALUE_TICKS: f64 = 6.0;
 const TIME_TICKS: f64 = 8.0;
 /// Over more powers of ten than this, a logarithmic axis labels only the powers.
 const DECADES_ALL_LABELLED: f64 = 2.0;
+/// The same of an axis of sizes, whose labels thin out where they touch.
+const DECADES_OF_SIZES_LABELLED: f64 = 3.3;
 /// An axis of sizes goes on at both ends by this share of its length, so that no mark lies on the edge.
 const MARGIN: f64 = 0.04;
 /// So many powers of ten are labelled, at most; more are labelled at every second, third, … power.
@@ -91,18 +95,30 @@ impl Axis {
         if minimum.is_nan() || minimum >= 0.0 {
             return Self::from_zero(title, maximum);
         }
-        let low = -usable_maximum(-minimum);
-        let high = if maximum > 0.0 { usable_maximum(maximum) } else { 0.0 };
-        let step = round_up((high - low) * HEADROOM / VALUE_TICKS);
+        Self::between(title, minimum, maximum.max(0.0))
+    }
+
+    /// From the tick below `minimum` to the one above `maximum`, wherever zero is.
+    pub fn between(title: &str, minimum: f64, maximum: f64) -> Self {
+        // `max` first: unlike `clamp` it replaces what is not a number.
+        let low = minimum.max(-VALUE_MAX).min(VALUE_MAX);
+        let high = maximum.max(low).min(VALUE_MAX);
+        let extent = high.abs().max(low.abs());
+        // beyond six digits, labels would no longer differ
+        let (low, high) = match high - low {
+            0.0 if extent == 0.0 => (0.0, 1.0),
+            difference if difference <= extent * 1e-6 => (low - extent / 2.0, high + extent / 2.0),
+            _ => (low, high),
+        };
+        let step = round_up(((high - low) * HEADROOM / VALUE_TICKS).max(VALUE_MIN * VALUE_MIN));
         let (first, last) = ((low / step + 1e-9).floor() as i64, (high / step - 1e-9).ceil() as i64);
-        let (low, high) = (first as f64 * step, last as f64 * step);
-        let extent = high.max(-low);
+        let last = last.max(first + 1);
         let values = (first..=last).map(|index| {
             let value = index as f64 * step;
             let sign = if index < 0 { "−" } else { "" };
             (value, format!("{sign}{}", linear_label(value.abs(), step, extent)))
         });
-        Self::with_ticks(title, Scale::Linear, low..=high, values)
+        Self::with_ticks(title, Scale::Linear, first as f64 * step..=last as f64 * step, values)
     }
 
     fn linear(title: &str, high: f64, step: f64) -> Self {
@@ -117,13 +133,13 @@ impl Axis {
         // `max` first: unlike `clamp` it replaces what is not a number.
         let low = round_down(low.max(VALUE_MIN).clamp(VALUE_MIN, VALUE_MAX));
         let high = round_up(high.max(low * 2.0).min(VALUE_MAX * 10.0));
-        Self::with_ticks(title, Scale::Logarithmic, low..=high, decades(low, high))
+        Self::with_ticks(title, Scale::Logarithmic, low..=high, decades(low, high, DECADES_ALL_LABELLED))
     }
 
     /// Powers of ten at equal distances, from a little below `low` to a little above `high`: an axis of sizes.
     pub fn sizes_by_ten(title: &str, low: f64, high: f64) -> Self {
         let (low, high) = with_margin(low, high);
-        Self::with_ticks(title, Scale::Logarithmic, low..=high, decades(low, high))
+        Self::with_ticks(title, Scale::Logarithmic, low..=high, decades(low, high, DECADES_OF_SIZES_LABELLED))
     }
 
     /// Powers of two at equal distances, from a little below `low` to a little above `high`.
@@ -167,6 +183,27 @@ impl Axis {
         axis
     }
 
+    /// Leaves every second, third, … label only, until no two touch.
+    pub fn thin(&mut self, touch: impl Fn(&Tick, &Tick) -> bool) {
+        let labelled: Vec<usize> =
+            (0..self.ticks.len()).filter(|&index| !self.ticks[index].label.is_empty()).collect();
+        let apart = |&every: &usize| {
+            let kept: Vec<&Tick> = labelled.iter().step_by(every).map(|&index| &self.ticks[index]).collect();
+            kept.windows(2).all(|pair| !touch(pair[0], pair[1]))
+        };
+        let every = (1..labelled.len()).find(apart).unwrap_or(labelled.len().max(1));
+        for (position, index) in labelled.into_iter().enumerate() {
+            if position % every != 0 {
+                self.ticks[index].label.clear();
+            }
+        }
+    }
+
+    /// The same of an axis that stands and is so many pixels high.
+    pub fn thin_standing(&mut self, height: i32) {
+        self.thin(|one, next| (next.share - one.share) * f64::from(height) < f64::from(TEXT + 4));
+    }
+
     /// Where `value` lies between the low end (0) and the high end (1). Beyond an end means at that end.
     pub fn share(&self, value: f64) -> f64 {
         let position = |value| self.scale.position(value);
@@ -176,11 +213,12 @@ impl Axis {
     }
 }
 
-/// The round numbers from about `low` to `high`, and the labels of those that have room for one.
-fn decades(low: f64, high: f64) -> impl Iterator<Item = (f64, String)> {
+/// The round numbers from about `low` to `high`, and the labels of those that have room for one: 1, 2 and 5 of
+/// every power over so many powers, else the powers alone.
+fn decades(low: f64, high: f64, labelled_over: f64) -> impl Iterator<Item = (f64, String)> {
     let (first, last) = (low.log10().floor() as i32, high.log10().floor() as i32);
     let every = (last - first) / DECADE_LABELS_MAX + 1;
-    let sparse = (high / low).log10() > DECADES_ALL_LABELLED;
+    let sparse = (high / low).log10() > labelled_over;
     let values = (first..=last).flat_map(|power| (1..10).map(move |digit| (digit, power)));
     values.filter(move |&(digit, _)| digit == 1 || every == 1).map(move |(digit, power)| {
         let value = power_of_ten(digit, power);
@@ -244,6 +282,7 @@ mod tests {
         assert_eq!(labels(&Axis::spanning("", -30.0, 70.0)), ["−40", "−20", "0", "20", "40", "60", "80"]);
         assert_eq!(labels(&Axis::spanning("", -3.0, -1.0)).last(), Some(&"0"));
         assert_eq!(labels(&Axis::spanning("", 1.0, 5.0)), labels(&Axis::from_zero("", 5.0)));
+        assert_eq!(labels(&Axis::between("", 481.0, 517.0)), ["480", "490", "500", "510", "520"]);
     }
 
     #[test]
@@ -261,6 +300,8 @@ mod tests {
             let axes = [
                 Axis::spanning("", -end.abs(), end),
                 Axis::spanning("", end, end),
+                Axis::between("", end, end),
+                Axis::between("", end, 100.0),
                 Axis::doublings("", end, end),
                 Axis::sizes_by_ten("", end, 7.0),
                 Axis::hundred_percent(""),

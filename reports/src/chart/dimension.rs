@@ -56,4 +56,15 @@ impl Dimension {
             Scale::Log10 => Axis::sizes_by_ten(&self.title, low, high),
         }
     }
+
+    /// An axis no longer than the values need, wherever zero is: what spreads colours, not lengths.
+    pub(super) fn tight_axis(&self, values: &[f64]) -> Axis {
+        let low = values.iter().copied().fold(f64::INFINITY, f64::min);
+        let high = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        match self.scale {
+            Scale::Linear => Axis::between(&self.title, low, high),
+            Scale::Log2 => Axis::doublings(&self.title, low, high),
+            Scale::Log10 => Axis::logarithmic(&self.title, low, high),
+        }
+    }
 }

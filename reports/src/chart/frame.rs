@@ -53,11 +53,12 @@ pub struct Frame {
 
 impl Frame {
     /// A frame with `x` lying and `y` standing that leaves `label_room` pixels between legend and data.
-    pub fn new(mut x: Axis, y: Axis, legend: Legend, label_room: i32) -> Self {
-        thin(&mut x.ticks);
+    pub fn new(mut x: Axis, mut y: Axis, legend: Legend, label_room: i32) -> Self {
         let labels_top = LABELS_TOP + legend.more_room();
         let top = labels_top + label_room + LABELS_GAP;
         let bottom = HEIGHT - FOOT + legend.more_room();
+        x.thin(|one, next| extent(one).1 + TEXT / 2 > extent(next).0);
+        y.thin_standing(bottom - top);
         Self { x, y, legend, footnote: String::new(), labels_top, top, bottom }
     }
 
@@ -153,20 +154,6 @@ pub fn column(axis: &Axis, value: f64) -> i32 {
 pub fn draw_heading(canvas: &Canvas<'_>, heading: &Heading, left: i32) -> Drawn {
     canvas.title(&cut(&heading.title, TITLE_AS_TEXT, RIGHT - left), (left, TITLE_Y))?;
     canvas.text(&cut(&heading.caption, TEXT, RIGHT - left), (left, CAPTION_Y), Anchor::Left)
-}
-
-/// Leaves every second, third, … label only, until no two touch.
-fn thin(ticks: &mut [Tick]) {
-    let labelled: Vec<usize> = (0..ticks.len()).filter(|&index| !ticks[index].label.is_empty()).collect();
-    let every = (1..labelled.len()).find(|&every| {
-        let kept: Vec<&Tick> = labelled.iter().step_by(every).map(|&index| &ticks[index]).collect();
-        kept.windows(2).all(|pair| extent(pair[0]).1 + TEXT / 2 <= extent(pair[1]).0)
-    });
-    for (position, index) in labelled.into_iter().enumerate() {
-        if position % every.unwrap_or(1) != 0 {
-            ticks[index].label.clear();
-        }
-    }
 }
 
 /// From where to where a label of the lying axis reaches.

@@ -7,6 +7,7 @@ use plotters::style::RGBColor;
 use super::canvas::{Anchor, Canvas, Drawn, TEXT, cut, text_width};
 use super::frame::{LEFT, LEGEND_Y, RIGHT};
 use super::look::Look;
+use super::patch::Patch;
 
 /// Height of a row.
 pub const ROW: i32 = 24;
@@ -31,6 +32,8 @@ pub enum Swatch {
     Line(Look),
     /// A patch of this colour and opacity.
     Area(RGBColor, f64),
+    /// A patch with its texture.
+    Patch(Patch),
 }
 
 /// The entries, placed.
@@ -41,15 +44,20 @@ pub struct Legend {
 }
 
 impl Legend {
-    /// Places the entries one after the other, in as many rows as it takes.
+    /// Places the entries above the data, one after the other, in as many rows as it takes.
     pub fn new(entries: impl IntoIterator<Item = Entry>) -> Self {
+        Self::from(LEFT, entries)
+    }
+
+    /// The same from another left end.
+    pub fn from(left: i32, entries: impl IntoIterator<Item = Entry>) -> Self {
         let mut legend = Self::default();
         let mut x = RIGHT;
         for entry in entries {
-            let name = cut(&entry.name, TEXT, RIGHT - LEFT - SWATCH - NAME);
+            let name = cut(&entry.name, TEXT, RIGHT - left - SWATCH - NAME);
             let width = SWATCH + NAME + text_width(&name, TEXT);
             if x + width > RIGHT {
-                x = LEFT;
+                x = left;
                 legend.rows += 1;
             }
             legend.entries.push((x, legend.rows - 1, Entry { name, swatch: entry.swatch }));
@@ -82,6 +90,7 @@ impl Swatch {
                 look.mark(canvas, (x + SWATCH / 2, y))
             }
             Self::Area(color, opacity) => canvas.area((x, y - 8), (x + SWATCH, y + 8), color, opacity),
+            Self::Patch(patch) => patch.draw(canvas, (x, y - 8), (x + SWATCH, y + 8)),
         }
     }
 }

@@ -98,10 +98,13 @@ pub struct Mark {
 }
 
 /// A line that can be drawn.
-struct Line<'plot> {
-    name: &'plot str,
-    points: Vec<Point>,
-    look: Look,
+pub(super) struct Line<'plot> {
+    /// What the legend calls it.
+    pub name: &'plot str,
+    /// Its points, all with a place on the axes.
+    pub points: Vec<Point>,
+    /// How it is drawn.
+    pub look: Look,
 }
 
 /// Draws the lines.
@@ -118,7 +121,8 @@ pub fn lines(heading: &Heading, plot: &LinesPlot) -> Result<String, ChartError> 
     draw(heading, (x, y), &lines, &marks, left_out(plot, &lines, &marks))
 }
 
-fn draw(
+/// Draws lines between two axes.
+pub(super) fn draw(
     heading: &Heading,
     (x, y): (Axis, Axis),
     lines: &[Line<'_>],

@@ -32,6 +32,11 @@ struct Placed {
 }
 
 impl Marks {
+    /// No marks.
+    pub fn none() -> Self {
+        Self { placed: Vec::new(), rows: Rows::new(0) }
+    }
+
     /// Places the marks along the axis, from left to right.
     pub fn new(marks: &[Mark], dimension: &Dimension, axis: &Axis) -> Self {
         let mut marks: Vec<&Mark> = marks.iter().filter(|mark| dimension.holds(mark.x)).collect();
