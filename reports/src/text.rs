@@ -196,7 +196,7 @@ enum Align {
 pub(crate) fn looks_like_number(cell: &str) -> bool {
     cell == "-"
         || cell
-            .trim_start_matches(['-', '+', '<', '>', '~'])
+            .trim_start_matches(['-', '−', '+', '<', '>', '~'])
             .starts_with(|first: char| first.is_ascii_digit())
 }
 

@@ -45,6 +45,7 @@ fn costs() -> StackedPlot {
             bar("sequencer", [0.02, 0.01, 0.03, 0.0, 0.02]),
             bar("mailbox actor", [3.1, 36.0, 17.4, 0.0, 12.0]),
             bar("witness", [0.0, 0.0, 0.0, 0.0, 0.0]),
+            bar("client", [f64::NAN; 5]),
         ],
     }
 }

@@ -6,13 +6,13 @@
 //! *Invariants*: a share lies in 0..=1 and is a number, for every value; ticks rise and lie on the axis;
 //! labelled ticks are few enough not to touch.
 
+mod powers;
 mod round;
 
 use std::ops::RangeInclusive;
 
-use round::{
-    VALUE_MIN, doublings_label, linear_label, log_label, power_of_ten, round_down, round_up, usable_maximum,
-};
+use powers::{DECADES_ALL_LABELLED, DECADES_OF_SIZES_LABELLED, decades, with_margin};
+use round::{VALUE_MIN, doublings_label, linear_label, round_down, round_up, usable_maximum};
 
 pub use round::VALUE_MAX;
 
@@ -24,14 +24,6 @@ const HEADROOM: f64 = 1.04;
 const VALUE_TICKS: f64 = 6.0;
 /// and on an axis of time, which lies and is longer.
 const TIME_TICKS: f64 = 8.0;
-/// Over more powers of ten than this, a logarithmic axis labels only the powers.
-const DECADES_ALL_LABELLED: f64 = 2.0;
-/// The same of an axis of sizes, whose labels thin out where they touch.
-const DECADES_OF_SIZES_LABELLED: f64 = 3.3;
-/// An axis of sizes goes on at both ends by this share of its length, so that no mark lies on the edge.
-const MARGIN: f64 = 0.04;
-/// So many powers of ten are labelled, at most; more are labelled at every second, third, … power.
-const DECADE_LABELS_MAX: i32 = 6;
 /// The percentiles that are labelled, as far as the data go.
 const PERCENTILES: [f64; 7] = [0.0, 50.0, 90.0, 99.0, 99.9, 99.99, 99.999];
 
@@ -101,7 +93,7 @@ impl Axis {
     /// From the tick below `minimum` to the one above `maximum`, wherever zero is.
     pub fn between(title: &str, minimum: f64, maximum: f64) -> Self {
         // `max` first: unlike `clamp` it replaces what is not a number.
-        let low = minimum.max(-VALUE_MAX).min(VALUE_MAX);
+        let low = minimum.max(-VALUE_MAX).clamp(-VALUE_MAX, VALUE_MAX);
         let high = maximum.max(low).min(VALUE_MAX);
         let extent = high.abs().max(low.abs());
         // beyond six digits, labels would no longer differ
@@ -211,30 +203,6 @@ impl Axis {
         let (low, high) = (position(self.low), position(self.high));
         (position(inside) - low) / (high - low)
     }
-}
-
-/// The round numbers from about `low` to `high`, and the labels of those that have room for one: 1, 2 and 5 of
-/// every power over so many powers, else the powers alone.
-fn decades(low: f64, high: f64, labelled_over: f64) -> impl Iterator<Item = (f64, String)> {
-    let (first, last) = (low.log10().floor() as i32, high.log10().floor() as i32);
-    let every = (last - first) / DECADE_LABELS_MAX + 1;
-    let sparse = (high / low).log10() > labelled_over;
-    let values = (first..=last).flat_map(|power| (1..10).map(move |digit| (digit, power)));
-    values.filter(move |&(digit, _)| digit == 1 || every == 1).map(move |(digit, power)| {
-        let value = power_of_ten(digit, power);
-        let labelled = if sparse { digit == 1 && power % every == 0 } else { matches!(digit, 1 | 2 | 5) };
-        (value, if labelled { log_label(value) } else { String::new() })
-    })
-}
-
-/// Ends of a logarithmic axis that hold `low` and `high` with a margin, at least a doubling apart.
-fn with_margin(low: f64, high: f64) -> (f64, f64) {
-    // `max` first: unlike `clamp` it replaces what is not a number.
-    let low = low.max(VALUE_MIN).clamp(VALUE_MIN, VALUE_MAX);
-    let high = high.max(low).clamp(low, VALUE_MAX);
-    let margin = (high / low).max(2.0).powf(MARGIN);
-    let (low, high) = if high < low * 2.0 { (low / 2.0, high * 2.0) } else { (low, high) };
-    (low / margin, high * margin)
 }
 
 #[cfg(test)]

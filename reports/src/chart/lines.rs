@@ -18,8 +18,10 @@ use super::marks::Marks;
 use super::{ChartError, Heading};
 use crate::stats::Estimate;
 
-/// With more points than this on a line, only every second, third, … has a mark.
+/// With more points than this on a line, marks keep a distance,
 const MARKED_MAX: usize = 24;
+/// of so many pixels.
+const MARKS_APART: f64 = 44.0;
 /// A band has to let the grid and other bands through.
 const BAND_OPACITY: f64 = 0.16;
 
@@ -170,7 +172,7 @@ fn look(style: Style, measured: usize) -> Look {
         Style::Measured => Look::measured(measured.saturating_sub(1)),
         Style::Predicted => last(Dash::Dashed),
         Style::Ideal => Look { dash: Dash::Dotted, ..Look::plain(GREY, 3) },
-        Style::Bound => Look { dash: Dash::DashDotted, ..Look::plain(INK, 2) },
+        Style::Bound => Look { dash: Dash::Mixed, ..Look::plain(INK, 2) },
     }
 }
 
@@ -191,8 +193,22 @@ impl Line<'_> {
         if self.look.marker.is_none() || pixels.len() > 1 {
             self.look.stroke(canvas, &pixels)?;
         }
-        let every = self.points.len().div_ceil(MARKED_MAX).max(1);
-        pixels.iter().step_by(every).try_for_each(|&pixel| self.look.mark(canvas, pixel))
+        Self::marked(pixels).into_iter().try_for_each(|pixel| self.look.mark(canvas, pixel))
+    }
+
+    /// Where marks stand: at every point, or at a distance where they would hide the line.
+    fn marked(pixels: Vec<Pixel>) -> Vec<Pixel> {
+        if pixels.len() <= MARKED_MAX {
+            return pixels;
+        }
+        let mut marked: Vec<Pixel> = Vec::new();
+        for (x, y) in pixels {
+            let far = |last: &Pixel| f64::from(x - last.0).hypot(f64::from(y - last.1)) >= MARKS_APART;
+            if marked.last().is_none_or(far) {
+                marked.push((x, y));
+            }
+        }
+        marked
     }
 
     fn draw_band(&self, canvas: &Canvas<'_>, frame: &Frame) -> Drawn {

@@ -40,7 +40,7 @@ pub enum Dash {
     /// Hardly more than dots.
     Dotted,
     /// Long and short strokes by turns.
-    DashDotted,
+    Mixed,
 }
 
 /// What stands at a point.
@@ -90,7 +90,7 @@ impl Dash {
             Self::Solid => &[],
             Self::Dashed => &[12.0, 6.0],
             Self::Dotted => &[3.0, 5.0],
-            Self::DashDotted => &[14.0, 5.0, 3.0, 5.0],
+            Self::Mixed => &[14.0, 5.0, 3.0, 5.0],
         }
     }
 }

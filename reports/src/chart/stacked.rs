@@ -77,11 +77,8 @@ pub fn stacked(heading: &Heading, plot: &StackedPlot) -> Result<String, ChartErr
             let middle = ((layout.left + layout.right) / 2, (layout.top + layout.bottom()) / 2);
             return canvas.text("no data", middle, Anchor::Middle);
         }
-        let labels = plot.bars.iter().map(|bar| &bar.label);
-        labels
-            .zip(&bars)
-            .enumerate()
-            .try_for_each(|(row, (label, parts))| layout.draw_bar(canvas, row, label, parts))
+        let mut rows = plot.bars.iter().zip(&bars).enumerate();
+        rows.try_for_each(|(row, (bar, parts))| layout.draw_bar(canvas, row, bar, parts))
     })?)
 }
 
@@ -152,16 +149,17 @@ impl Layout {
         )
     }
 
-    fn draw_bar(&self, canvas: &Canvas<'_>, row: usize, label: &str, parts: &[f64]) -> Drawn {
+    fn draw_bar(&self, canvas: &Canvas<'_>, row: usize, bar: &Bar, parts: &[f64]) -> Drawn {
         let middle = self.top + ROW * row as i32 + ROW / 2;
-        canvas.text(&cut(label, TEXT, NAME_MAX), (self.left - 12, middle), Anchor::Right)?;
+        canvas.text(&cut(&bar.label, TEXT, NAME_MAX), (self.left - 12, middle), Anchor::Right)?;
         let mut sum = 0.0;
         for (index, part) in parts.iter().enumerate() {
             let from = self.x(sum);
             sum += part;
             self.draw_part(canvas, (from, self.x(sum)), middle, Patch::of(index), *part)?;
         }
-        let total = if sum > 0.0 { number(sum) } else { "no data".to_owned() };
+        let measured = bar.parts.iter().take(parts.len()).any(|&part| usable(part));
+        let total = if measured { number(sum) } else { "no data".to_owned() };
         canvas.text(&total, (self.x(sum) + 8, middle), Anchor::Left)
     }
 
@@ -186,7 +184,7 @@ impl Layout {
         }
         let x = (from + to) / 2;
         // the texture would run through the digits
-        canvas.area((x - half, top + 2), (x + half, bottom - 2), patch.color, 1.0)?;
+        canvas.area((x - half, top), (x + half, bottom), patch.color, 1.0)?;
         canvas.text_on(&amount, (x, middle), patch.text_color())
     }
 }

@@ -81,13 +81,13 @@ fn words(text: &str) -> String {
     numbered(escaped)
 }
 
-/// A number with a point at the beginning would open a list.
+/// A number with a point and a space at the beginning would open a list.
 fn numbered(text: String) -> String {
     let digits = text.chars().take_while(char::is_ascii_digit).count();
-    match (digits, text[digits..].chars().next()) {
-        (1.., Some('.' | ')')) => format!("{}\\{}", &text[..digits], &text[digits..]),
-        _ => text,
-    }
+    let mut rest = text[digits..].chars();
+    let opens =
+        digits > 0 && matches!(rest.next(), Some('.' | ')')) && matches!(rest.next(), None | Some(' '));
+    if opens { format!("{}\\{}", &text[..digits], &text[digits..]) } else { text }
 }
 
 #[cfg(test)]
@@ -97,7 +97,7 @@ mod tests {
     #[test]
     fn nothing_in_words_is_markup() {
         assert_eq!(words("a|b *c* [d](e) <f> g_h"), r"a\|b \*c\* \[d\](e) \<f\> g\_h");
-        assert_eq!(["1. x", "- x", "# x", "2.5 ms"].map(words), [r"1\. x", r"\- x", r"\# x", r"2\.5 ms"]);
+        assert_eq!(["1. x", "- x", "# x", "2.5 ms"].map(words), [r"1\. x", r"\- x", r"\# x", "2.5 ms"]);
         assert_eq!(words("one\ntwo"), "one two");
     }
 }
