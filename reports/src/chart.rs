@@ -1,12 +1,15 @@
-//! The plots of a run, as SVG: latency over percentile, and throughput over time with its faults and attacks.
+//! Plots, as SVG and PNG. Of a run: [`latency`] over percentile, and [`throughput`] over time with its faults and
+//! attacks. Of experiments: [`lines`] over a parameter, [`cdf`] of latencies, [`stacked`] costs, a [`heat`] map over two
+//! parameters, the [`blame`] matrix.
 //!
 //! A plot has to be read at half a page's width, in grey or by a colour-blind reader, years after the run. So
-//! text is large, colours are those of Okabe and Ito (*Color Universal Design*, 2008), lines differ in width
-//! too, the legend and the labels of spans stand above the data and never on it, and the caption says which
-//! run it was. Only the text of an SVG is written: no font is read, no picture is drawn.
+//! text is large; colours are those of Okabe and Ito (*Color Universal Design*, 2008), and lines differ in width,
+//! marks or dashes too, areas in texture; legends and labels stand beside the data and never on it; and the caption
+//! says which run it was. Title and caption are also there, whole, for who has the picture read out. To draw an SVG is
+//! to write text, and needs no font; PNG is drawn from it ([`write_png`]) with fonts of the program's own.
 //!
-//! *Invariants*: equal input gives equal bytes; every input is drawn, what is not finite or negative is left
-//! out, and a plot without data says so; no text leaves the picture.
+//! *Invariants*: equal input gives equal bytes; every input is drawn, what has no place on an axis is left out, and
+//! a plot without data says so; no text leaves the picture, and none lies on another.
 
 mod axis;
 mod blame;

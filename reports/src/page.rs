@@ -14,6 +14,55 @@
 //! *Invariants*: every word of the input is escaped; no file is written outside the directory; an equal page gives
 //! equal bytes; an error names the file.
 
+//!
+//! ```
+//! use reports::chart::{self, Dimension, Heading, LinesPlot, Point, Series, Style};
+//! use reports::page::{self, Column, Page, Plot, Reproduce, Section, Table};
+//! use reports::stats;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let scratch = tempfile::tempdir()?;
+//! # let directory = scratch.path();
+//! let measured = [(1, [480.0, 510.0, 495.0]), (2, [930.0, 985.0, 960.0])]
+//!     .map(|(actors, seeds)| (actors, stats::mean(&seeds).expect("there are seeds")));
+//! let plot = LinesPlot {
+//!     x: Dimension::log2("mailbox actors"),
+//!     y: Dimension::linear("throughput (messages/s)"),
+//!     series: vec![Series {
+//!         name: "parallel".into(),
+//!         points: measured.map(|(actors, rate)| Point::estimate(actors as f64, rate)).to_vec(),
+//!         style: Style::Measured,
+//!     }],
+//!     marks: vec![],
+//! };
+//! let heading = Heading { title: "Throughput".into(), caption: "3 seeds, 95 % intervals".into() };
+//! let table = Table {
+//!     file: "throughput".into(),
+//!     caption: "Throughput over actors.".into(),
+//!     columns: vec![Column::new("actors", ""), Column::new("throughput", "messages/s")],
+//!     rows: measured.map(|(actors, rate)| vec![actors.into(), rate.into()]).to_vec(),
+//! };
+//! let page = Page {
+//!     question: "Does throughput grow with the actors?".into(),
+//!     answer: "Yes: two carry 1.94 times what one does.".into(),
+//!     sections: vec![Section {
+//!         title: "Throughput".into(),
+//!         text: "Each point is a mean over seeds.".into(),
+//!         plots: vec![Plot {
+//!             file: "throughput".into(),
+//!             caption: "Throughput over actors.".into(),
+//!             svg: chart::lines(&heading, &plot)?,
+//!         }],
+//!         tables: vec![table],
+//!     }],
+//!     reproduce: Reproduce { commands: vec!["cargo sim scale …".into()], ..Reproduce::default() },
+//!     limits: vec!["Two sizes only.".into()],
+//! };
+//! page::write(directory, &page)?;
+//! # Ok(())
+//! # }
+//! ```
+
 mod html;
 mod markdown;
 mod table;

@@ -11,6 +11,7 @@ mod round;
 
 use std::ops::RangeInclusive;
 
+use libm::{log2, log10};
 use powers::{DECADES_ALL_LABELLED, DECADES_OF_SIZES_LABELLED, decades, with_margin};
 use round::{VALUE_MIN, doublings_label, linear_label, round_down, round_up, usable_maximum};
 
@@ -61,9 +62,9 @@ impl Scale {
     fn position(self, value: f64) -> f64 {
         match self {
             Self::Linear => value,
-            Self::Logarithmic => value.log10(),
-            Self::Doublings => value.log2(),
-            Self::Percentile => -(1.0 - value / 100.0).log10(),
+            Self::Logarithmic => log10(value),
+            Self::Doublings => log2(value),
+            Self::Percentile => -log10(1.0 - value / 100.0),
         }
     }
 }
@@ -137,7 +138,7 @@ impl Axis {
     /// Powers of two at equal distances, from a little below `low` to a little above `high`.
     pub fn doublings(title: &str, low: f64, high: f64) -> Self {
         let (low, high) = with_margin(low, high);
-        let (first, last) = (low.log2().ceil() as i32, high.log2().floor() as i32);
+        let (first, last) = (log2(low).ceil() as i32, log2(high).floor() as i32);
         let values = (first..=last).map(|power| (2_f64.powi(power), doublings_label(power)));
         Self::with_ticks(title, Scale::Doublings, low..=high, values)
     }

@@ -217,11 +217,8 @@ impl<'plot> Map<'plot> {
 
 /// How the values are written: the longest way in which all fit their cells, if any.
 fn written(values: &[f64], width: i32) -> Option<fn(f64) -> String> {
-    let ways: [fn(f64) -> String; 3] =
-        [text::number, text::short, |value| text::short(value).replace(' ', "")];
-    let fits =
-        |way: &fn(f64) -> String| values.iter().all(|&value| text_width(&way(value), TEXT) + 4 <= width);
-    ways.into_iter().find(fits)
+    let ways: [fn(f64) -> String; 3] = [text::number, text::short, text::shortest];
+    ways.into_iter().find(|way| values.iter().all(|&value| text_width(&way(value), TEXT) + 4 <= width))
 }
 
 fn color(share: f64) -> RGBColor {

@@ -13,7 +13,7 @@ use super::canvas::{Canvas, Drawn, GREY, INK, Pixel};
 use super::dimension::Dimension;
 use super::frame::Frame;
 use super::legend::{Entry, Legend, Swatch};
-use super::look::{Dash, Look};
+use super::look::{Dash, Look, distance};
 use super::marks::Marks;
 use super::{ChartError, Heading};
 use crate::stats::Estimate;
@@ -202,10 +202,9 @@ impl Line<'_> {
             return pixels;
         }
         let mut marked: Vec<Pixel> = Vec::new();
-        for (x, y) in pixels {
-            let far = |last: &Pixel| f64::from(x - last.0).hypot(f64::from(y - last.1)) >= MARKS_APART;
-            if marked.last().is_none_or(far) {
-                marked.push((x, y));
+        for pixel in pixels {
+            if marked.last().is_none_or(|&last| distance(last, pixel) >= MARKS_APART) {
+                marked.push(pixel);
             }
         }
         marked

@@ -131,7 +131,7 @@ fn dashes(points: &[Pixel], pattern: &[f64]) -> Vec<Vec<Pixel>> {
     let (mut part, mut left) = (0, pattern[0]);
     for pair in points.windows(2) {
         let (from, to) = (pair[0], pair[1]);
-        let length = f64::from(to.0 - from.0).hypot(f64::from(to.1 - from.1));
+        let length = distance(from, to);
         let mut gone = 0.0;
         while length - gone > left {
             gone += left;
@@ -152,6 +152,12 @@ fn dashes(points: &[Pixel], pattern: &[f64]) -> Vec<Vec<Pixel>> {
     }
     pieces.extend((piece.len() > 1).then_some(piece));
     pieces
+}
+
+/// How far apart two pixels are.
+pub fn distance(from: Pixel, to: Pixel) -> f64 {
+    let (across, down) = (f64::from(to.0 - from.0), f64::from(to.1 - from.1));
+    (across * across + down * down).sqrt()
 }
 
 fn along(from: Pixel, to: Pixel, share: f64) -> Pixel {

@@ -52,7 +52,7 @@ fn plot(body: &mut String, plot: &Plot) {
     let (file, caption) = (escaped(&plot.file), escaped(&plot.caption));
     let _ = writeln!(
         body,
-        "<figure>\n{}\n<figcaption>{caption} <span class=\"files\"><a href=\"{file}.svg\">SVG</a> \
+        "<figure>\n<div class=\"scroll\" tabindex=\"0\">\n{}\n</div>\n<figcaption>{caption} <span class=\"files\"><a href=\"{file}.svg\">SVG</a> \
          <a href=\"{file}.png\">PNG</a></span></figcaption>\n</figure>",
         plot.svg.trim()
     );

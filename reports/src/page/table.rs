@@ -77,7 +77,7 @@ impl Cell {
             Self::Number(number) => text::number(*number),
             Self::Estimate(estimate) if estimate.low < estimate.high => {
                 let [value, low, high] = [estimate.value, estimate.low, estimate.high].map(text::number);
-                format!("{value} [{low}, {high}]")
+                format!("{value} ({low} to {high})")
             }
             Self::Estimate(estimate) => text::number(estimate.value),
         }

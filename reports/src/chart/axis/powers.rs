@@ -1,5 +1,7 @@
 //! Where axes of equal ratios are ticked, and where they end.
 
+use libm::log10;
+
 use super::round::{VALUE_MAX, VALUE_MIN, log_label, power_of_ten};
 
 /// Over more powers of ten than this, a logarithmic axis labels only the powers.
@@ -14,9 +16,9 @@ const MARGIN: f64 = 0.04;
 /// The round numbers from about `low` to `high`, and the labels of those that have room for one: 1, 2 and 5 of
 /// every power over so many powers, else the powers alone.
 pub fn decades(low: f64, high: f64, labelled_over: f64) -> impl Iterator<Item = (f64, String)> {
-    let (first, last) = (low.log10().floor() as i32, high.log10().floor() as i32);
+    let (first, last) = (log10(low).floor() as i32, log10(high).floor() as i32);
     let every = (last - first) / DECADE_LABELS_MAX + 1;
-    let sparse = (high / low).log10() > labelled_over;
+    let sparse = log10(high / low) > labelled_over;
     let values = (first..=last).flat_map(|power| (1..10).map(move |digit| (digit, power)));
     values.filter(move |&(digit, _)| digit == 1 || every == 1).map(move |(digit, power)| {
         let value = power_of_ten(digit, power);
@@ -30,7 +32,7 @@ pub fn with_margin(low: f64, high: f64) -> (f64, f64) {
     // `max` first: unlike `clamp` it replaces what is not a number.
     let low = low.max(VALUE_MIN).clamp(VALUE_MIN, VALUE_MAX);
     let high = high.max(low).clamp(low, VALUE_MAX);
-    let margin = (high / low).max(2.0).powf(MARGIN);
+    let margin = libm::pow((high / low).max(2.0), MARGIN);
     let (low, high) = if high < low * 2.0 { (low / 2.0, high * 2.0) } else { (low, high) };
     (low / margin, high * margin)
 }

@@ -1,6 +1,10 @@
 //! Round numbers, and how an axis writes them.
 //!
+//! Logarithms are libm's: the platform's differ in the last bit, and a plot must not.
+//!
 //! *Invariants*: a label never shows the error of binary fractions (0.3, not 0.30000000000000004).
+
+use libm::log10;
 
 /// Larger values are drawn as this: beyond it, steps between ticks are no longer exact.
 pub const VALUE_MAX: f64 = 1e15;
@@ -18,7 +22,7 @@ pub fn usable_maximum(maximum: f64) -> f64 {
 
 /// The 1, 2 or 5 times a power of ten at or above `value`.
 pub fn round_up(value: f64) -> f64 {
-    let power = value.log10().floor() as i32;
+    let power = log10(value).floor() as i32;
     let reaches = |&candidate: &f64| candidate >= value * (1.0 - 1e-9);
     let candidates = [(1, power), (2, power), (5, power), (1, power + 1)];
     candidates.map(|(digit, power)| power_of_ten(digit, power)).into_iter().find(reaches).unwrap_or(value)
@@ -26,7 +30,7 @@ pub fn round_up(value: f64) -> f64 {
 
 /// The 1, 2 or 5 times a power of ten at or below `value`.
 pub fn round_down(value: f64) -> f64 {
-    let power = value.log10().floor() as i32;
+    let power = log10(value).floor() as i32;
     let within = |&candidate: &f64| candidate <= value * (1.0 + 1e-9);
     let candidates = [(1, power + 1), (5, power), (2, power), (1, power)];
     candidates.map(|(digit, power)| power_of_ten(digit, power)).into_iter().find(within).unwrap_or(value)
@@ -48,7 +52,7 @@ pub fn linear_label(value: f64, step: f64, high: f64) -> String {
         high if high < 1e12 => (1e9, "G"),
         _ => (1e12, "T"),
     };
-    let decimals = (-(step / divisor).log10() - 1e-9).ceil().max(0.0) as usize;
+    let decimals = (-log10(step / divisor) - 1e-9).ceil().max(0.0) as usize;
     match value {
         0.0 => "0".to_owned(),
         value => format!("{:.decimals$}{suffix}", value / divisor),
