@@ -12,7 +12,7 @@ mod round;
 use std::ops::RangeInclusive;
 
 use libm::{log2, log10};
-use powers::{DECADES_ALL_LABELLED, DECADES_OF_SIZES_LABELLED, decades, with_margin};
+use powers::{DECADES_ALL_LABELLED, DECADES_OF_SIZES_LABELLED, decades, or_steps, with_margin};
 use round::{VALUE_MIN, doublings_label, linear_label, round_down, round_up, usable_maximum};
 
 pub use round::VALUE_MAX;
@@ -132,15 +132,17 @@ impl Axis {
     /// Powers of ten at equal distances, from a little below `low` to a little above `high`: an axis of sizes.
     pub fn sizes_by_ten(title: &str, low: f64, high: f64) -> Self {
         let (low, high) = with_margin(low, high);
-        Self::with_ticks(title, Scale::Logarithmic, low..=high, decades(low, high, DECADES_OF_SIZES_LABELLED))
+        let ticks = or_steps(decades(low, high, DECADES_OF_SIZES_LABELLED).collect(), low, high);
+        Self::with_ticks(title, Scale::Logarithmic, low..=high, ticks.into_iter())
     }
 
     /// Powers of two at equal distances, from a little below `low` to a little above `high`.
     pub fn doublings(title: &str, low: f64, high: f64) -> Self {
         let (low, high) = with_margin(low, high);
         let (first, last) = (log2(low).ceil() as i32, log2(high).floor() as i32);
-        let values = (first..=last).map(|power| (2_f64.powi(power), doublings_label(power)));
-        Self::with_ticks(title, Scale::Doublings, low..=high, values)
+        let powers = (first..=last).map(|power| (2_f64.powi(power), doublings_label(power)));
+        let ticks = or_steps(powers.collect(), low, high);
+        Self::with_ticks(title, Scale::Doublings, low..=high, ticks.into_iter())
     }
 
     /// Shares from 0 to 100 %, labelled as percent.
@@ -244,6 +246,13 @@ mod tests {
         assert_eq!(labels(&axis), ["1", "2", "4", "8", "16"]);
         assert!(axis.share(1.0) > 0.02 && axis.share(16.0) < 0.98);
         assert_eq!(labels(&Axis::doublings("", 4.0, 4.0)), ["2", "4", "8"]);
+    }
+
+    #[test]
+    fn axis_of_sizes_within_a_power_has_labels_all_the_same() {
+        assert_eq!(labels(&Axis::sizes_by_ten("", 3.1, 7.9)), ["3", "4", "5", "6", "7", "8"]);
+        assert_eq!(labels(&Axis::doublings("", 1.2, 3.5)), ["1.5", "2.0", "2.5", "3.0", "3.5"]);
+        assert_eq!(labels(&Axis::sizes_by_ten("", 900.0, 2_100.0)), ["1000", "2000"]);
     }
 
     #[test]

@@ -23,9 +23,11 @@ const LEFT: i32 = 16;
 const TOP: i32 = 76;
 /// Height of the map, as far as rows do not need more.
 const MAP: i32 = 360;
-/// Rows are at least so high, and at most,
+/// Rows are at least so high, and at most, where the map is as high as it must be;
 const ROW: (i32, i32) = (22, 56);
-/// and columns at least so wide.
+/// titles that run upwards need so much;
+const MAP_MIN: i32 = 230;
+/// and columns are at least so wide.
 const COLUMN_MIN: i32 = 12;
 /// So many rows are drawn.
 const ROWS_MAX: usize = 100;
@@ -105,7 +107,7 @@ impl<'plot> Map<'plot> {
         let columns = plot.columns.len().min((room / COLUMN_MIN) as usize);
         let rows = plot.rows.len().min(ROWS_MAX);
         let width = room / columns.max(1) as i32;
-        let height = (MAP / rows.max(1) as i32).clamp(ROW.0, ROW.1);
+        let height = (MAP / rows.max(1) as i32).clamp(ROW.0, ROW.1).max(MAP_MIN / rows.max(1) as i32);
         let upright = widest(&plot.columns) + 10 > width;
         Self { plot, columns, rows, left, cell: (width, height), upright }
     }
@@ -115,8 +117,7 @@ impl<'plot> Map<'plot> {
     }
 
     fn bottom(&self) -> i32 {
-        // without rows there is room to say so; a bar of colours needs some too
-        TOP + (self.cell.1 * self.rows as i32).max(120)
+        TOP + self.cell.1 * self.rows.max(1) as i32
     }
 
     /// Room below the map for the labels of columns.

@@ -2,7 +2,7 @@
 
 use libm::log10;
 
-use super::round::{VALUE_MAX, VALUE_MIN, log_label, power_of_ten};
+use super::round::{VALUE_MAX, VALUE_MIN, linear_label, log_label, power_of_ten, round_up};
 
 /// Over more powers of ten than this, a logarithmic axis labels only the powers.
 pub const DECADES_ALL_LABELLED: f64 = 2.0;
@@ -12,6 +12,10 @@ pub const DECADES_OF_SIZES_LABELLED: f64 = 3.3;
 const DECADE_LABELS_MAX: i32 = 6;
 /// An axis of sizes goes on at both ends by this share of its length, so that no mark lies on the edge.
 const MARGIN: f64 = 0.04;
+/// With fewer labels than this, an axis of sizes is ticked in even steps,
+const LABELS_MIN: usize = 2;
+/// at most about so many.
+const STEPS: f64 = 6.0;
 
 /// The round numbers from about `low` to `high`, and the labels of those that have room for one: 1, 2 and 5 of
 /// every power over so many powers, else the powers alone.
@@ -25,6 +29,18 @@ pub fn decades(low: f64, high: f64, labelled_over: f64) -> impl Iterator<Item = 
         let labelled = if sparse { digit == 1 && power % every == 0 } else { matches!(digit, 1 | 2 | 5) };
         (value, if labelled { log_label(value) } else { String::new() })
     })
+}
+
+/// The ticks of an axis of sizes, or even steps where so few of them have labels that nobody could read a value.
+pub fn or_steps(ticks: Vec<(f64, String)>, low: f64, high: f64) -> Vec<(f64, String)> {
+    let labelled = ticks.iter().filter(|(value, label)| !label.is_empty() && (low..=high).contains(value));
+    if labelled.count() >= LABELS_MIN {
+        return ticks;
+    }
+    let step = round_up((high - low) / STEPS);
+    let (first, last) = ((low / step).ceil() as i64, (high / step).floor() as i64);
+    let values = (first..=last).map(|index| index as f64 * step);
+    values.map(|value| (value, linear_label(value, step, high))).collect()
 }
 
 /// Ends of a logarithmic axis that hold `low` and `high` with a margin, at least a doubling apart.
