@@ -1,4 +1,4 @@
-//! What a run leaves behind: CSV files, latency summaries, SVG plots, and the lines it prints.
+//! What runs leave behind: CSV files, latency summaries, plots as SVG and PNG, pages, and the lines they print.
 //!
 //! This crate takes plain numbers and strings and knows neither the simulator nor the server, so a plot can
 //! be drawn again from the CSV files alone, and a benchmark of the real server reports like a simulated run.
@@ -41,6 +41,9 @@
 
 pub mod blame;
 pub mod chart;
+pub mod gallery;
+pub mod page;
 pub mod record;
+pub mod stats;
 pub mod summary;
 pub mod text;

@@ -121,6 +121,54 @@ pub fn count(count: u64) -> String {
     text
 }
 
+/// A number of any unit: three digits where there are decimals, a comma every three digits before them, a
+/// power of ten where it is tiny or huge. What is no number reads `-`.
+#[must_use]
+pub fn number(value: f64) -> String {
+    let size = value.abs();
+    let sign = if value < 0.0 { "−" } else { "" };
+    match size {
+        _ if !value.is_finite() => "-".to_owned(),
+        0.0 => "0".to_owned(),
+        0.01..1e15 => {
+            let digits = match size {
+                ..0.0995 => format!("{size:.4}"),
+                ..0.995 => format!("{size:.3}"),
+                ..999.5 => three_digits(size),
+                // `as` is exact here: the size is whole and far below 2^64
+                size => count(size.round() as u64),
+            };
+            format!("{sign}{digits}")
+        }
+        size => format!("{sign}{size:.2e}"),
+    }
+}
+
+/// The same in few characters, with a metric prefix: `12.3k`, `−1.05M`.
+#[must_use]
+pub fn short(value: f64) -> String {
+    prefixed(value, three_digits)
+}
+
+/// The same in the fewest characters, of two digits: `12k`, `−1.1M`, `0.3`.
+#[must_use]
+pub fn shortest(value: f64) -> String {
+    prefixed(value, |size| match size {
+        0.0 => "0".to_owned(),
+        ..9.95 => format!("{size:.1}"),
+        size => format!("{size:.0}"),
+    })
+}
+
+fn prefixed(value: f64, digits: fn(f64) -> String) -> String {
+    // what is tiny or huge is told as a power of ten
+    if !value.is_finite() || !(value == 0.0 || (0.1..1e18).contains(&value.abs())) {
+        return number(value);
+    }
+    let (size, prefix) = scaled(value.abs());
+    format!("{}{}{prefix}", if value < 0.0 { "−" } else { "" }, digits(size))
+}
+
 /// A size, in powers of 1,000: `999 B`, `1.20 kB`, `3.40 GB`.
 #[must_use]
 pub fn bytes(bytes: u64) -> String {
@@ -160,10 +208,10 @@ enum Align {
     Right,
 }
 
-fn looks_like_number(cell: &str) -> bool {
+pub(crate) fn looks_like_number(cell: &str) -> bool {
     cell == "-"
         || cell
-            .trim_start_matches(['-', '+', '<', '>', '~'])
+            .trim_start_matches(['-', '−', '+', '<', '>', '~'])
             .starts_with(|first: char| first.is_ascii_digit())
 }
 
@@ -230,6 +278,13 @@ mod tests {
         assert_eq!([0, 999, 1_000, 1_234_567].map(count), ["0", "999", "1,000", "1,234,567"]);
         assert_eq!([0, 999, 1_200, 3_400_000_000].map(bytes), ["0 B", "999 B", "1.20 kB", "3.40 GB"]);
         assert_eq!(bytes(u64::MAX), "18.4 EB");
+        assert_eq!([7.0, 12_345.0, -1.05e6].map(short), ["7.00", "12.3k", "−1.05M"]);
+        assert_eq!(
+            [0.0, 0.25, 12_345.0, -1.06e6, 3e-5].map(shortest),
+            ["0", "0.2", "12k", "−1.1M", "3.00e-5"]
+        );
+        let numbers = [0.0, -1.5, 0.012, 999.6, 1_234.4, 0.000_12, 1e300, f64::NAN].map(number);
+        assert_eq!(numbers, ["0", "−1.50", "0.0120", "1,000", "1,234", "1.20e-4", "1.00e300", "-"]);
     }
 
     #[test]

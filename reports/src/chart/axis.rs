@@ -1,29 +1,30 @@
 //! An axis: which share of its length a value lies at, and where it is ticked and with what words.
 //!
-//! The plots need three scales (linear, logarithmic, percentile) and ticks at round numbers whatever the data
-//! are. Both are decided here, in numbers alone, so that they can be tested without a picture.
+//! The plots need four scales (linear, powers of ten, powers of two, percentile) and ticks at round numbers
+//! whatever the data are. Both are decided here, in numbers alone, so that they can be tested without a picture.
 //!
 //! *Invariants*: a share lies in 0..=1 and is a number, for every value; ticks rise and lie on the axis;
 //! labelled ticks are few enough not to touch.
 
+mod powers;
+mod round;
+
 use std::ops::RangeInclusive;
 
-/// Larger values are drawn as this: beyond it, steps between ticks are no longer exact.
-pub const VALUE_MAX: f64 = 1e15;
-/// Smaller values are drawn as this on a logarithmic axis: a millionth of the smallest unit in use.
-const VALUE_MIN: f64 = 1e-6;
-/// An axis from zero is at least this long: more decimals would not fit beside it.
-const HIGH_MIN: f64 = 1e-2;
+use libm::{log2, log10};
+use powers::{DECADES_ALL_LABELLED, DECADES_OF_SIZES_LABELLED, decades, or_steps, with_margin};
+use round::{VALUE_MIN, doublings_label, linear_label, round_down, round_up, usable_maximum};
+
+pub use round::VALUE_MAX;
+
+use super::canvas::TEXT;
+
 /// An axis of values goes on above the highest one by this factor, so that a line is not drawn on the edge.
 const HEADROOM: f64 = 1.04;
 /// At most about so many labelled ticks on an axis from zero, which stands upright,
 const VALUE_TICKS: f64 = 6.0;
 /// and on an axis of time, which lies and is longer.
 const TIME_TICKS: f64 = 8.0;
-/// Over more powers of ten than this, a logarithmic axis labels only the powers.
-const DECADES_ALL_LABELLED: f64 = 2.0;
-/// So many powers of ten are labelled, at most; more are labelled at every second, third, … power.
-const DECADE_LABELS_MAX: i32 = 6;
 /// The percentiles that are labelled, as far as the data go.
 const PERCENTILES: [f64; 7] = [0.0, 50.0, 90.0, 99.0, 99.9, 99.99, 99.999];
 
@@ -52,6 +53,7 @@ pub struct Axis {
 enum Scale {
     Linear,
     Logarithmic,
+    Doublings,
     Percentile,
 }
 
@@ -60,8 +62,9 @@ impl Scale {
     fn position(self, value: f64) -> f64 {
         match self {
             Self::Linear => value,
-            Self::Logarithmic => value.log10(),
-            Self::Percentile => -(1.0 - value / 100.0).log10(),
+            Self::Logarithmic => log10(value),
+            Self::Doublings => log2(value),
+            Self::Percentile => -log10(1.0 - value / 100.0),
         }
     }
 }
@@ -80,6 +83,37 @@ impl Axis {
         Self::linear(title, high, round_up(high / TIME_TICKS))
     }
 
+    /// Like [`Axis::from_zero`], and from the tick below `minimum` where that is negative.
+    pub fn spanning(title: &str, minimum: f64, maximum: f64) -> Self {
+        if minimum.is_nan() || minimum >= 0.0 {
+            return Self::from_zero(title, maximum);
+        }
+        Self::between(title, minimum, maximum.max(0.0))
+    }
+
+    /// From the tick below `minimum` to the one above `maximum`, wherever zero is.
+    pub fn between(title: &str, minimum: f64, maximum: f64) -> Self {
+        // `max` first: unlike `clamp` it replaces what is not a number.
+        let low = minimum.max(-VALUE_MAX).clamp(-VALUE_MAX, VALUE_MAX);
+        let high = maximum.max(low).min(VALUE_MAX);
+        let extent = high.abs().max(low.abs());
+        // beyond six digits, labels would no longer differ
+        let (low, high) = match high - low {
+            0.0 if extent == 0.0 => (0.0, 1.0),
+            difference if difference <= extent * 1e-6 => (low - extent / 2.0, high + extent / 2.0),
+            _ => (low, high),
+        };
+        let step = round_up(((high - low) * HEADROOM / VALUE_TICKS).max(VALUE_MIN * VALUE_MIN));
+        let (first, last) = ((low / step + 1e-9).floor() as i64, (high / step - 1e-9).ceil() as i64);
+        let last = last.max(first + 1);
+        let values = (first..=last).map(|index| {
+            let value = index as f64 * step;
+            let sign = if index < 0 { "−" } else { "" };
+            (value, format!("{sign}{}", linear_label(value.abs(), step, extent)))
+        });
+        Self::with_ticks(title, Scale::Linear, first as f64 * step..=last as f64 * step, values)
+    }
+
     fn linear(title: &str, high: f64, step: f64) -> Self {
         let count = (high / step + 1e-9).floor() as u64;
         let values =
@@ -92,16 +126,29 @@ impl Axis {
         // `max` first: unlike `clamp` it replaces what is not a number.
         let low = round_down(low.max(VALUE_MIN).clamp(VALUE_MIN, VALUE_MAX));
         let high = round_up(high.max(low * 2.0).min(VALUE_MAX * 10.0));
-        let (first, last) = (low.log10().floor() as i32, high.log10().floor() as i32);
-        let every = (last - first) / DECADE_LABELS_MAX + 1;
-        let sparse = (high / low).log10() > DECADES_ALL_LABELLED;
-        let values = (first..=last).flat_map(|power| (1..10).map(move |digit| (digit, power)));
-        let ticks = values.filter(|&(digit, _)| digit == 1 || every == 1).map(|(digit, power)| {
-            let value = power_of_ten(digit, power);
-            let labelled = if sparse { digit == 1 && power % every == 0 } else { matches!(digit, 1 | 2 | 5) };
-            (value, if labelled { log_label(value) } else { String::new() })
-        });
-        Self::with_ticks(title, Scale::Logarithmic, low..=high, ticks)
+        Self::with_ticks(title, Scale::Logarithmic, low..=high, decades(low, high, DECADES_ALL_LABELLED))
+    }
+
+    /// Powers of ten at equal distances, from a little below `low` to a little above `high`: an axis of sizes.
+    pub fn sizes_by_ten(title: &str, low: f64, high: f64) -> Self {
+        let (low, high) = with_margin(low, high);
+        let ticks = or_steps(decades(low, high, DECADES_OF_SIZES_LABELLED).collect(), low, high);
+        Self::with_ticks(title, Scale::Logarithmic, low..=high, ticks.into_iter())
+    }
+
+    /// Powers of two at equal distances, from a little below `low` to a little above `high`.
+    pub fn doublings(title: &str, low: f64, high: f64) -> Self {
+        let (low, high) = with_margin(low, high);
+        let (first, last) = (log2(low).ceil() as i32, log2(high).floor() as i32);
+        let powers = (first..=last).map(|power| (2_f64.powi(power), doublings_label(power)));
+        let ticks = or_steps(powers.collect(), low, high);
+        Self::with_ticks(title, Scale::Doublings, low..=high, ticks.into_iter())
+    }
+
+    /// Shares from 0 to 100 %, labelled as percent.
+    pub fn hundred_percent(title: &str) -> Self {
+        let values = (0..=5).map(|fifth| (f64::from(fifth) * 20.0, format!("{}%", fifth * 20)));
+        Self::with_ticks(title, Scale::Linear, 0.0..=100.0, values)
     }
 
     /// Percentiles so that each further nine takes the same room, as HdrHistogram's plotter does:
@@ -122,13 +169,34 @@ impl Axis {
     ) -> Self {
         let (low, high) = range.into_inner();
         let mut axis = Self { title: title.to_owned(), ticks: Vec::new(), scale, low, high };
-        let slack = 1e-9;
-        let inside = |value: f64| value >= low * (1.0 - slack) && value <= high * (1.0 + slack);
+        let slack = |end: f64| end.abs() * 1e-9;
+        let inside = |value: f64| value >= low - slack(low) && value <= high + slack(high);
         axis.ticks = values
             .filter(|&(value, _)| inside(value))
             .map(|(value, label)| Tick { share: axis.share(value), label })
             .collect();
         axis
+    }
+
+    /// Leaves every second, third, … label only, until no two touch.
+    pub fn thin(&mut self, touch: impl Fn(&Tick, &Tick) -> bool) {
+        let labelled: Vec<usize> =
+            (0..self.ticks.len()).filter(|&index| !self.ticks[index].label.is_empty()).collect();
+        let apart = |&every: &usize| {
+            let kept: Vec<&Tick> = labelled.iter().step_by(every).map(|&index| &self.ticks[index]).collect();
+            kept.windows(2).all(|pair| !touch(pair[0], pair[1]))
+        };
+        let every = (1..labelled.len()).find(apart).unwrap_or(labelled.len().max(1));
+        for (position, index) in labelled.into_iter().enumerate() {
+            if position % every != 0 {
+                self.ticks[index].label.clear();
+            }
+        }
+    }
+
+    /// The same of an axis that stands and is so many pixels high.
+    pub fn thin_standing(&mut self, height: i32) {
+        self.thin(|one, next| (next.share - one.share) * f64::from(height) < f64::from(TEXT + 4));
     }
 
     /// Where `value` lies between the low end (0) and the high end (1). Beyond an end means at that end.
@@ -138,53 +206,6 @@ impl Axis {
         let (low, high) = (position(self.low), position(self.high));
         (position(inside) - low) / (high - low)
     }
-}
-
-/// What an axis from zero can end at: 1 when there is nothing to show.
-fn usable_maximum(maximum: f64) -> f64 {
-    if maximum > 0.0 { maximum.clamp(HIGH_MIN, VALUE_MAX) } else { 1.0 }
-}
-
-/// The 1, 2 or 5 times a power of ten at or above `value`.
-fn round_up(value: f64) -> f64 {
-    let power = value.log10().floor() as i32;
-    let reaches = |&candidate: &f64| candidate >= value * (1.0 - 1e-9);
-    let candidates = [(1, power), (2, power), (5, power), (1, power + 1)];
-    candidates.map(|(digit, power)| power_of_ten(digit, power)).into_iter().find(reaches).unwrap_or(value)
-}
-
-/// The 1, 2 or 5 times a power of ten at or below `value`.
-fn round_down(value: f64) -> f64 {
-    let power = value.log10().floor() as i32;
-    let within = |&candidate: &f64| candidate <= value * (1.0 + 1e-9);
-    let candidates = [(1, power + 1), (5, power), (2, power), (1, power)];
-    candidates.map(|(digit, power)| power_of_ten(digit, power)).into_iter().find(within).unwrap_or(value)
-}
-
-/// `digit` · 10^`power`, as exact as if it were written out: 0.001 and not 0.0010000000000000002.
-fn power_of_ten(digit: i32, power: i32) -> f64 {
-    let scale = 10_f64.powi(power.abs());
-    if power < 0 { f64::from(digit) / scale } else { f64::from(digit) * scale }
-}
-
-/// As many decimals as the step needs, and one metric prefix for the whole axis.
-fn linear_label(value: f64, step: f64, high: f64) -> String {
-    let (divisor, suffix) = match high {
-        high if high < 1e4 => (1.0, ""),
-        high if high < 1e6 => (1e3, "k"),
-        high if high < 1e9 => (1e6, "M"),
-        high if high < 1e12 => (1e9, "G"),
-        _ => (1e12, "T"),
-    };
-    let decimals = (-(step / divisor).log10() - 1e-9).ceil().max(0.0) as usize;
-    match value {
-        0.0 => "0".to_owned(),
-        value => format!("{:.decimals$}{suffix}", value / divisor),
-    }
-}
-
-fn log_label(value: f64) -> String {
-    if (1e-3..1e5).contains(&value) { format!("{value}") } else { format!("{value:e}") }
 }
 
 #[cfg(test)]
@@ -220,6 +241,29 @@ mod tests {
     }
 
     #[test]
+    fn axis_of_doublings_labels_powers_of_two_off_the_edge() {
+        let axis = Axis::doublings("", 1.0, 16.0);
+        assert_eq!(labels(&axis), ["1", "2", "4", "8", "16"]);
+        assert!(axis.share(1.0) > 0.02 && axis.share(16.0) < 0.98);
+        assert_eq!(labels(&Axis::doublings("", 4.0, 4.0)), ["2", "4", "8"]);
+    }
+
+    #[test]
+    fn axis_of_sizes_within_a_power_has_labels_all_the_same() {
+        assert_eq!(labels(&Axis::sizes_by_ten("", 3.1, 7.9)), ["3", "4", "5", "6", "7", "8"]);
+        assert_eq!(labels(&Axis::doublings("", 1.2, 3.5)), ["1.5", "2.0", "2.5", "3.0", "3.5"]);
+        assert_eq!(labels(&Axis::sizes_by_ten("", 900.0, 2_100.0)), ["1000", "2000"]);
+    }
+
+    #[test]
+    fn axis_that_spans_zero_ends_on_round_ticks() {
+        assert_eq!(labels(&Axis::spanning("", -30.0, 70.0)), ["−40", "−20", "0", "20", "40", "60", "80"]);
+        assert_eq!(labels(&Axis::spanning("", -3.0, -1.0)).last(), Some(&"0"));
+        assert_eq!(labels(&Axis::spanning("", 1.0, 5.0)), labels(&Axis::from_zero("", 5.0)));
+        assert_eq!(labels(&Axis::between("", 481.0, 517.0)), ["480", "490", "500", "510", "520"]);
+    }
+
+    #[test]
     fn percentile_axis_gives_every_nine_the_same_room() {
         let axis = Axis::percentile("", 99.9);
         assert_eq!(labels(&axis), ["0%", "50%", "90%", "99%", "99.9%"]);
@@ -232,6 +276,13 @@ mod tests {
         let odd = [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, f64::MAX, f64::MIN_POSITIVE, -1.0, 0.0, 100.0];
         for end in odd {
             let axes = [
+                Axis::spanning("", -end.abs(), end),
+                Axis::spanning("", end, end),
+                Axis::between("", end, end),
+                Axis::between("", end, 100.0),
+                Axis::doublings("", end, end),
+                Axis::sizes_by_ten("", end, 7.0),
+                Axis::hundred_percent(""),
                 Axis::from_zero("", end),
                 Axis::up_to("", end),
                 Axis::logarithmic("", end.max(1e-9), end),
@@ -240,7 +291,7 @@ mod tests {
             for axis in &axes {
                 assert!(odd.iter().all(|&value| (0.0..=1.0).contains(&axis.share(value))), "{axis:?}");
                 assert!(axis.ticks.is_sorted_by(|one, next| one.share < next.share), "{axis:?}");
-                assert!(labels(axis).len() <= 10, "{axis:?}");
+                assert!(labels(axis).len() <= 10 || matches!(axis.scale, Scale::Doublings), "{axis:?}");
             }
         }
     }

@@ -37,7 +37,7 @@ pub fn blame(heading: &Heading, rows: &[BlameRow]) -> Result<String, ChartError>
     let mut lines: Vec<(&str, &str)> = rows.iter().map(|row| (&*row.id, &*row.attack)).collect();
     lines.dedup();
     let height = TOP + LINE * lines.len().max(1) as i32 + 24;
-    Ok(svg_of(height, |canvas| {
+    Ok(svg_of(heading, height, |canvas| {
         head(canvas, heading)?;
         if lines.is_empty() {
             return canvas.text("no data", (WIDTH / 2, TOP + LINE / 2), Anchor::Middle);

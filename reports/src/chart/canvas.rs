@@ -9,9 +9,11 @@
 use plotters::backend::SVGBackend;
 use plotters::coord::Shift;
 use plotters::drawing::{DrawingArea, DrawingAreaErrorKind, IntoDrawingArea};
-use plotters::element::{Circle, PathElement, Rectangle};
+use plotters::element::{Circle, PathElement, Polygon, Rectangle};
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{Color, FontStyle, FontTransform, IntoFont, RGBColor, WHITE};
+
+use super::Heading;
 
 /// Width of every plot, in pixels.
 pub const WIDTH: i32 = 900;
@@ -34,6 +36,14 @@ pub const GRID_MINOR: RGBColor = RGBColor(0xF0, 0xF0, 0xF0);
 pub const ORANGE: RGBColor = RGBColor(0xE6, 0x9F, 0x00);
 /// Okabe–Ito blue.
 pub const BLUE: RGBColor = RGBColor(0x00, 0x72, 0xB2);
+/// Okabe–Ito bluish green.
+pub const GREEN: RGBColor = RGBColor(0x00, 0x9E, 0x73);
+/// Okabe–Ito vermilion.
+pub const VERMILION: RGBColor = RGBColor(0xD5, 0x5E, 0x00);
+/// Okabe–Ito sky blue.
+pub const SKY: RGBColor = RGBColor(0x56, 0xB4, 0xE9);
+/// Okabe–Ito yellow: for areas, a line of it is hardly seen.
+pub const YELLOW: RGBColor = RGBColor(0xF0, 0xE4, 0x42);
 /// Okabe–Ito reddish purple.
 pub const PURPLE: RGBColor = RGBColor(0xCC, 0x79, 0xA7);
 /// A grey that goes with the palette.
@@ -64,13 +74,9 @@ pub struct Canvas<'svg> {
     height: i32,
 }
 
-/// Draws a picture and returns it as SVG.
-pub fn svg(paint: impl FnOnce(&Canvas<'_>) -> Drawn) -> Result<String, DrawingAreaErrorKind<std::io::Error>> {
-    svg_of(HEIGHT, paint)
-}
-
-/// Draws a picture of this height and returns it as SVG.
+/// Draws a picture of this height and returns it as SVG, with the heading for those who cannot see it.
 pub fn svg_of(
+    heading: &Heading,
     height: i32,
     paint: impl FnOnce(&Canvas<'_>) -> Drawn,
 ) -> Result<String, DrawingAreaErrorKind<std::io::Error>> {
@@ -81,21 +87,52 @@ pub fn svg_of(
     paint(&canvas)?;
     canvas.area.present()?;
     drop(canvas);
-    Ok(svg)
+    Ok(described(&svg, heading))
+}
+
+/// Puts title and caption, whole, to where a screen reader finds them.
+fn described(svg: &str, heading: &Heading) -> String {
+    let Some((opening, rest)) = svg.split_once('>') else { return svg.to_owned() };
+    let (title, caption) = (escaped(&heading.title), escaped(&heading.caption));
+    format!("{opening} role=\"img\">\n<title>{title}</title>\n<desc>{caption}</desc>{rest}")
+}
+
+/// Text as it stands between the tags of XML or HTML, or within a quoted attribute.
+pub fn escaped(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for character in printable(text).chars() {
+        match character {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            '\'' => escaped.push_str("&#39;"),
+            character => escaped.push(character),
+        }
+    }
+    escaped
 }
 
 impl Canvas<'_> {
     /// Ordinary text.
     pub fn text(&self, text: &str, at: Pixel, anchor: Anchor) -> Drawn {
-        self.styled_text(text, at, anchor, TEXT, FontStyle::Normal)
+        self.styled_text(text, at, anchor, TEXT, FontStyle::Normal, INK)
     }
 
     /// The title's text, from its left end.
     pub fn title(&self, text: &str, at: Pixel) -> Drawn {
-        self.styled_text(text, at, Anchor::Left, TITLE, FontStyle::Bold)
+        self.styled_text(text, at, Anchor::Left, TITLE, FontStyle::Bold, INK)
     }
 
-    fn styled_text(&self, text: &str, at: Pixel, anchor: Anchor, height: i32, style: FontStyle) -> Drawn {
+    fn styled_text(
+        &self,
+        text: &str,
+        at: Pixel,
+        anchor: Anchor,
+        height: i32,
+        style: FontStyle,
+        color: RGBColor,
+    ) -> Drawn {
         let horizontal = match anchor {
             Anchor::Left => HPos::Left,
             Anchor::Middle | Anchor::Upwards => HPos::Center,
@@ -107,7 +144,7 @@ impl Canvas<'_> {
         };
         // plotters writes a font size 1.24 times smaller than it is told.
         let font = ("sans-serif", f64::from(height) * 1.24).into_font().style(style).transform(transform);
-        let style = font.color(&INK).pos(Pos::new(horizontal, VPos::Center));
+        let style = font.color(&color).pos(Pos::new(horizontal, VPos::Center));
         self.area.draw_text(&printable(text), &style, self.inside(at))
     }
 
@@ -127,6 +164,22 @@ impl Canvas<'_> {
     /// A filled rectangle. Opacity lies between 0 (not seen) and 1.
     pub fn area(&self, from: Pixel, to: Pixel, color: RGBColor, opacity: f64) -> Drawn {
         self.area.draw(&Rectangle::new([self.inside(from), self.inside(to)], color.mix(opacity).filled()))
+    }
+
+    /// A filled shape. Opacity lies between 0 (not seen) and 1.
+    pub fn polygon(&self, corners: Vec<Pixel>, color: RGBColor, opacity: f64) -> Drawn {
+        let corners: Vec<Pixel> = corners.into_iter().map(|corner| self.inside(corner)).collect();
+        self.area.draw(&Polygon::new(corners, color.mix(opacity).filled()))
+    }
+
+    /// A filled circle.
+    pub fn disc(&self, at: Pixel, radius: i32, color: RGBColor) -> Drawn {
+        self.area.draw(&Circle::new(self.inside(at), radius, color.filled()))
+    }
+
+    /// Ordinary text in another colour, for what stands on a coloured ground.
+    pub fn text_on(&self, text: &str, at: Pixel, color: RGBColor) -> Drawn {
+        self.styled_text(text, at, Anchor::Middle, TEXT, FontStyle::Normal, color)
     }
 
     fn inside(&self, (x, y): Pixel) -> Pixel {
@@ -188,7 +241,10 @@ mod tests {
 
     #[test]
     fn text_is_escaped_and_free_of_control_characters() {
-        let picture = svg(|canvas| canvas.text("a<b>&\"c\"\u{1b}[31m", (10, 10), Anchor::Left)).unwrap();
+        let picture = svg_of(&Heading::default(), HEIGHT, |canvas| {
+            canvas.text("a<b>&\"c\"\u{1b}[31m", (10, 10), Anchor::Left)
+        })
+        .unwrap();
         assert!(picture.contains("a&lt;b&gt;&amp;"), "{picture}");
         assert!(!picture.contains('\u{1b}'));
     }

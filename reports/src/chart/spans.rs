@@ -10,7 +10,9 @@ use plotters::style::{RGBColor, WHITE};
 
 use super::axis::Axis;
 use super::canvas::{Anchor, Canvas, Drawn, GREY, PURPLE, TEXT, cut, text_width};
-use super::frame::{self, Entry, Frame, LABELS_TOP, LEFT, LEGEND_Y, RIGHT, Swatch};
+use super::frame::{self, Frame, LEGEND_Y, RIGHT};
+use super::legend::{Entry, Swatch};
+use super::rows::Rows;
 use super::{Span, SpanKind};
 
 /// Rows for labels; with more, too little height is left to the data.
@@ -19,8 +21,6 @@ const ROWS_MAX: usize = 5;
 const ROW: i32 = 26;
 /// Height of the bar at the row's lower end.
 const BAR: i32 = 4;
-/// Room between two labels of one row.
-const GAP: i32 = 14;
 /// No label is wider: it would push the others out of the rows.
 const LABEL_MAX: i32 = 380;
 /// Shading has to let the grid and other shading through.
@@ -33,7 +33,7 @@ const KINDS: [SpanKind; 2] = [SpanKind::Fault, SpanKind::Attack];
 pub struct Spans {
     bars: Vec<Bar>,
     labels: Vec<Label>,
-    rows: usize,
+    rows: Rows,
 }
 
 /// A stretch of the time axis, in pixels.
@@ -57,31 +57,28 @@ impl Spans {
     pub fn new(spans: &[Span], time: &Axis) -> Self {
         let mut spans: Vec<&Span> = spans.iter().filter(|span| drawable(span)).collect();
         spans.sort_by(|one, other| one.from_s.total_cmp(&other.from_s));
-        let mut placed = Self { bars: Vec::new(), labels: Vec::new(), rows: 0 };
-        let mut row_ends = [LEFT - GAP; ROWS_MAX];
+        let mut placed = Self { bars: Vec::new(), labels: Vec::new(), rows: Rows::new(ROWS_MAX) };
         for span in spans {
-            placed.place(span, time, &mut row_ends);
+            placed.place(span, time);
         }
         placed
     }
 
-    /// Puts one more span to the right of those in the first row with room; `row_ends` says how far each is used.
-    fn place(&mut self, span: &Span, time: &Axis, row_ends: &mut [i32; ROWS_MAX]) {
+    /// Puts one more span to the right of those in the first row with room.
+    fn place(&mut self, span: &Span, time: &Axis) {
         let bar = Bar::new(span, time);
         self.bars.push(bar);
         let text = cut(&span.label, TEXT, LABEL_MAX);
         let text_to = (bar.from + text_width(&text, TEXT)).min(RIGHT);
         let text_from = text_to - text_width(&text, TEXT);
-        if let Some(row) = row_ends.iter().position(|end| end + GAP <= text_from) {
-            row_ends[row] = text_to.max(bar.to);
-            self.rows = self.rows.max(row + 1);
+        if let Some(row) = self.rows.place(text_from, text_to.max(bar.to)) {
             self.labels.push(Label { bar, row, text, text_from });
         }
     }
 
     /// Height of the rows of labels, in pixels.
     pub fn label_room(&self) -> i32 {
-        ROW * self.rows as i32
+        ROW * self.rows.used() as i32
     }
 
     /// The kinds there are.
@@ -89,7 +86,7 @@ impl Spans {
         KINDS
             .into_iter()
             .filter(|kind| self.bars.iter().any(|bar| bar.kind == *kind))
-            .map(|kind| Entry { name: name(kind), swatch: Swatch::Area(color(kind), OPACITY) })
+            .map(|kind| Entry { name: name(kind).to_owned(), swatch: Swatch::Area(color(kind), OPACITY) })
     }
 
     /// Draws shading, then labels.
@@ -98,11 +95,11 @@ impl Spans {
             canvas.area((bar.from, frame.top()), (bar.to, frame.bottom()), color(bar.kind), OPACITY)?;
         }
         for label in &self.labels {
-            let foot = vec![(label.bar.from, label.bottom()), (label.bar.from, frame.top())];
+            let foot = vec![(label.bar.from, label.bottom(frame)), (label.bar.from, frame.top())];
             canvas.line(foot, color(label.bar.kind), 1)?;
         }
         for label in &self.labels {
-            label.draw(canvas)?;
+            label.draw(canvas, frame)?;
         }
         self.draw_unlabelled(canvas)
     }
@@ -138,13 +135,13 @@ impl Bar {
 }
 
 impl Label {
-    fn bottom(&self) -> i32 {
-        LABELS_TOP + ROW * (self.row as i32 + 1)
+    fn bottom(&self, frame: &Frame) -> i32 {
+        frame.labels_top() + ROW * (self.row as i32 + 1)
     }
 
     /// On white, so that the foot of a label further up passes behind this one.
-    fn draw(&self, canvas: &Canvas<'_>) -> Drawn {
-        let bottom = self.bottom();
+    fn draw(&self, canvas: &Canvas<'_>, frame: &Frame) -> Drawn {
+        let bottom = self.bottom(frame);
         let text_to = self.text_from + text_width(&self.text, TEXT);
         canvas.area((self.text_from, bottom - ROW + 2), (text_to, bottom - BAR), WHITE, 1.0)?;
         canvas.text(&self.text, (self.text_from, bottom - BAR - TEXT / 2 - 2), Anchor::Left)?;

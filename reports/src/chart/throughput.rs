@@ -9,8 +9,10 @@
 use plotters::style::RGBColor;
 
 use super::axis::Axis;
-use super::canvas::{self, BLUE, Canvas, Drawn, ORANGE};
-use super::frame::{DATA_LINE_THIN, DATA_LINE_WIDE, Entry, Frame, Swatch};
+use super::canvas::{BLUE, Canvas, Drawn, ORANGE};
+use super::frame::{DATA_LINE_THIN, DATA_LINE_WIDE, Frame};
+use super::legend::{Entry, Legend, Swatch};
+use super::look::Look;
 use super::spans::Spans;
 use super::{ChartError, Heading, Span};
 use crate::record::TimelinePoint;
@@ -43,12 +45,11 @@ pub fn throughput(
     let time = Axis::up_to("virtual time (s)", end_s(&timeline, spans));
     let spans = Spans::new(spans, &time);
     let rate = Axis::from_zero("bundles per second", highest_rate(&timeline));
-    let frame = Frame::new(time, rate, spans.label_room());
-    Ok(canvas::svg(|canvas| {
-        frame.draw(canvas, heading, &legend(&timeline, &spans))?;
+    let frame = Frame::new(time, rate, legend(&timeline, &spans), spans.label_room());
+    frame.svg(heading, |canvas| {
         spans.draw(canvas, &frame)?;
         if timeline.is_empty() { frame.draw_no_data(canvas) } else { draw_lines(canvas, &frame, &timeline) }
-    })?)
+    })
 }
 
 fn drawable(point: &TimelinePoint) -> bool {
@@ -73,10 +74,13 @@ fn highest_rate(timeline: &[TimelinePoint]) -> f64 {
     timeline.iter().flat_map(|point| LINES.map(|(.., rate)| rate(point))).fold(0.0, f64::max)
 }
 
-fn legend(timeline: &[TimelinePoint], spans: &Spans) -> Vec<Entry> {
-    let lines = LINES.map(|(name, color, width, _)| Entry { name, swatch: Swatch::Line(color, width) });
+fn legend(timeline: &[TimelinePoint], spans: &Spans) -> Legend {
+    let lines = LINES.map(|(name, color, width, _)| Entry {
+        name: name.to_owned(),
+        swatch: Swatch::Line(Look::plain(color, width)),
+    });
     let lines = lines.into_iter().filter(|_| !timeline.is_empty());
-    lines.chain(spans.legend()).collect()
+    Legend::new(lines.chain(spans.legend()))
 }
 
 fn draw_lines(canvas: &Canvas<'_>, frame: &Frame, timeline: &[TimelinePoint]) -> Drawn {

@@ -1,0 +1,70 @@
+//! What an axis of a plot measures, and on which scale, as the caller says it.
+
+use super::axis::Axis;
+
+/// What is measured along an axis.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dimension {
+    /// Its name with its unit: `throughput (messages/s)`.
+    pub title: String,
+    /// How values are spread.
+    pub scale: Scale,
+}
+
+/// How values are spread along an axis.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Scale {
+    /// Equal differences look equal; from zero, or below.
+    #[default]
+    Linear,
+    /// Equal ratios look equal; ticks at powers of two.
+    Log2,
+    /// Equal ratios look equal; ticks at powers of ten.
+    Log10,
+}
+
+impl Dimension {
+    /// Something measured on a linear scale.
+    pub fn linear(title: impl Into<String>) -> Self {
+        Self { title: title.into(), scale: Scale::Linear }
+    }
+
+    /// Something measured in doublings: a number of actors, of cores.
+    pub fn log2(title: impl Into<String>) -> Self {
+        Self { title: title.into(), scale: Scale::Log2 }
+    }
+
+    /// Something measured over powers of ten: a load, a latency.
+    pub fn log10(title: impl Into<String>) -> Self {
+        Self { title: title.into(), scale: Scale::Log10 }
+    }
+
+    /// Whether a value has a place on the axis.
+    pub(super) fn holds(&self, value: f64) -> bool {
+        value.is_finite() && (self.scale == Scale::Linear || value > 0.0)
+    }
+
+    /// The axis that holds all of the values.
+    pub(super) fn axis(&self, values: impl Iterator<Item = f64>) -> Axis {
+        let held = values.filter(|&value| self.holds(value));
+        let (low, high) = held
+            .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)));
+        let (low, high) = if low <= high { (low, high) } else { (1.0, 1.0) };
+        match self.scale {
+            Scale::Linear => Axis::spanning(&self.title, low, high),
+            Scale::Log2 => Axis::doublings(&self.title, low, high),
+            Scale::Log10 => Axis::sizes_by_ten(&self.title, low, high),
+        }
+    }
+
+    /// An axis no longer than the values need, wherever zero is: what spreads colours, not lengths.
+    pub(super) fn tight_axis(&self, values: &[f64]) -> Axis {
+        let low = values.iter().copied().fold(f64::INFINITY, f64::min);
+        let high = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        match self.scale {
+            Scale::Linear => Axis::between(&self.title, low, high),
+            Scale::Log2 => Axis::doublings(&self.title, low, high),
+            Scale::Log10 => Axis::logarithmic(&self.title, low, high),
+        }
+    }
+}
