@@ -199,13 +199,9 @@ impl<'plot> Map<'plot> {
         let (left, right) = (WIDTH - BAR_ROOM + 24, WIDTH - BAR_ROOM + 24 + BAR);
         let y = |share: f64| between(self.bottom(), TOP, share);
         for step in 0..BAR_STEPS {
-            let share = |step: i32| f64::from(step) / f64::from(BAR_STEPS);
-            canvas.area(
-                (left, y(share(step + 1))),
-                (right, y(share(step))),
-                color(share(step) + 0.005),
-                1.0,
-            )?;
+            // each step over the rest of the bar: side by side, they would show seams when scaled
+            let share = f64::from(step) / f64::from(BAR_STEPS);
+            canvas.area((left, TOP), (right, y(share)), color(share + 0.5 / f64::from(BAR_STEPS)), 1.0)?;
         }
         for tick in scale.ticks.iter().filter(|tick| !tick.label.is_empty()) {
             canvas.line(vec![(right, y(tick.share)), (right + 5, y(tick.share))], INK, 1)?;
