@@ -6,8 +6,9 @@
 use std::path::PathBuf;
 
 use reports::blame::{BlameRow, Verdict};
+use serde::Deserialize;
 
-use super::Experiment;
+use super::{ExperimentError, unreadable};
 use crate::{
     check::{Case, expectation},
     command::{self, InputError},
@@ -15,6 +16,33 @@ use crate::{
     pool::each,
     scenario::{Blame, Ending, Scenario},
 };
+
+/// What its file says.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct BlameTable {
+    scenarios: PathBuf,
+    seeds: u64,
+}
+
+/// What is run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Matrix {
+    /// The scenarios, each once calm and once in chaos.
+    pub scenarios: Vec<PathBuf>,
+    /// Seeds of each.
+    pub seeds: u64,
+}
+
+impl Matrix {
+    pub(super) fn of(table: BlameTable) -> Result<Matrix, ExperimentError> {
+        let directory = std::fs::read_dir(&table.scenarios).map_err(unreadable(&table.scenarios))?;
+        let mut scenarios: Vec<PathBuf> = directory.flatten().map(|entry| entry.path()).collect();
+        scenarios.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
+        scenarios.sort();
+        Ok(Matrix { scenarios, seeds: table.seeds })
+    }
+}
 
 /// One cell of the work.
 struct Work {
@@ -36,13 +64,13 @@ struct Finding {
 /// # Errors
 /// What is wrong with a scenario.
 pub fn run(
-    experiment: &Experiment,
+    matrix: &Matrix,
     sets: &[String],
     jobs: usize,
     progress: &(dyn Fn() + Sync),
 ) -> Result<Vec<BlameRow>, InputError> {
     let mut rows: Vec<(PathBuf, Scenario, BlameRow)> = Vec::new();
-    for path in &experiment.scenarios {
+    for path in &matrix.scenarios {
         for chaos in [false, true] {
             let scenario = command::read(path, &command::overrides(sets, chaos))?;
             if scenario.swarm.is_none() && !scenario.adversaries.is_empty() {
@@ -52,7 +80,7 @@ pub fn run(
         }
     }
     let work: Vec<Work> =
-        (0..rows.len()).flat_map(|row| (0..experiment.seeds).map(move |seed| Work { row, seed })).collect();
+        (0..rows.len()).flat_map(|row| (0..matrix.seeds).map(move |seed| Work { row, seed })).collect();
     let findings = each(&work, jobs, |work| {
         let (path, scenario, _) = &rows[work.row];
         let outcome = command::run(&path.display().to_string(), scenario, work.seed, false)?;

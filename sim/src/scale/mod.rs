@@ -1,36 +1,45 @@
-//! Experiments: tables of runs that answer a question, as CSV and plots.
+//! Experiments: tables of runs that answer a question, as a page with plots and CSV.
 //!
 //! An experiment file stands beside the scenarios: its first line is the question, its `[experiment]` table says what
 //! to run.
 
 pub mod blame;
+pub mod curve;
+mod inversion;
+mod metric;
+mod provenance;
 
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+pub use metric::{METRICS, Metric};
+pub use provenance::reproduce;
+
+use blame::{BlameTable, Matrix};
+use curve::{Curve, CurveTable};
+
 /// Seeds of an experiment at most: a day of runs.
 const SEEDS_MAX: u64 = 100_000;
 
 /// An experiment as its file says it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Experiment {
+    /// The file.
+    pub path: PathBuf,
     /// The question.
     pub question: String,
     /// What to do.
-    pub kind: ExperimentKind,
-    /// The scenarios to run.
-    pub scenarios: Vec<PathBuf>,
-    /// Seeds of each.
-    pub seeds: u64,
+    pub kind: Kind,
 }
 
 /// What an experiment does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum ExperimentKind {
+#[derive(Clone, Debug)]
+pub enum Kind {
     /// The blame matrix: attack × verdict.
-    Blame,
+    Blame(Matrix),
+    /// Runs over a parameter, for each of some series.
+    Curve(Curve),
 }
 
 /// Why an experiment cannot be run.
@@ -61,23 +70,18 @@ struct File {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Table {
-    kind: ExperimentKind,
-    scenarios: PathBuf,
-    seeds: u64,
+#[serde(tag = "kind", rename_all = "kebab-case")]
+enum Table {
+    Blame(BlameTable),
+    Curve(CurveTable),
 }
 
 impl Experiment {
-    /// Reads an experiment file. The directory that it names is seen from the working directory.
+    /// Reads an experiment file. What it names is seen from the working directory.
     ///
     /// # Errors
     /// What is wrong with it, with its name.
     pub fn read(path: &Path) -> Result<Experiment, ExperimentError> {
-        let unreadable = |path: &Path| {
-            let path = path.to_owned();
-            move |source| ExperimentError::Unreadable { path, source }
-        };
         let text = std::fs::read_to_string(path).map_err(unreadable(path))?;
         let wrong = |why: String| ExperimentError::Wrong { path: path.to_owned(), why };
         let question = question(&text).ok_or_else(|| {
@@ -85,16 +89,41 @@ impl Experiment {
         })?;
         let File { experiment } = toml_edit::de::from_str(&text)
             .map_err(|error| wrong(error.to_string().trim_end().replace('\n', " ")))?;
-        if !(1..=SEEDS_MAX).contains(&experiment.seeds) {
+        let kind = match experiment {
+            Table::Blame(table) => Kind::Blame(Matrix::of(table)?),
+            Table::Curve(table) => Kind::Curve(Curve::of(table).map_err(wrong)?),
+        };
+        let experiment = Experiment { path: path.to_owned(), question, kind };
+        if !(1..=SEEDS_MAX).contains(&experiment.seeds()) {
             return Err(wrong(format!("seeds must lie in 1..={SEEDS_MAX}")));
         }
-        let directory =
-            std::fs::read_dir(&experiment.scenarios).map_err(unreadable(&experiment.scenarios))?;
-        let mut scenarios: Vec<PathBuf> = directory.flatten().map(|entry| entry.path()).collect();
-        scenarios.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
-        scenarios.sort();
-        Ok(Experiment { question, kind: experiment.kind, scenarios, seeds: experiment.seeds })
+        Ok(experiment)
     }
+
+    /// Seeds of each of its runs.
+    pub fn seeds(&self) -> u64 {
+        match &self.kind {
+            Kind::Blame(matrix) => matrix.seeds,
+            Kind::Curve(curve) => curve.seeds,
+        }
+    }
+
+    /// Takes another number of seeds.
+    pub fn set_seeds(&mut self, seeds: u64) {
+        match &mut self.kind {
+            Kind::Blame(matrix) => matrix.seeds = seeds,
+            Kind::Curve(curve) => curve.seeds = seeds,
+        }
+    }
+
+    /// Its name: that of its file.
+    pub fn name(&self) -> String {
+        self.path.file_stem().map_or_else(|| "experiment".into(), |stem| stem.to_string_lossy().into_owned())
+    }
+}
+
+fn unreadable(path: &Path) -> impl Fn(std::io::Error) -> ExperimentError {
+    move |source| ExperimentError::Unreadable { path: path.to_owned(), source }
 }
 
 /// The question of an experiment's text: its first line, if that is a comment.
@@ -117,15 +146,26 @@ mod tests {
     #[test]
     fn mistakes_are_said_in_a_line() {
         let table = |rest: &str| format!("# Who?\n[experiment]\nkind = \"blame\"\n{rest}");
+        let curve = |rest: &str| {
+            format!(
+                "# How fast?\n[experiment]\nkind = \"curve\"\nbase = \"x.toml\"\nseeds = 1\nshow = [\"throughput\"]\n{rest}"
+            )
+        };
+        let x = "x = { name = \"actors\", points = [{ at = 1 }] }\n";
         for (text, said) in [
             ("[experiment]\n".to_owned(), "must be a comment with the question"),
             (table("scenarios = \"src\"\n"), "seeds"),
             (table("scenarios = \"src\"\nseeds = 0\n"), "seeds must lie in 1..=100000"),
             (table("scenarios = \"none\"\nseeds = 1\n"), "none: cannot read"),
             (table("scenarios = \"src\"\nseeds = 1\ncolour = 1\n"), "colour"),
+            (curve(""), "x"),
+            (curve("x = { name = \"actors\", points = [] }\n"), "x.points must have a point"),
+            (curve(&format!("{x}find = \"peak\"\n")), "find = \"peak\" needs a bound"),
+            (curve(&format!("{x}find = \"peak\"\nbound = \"soon\"\n")), "bound"),
+            (curve(x).replace("throughput", "thruput"), "unknown metric \"thruput\""),
         ] {
             let error = read(&text).unwrap_err().to_string();
-            assert!(error.contains(said) && error.lines().count() == 1, "{error}");
+            assert!(error.contains(said) && error.lines().count() == 1, "{error} does not say {said}");
         }
     }
 }

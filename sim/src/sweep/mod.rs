@@ -22,7 +22,7 @@ mod speed;
 
 pub use junit::junit;
 pub use merge::{MergeError, Merged, merge};
-pub use plan::{NoShard, Pinned, Plan, Shard};
+pub use plan::{BUILD, NoShard, Pinned, Plan, Shard, digest};
 pub use report::{RESULT_FILE, write_junit, write_results};
 pub use result::{Failure, Row, Swept};
 pub use speed::Speed;

@@ -1,0 +1,91 @@
+//! How busy the machines of a run were.
+
+use std::collections::BTreeMap;
+
+use server::protocol::id::Role;
+
+use crate::scenario::ActorName;
+
+/// What can be the bottleneck of a machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Resource {
+    /// Its cores.
+    Cores,
+    /// Its disk.
+    Disk,
+    /// Its busiest link to another machine.
+    Link,
+}
+
+impl Resource {
+    fn name(self) -> &'static str {
+        match self {
+            Resource::Cores => "cores",
+            Resource::Disk => "disk",
+            Resource::Link => "link",
+        }
+    }
+}
+
+/// How busy each resource of each machine was, as a share of the time in which bundles were sent; of cores, of all of
+/// them.
+#[derive(Clone, Debug, Default)]
+pub struct Load {
+    shares: BTreeMap<(ActorName, Resource), f64>,
+    cores: u32,
+}
+
+impl Load {
+    /// Machines with so many cores each.
+    pub fn of_cores(cores: u32) -> Load {
+        Load { shares: BTreeMap::new(), cores }
+    }
+
+    /// Something was busy for so long of the time.
+    pub fn add(&mut self, who: ActorName, what: Resource, busy_ns: u64, of_ns: u64) {
+        let of_ns = match what {
+            Resource::Cores => of_ns.saturating_mul(u64::from(self.cores)),
+            _ => of_ns,
+        };
+        // work that is left when the last bundle is sent is done later
+        let share = (busy_ns as f64 / of_ns.max(1) as f64).min(1.0);
+        self.shares.insert((who, what), share);
+    }
+
+    /// What was busiest of all that serves, and the share of its time.
+    pub fn busiest(&self) -> Option<(String, f64)> {
+        let serves = self.shares.iter().filter(|((who, _), _)| who.role != Role::Client);
+        let ((who, what), share) = serves.max_by(|one, other| one.1.total_cmp(other.1))?;
+        // of many actors of a role chance decides which
+        let whose = match who.role {
+            Role::Sequencer => "of the sequencer".to_owned(),
+            Role::Incoming => "of an incoming actor".to_owned(),
+            Role::Mailbox => "of a mailbox actor".to_owned(),
+            role => format!("of a {}", role.name()),
+        };
+        Some((format!("{} {whose}", what.name()), *share))
+    }
+
+    /// How many cores the actors of a role keep busy, together.
+    pub fn cores_of(&self, role: Role) -> Option<f64> {
+        let of_role = self.shares.iter().filter(|((who, what), _)| who.role == role && *what == Resource::Cores);
+        let shares: Vec<f64> = of_role.map(|(_, share)| share * f64::from(self.cores)).collect();
+        (!shares.is_empty()).then(|| shares.iter().sum())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_busiest_of_all_that_serves_is_named_with_its_share() {
+        let mut load = Load::of_cores(2);
+        load.add(ActorName::new(Role::Client, 0), Resource::Cores, 2000, 1000);
+        load.add(ActorName::new(Role::Incoming, 1), Resource::Disk, 700, 1000);
+        load.add(ActorName::SEQUENCER, Resource::Cores, 1000, 1000);
+        assert_eq!(load.busiest(), Some(("disk of an incoming actor".to_owned(), 0.7)));
+        assert_eq!(load.cores_of(Role::Sequencer), Some(1.0));
+        assert_eq!(load.cores_of(Role::Witness), None);
+    }
+}

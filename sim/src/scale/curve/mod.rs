@@ -1,0 +1,231 @@
+//! Curves: runs over a parameter, for each of some series, several seeds a point.
+//!
+//! ```toml
+//! # How does throughput grow with the number of actors?
+//! [experiment]
+//! kind = "curve"
+//! base = "scenarios/scaling/base.toml"   # every run is this scenario, with overrides
+//! seeds = 5
+//! find = "peak"                          # the highest rate that is served within the bound; or "load": the base's own
+//! bound = "100ms"                        # on the 99th percentile of delivery
+//! length = "400ms"                       # for how long bundles are sent at each rate
+//! show = ["throughput", "delivery-p99"]  # what is plotted (`cargo sim list metrics`)
+//! x = { name = "actors", scale = "log2", points = [{ at = 1, set = ["topology.incoming=1"] }, …] }
+//! [[experiment.series]]
+//! name = "parallel"
+//! set = ["architecture=parallel"]
+//! points = [1, 2, 4]                     # some of x; all unless given
+//! ideal = true                           # a line through its first point, in proportion to x, stands beside it
+//! ```
+
+mod answer;
+mod page;
+mod peak;
+mod run;
+
+use std::path::PathBuf;
+
+use reports::chart::Scale;
+use serde::{Deserialize, Serialize};
+
+pub use page::page;
+pub use run::{CurveError, Key, Plan, Row, Trial, run};
+
+use super::metric::{self, Metric};
+
+/// The rate at which the search for a peak begins unless the file says another.
+const START_PER_S: f64 = 500.0;
+/// For how long bundles are sent at each rate unless the file says otherwise.
+const LENGTH_NS: u64 = 400_000_000;
+
+/// What its file says.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct CurveTable {
+    base: PathBuf,
+    seeds: u64,
+    #[serde(default)]
+    set: Vec<String>,
+    #[serde(default)]
+    find: Find,
+    bound: Option<String>,
+    length: Option<String>,
+    start: Option<f64>,
+    show: Vec<String>,
+    x: XTable,
+    #[serde(default)]
+    series: Vec<SeriesTable>,
+    #[serde(default)]
+    limits: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct XTable {
+    name: String,
+    #[serde(default)]
+    scale: AxisScale,
+    points: Vec<PointTable>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PointTable {
+    at: f64,
+    #[serde(default)]
+    set: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SeriesTable {
+    name: String,
+    #[serde(default)]
+    set: Vec<String>,
+    points: Option<Vec<f64>>,
+    #[serde(default)]
+    ideal: bool,
+}
+
+/// What is looked for at each point.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Find {
+    #[default]
+    Load,
+    Peak,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum AxisScale {
+    #[default]
+    Linear,
+    Log2,
+    Log10,
+}
+
+/// How a peak is looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Search {
+    /// The 99th percentile of delivery must not exceed this, in nanoseconds.
+    pub bound_ns: u64,
+    /// For how long bundles are sent.
+    pub length_ns: u64,
+    /// Where the search begins, in bundles a second.
+    pub start_per_s: f64,
+}
+
+/// Runs over a parameter.
+#[derive(Clone, Debug)]
+pub struct Curve {
+    /// The scenario.
+    pub base: PathBuf,
+    /// Seeds of each point.
+    pub seeds: u64,
+    /// Overrides of every run.
+    pub sets: Vec<String>,
+    /// How the peak is looked for; at the scenario's own rate if it is not.
+    pub search: Option<Search>,
+    /// What is plotted.
+    pub show: Vec<&'static Metric>,
+    /// What the parameter is called.
+    pub name: String,
+    /// How its axis is divided.
+    pub scale: Scale,
+    /// Its values.
+    pub points: Vec<At>,
+    /// What is compared.
+    pub series: Vec<Line>,
+    /// What the experiment does not show.
+    pub limits: Vec<String>,
+}
+
+/// A value of the parameter.
+#[derive(Clone, Debug)]
+pub struct At {
+    /// Where it stands on the axis.
+    pub at: f64,
+    /// The overrides that it means.
+    pub sets: Vec<String>,
+}
+
+/// One of what is compared.
+#[derive(Clone, Debug)]
+pub struct Line {
+    /// What it is called.
+    pub name: String,
+    /// The overrides that it means.
+    pub sets: Vec<String>,
+    /// The points of the parameter that it has, by place.
+    pub points: Vec<usize>,
+    /// Whether a line in proportion to the parameter stands beside it.
+    pub ideal: bool,
+}
+
+impl Curve {
+    pub(super) fn of(table: CurveTable) -> Result<Curve, String> {
+        let points: Vec<At> =
+            table.x.points.into_iter().map(|point| At { at: point.at, sets: point.set }).collect();
+        if points.is_empty() || !points.is_sorted_by(|one, next| one.at < next.at) {
+            return Err("x.points must have a point or more, each with a higher `at`".to_owned());
+        }
+        let duration = |name: &str, text: &str| {
+            let duration =
+                humantime::parse_duration(text).map_err(|error| format!("{name} {text:?}: {error}"))?;
+            u64::try_from(duration.as_nanos()).map_err(|_| format!("{name} {text:?} is too long"))
+        };
+        let length_ns = table.length.as_deref().map_or(Ok(LENGTH_NS), |text| duration("length", text))?;
+        let start_per_s = table.start.unwrap_or(START_PER_S);
+        if !(1.0..1e9).contains(&start_per_s) {
+            return Err("start must be a rate from 1 bundle a second".to_owned());
+        }
+        let search = match (table.find, table.bound) {
+            (Find::Load, None) => None,
+            (Find::Load, Some(_)) => return Err("a bound belongs to find = \"peak\"".to_owned()),
+            (Find::Peak, None) => {
+                return Err("find = \"peak\" needs a bound on the 99th percentile of delivery".to_owned());
+            }
+            (Find::Peak, Some(bound)) => {
+                Some(Search { bound_ns: duration("bound", &bound)?, length_ns, start_per_s })
+            }
+        };
+        let show = table.show.iter().map(|name| metric::find(name)).collect::<Result<Vec<_>, String>>()?;
+        let mut series = table.series;
+        if series.is_empty() {
+            series.push(SeriesTable { name: "all".to_owned(), set: Vec::new(), points: None, ideal: false });
+        }
+        let series = series.into_iter().map(|series| line(series, &points)).collect::<Result<_, String>>()?;
+        let scale = match table.x.scale {
+            AxisScale::Linear => Scale::Linear,
+            AxisScale::Log2 => Scale::Log2,
+            AxisScale::Log10 => Scale::Log10,
+        };
+        Ok(Curve {
+            base: table.base,
+            seeds: table.seeds,
+            sets: table.set,
+            search,
+            show,
+            name: table.x.name,
+            scale,
+            points,
+            series,
+            limits: table.limits,
+        })
+    }
+}
+
+fn line(series: SeriesTable, all: &[At]) -> Result<Line, String> {
+    let SeriesTable { name, set, points, ideal } = series;
+    let place = |at: f64| {
+        all.iter()
+            .position(|point| point.at == at)
+            .ok_or_else(|| format!("series {name:?}: x has no point at {at}"))
+    };
+    let points = match points {
+        None => (0..all.len()).collect(),
+        Some(points) => points.into_iter().map(place).collect::<Result<_, String>>()?,
+    };
+    Ok(Line { name, sets: set, points, ideal })
+}

@@ -1,0 +1,240 @@
+//! The page of a curve: its plots and its table.
+
+use std::collections::BTreeMap;
+
+use reports::{
+    chart::{self, ChartError, Dimension, Distribution, Heading, LinesPlot, Mark, Point, Series, Style},
+    page::{Cell, Column, Page, Plot, Reproduce, Section, Table},
+    stats,
+};
+
+use super::{
+    Curve, Key, Line, Row, Search,
+    answer::{answer, busiest, estimate},
+};
+use crate::scale::{
+    METRICS,
+    metric::{Metric, PEAK},
+};
+
+impl Curve {
+    /// What is plotted: the peak first, if it was looked for.
+    pub(super) fn shown(&self) -> impl Iterator<Item = &'static Metric> {
+        let peak = METRICS.iter().filter(|metric| self.search.is_some() && metric.name == PEAK);
+        peak.chain(self.show.iter().copied().filter(|metric| metric.name != PEAK))
+    }
+
+    fn dimension(&self) -> Dimension {
+        Dimension { title: self.name.clone(), scale: self.scale }
+    }
+}
+
+/// Makes the page of a question from the rows that there are.
+///
+/// # Errors
+/// The drawing library refuses.
+pub fn page(
+    question: &str,
+    curve: &Curve,
+    rows: &BTreeMap<Key, Row>,
+    reproduce: Reproduce,
+) -> Result<Page, ChartError> {
+    let draft =
+        Draft { curve, rows, caption: format!("{}, {} seeds a point", curve.base.display(), curve.seeds) };
+    let mut sections = vec![draft.over_parameter()?];
+    if let Some(search) = curve.search {
+        sections.push(draft.over_load(search)?);
+    }
+    sections.push(draft.distributions()?);
+    sections.push(draft.table());
+    let mut limits = curve.limits.clone();
+    limits.extend(draft.violations());
+    let of_point = |series, point| draft.of_point(series, point);
+    Ok(Page { question: question.to_owned(), answer: answer(curve, &of_point), sections, reproduce, limits })
+}
+
+struct Draft<'a> {
+    curve: &'a Curve,
+    rows: &'a BTreeMap<Key, Row>,
+    caption: String,
+}
+
+impl<'a> Draft<'a> {
+    fn of_point(&self, series: usize, point: usize) -> Vec<&'a Row> {
+        self.rows.range((series, point, 0)..=(series, point, u64::MAX)).map(|(_, row)| row).collect()
+    }
+
+    fn heading(&self, title: &str) -> Heading {
+        Heading { title: title.to_owned(), caption: self.caption.clone() }
+    }
+
+    /// A plot a metric.
+    fn over_parameter(&self) -> Result<Section, ChartError> {
+        let plots = self.curve.shown().map(|metric| {
+            let y = match metric.logarithmic {
+                true => Dimension::log10(metric.axis()),
+                false => Dimension::linear(metric.axis()),
+            };
+            let lines = self.curve.series.iter().enumerate();
+            let series = lines.flat_map(|(index, line)| self.lines(metric, index, line)).collect();
+            let plot = LinesPlot { x: self.curve.dimension(), y, series, marks: Vec::new() };
+            Ok(Plot {
+                file: metric.name.to_owned(),
+                caption: format!("{}; bands are 95 % confidence intervals over seeds.", metric.title),
+                svg: chart::lines(&self.heading(metric.title), &plot)?,
+            })
+        });
+        let plots = plots.collect::<Result<_, ChartError>>()?;
+        let title = format!("Over {}", self.curve.name);
+        Ok(Section { title, text: String::new(), plots, tables: Vec::new() })
+    }
+
+    fn lines(&self, metric: &Metric, series: usize, line: &Line) -> Vec<Series> {
+        let points = line.points.iter().filter_map(|point| {
+            let estimate = estimate(metric, &self.of_point(series, *point))?;
+            Some(Point::estimate(self.curve.points[*point].at, estimate))
+        });
+        let points: Vec<Point> = points.collect();
+        let ideal = points.first().filter(|_| line.ideal && metric.name == PEAK).map(|first| {
+            let proportional = points.iter().map(|point| Point::exact(point.x, first.y * point.x / first.x));
+            let points = proportional.collect();
+            Series { name: format!("{} in proportion", line.name), points, style: Style::Ideal }
+        });
+        let measured = Series { name: line.name.clone(), points, style: Style::Measured };
+        [Some(measured), ideal].into_iter().flatten().collect()
+    }
+
+    /// The rates that were tried at the last point of each series: where latency leaves the bound.
+    fn over_load(&self, search: Search) -> Result<Section, ChartError> {
+        let bound_ms = search.bound_ns as f64 / 1e6;
+        let ends = self.curve.series.iter().enumerate();
+        let mut series: Vec<Series> = Vec::new();
+        let mut marks = Vec::new();
+        for (index, line) in ends {
+            let Some(last) = line.points.last() else { continue };
+            let rows = self.of_point(index, *last);
+            series.push(Series {
+                name: format!("{} at {}", line.name, reports::text::number(self.curve.points[*last].at)),
+                points: hockey_stick(&rows, 20.0 * bound_ms),
+                style: Style::Measured,
+            });
+            let knee =
+                METRICS.iter().find(|metric| metric.name == PEAK).and_then(|peak| estimate(peak, &rows));
+            marks.extend(knee.map(|knee| Mark { x: knee.value, label: line.name.clone() }));
+        }
+        let all = || series.iter().flat_map(|series| &series.points).map(|point| point.x);
+        let (low, high) = (all().fold(f64::MAX, f64::min), all().fold(0.0, f64::max));
+        let bound = vec![Point::exact(low, bound_ms), Point::exact(high, bound_ms)];
+        series.push(Series { name: "bound".to_owned(), points: bound, style: Style::Bound });
+        let plot = LinesPlot {
+            x: Dimension::log10("offered load (bundles/s)"),
+            y: Dimension::log10("delivery latency, 99th percentile (ms)"),
+            series,
+            marks,
+        };
+        let plot = Plot {
+            file: "latency-over-load".to_owned(),
+            caption: "Each rate that was tried on the way to the peak, all seeds; the peak is marked."
+                .to_owned(),
+            svg: chart::lines(&self.heading("Latency over load"), &plot)?,
+        };
+        let text = format!(
+            "The peak is the highest rate at which everything arrives and 99 of 100 deliveries take no longer than {} ms. It is \
+             found by doubling and bisection to 6 %; bundles are sent for {} ms at each rate.",
+            reports::text::number(bound_ms),
+            reports::text::number(search.length_ns as f64 / 1e6),
+        );
+        Ok(Section {
+            title: "Where latency leaves the bound".to_owned(),
+            text,
+            plots: vec![plot],
+            tables: Vec::new(),
+        })
+    }
+
+    /// Latencies at the last point of each series, of the first seed.
+    fn distributions(&self) -> Result<Section, ChartError> {
+        let ends = self.curve.series.iter().enumerate();
+        let distributions = ends.filter_map(|(series, line)| {
+            let last = line.points.last()?;
+            let row = self.of_point(series, *last).into_iter().next()?;
+            let name = format!("{} at {}", line.name, reports::text::number(self.curve.points[*last].at));
+            Some(Distribution { name, points: row.latency.clone() })
+        });
+        let distributions: Vec<Distribution> = distributions.collect();
+        let when = if self.curve.search.is_some() { " at the peak" } else { "" };
+        let plot = Plot {
+            file: "latency".to_owned(),
+            caption: format!("Time from when a bundle is wanted to when a recipient has it{when}; seed 0."),
+            svg: chart::cdf(&self.heading(&format!("Delivery latency{when}")), &distributions)?,
+        };
+        Ok(Section {
+            title: "Latency".to_owned(),
+            text: String::new(),
+            plots: vec![plot],
+            tables: Vec::new(),
+        })
+    }
+
+    /// Every point.
+    fn table(&self) -> Section {
+        let measured = METRICS
+            .iter()
+            .filter(|metric| self.rows.values().any(|row| row.metrics.contains_key(metric.name)));
+        let measured: Vec<&Metric> = measured.collect();
+        let mut columns = vec![
+            Column::new("series", ""),
+            Column::new(self.curve.name.clone(), ""),
+            Column::new("seeds", ""),
+        ];
+        columns.extend(measured.iter().map(|metric| Column::new(metric.title, metric.unit)));
+        columns.extend([Column::new("busiest", ""), Column::new("busy", "%")]);
+        let rows = self.curve.keys().map(|(series, point)| {
+            let rows = self.of_point(series, point);
+            let (name, at) = (&self.curve.series[series].name, self.curve.points[point].at);
+            let mut cells = vec![Cell::Text(name.clone()), Cell::Number(at), Cell::Count(rows.len() as u64)];
+            cells.extend(
+                measured.iter().map(|metric| estimate(metric, &rows).map_or(Cell::Missing, Cell::Estimate)),
+            );
+            match busiest(&rows) {
+                Some((busiest, share)) => cells.extend([Cell::Text(busiest), Cell::Number(share * 100.0)]),
+                None => cells.extend([Cell::Missing, Cell::Missing]),
+            }
+            cells
+        });
+        let table = Table {
+            file: "points".to_owned(),
+            caption: "Every point: the mean over seeds and its 95 % confidence interval.".to_owned(),
+            columns,
+            rows: rows.collect(),
+        };
+        Section {
+            title: "All points".to_owned(),
+            text: String::new(),
+            plots: Vec::new(),
+            tables: vec![table],
+        }
+    }
+
+    /// Points in whose runs something was violated.
+    fn violations(&self) -> Vec<String> {
+        let broken = self.rows.iter().filter_map(|((series, point, seed), row)| {
+            let signature = row.broken.as_ref()?;
+            let (name, at) = (&self.curve.series[*series].name, self.curve.points[*point].at);
+            Some(format!("The run of {name} at {at} with seed {seed} violated {signature}."))
+        });
+        broken.collect()
+    }
+}
+
+/// Latency over load: of all seeds the median at each rate. What is beyond the picture is left out.
+fn hockey_stick(rows: &[&Row], highest_ms: f64) -> Vec<Point> {
+    let mut by_rate: BTreeMap<u64, Vec<f64>> = BTreeMap::new();
+    for trial in rows.iter().flat_map(|row| &row.trials) {
+        by_rate.entry(trial.offered_per_s as u64).or_default().push(trial.p99_ms.min(highest_ms));
+    }
+    let points = by_rate
+        .into_iter()
+        .filter_map(|(rate, latencies)| Some(Point::estimate(rate as f64, stats::median(&latencies)?)));
+    points.collect()
+}

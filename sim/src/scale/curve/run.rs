@@ -1,0 +1,233 @@
+//! The runs of a curve: one row a point and seed, on all cores, kept in a journal.
+
+use std::collections::BTreeMap;
+
+use reports::record::{LatencyKind, LatencyPoint};
+use serde::{Deserialize, Serialize};
+
+use super::{Curve, Search, peak};
+use crate::{
+    command::{self, InputError},
+    journal::{Journal, JournalError, Limits, Planned},
+    outcome::Outcome,
+    scale::{METRICS, metric},
+    scenario::Scenario,
+    sweep::{BUILD, digest},
+    workload::START_NS,
+};
+
+/// Which run: series, point, seed.
+pub type Key = (usize, usize, u64);
+
+/// Fewest bundles of a run at some rate: fewer say nothing of a percentile.
+const BUNDLES_MIN: f64 = 300.0;
+
+/// What a curve consists of, pinned.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Plan {
+    /// The sources of the program.
+    pub build: String,
+    /// Of each series and point: the digest of the scenario.
+    pub scenarios: BTreeMap<String, String>,
+    /// How the peak is looked for.
+    pub search: Option<Search>,
+    /// Seeds of each point.
+    pub seeds: u64,
+}
+
+/// What came of a point with one seed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Row {
+    /// What was measured: of a peak, at the highest rate that was sustained.
+    pub metrics: BTreeMap<String, f64>,
+    /// What was busiest, and the share of its time.
+    pub busiest: Option<(String, f64)>,
+    /// The latency of delivery over percentiles.
+    pub latency: Vec<LatencyPoint>,
+    /// Each rate that was tried, in order.
+    pub trials: Vec<Trial>,
+    /// What was violated, if anything: the signature.
+    pub broken: Option<String>,
+}
+
+/// A rate that was tried.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Trial {
+    /// Bundles a second.
+    pub offered_per_s: f64,
+    /// Median of delivery, in milliseconds.
+    pub p50_ms: f64,
+    /// 99th percentile of delivery, in milliseconds.
+    pub p99_ms: f64,
+    /// Whether the rate was sustained.
+    pub sustained: bool,
+}
+
+/// Why a curve could not be run.
+#[derive(Debug, thiserror::Error)]
+pub enum CurveError {
+    /// A scenario or its files.
+    #[error(transparent)]
+    Input(#[from] InputError),
+    /// The journal.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+}
+
+impl Planned for Plan {
+    const NAME: &'static str = "experiment";
+    type Key = Key;
+    type Row = Row;
+
+    fn has(&self, (series, point, seed): Key) -> bool {
+        seed < self.seeds && self.scenarios.contains_key(&name(series, point))
+    }
+
+    fn difference(&self, other: &Self) -> Option<String> {
+        let rows = [
+            ("build", self.build.clone(), other.build.clone()),
+            ("scenarios", format!("{:?}", self.scenarios), format!("{:?}", other.scenarios)),
+            ("search", format!("{:?}", self.search), format!("{:?}", other.search)),
+            ("seeds", self.seeds.to_string(), other.seeds.to_string()),
+        ];
+        let different = rows.into_iter().find(|(_, here, there)| here != there);
+        different.map(|(what, here, there)| format!("{what} {here}, not {there}"))
+    }
+}
+
+/// A point of a series in a plan.
+fn name(series: usize, point: usize) -> String {
+    format!("{series}/{point}")
+}
+
+impl Curve {
+    /// The points that there are: series and place.
+    pub fn keys(&self) -> impl Iterator<Item = (usize, usize)> {
+        let lines = self.series.iter().enumerate();
+        lines.flat_map(|(series, line)| line.points.iter().map(move |point| (series, *point)))
+    }
+
+    fn sets(&self, (series, point): (usize, usize), more: &[String]) -> Vec<String> {
+        [&self.sets[..], &self.series[series].sets, &self.points[point].sets, more].concat()
+    }
+
+    fn scenario(&self, at: (usize, usize), more: &[String]) -> Result<Scenario, InputError> {
+        command::read(&self.base, &self.sets(at, more))
+    }
+
+    /// Pins what is run, with these overrides besides: a mistake in any of its scenarios shows now.
+    ///
+    /// # Errors
+    /// The first mistake.
+    pub fn plan(&self, more: &[String]) -> Result<Plan, InputError> {
+        let pinned = self.keys().map(|at| Ok((name(at.0, at.1), digest(&self.scenario(at, more)?))));
+        let scenarios = pinned.collect::<Result<_, InputError>>()?;
+        Ok(Plan { build: BUILD.to_owned(), scenarios, search: self.search, seeds: self.seeds })
+    }
+}
+
+/// Runs what the journal does not hold yet, with these overrides besides; calls `progress` with each row.
+///
+/// # Errors
+/// A scenario or a file. What was done is in the journal.
+pub fn run(
+    curve: &Curve,
+    more: &[String],
+    journal: &mut Journal<Plan>,
+    jobs: usize,
+    limits: Limits<'_>,
+    progress: &(dyn Fn(&Row) + Sync),
+) -> Result<(), CurveError> {
+    // seed by seed, so that what is there when it is interrupted is a coarse picture and no half of one
+    let seeds = 0..curve.seeds;
+    let keys = seeds.flat_map(|seed| curve.keys().map(move |(series, point)| (series, point, seed)));
+    let one = |(series, point, seed): Key| {
+        let probe = Probe { curve, at: (series, point), more, seed };
+        probe.row().map_err(CurveError::from)
+    };
+    journal.complete(keys, jobs, limits, one, progress)?;
+    Ok(())
+}
+
+/// One point with one seed.
+struct Probe<'a> {
+    curve: &'a Curve,
+    at: (usize, usize),
+    more: &'a [String],
+    seed: u64,
+}
+
+impl Probe<'_> {
+    fn row(&self) -> Result<Row, InputError> {
+        match self.curve.search {
+            None => Ok(row(&self.run(&[])?, Vec::new(), None)),
+            Some(search) => self.peak(search),
+        }
+    }
+
+    fn run(&self, sets: &[String]) -> Result<Outcome, InputError> {
+        let scenario = self.curve.scenario(self.at, &[self.more, sets].concat())?;
+        command::run(&self.curve.base.display().to_string(), &scenario, self.seed, false)
+    }
+
+    fn peak(&self, search: Search) -> Result<Row, InputError> {
+        let (mut trials, mut best) = (Vec::new(), None);
+        let peak = peak::find(search.start_per_s, |rate| {
+            let length_s = search.length_ns as f64 / 1e9;
+            let bundles = (rate * length_s).max(BUNDLES_MIN).round();
+            let outcome =
+                self.run(&[format!("workload.rate={rate}/s"), format!("workload.bundles={bundles}")])?;
+            let trial = trial(&outcome, rate, search.bound_ns);
+            trials.push(trial);
+            if trial.sustained {
+                best = Some(row(&outcome, Vec::new(), Some(rate)));
+            }
+            Ok::<bool, InputError>(trial.sustained)
+        })?;
+        let best = best.unwrap_or_else(|| Row {
+            metrics: BTreeMap::from([(metric::PEAK.to_owned(), peak)]),
+            busiest: None,
+            latency: Vec::new(),
+            trials: Vec::new(),
+            broken: None,
+        });
+        Ok(Row { trials, ..best })
+    }
+}
+
+/// A rate is sustained if everything arrives, and 99 of 100 deliveries within the bound.
+fn trial(outcome: &Outcome, offered_per_s: f64, bound_ns: u64) -> Trial {
+    let summary = outcome.record().delivery.summary();
+    let ms = |us: Option<f64>| us.map_or(f64::MAX, |us| us / 1e3);
+    let p99_ms = ms(summary.map(|summary| summary.p99));
+    let all = outcome.bundles().delivered == outcome.drawn.workload.bundles;
+    let sustained = all && p99_ms * 1e6 <= bound_ns as f64;
+    Trial { offered_per_s, p50_ms: ms(summary.map(|summary| summary.p50)), p99_ms, sustained }
+}
+
+/// What is kept of a run. The throughput of a peak is the rate that was sustained.
+fn row(outcome: &Outcome, trials: Vec<Trial>, sustained_per_s: Option<f64>) -> Row {
+    let measured = METRICS.iter().filter_map(|metric| Some((metric.name.to_owned(), metric.of(outcome)?)));
+    let mut metrics: BTreeMap<String, f64> = measured.collect();
+    if let Some(rate) = sustained_per_s {
+        metrics.insert(metric::PEAK.to_owned(), rate);
+    }
+    Row {
+        metrics,
+        busiest: outcome.run.load.busiest(),
+        latency: outcome.record().delivery.points(LatencyKind::Delivery),
+        trials,
+        broken: (!outcome.held()).then(|| outcome.signature()),
+    }
+}
+
+/// For how long bundles are sent at a rate: what shares of time are of.
+pub fn sending_ns(last_wanted_ns: u64, virtual_ns: u64) -> u64 {
+    match last_wanted_ns.saturating_sub(START_NS) {
+        0 => virtual_ns,
+        sending => sending,
+    }
+}

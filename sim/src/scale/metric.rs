@@ -1,0 +1,193 @@
+//! What can be measured of a run, with its name and unit.
+
+use server::protocol::id::Role;
+
+use super::inversion;
+use crate::outcome::Outcome;
+
+/// Something that is measured of a run.
+#[derive(Debug)]
+pub struct Metric {
+    /// Its name in experiment files and columns.
+    pub name: &'static str,
+    /// What it is.
+    pub title: &'static str,
+    /// Its unit.
+    pub unit: &'static str,
+    /// Whether its axis has powers of ten.
+    pub logarithmic: bool,
+    /// Reads it off a run; nothing if there is nothing to read.
+    read: fn(&Outcome) -> Option<f64>,
+}
+
+impl PartialEq for Metric {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+/// The name of the highest rate that was sustained.
+pub const PEAK: &str = "peak";
+
+/// Everything that can be measured.
+pub const METRICS: &[Metric] = &[
+    Metric {
+        name: PEAK,
+        title: "highest rate sustained",
+        unit: "bundles/s",
+        logarithmic: true,
+        // no run knows it: it is what a search found
+        read: |_| None,
+    },
+    Metric {
+        name: "throughput",
+        title: "throughput",
+        unit: "bundles/s",
+        logarithmic: true,
+        read: |outcome| Some(outcome.throughput_per_s()),
+    },
+    Metric {
+        name: "deliveries",
+        title: "deliveries",
+        unit: "deliveries/s",
+        logarithmic: true,
+        read: |outcome| Some(outcome.deliveries_per_s()),
+    },
+    Metric {
+        name: "receipt-p50",
+        title: "receipt latency, median",
+        unit: "ms",
+        logarithmic: true,
+        read: |outcome| outcome.record().receipt.summary().map(|summary| summary.p50 / 1e3),
+    },
+    Metric {
+        name: "receipt-p99",
+        title: "receipt latency, 99th percentile",
+        unit: "ms",
+        logarithmic: true,
+        read: |outcome| outcome.record().receipt.summary().map(|summary| summary.p99 / 1e3),
+    },
+    Metric {
+        name: "delivery-p50",
+        title: "delivery latency, median",
+        unit: "ms",
+        logarithmic: true,
+        read: |outcome| outcome.record().delivery.summary().map(|summary| summary.p50 / 1e3),
+    },
+    Metric {
+        name: "delivery-p99",
+        title: "delivery latency, 99th percentile",
+        unit: "ms",
+        logarithmic: true,
+        read: |outcome| outcome.record().delivery.summary().map(|summary| summary.p99 / 1e3),
+    },
+    Metric {
+        name: "server-signatures",
+        title: "signatures of the server per bundle",
+        unit: "signatures",
+        logarithmic: true,
+        read: |outcome| {
+            let clients = Role::Client.name();
+            let by_role = outcome.record().signed.iter();
+            per_bundle(outcome, by_role.filter(|(role, _)| **role != clients).map(|(_, count)| *count).sum())
+        },
+    },
+    Metric {
+        name: "server-bytes",
+        title: "bytes that the server sends per bundle",
+        unit: "B",
+        logarithmic: true,
+        read: |outcome| {
+            let clients = [Role::Client.name(), "crowd"];
+            let by_role = outcome.run.wire_bytes.iter();
+            per_bundle(
+                outcome,
+                by_role.filter(|(role, _)| !clients.contains(role)).map(|(_, bytes)| *bytes).sum(),
+            )
+        },
+    },
+    Metric {
+        name: "sequencer-cores",
+        title: "cores that the sequencer keeps busy",
+        unit: "cores",
+        logarithmic: true,
+        read: |outcome| outcome.run.load.cores_of(Role::Sequencer),
+    },
+    Metric {
+        name: "sequencer-bytes",
+        title: "bytes that the sequencer sends a second",
+        unit: "B/s",
+        logarithmic: true,
+        read: |outcome| {
+            let bytes = *outcome.run.wire_bytes.get(Role::Sequencer.name())?;
+            Some(bytes as f64 * 1e9 / outcome.run.virtual_ns as f64)
+        },
+    },
+    Metric {
+        name: "real-time-inversions",
+        title: "bundles before one that had its receipt when they were made",
+        unit: "%",
+        logarithmic: false,
+        read: |outcome| inverted(outcome, |inversions| inversions.real_time),
+    },
+    Metric {
+        name: "causal-inversions",
+        title: "bundles before one that their client held when it made them",
+        unit: "%",
+        logarithmic: false,
+        read: |outcome| inverted(outcome, |inversions| inversions.causal),
+    },
+    Metric {
+        name: "sender-inversions",
+        title: "bundles before an earlier one of their sender",
+        unit: "%",
+        logarithmic: false,
+        read: |outcome| inverted(outcome, |inversions| inversions.of_sender),
+    },
+];
+
+impl Metric {
+    /// Measures it.
+    pub fn of(&self, outcome: &Outcome) -> Option<f64> {
+        (self.read)(outcome).filter(|value| value.is_finite())
+    }
+
+    /// What stands at its axis.
+    pub fn axis(&self) -> String {
+        format!("{} ({})", self.title, self.unit)
+    }
+}
+
+/// The metric of a name.
+///
+/// # Errors
+/// There is none: what there is.
+pub fn find(name: &str) -> Result<&'static Metric, String> {
+    METRICS.iter().find(|metric| metric.name == name).ok_or_else(|| {
+        let known: Vec<&str> = METRICS.iter().map(|metric| metric.name).collect();
+        format!("unknown metric {name:?}; known: {}", known.join(", "))
+    })
+}
+
+fn per_bundle(outcome: &Outcome, total: u64) -> Option<f64> {
+    let delivered = outcome.bundles().delivered;
+    (delivered > 0).then(|| total as f64 / delivered as f64)
+}
+
+fn inverted(outcome: &Outcome, which: fn(&inversion::Inversions) -> u64) -> Option<f64> {
+    let inversions = inversion::count(outcome.record());
+    (inversions.bundles > 0).then(|| which(&inversions) as f64 * 100.0 / inversions.bundles as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_metric_has_a_name_of_its_own() {
+        for metric in METRICS {
+            assert_eq!(find(metric.name).unwrap().title, metric.title);
+        }
+        assert!(find("speed").unwrap_err().contains("throughput"));
+    }
+}
