@@ -182,6 +182,15 @@ impl Outcome {
         }
     }
 
+    /// Deliveries a second, over the same time.
+    pub fn deliveries_per_s(&self) -> f64 {
+        let deliveries = self.record().delivery.count();
+        match self.bundles().delivered {
+            0 => 0.0,
+            delivered => self.throughput_per_s() * deliveries as f64 / delivered as f64,
+        }
+    }
+
     /// How often each attack was carried out.
     fn attacks(&self) -> BTreeMap<&'static str, u64> {
         let mut attacks = BTreeMap::new();

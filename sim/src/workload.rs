@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// When the first bundle may be wanted: links are up by then.
-const START_NS: u64 = 50_000_000;
+pub const START_NS: u64 = 50_000_000;
 /// How long an application waits before it asks a client again that was not there.
 const AGAIN_NS: u64 = 1_000_000;
 /// Bytes of a recipient's ciphertext: a wrapped key.

@@ -1,11 +1,13 @@
 //! The world of a run: machines with clocks, disks and processors, one actor on each, and the network between them.
 //!
-//! Every actor is a madsim node that runs the production loop (`server::node`) on the simulated ports. A run ends
-//! when all is delivered and every fault is healed, or when the time to catch up is over.
+//! Every actor is a process of its own, but for the parts of a monolith, which are one. A process is a madsim node that
+//! runs the production loop (`server::node`) on the simulated ports ([`process`]). A run ends when all is delivered and
+//! every fault is healed, or when the time to catch up is over.
 
 mod cast;
 mod end;
 mod machine;
+mod process;
 
 use std::{
     collections::BTreeMap,
@@ -19,8 +21,7 @@ use machine::Tuning;
 use madsim::{runtime::Runtime, task::NodeId};
 use server::{
     actor::{Setup, Timing},
-    node::{Identity, Node, NodeError},
-    port::{Ports, Storage as _},
+    port::Storage as _,
     protocol::{
         id::{ActorId, ClientId, Role},
         roster::{Member, Roster, Rules},
@@ -29,26 +30,25 @@ use server::{
 };
 
 use crate::{
-    adversary::{Boxed, Schemes},
+    adversary::Schemes,
     calibrate::Meter,
     control::Weakness,
     fingerprint::Fingerprint,
-    history::{History, Record, SeenSigner, Stored},
+    history::{History, Record, Stored},
     model::{
-        SimTasks,
         clock::VirtualTime,
         costs::{Profile, ProfileError},
-        cpu::{Cpu, Throttle},
+        cpu::Throttle,
         crypto,
         disk::Disk,
         network::{Fabric, Machine},
-        skew::{NodeClock, Skew},
+        skew::Skew,
         storage::{Place, SimStorage},
         trap::Traps,
     },
     nemesis,
     random::{Stream, Streams},
-    scenario::{ActorName, Costs, Drawn, fault::Family},
+    scenario::{ActorName, Costs, Drawn},
     workload::{self, Application, Desk},
 };
 
@@ -68,7 +68,7 @@ pub struct Run {
     pub connections: u64,
     /// How many bytes each role has put on its links.
     pub wire_bytes: BTreeMap<&'static str, u64>,
-    /// Whose each machine is.
+    /// Whose each machine is: the name of its process.
     pub machines: Vec<ActorName>,
     /// The actors of the roster and the clients, by their ids.
     pub names: BTreeMap<ActorId, ActorName>,
@@ -95,8 +95,12 @@ pub struct World {
     weakness: Weakness,
     meter: Option<Meter>,
     setup: Setup,
+    /// Every actor.
     names: Vec<ActorName>,
+    /// Their ids, in the same order.
     ids: Vec<ActorId>,
+    /// Every process by its name; its place here is its machine.
+    processes: Vec<ActorName>,
     places: Arc<BTreeMap<ActorId, Machine>>,
     clients: Arc<Vec<ClientId>>,
     desks: Vec<Desk>,
@@ -164,6 +168,17 @@ fn names(drawn: &Drawn) -> Vec<ActorName> {
     roles.iter().flat_map(|(role, count)| (0..*count).map(|index| ActorName::new(*role, index))).collect()
 }
 
+/// Every process that these actors live in, by its name.
+fn processes(drawn: &Drawn, names: &[ActorName]) -> Vec<ActorName> {
+    let mut processes: Vec<ActorName> = Vec::new();
+    for name in names.iter().map(|name| drawn.architecture.process_of(*name)) {
+        if processes.last() != Some(&name) {
+            processes.push(name);
+        }
+    }
+    processes
+}
+
 impl World {
     fn new(drawn: Drawn, seed: u64, profile: Arc<Profile>, circumstances: Circumstances) -> World {
         let streams = Streams::new(seed);
@@ -200,7 +215,10 @@ impl World {
         let by_name = names.iter().copied().zip(ids.iter().copied()).collect();
         let schemes = schemes(&drawn, &by_name, &history, streams);
         let traps = Traps::default();
-        let disks = names
+        let processes = processes(&drawn, &names);
+        let machine_of = |name: &ActorName| machine_of(&drawn, &processes, *name);
+        let places = names.iter().zip(&ids).map(|(name, id)| (*id, machine_of(name))).collect();
+        let disks = processes
             .iter()
             .map(|name| Disk::new(time.clone(), profile.disk.clone(), streams, &name.to_string()));
         let fabric =
@@ -212,12 +230,12 @@ impl World {
             fabric,
             traps,
             setup: Setup { trust, timing: Timing::of_epoch(drawn.topology.epoch_ns) },
-            places: Arc::new(ids.iter().enumerate().map(|(machine, id)| (*id, machine)).collect()),
+            places: Arc::new(places),
             desks: clients.iter().map(|_| Desk::default()).collect(),
             clients: Arc::new(clients),
             disks: disks.collect(),
             schemes,
-            machines: names.iter().map(|_| Tuning::new(&time)).collect(),
+            machines: processes.iter().map(|_| Tuning::new(&time)).collect(),
             down: nemesis::Down::default(),
             health: Health::of(drawn.faults.len() as u64),
             nodes: OnceLock::new(),
@@ -230,13 +248,14 @@ impl World {
             meter,
             names,
             ids,
+            processes,
         }
     }
 
     async fn live(self) -> Run {
         let world = Arc::new(self);
         let handle = madsim::runtime::Handle::current();
-        let nodes = world.names.iter().enumerate().map(|(machine, name)| {
+        let nodes = world.processes.iter().enumerate().map(|(machine, name)| {
             let world = world.clone();
             let start = move || world.clone().start(machine);
             handle.create_node().name(name.to_string()).init(start).build().id()
@@ -264,7 +283,7 @@ impl World {
         Run {
             fingerprint: world.fingerprint(),
             record,
-            machines: world.names.clone(),
+            machines: world.processes.clone(),
             roster,
             trust,
             virtual_ns,
@@ -274,9 +293,9 @@ impl World {
         }
     }
 
-    /// Counts what every actor has stored, as it would find it after a crash.
+    /// Counts what every process has stored, as it would find it after a crash.
     async fn take_stock(&self) {
-        for (name, disk) in self.names.iter().zip(&self.disks) {
+        for (name, disk) in self.processes.iter().zip(&self.disks) {
             disk.crash();
             let place = Place { machine: usize::MAX, traps: Traps::default() };
             let mut storage = SimStorage::new(self.drawn.topology.storage, disk, self.time.clone(), place);
@@ -290,7 +309,7 @@ impl World {
         let mut by_role = BTreeMap::new();
         for (machine, bytes) in self.fabric.sent() {
             // the twin of a control has no name of its own
-            let role = self.names.get(machine).map_or("twin", |name| name.role.name());
+            let role = self.processes.get(machine).map_or("twin", |name| self.label_of(*name));
             *by_role.entry(role).or_default() += bytes;
         }
         by_role
@@ -326,7 +345,31 @@ impl World {
 
     /// The machine of an actor.
     pub fn machine_of(&self, name: ActorName) -> Machine {
-        self.names.iter().position(|known| *known == name).expect("a scenario names actors that exist")
+        machine_of(&self.drawn, &self.processes, name)
+    }
+
+    /// Who lives in a process: one actor, or all parts of a monolith.
+    pub fn parts_of(&self, process: ActorName) -> impl Iterator<Item = ActorName> {
+        let architecture = self.drawn.architecture;
+        self.names.iter().copied().filter(move |name| architecture.process_of(*name) == process)
+    }
+
+    /// The same for the process of an actor.
+    pub fn neighbours_of(&self, actor: ActorName) -> Vec<ActorName> {
+        self.parts_of(self.drawn.architecture.process_of(actor)).collect()
+    }
+
+    /// What a process is called where roles are counted.
+    fn label_of(&self, process: ActorName) -> &'static str {
+        match self.drawn.architecture.is_monolith() && process == ActorName::SEQUENCER {
+            true => "server",
+            false => process.role.name(),
+        }
+    }
+
+    fn id_of(&self, name: ActorName) -> ActorId {
+        let place = self.names.iter().position(|known| *known == name);
+        self.ids[place.expect("a scenario names actors that exist")]
     }
 
     /// The madsim node of an actor.
@@ -367,90 +410,10 @@ impl World {
     pub fn disk_of(&self, name: ActorName) -> &Disk {
         &self.disks[self.machine_of(name)]
     }
+}
 
-    /// Runs the process of a machine, until it stops by itself or is killed.
-    async fn start(self: Arc<Self>, machine: Machine) {
-        let name = self.names[machine];
-        self.machines[machine].begins();
-        if let Err(error) = self.run_node(machine).await {
-            self.history.event(Some(name), || format!("stops: {error}"));
-            self.machines[machine].ends();
-            let failed = matches!(error, NodeError::Storage(_)) && self.disks[machine].has_failed();
-            let mut record = self.history.record();
-            if failed {
-                record.cover("an actor stopped rather than go on without its disk");
-            }
-            let list = if failed { &mut record.halted } else { &mut record.stopped };
-            list.push((name, error.to_string()));
-        }
-    }
-
-    /// Runs a second sequencer with the key of the first, on a machine and a disk of its own.
-    async fn start_twin(self: Arc<Self>) {
-        let costs = self.profile.disk.clone();
-        let disk = Disk::new(self.time.clone(), costs, self.streams, "sequencer, again");
-        // it may well stop by itself: that is what a slot table is for
-        let _ = self.run_on(ActorName::SEQUENCER, self.names.len(), &disk).await;
-    }
-
-    async fn run_node(&self, machine: Machine) -> Result<(), NodeError> {
-        self.run_on(self.names[machine], machine, &self.disks[machine]).await
-    }
-
-    async fn run_on(&self, name: ActorName, machine: Machine, disk: &Disk) -> Result<(), NodeError> {
-        let topology = &self.drawn.topology;
-        let place = Place { machine, traps: self.traps.clone() };
-        // the twin of a control has a machine that no fault knows
-        let throttle = self.machines.get(machine).map(|tuning| tuning.throttle.clone()).unwrap_or_default();
-        let ports = Ports {
-            network: self.fabric.of(machine, self.places.clone()),
-            clock: self.clock_of(machine),
-            storage: SimStorage::new(topology.storage, disk, self.time.clone(), place)
-                .weakened(self.weakness.of(name.role)),
-            work: Cpu::new(
-                self.profile.clone(),
-                name.role.name(),
-                self.streams.stream(&format!("cpu/{machine}")),
-                topology.cores,
-                throttle,
-                self.time.clone(),
-            ),
-            spawn: SimTasks,
-        };
-        let history = self.history.clone();
-        let signer = Box::new(SeenSigner { who: name, signer: self.signer(name), history });
-        let actors = vec![if name == ActorName::SEQUENCER { ActorId::SEQUENCER } else { self.ids[machine] }];
-        let deployment = self.setup.trust.deployment;
-        let identity = Identity { actors, deployment, signer, has_stored: disk.is_used() };
-        let node = Node::default();
-        if name.role == Role::Witness {
-            self.history.witness_started(name);
-        }
-        if name.role == Role::Client {
-            self.history.started(name.index);
-            self.desks[name.index as usize].open(node.door());
-        }
-        let recover = |recovered| {
-            let actor = self.actor(name, recovered)?;
-            Ok(Boxed(match &self.meter {
-                Some(meter) => meter.watch(name.role.name(), actor),
-                None => actor,
-            }))
-        };
-        node.run(identity, ports, self.history.observer(name), recover).await
-    }
-
-    /// The clock of a machine: one that can be set wrong, if a fault will.
-    fn clock_of(&self, machine: Machine) -> NodeClock {
-        let name = self.names.get(machine);
-        let wrong = self
-            .drawn
-            .faults
-            .iter()
-            .any(|fault| fault.kind.family == Family::Clock && fault.actor("actor") == name.copied());
-        match self.machines.get(machine).filter(|_| wrong) {
-            Some(tuning) => NodeClock::Skewed(tuning.skew.clone()),
-            None => NodeClock::Right(self.time.clone()),
-        }
-    }
+/// The machine of an actor: that of its process.
+fn machine_of(drawn: &Drawn, processes: &[ActorName], name: ActorName) -> Machine {
+    let process = drawn.architecture.process_of(name);
+    processes.iter().position(|known| *known == process).expect("a scenario names actors that exist")
 }

@@ -51,6 +51,10 @@ pub trait Actor: Send + 'static {
     fn settle(&mut self, step: &mut Step);
     /// Takes a statement of its own that is now durable and signed, and sends it where it belongs.
     fn release(&mut self, issued: Issued, step: &mut Step);
+    /// Takes an input for one of several actors that it is.
+    fn handle_as(&mut self, _part: ActorId, input: Input, step: &mut Step) {
+        self.handle(input, step);
+    }
     /// When it wants to be called though nothing arrived.
     fn deadline(&self) -> Option<Time>;
     /// The row in which its node keeps a statement of its own.

@@ -53,6 +53,8 @@ pub struct Step {
     pub promises: Vec<Draft>,
     /// Messages to send when all is durable.
     pub sends: Vec<(ActorId, Message)>,
+    /// The same of an actor that is several: which of them sends it, to whom.
+    pub sends_of_parts: Vec<(ActorId, ActorId, Message)>,
     /// What an application or an observer may want to know.
     pub notices: Vec<Notice>,
     /// What it cost.
@@ -88,6 +90,17 @@ impl Step {
     /// Sends a message when the step is durable.
     pub fn send(&mut self, to: ActorId, message: Message) {
         self.sends.push((to, message));
+    }
+
+    /// Sends a message of one of several actors, over its own connection.
+    pub fn send_as(&mut self, part: ActorId, to: ActorId, message: Message) {
+        self.sends_of_parts.push((part, to, message));
+    }
+
+    /// Takes back what was to be sent to a peer over a connection that is no more.
+    pub fn unsend(&mut self, part: Option<ActorId>, peer: ActorId) {
+        self.sends.retain(|(to, _)| *to != peer);
+        self.sends_of_parts.retain(|(from, to, _)| *to != peer || part.is_some_and(|part| part != *from));
     }
 
     /// Tells the application or an observer, when the step is durable.

@@ -6,6 +6,7 @@
 //!
 //! # Invariants
 //! - What a part promises is durable before another part is told of it: in each step the letters of the one before.
+//! - A peer that connects to a part speaks with that part. One that is seated speaks with all: what it says shows to whom.
 //! - Rows of a part begin with its role; statements stand in rows of their slot and role.
 
 use std::collections::VecDeque;
@@ -100,7 +101,7 @@ impl Monolith {
                 let letter = Input::Message(ActorId::Server(role, 0), message);
                 self.letters.push_back((to.role(), letter));
             } else {
-                step.send(to, message);
+                step.send_as(ActorId::Server(role, 0), to, message);
             }
         }
     }
@@ -149,6 +150,12 @@ impl Actor for Monolith {
                 }
             }
             Input::Send(_) | Input::Complain(_) | Input::Wake => {}
+        }
+    }
+
+    fn handle_as(&mut self, part: ActorId, input: Input, step: &mut Step) {
+        if PARTS.contains(&part.role()) {
+            self.turn(part.role(), step, |part, own| part.handle(input, own));
         }
     }
 

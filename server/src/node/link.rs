@@ -7,6 +7,7 @@
 //! - Of two actors that talk, one dials: the one downstream, and the client or handler. Were both to dial, each new
 //!   connection would end the other.
 //! - At most one connection with a peer counts, the newest; what an older one still brings is ignored.
+//! - A node that is several actors has a connection for each of them with a peer, if the network can tell whom it wants.
 //! - A connection on which nothing has come for [`SILENCE_BEATS`] beats is taken for lost: a machine that dies does not
 //!   always close its connections. Whoever has nothing to say sends an empty frame each beat.
 //! - A peer in the same process needs no connection: it is *seated*, and what is sent to it arrives as messages.
@@ -53,8 +54,8 @@ const SILENCE_BEATS: u32 = 3;
 pub enum Event {
     /// From its own application.
     Input(Input),
-    /// A connection is up.
-    Up { peer: ActorId, connection: u64, way: Way },
+    /// A connection is up, with this one of several actors that the node is.
+    Up { part: Option<ActorId>, peer: ActorId, connection: u64, way: Way },
     /// A frame arrived.
     Frame { peer: ActorId, connection: u64, message: Message, bytes: usize },
     /// A connection is lost; `why` if the peer broke the rules.
@@ -103,7 +104,7 @@ impl Seat {
     /// Seats a peer. None if the node is gone.
     pub(super) async fn take(door: &Door, peer: ActorId, post: Post) -> Option<Seat> {
         let connection = next(&door.connections);
-        let up = Event::Up { peer, connection, way: Way::Seat(post) };
+        let up = Event::Up { part: None, peer, connection, way: Way::Seat(post) };
         door.inbox.send(up).await.ok()?;
         Some(Seat { peer, connection, inbox: door.inbox.clone() })
     }
@@ -191,16 +192,37 @@ impl Outbound {
     }
 }
 
+/// Whose node it is.
+#[derive(Clone)]
+pub struct Own {
+    /// The actor.
+    pub actor: ActorId,
+    /// All that it is.
+    pub parts: Vec<ActorId>,
+}
+
+impl Own {
+    /// Which of several actors a peer wants; none where there is only one.
+    fn part(&self, wanted: Option<ActorId>) -> Option<ActorId> {
+        wanted.filter(|wanted| self.parts.len() > 1 && self.parts.contains(wanted))
+    }
+}
+
+/// The two ends of a connection: which of several actors here, and the peer.
+type Ends = (Option<ActorId>, ActorId);
+
 /// The connections of a node.
 pub struct Links<N, C, P> {
     shared: Shared<N, C, P>,
-    current: BTreeMap<ActorId, (u64, Way)>,
+    current: BTreeMap<Ends, (u64, Way)>,
+    /// Whose each connection is, while it is current.
+    ends: BTreeMap<u64, Ends>,
 }
 
 /// What the tasks of a node's connections have in common.
 #[derive(Clone)]
 struct Shared<N, C, P> {
-    me: ActorId,
+    me: Own,
     inbox: mpsc::Sender<Event>,
     network: N,
     clock: C,
@@ -210,9 +232,10 @@ struct Shared<N, C, P> {
 
 impl<N: Network, C: Clock, P: Spawn> Links<N, C, P> {
     /// No connections yet.
-    pub fn new(me: ActorId, door: Door, network: N, clock: C, spawn: P) -> Self {
+    pub fn new(me: Own, door: Door, network: N, clock: C, spawn: P) -> Self {
         let Door { inbox, connections } = door;
-        Links { shared: Shared { me, inbox, network, clock, spawn, connections }, current: BTreeMap::new() }
+        let shared = Shared { me, inbox, network, clock, spawn, connections };
+        Links { shared, current: BTreeMap::new(), ends: BTreeMap::new() }
     }
 
     /// Takes connections from now on.
@@ -234,8 +257,8 @@ impl<N: Network, C: Clock, P: Spawn> Links<N, C, P> {
             loop {
                 if let Ok(stream) = shared.network.connect(peer).await {
                     pause = first;
-                    let hello = Message::Hello(shared.me);
-                    connection(&shared, peer, stream, Frames::default(), Some(hello)).await;
+                    let hello = Message::Hello(shared.me.actor);
+                    connection(&shared, (None, peer), stream, Frames::default(), Some(hello)).await;
                 }
                 shared.clock.sleep_until(shared.clock.now().after(pause)).await;
                 pause = (2 * pause).min(longest);
@@ -243,47 +266,57 @@ impl<N: Network, C: Clock, P: Spawn> Links<N, C, P> {
         });
     }
 
-    /// What an event means to the actor: nothing, one thing, or the loss of a connection and a new one.
-    pub fn inputs_of(&mut self, event: Event, step: &mut Step) -> [Option<Input>; 2] {
+    /// What an event means to the actor, or to one of several: nothing, one thing, or the loss of a connection and a new
+    /// one.
+    pub fn inputs_of(&mut self, event: Event, step: &mut Step) -> (Option<ActorId>, [Option<Input>; 2]) {
         match event {
-            Event::Input(input) => [Some(input), None],
-            Event::Up { peer, connection, way } => {
+            Event::Input(input) => (None, [Some(input), None]),
+            Event::Up { part, peer, connection, way } => {
+                self.ends.insert(connection, (part, peer));
                 // what was sent on the older one may be lost, so its subscriptions must not go on on this one
-                let older = self.current.insert(peer, (connection, way)).map(|(_, older)| {
+                let older = self.current.insert((part, peer), (connection, way)).map(|(number, older)| {
+                    self.ends.remove(&number);
                     older.close();
-                    step.sends.retain(|(to, _)| *to != peer);
+                    step.unsend(part, peer);
                     Input::Disconnected(peer)
                 });
-                [older, Some(Input::Connected(peer))]
+                (part, [older, Some(Input::Connected(peer))])
             }
-            Event::Frame { peer, connection, message, bytes } => {
-                step.work.coded_bytes += bytes as u64;
-                [self.is_current(peer, connection).then_some(Input::Message(peer, message)), None]
-            }
+            Event::Frame { peer, connection, message, bytes } => match self.ends.get(&connection) {
+                Some((part, _)) => {
+                    step.work.coded_bytes += bytes as u64;
+                    (*part, [Some(Input::Message(peer, message)), None])
+                }
+                None => (None, [None, None]),
+            },
             Event::Down { peer, connection, why } => {
                 if let Some(why) = why {
                     step.notice(Notice::Suspicious { from: peer, why });
                 }
-                if !self.is_current(peer, connection) {
-                    return [None, None];
-                }
-                self.current.remove(&peer);
-                [Some(Input::Disconnected(peer)), None]
+                let Some(ends) = self.ends.remove(&connection) else { return (None, [None, None]) };
+                self.current.remove(&ends);
+                (ends.0, [Some(Input::Disconnected(peer)), None])
             }
         }
-    }
-
-    fn is_current(&self, peer: ActorId, connection: u64) -> bool {
-        self.current.get(&peer).is_some_and(|(current, _)| *current == connection)
     }
 
     /// Sends to whoever is connected; how many bytes were encoded. To others nothing: they will say from where on they
     /// want it.
     pub fn send_all(&self, sends: Vec<(ActorId, Message)>) -> usize {
-        let pushed = sends
-            .into_iter()
-            .map(|(to, message)| self.current.get(&to).map_or(0, |(_, way)| way.push(to, message)));
-        pushed.sum()
+        sends.into_iter().map(|(to, message)| self.push((None, to), message)).sum()
+    }
+
+    /// The same for what one of several actors sends: over its own connection, or where the peer is seated.
+    pub fn send_of_parts(&self, sends: Vec<(ActorId, ActorId, Message)>) -> usize {
+        sends.into_iter().map(|(part, to, message)| self.push((Some(part), to), message)).sum()
+    }
+
+    fn push(&self, (part, to): Ends, message: Message) -> usize {
+        let with_peer = || self.current.iter().find(|((_, peer), _)| *peer == to).map(|(_, way)| way);
+        let own = self.current.get(&(part, to)).or_else(|| self.current.get(&(None, to)));
+        // an actor that is several, and does not say which of them speaks, may take any connection
+        let any = || if part.is_none() && self.shared.me.parts.len() > 1 { with_peer() } else { None };
+        own.or_else(any).map_or(0, |(_, way)| way.push(to, message))
     }
 }
 
@@ -301,14 +334,15 @@ async fn serve<N: Network, C: Clock, P: Spawn>(shared: Shared<N, C, P>, mut stre
         }
     };
     if let Ok((Message::Hello(peer), _)) = hello {
-        connection(&shared, peer, stream, frames, None).await;
+        let part = shared.me.part(N::wanted(&stream));
+        connection(&shared, (part, peer), stream, frames, None).await;
     }
 }
 
 /// Runs a connection until it is lost. `frames` holds what has been read already.
 async fn connection<N: Network, C: Clock, P: Spawn>(
     shared: &Shared<N, C, P>,
-    peer: ActorId,
+    (part, peer): Ends,
     stream: N::Stream,
     mut frames: Frames,
     hello: Option<Message>,
@@ -318,7 +352,7 @@ async fn connection<N: Network, C: Clock, P: Spawn>(
     hello.iter().for_each(|hello| {
         outbound.push(hello);
     });
-    let up = Event::Up { peer, connection, way: Way::Link(outbound.clone()) };
+    let up = Event::Up { part, peer, connection, way: Way::Link(outbound.clone()) };
     if shared.inbox.send(up).await.is_err() {
         return;
     }

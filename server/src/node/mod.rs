@@ -33,7 +33,7 @@ use crate::{
     },
 };
 
-use link::{Connections, Event, Links};
+use link::{Connections, Event, Links, Own};
 pub use link::{Post, Seat};
 use slots::Slots;
 
@@ -199,7 +199,8 @@ impl Node {
     {
         let Ports { network, clock, storage, work, spawn } = ports;
         let listener = network.listen().await?;
-        let links = Links::new(actor.me(), self.door, network, clock.clone(), spawn);
+        let me = Own { actor: actor.me(), parts: identity.actors.clone() };
+        let links = Links::new(me, self.door, network, clock.clone(), spawn);
         links.accept(listener);
         actor.dials().into_iter().for_each(|peer| links.dial(peer));
         let driver = Driver { actor, identity, slots, clock, storage, work, observer, links, encoded: 0 };
@@ -279,9 +280,13 @@ where
         let mut step = Step::at(self.clock.now());
         step.work.coded_bytes = std::mem::take(&mut self.encoded);
         for event in events.drain(..) {
-            for input in self.links.inputs_of(event, &mut step).into_iter().flatten() {
+            let (part, inputs) = self.links.inputs_of(event, &mut step);
+            for input in inputs.into_iter().flatten() {
                 step.work.inputs += 1;
-                self.actor.handle(input, &mut step);
+                match part {
+                    Some(part) => self.actor.handle_as(part, input, &mut step),
+                    None => self.actor.handle(input, &mut step),
+                }
             }
         }
         if rang {
@@ -299,7 +304,8 @@ where
         for notice in step.notices.drain(..) {
             self.observer.notice(now, notice);
         }
-        self.encoded = self.links.send_all(step.sends) as u64;
+        let encoded = self.links.send_all(step.sends) + self.links.send_of_parts(step.sends_of_parts);
+        self.encoded = encoded as u64;
         Ok(())
     }
 

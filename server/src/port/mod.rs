@@ -43,6 +43,11 @@ pub trait Network: Clone + Send + Sync + 'static {
     fn accept(listener: &mut Self::Listener) -> impl Future<Output = io::Result<Self::Stream>> + Send;
     /// Connects to an actor.
     fn connect(&self, to: ActorId) -> impl Future<Output = io::Result<Self::Stream>> + Send;
+    /// Whom the peer of an accepted connection wants to speak to, if the network can tell: needed only where one node
+    /// is several actors.
+    fn wanted(_: &Self::Stream) -> Option<ActorId> {
+        None
+    }
 }
 
 /// A clock of this node. It may be wrong, and no statement depends on it.

@@ -30,6 +30,10 @@ impl Actor for Boxed {
         self.0.handle(input, step);
     }
 
+    fn handle_as(&mut self, part: ActorId, input: Input, step: &mut Step) {
+        self.0.handle_as(part, input, step);
+    }
+
     fn settle(&mut self, step: &mut Step) {
         self.0.settle(step);
     }
@@ -164,5 +168,9 @@ impl<A: Corrupt> Actor for Cheat<A> {
         let schemes = self.hands.schemes.lock();
         let own = schemes.iter().filter_map(|scheme| scheme.attack.deadline());
         own.chain(self.inner.deadline()).min()
+    }
+
+    fn statement_row(&self, draft: &Draft) -> Vec<u8> {
+        self.inner.statement_row(draft)
     }
 }

@@ -11,8 +11,7 @@ pub(super) fn find(case: &Case<'_>) -> Result<String, String> {
         return Err(format!("{silent} lost state and has not admitted it"));
     }
     let hit = |name| {
-        let hits =
-            |fault: &DrawnFault| fault.kind.family == Family::State && fault.actor("actor") == Some(name);
+        let hits = |fault: &DrawnFault| fault.kind.family == Family::State && case.hits(fault, name);
         case.drawn.faults.iter().any(hits)
     };
     if let Some(modest) = record.retired.iter().find(|name| !hit(**name)) {

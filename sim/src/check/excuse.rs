@@ -15,9 +15,9 @@ use crate::scenario::{ActorName, Blame};
 const STANDS_STILL: u64 = 20;
 
 impl Case<'_> {
-    /// Whether an actor has cheated, or was put back to what it was before.
+    /// Whether an actor, or one in the same process, has cheated, or was put back to what it was before.
     pub fn cheated(&self, name: ActorName) -> bool {
-        self.record.attacks.keys().any(|(who, _)| *who == name)
+        self.record.attacks.keys().any(|(who, _)| self.are_one(*who, name))
     }
 
     /// Whether everything that an actor did was honest.

@@ -83,10 +83,20 @@ pub struct Case<'a> {
 impl Case<'_> {
     /// Whether an actor was not told to cheat, nor put back by its operator to what it was before.
     pub fn is_honest(&self, name: ActorName) -> bool {
-        let restored =
-            |fault: &DrawnFault| fault.kind.name == "restore" && fault.actor("actor") == Some(name);
+        let restored = |fault: &DrawnFault| fault.kind.name == "restore" && self.hits(fault, name);
         !self.drawn.adversaries.iter().any(|adversary| adversary.actor == name)
             && !self.drawn.faults.iter().any(restored)
+    }
+
+    /// Whether a fault is of this actor, or of one that lives in the same process.
+    pub fn hits(&self, fault: &DrawnFault, name: ActorName) -> bool {
+        fault.actor("actor").is_some_and(|actor| self.are_one(actor, name))
+    }
+
+    /// Whether two actors are one, or live in one process.
+    pub fn are_one(&self, one: ActorName, other: ActorName) -> bool {
+        let process_of = |name| self.drawn.architecture.process_of(name);
+        process_of(one) == process_of(other)
     }
 
     /// Whether an actor is gone for good, dead or retired: nothing can be expected of it.

@@ -30,7 +30,17 @@ pub(super) fn find(case: &Case<'_>) -> Result<String, String> {
     Ok(format!("{rows} rows over {} actors", case.record.stored.len()))
 }
 
-fn bound(case: &Case<'_>, name: ActorName) -> u64 {
+/// The rows that a process may keep: those of all who live in it.
+fn bound(case: &Case<'_>, process: ActorName) -> u64 {
+    let monolith = case.drawn.architecture.is_monolith() && process == ActorName::SEQUENCER;
+    let parts = [Role::Handler, Role::Incoming, Role::Sequencer, Role::Mailbox];
+    match monolith {
+        true => parts.iter().map(|role| bound_of(case, ActorName::new(*role, 0))).sum(),
+        false => bound_of(case, process),
+    }
+}
+
+fn bound_of(case: &Case<'_>, name: ActorName) -> u64 {
     let record = case.record;
     let clients = u64::from(case.drawn.topology.clients);
     let deliveries = |bundle: &crate::history::Submitted| bundle.recipients.len() - bundle.holders.len();

@@ -70,7 +70,8 @@ impl Export {
         let text = match self.format {
             Format::Perfetto => perfetto::file(outcome),
             Format::ShiViz => {
-                trace.map_or_else(String::new, |trace| shiviz::file(trace, &outcome.run.machines))
+                let (machines, architecture) = (&outcome.run.machines, outcome.drawn.architecture);
+                trace.map_or_else(String::new, |trace| shiviz::file(trace, machines, architecture))
             }
         };
         Ok(write(self.file.clone(), &text)?)

@@ -237,9 +237,9 @@ impl History {
         self.record().letters = Some(Vec::new());
     }
 
-    /// The observer of one node.
-    pub fn observer(&self, who: ActorName) -> NodeObserver {
-        NodeObserver::new(who, self.clone())
+    /// The observer of one process, in which these live; where roles are counted it goes by the label.
+    pub fn observer(&self, who: ActorName, parts: Vec<ActorName>, label: &'static str) -> NodeObserver {
+        NodeObserver { who, parts, label, history: self.clone() }
     }
 
     /// The application wants a bundle sent, now or since a while ago.

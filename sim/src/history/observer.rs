@@ -5,10 +5,10 @@ use server::{
     node::Observer,
     port::Time,
     protocol::{
-        codec::Reader,
+        codec::{Decode, Reader},
         crypto::{PublicKey, Signature, Signer},
         digest::Digest,
-        id::{BundleNumber, Epoch},
+        id::{ActorId, BundleNumber, Epoch, Role},
         message::Message,
         statement::Kind,
     },
@@ -24,6 +24,8 @@ use crate::{
 pub struct SeenSigner {
     /// Whose key it is.
     pub who: ActorName,
+    /// All who sign with it: `who` alone, or the parts of a monolith.
+    pub parts: Vec<ActorName>,
     /// The key.
     pub signer: Box<dyn Signer>,
     /// Where it is seen.
@@ -36,41 +38,60 @@ impl Signer for SeenSigner {
     }
 
     fn sign(&self, preimage: &[u8]) -> Signature {
-        if let Some((kind, slot, digest)) = slot_of(preimage).filter(|(kind, ..)| kind.exclusive()) {
+        if let Some((kind, actor, slot, digest)) = slot_of(preimage).filter(|(kind, ..)| kind.exclusive()) {
+            let who = part_of(&self.parts, &actor).unwrap_or(self.who);
             let mut record = self.history.record();
-            record.slots.entry((self.who, kind, slot)).or_default().insert(digest);
-            if record.lost.contains(&self.who) && kind != Kind::Recovery {
-                let why = format!("{} signs {} {slot} after it lost state", self.who, kind.name());
-                record.contradictions.push((self.who, why));
+            record.slots.entry((who, kind, slot)).or_default().insert(digest);
+            if record.lost.contains(&who) && kind != Kind::Recovery {
+                let why = format!("{who} signs {} {slot} after it lost state", kind.name());
+                record.contradictions.push((who, why));
             }
         }
         self.signer.sign(preimage)
     }
 }
 
-/// Kind, slot and digest of a preimage: `tag(6) ‖ deployment(8) ‖ kind(1) ‖ actor ‖ slot(8) ‖ digest(32)`.
-fn slot_of(preimage: &[u8]) -> Option<(Kind, u64, Digest)> {
+/// Kind, actor, slot and digest of a preimage: `tag(6) ‖ deployment(8) ‖ kind(1) ‖ actor ‖ slot(8) ‖ digest(32)`.
+fn slot_of(preimage: &[u8]) -> Option<(Kind, ActorId, u64, Digest)> {
     let kind = Kind::from_byte(*preimage.get(14)?)?;
-    let (_, tail) = preimage.split_at_checked(preimage.len().checked_sub(40)?)?;
+    let (head, tail) = preimage.split_at_checked(preimage.len().checked_sub(40)?)?;
+    let actor = ActorId::from_bytes(head.get(15..)?).ok()?;
     let mut tail = Reader(tail);
-    Some((kind, tail.u64().ok()?, Digest(tail.array().ok()?)))
+    Some((kind, actor, tail.u64().ok()?, Digest(tail.array().ok()?)))
 }
 
-/// Observes one node.
+/// Which of several parts of a monolith makes a statement; none where there is nothing to tell apart.
+fn part_of(parts: &[ActorName], actor: &ActorId) -> Option<ActorName> {
+    let ActorId::Server(role, index) = *actor else { return None };
+    parts.iter().copied().find(|part| parts.len() > 1 && *part == ActorName::new(role, index))
+}
+
+/// Observes one process.
 pub struct NodeObserver {
-    who: ActorName,
-    history: History,
+    pub(super) who: ActorName,
+    /// Who lives in it: `who` alone, or the parts of a monolith.
+    pub(super) parts: Vec<ActorName>,
+    /// What it goes by where roles are counted.
+    pub(super) label: &'static str,
+    pub(super) history: History,
 }
 
 impl NodeObserver {
-    pub(super) fn new(who: ActorName, history: History) -> Self {
-        NodeObserver { who, history }
+    /// Whose notice it is, as far as that can be told apart.
+    fn teller(&self, notice: &Notice) -> ActorName {
+        match notice {
+            Notice::Appended { .. } => {
+                part_of(&self.parts, &ActorId::Server(Role::Incoming, 0)).unwrap_or(self.who)
+            }
+            _ => self.who,
+        }
     }
 }
 
 impl Observer for NodeObserver {
     fn promised(&mut self, _: Time, draft: &Draft, digest: Digest) {
-        let (kind, slot, who) = (draft.kind(), draft.slot(), self.who);
+        let (kind, slot) = (draft.kind(), draft.slot());
+        let who = part_of(&self.parts, &draft.actor()).unwrap_or(self.who);
         let bundle = (kind == Kind::Bundle).then_some((who.index, BundleNumber(slot)));
         let what = format!("promises {} {slot} {digest:?}", kind.name());
         self.history.event_about(bundle, Some(who), what);
@@ -97,14 +118,14 @@ impl Observer for NodeObserver {
     }
 
     fn notice(&mut self, _: Time, notice: Notice) {
-        let now = self.history.time.now_ns();
+        let (now, who) = (self.history.time.now_ns(), self.teller(&notice));
         let traced = self.history.record().trace.is_some();
         if traced {
-            let bundle = trace::bundle_of(&notice, self.who, &self.history.record());
+            let bundle = trace::bundle_of(&notice, who, &self.history.record());
             let what = trace::describe(&notice);
-            self.history.trace(Event { at_ns: now, who: Some(self.who), epoch: Epoch(0), bundle, what });
+            self.history.trace(Event { at_ns: now, who: Some(who), epoch: Epoch(0), bundle, what });
         }
-        self.history.record().take(now, self.who, notice);
+        self.history.record().take(now, who, notice);
     }
 
     fn stepped(&mut self, now: Time, step: &Step) {
@@ -117,7 +138,7 @@ impl Observer for NodeObserver {
         }
         record.steps += 1;
         record.inputs += step.work.inputs;
-        *record.signed.entry(self.who.role.name()).or_default() += step.work.signed;
+        *record.signed.entry(self.label).or_default() += step.work.signed;
         if let Some(letters) = &mut record.letters {
             let sent = step.sends.iter().map(|(_, message)| message);
             letters.extend(sent.filter(|message| is_for_a_client(message)).cloned());

@@ -68,7 +68,8 @@ impl Load {
 
     /// How many cores the actors of a role keep busy, together.
     pub fn cores_of(&self, role: Role) -> Option<f64> {
-        let of_role = self.shares.iter().filter(|((who, what), _)| who.role == role && *what == Resource::Cores);
+        let of_role =
+            self.shares.iter().filter(|((who, what), _)| who.role == role && *what == Resource::Cores);
         let shares: Vec<f64> = of_role.map(|(_, share)| share * f64::from(self.cores)).collect();
         (!shares.is_empty()).then(|| shares.iter().sum())
     }

@@ -82,7 +82,8 @@ impl Connection {
 struct Listening {
     /// Which of all listeners it is: a process that was killed may drop its own when the next one listens already.
     number: u64,
-    waiting: VecDeque<Stub>,
+    /// With whom the peer wants to speak.
+    waiting: VecDeque<(Stub, ActorId)>,
     waker: Option<Waker>,
 }
 
@@ -261,7 +262,7 @@ impl Fabric {
     }
 
     fn stream(&self, (connection, side): Stub) -> SimStream {
-        SimStream { fabric: self.clone(), connection, side }
+        SimStream { fabric: self.clone(), connection, side, wanted: None }
     }
 }
 
@@ -287,7 +288,7 @@ impl Drop for SimListener {
             own.then(|| state.listening.remove(&self.machine)).flatten()
         });
         // dropping the waiting ends closes their connections
-        left.into_iter().flat_map(|left| left.waiting).for_each(|stub| drop(self.fabric.stream(stub)));
+        left.into_iter().flat_map(|left| left.waiting).for_each(|(stub, _)| drop(self.fabric.stream(stub)));
     }
 }
 
@@ -315,7 +316,7 @@ impl Network for SimNetwork {
             (state.listeners, state.listening.insert(self.machine, listening))
         });
         // dropping the ends that waited for a process before this one closes their connections
-        left.into_iter().flat_map(|left| left.waiting).for_each(|stub| drop(self.fabric.stream(stub)));
+        left.into_iter().flat_map(|left| left.waiting).for_each(|(stub, _)| drop(self.fabric.stream(stub)));
         Ok(SimListener { fabric: self.fabric.clone(), machine: self.machine, number })
     }
 
@@ -332,8 +333,10 @@ impl Network for SimNetwork {
                 }
             })
         });
-        let stub = stub.await;
-        Ok(listener.fabric.stream(stub))
+        let (stub, wanted) = stub.await;
+        let mut stream = listener.fabric.stream(stub);
+        stream.wanted = Some(wanted);
+        Ok(stream)
     }
 
     async fn connect(&self, to: ActorId) -> io::Result<SimStream> {
@@ -344,7 +347,7 @@ impl Network for SimNetwork {
             let id = state.opened;
             let listening = state.listening.get_mut(&other)?;
             state.opened += 1;
-            listening.waiting.push_back((id, 1));
+            listening.waiting.push_back(((id, 1), to));
             if let Some(waker) = listening.waker.take() {
                 waker.wake();
             }
@@ -355,6 +358,10 @@ impl Network for SimNetwork {
         let stream = opened.map(|id| self.fabric.stream((id, 0)));
         self.travel(other, self.machine, until).await?;
         stream.ok_or_else(|| io::ErrorKind::ConnectionRefused.into())
+    }
+
+    fn wanted(stream: &SimStream) -> Option<ActorId> {
+        stream.wanted
     }
 }
 

@@ -9,7 +9,7 @@ use crate::{
         disk::{Ailment, Unsynced},
         trap::Boundary,
     },
-    scenario::DrawnFault,
+    scenario::{ActorName, DrawnFault},
     world::World,
 };
 
@@ -57,7 +57,7 @@ async fn wipe(world: &World, fault: &DrawnFault) -> bool {
     take_down(world, actor);
     disk.wipe();
     if disk.is_used() {
-        world.history.record().lost.insert(actor);
+        loses(world, actor);
     }
     world.time.sleep_until(fault.end_ns()).await;
     bring_up(world, actor);
@@ -101,7 +101,13 @@ async fn read_again(world: &World, fault: &DrawnFault) -> bool {
     world.time.sleep_until(world.time.now_ns() + READING_NS).await;
     let found = disk.asides() > asides;
     if found {
-        world.history.record().lost.insert(actor);
+        loses(world, actor);
     }
     found
+}
+
+/// An actor has lost its state, and whoever lives on its disk with it.
+fn loses(world: &World, actor: ActorName) {
+    let neighbours = world.neighbours_of(actor);
+    world.history.record().lost.extend(neighbours);
 }

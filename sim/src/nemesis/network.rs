@@ -15,6 +15,10 @@ const SEVERAL: usize = 1_000_000;
 
 /// Sets the condition of a fault of links, and takes it away.
 pub(super) async fn hinder(world: &World, number: usize, fault: &DrawnFault) -> bool {
+    if is_inside(world, fault) {
+        world.time.sleep_until(fault.end_ns()).await;
+        return false;
+    }
     if fault.kind.name == "swizzle" {
         return swizzle(world, number, fault).await;
     }
@@ -47,6 +51,12 @@ fn condition(world: &World, fault: &DrawnFault) -> Condition {
         "throttle" => Condition::Throttle(number("bandwidth"), fault.number("buffer"), whose),
         other => unreachable!("{other} is no condition of links"),
     }
+}
+
+/// Whether a fault is of the link between two actors that live in one process: there is none.
+fn is_inside(world: &World, fault: &DrawnFault) -> bool {
+    let ends = fault.actor("actor").zip(fault.actor("peer"));
+    ends.is_some_and(|(one, other)| one != other && world.machine_of(one) == world.machine_of(other))
 }
 
 fn whose(world: &World, fault: &DrawnFault) -> Whose {
@@ -87,6 +97,9 @@ fn shuffled(count: usize, stream: &mut Stream) -> Vec<usize> {
 
 /// Ends connections, or leaves them half open.
 pub(super) async fn disconnect(world: &World, fault: &DrawnFault) -> bool {
+    if is_inside(world, fault) {
+        return false;
+    }
     let whose = whose(world, fault);
     if fault.kind.name == "half-open" {
         let left = world.fabric.abandon(super::machine(world, fault), whose);

@@ -10,7 +10,7 @@ use madsim::runtime::Handle;
 
 use super::{actor, machine};
 use crate::{
-    model::{disk::Unsynced, trap::Boundary},
+    model::{disk::Unsynced, network::Machine, trap::Boundary},
     scenario::{ActorName, DrawnFault},
     world::World,
 };
@@ -18,23 +18,23 @@ use crate::{
 /// How long a trap waits for its actor to come by.
 const TRAP_NS: u64 = 1_000_000_000;
 
-/// How many faults hold an actor down at a time.
+/// How many faults hold a machine's process down at a time.
 #[derive(Default)]
-pub struct Down(Mutex<BTreeMap<ActorName, u32>>);
+pub struct Down(Mutex<BTreeMap<Machine, u32>>);
 
 impl Down {
-    fn with<T>(&self, actor: ActorName, f: impl FnOnce(&mut u32) -> T) -> T {
-        f(self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(actor).or_default())
+    fn with<T>(&self, machine: Machine, f: impl FnOnce(&mut u32) -> T) -> T {
+        f(self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(machine).or_default())
     }
 
-    fn holds(&self, actor: ActorName) -> bool {
-        self.with(actor, |count| *count > 0)
+    fn holds(&self, machine: Machine) -> bool {
+        self.with(machine, |count| *count > 0)
     }
 }
 
 /// Kills an actor's process, or holds it down if another fault has; whether it was this one that killed it.
 pub(super) fn take_down(world: &World, actor: ActorName) -> bool {
-    let first = world.down.with(actor, |count| {
+    let first = world.down.with(world.machine_of(actor), |count| {
         *count += 1;
         *count == 1
     });
@@ -48,19 +48,19 @@ pub(super) fn take_down(world: &World, actor: ActorName) -> bool {
 
 /// Starts an actor's process again, when no other fault holds it down.
 pub(super) fn bring_up(world: &World, actor: ActorName) {
-    let last = world.down.with(actor, |count| {
+    let last = world.down.with(world.machine_of(actor), |count| {
         *count -= 1;
         *count == 0
     });
     if last {
-        world.history.comes_back(actor);
+        world.neighbours_of(actor).into_iter().for_each(|part| world.history.comes_back(part));
         Handle::current().restart(world.node_of(actor));
     }
 }
 
 /// Starts an actor's process again if it had stopped by itself, as its operator would.
 pub(super) fn revive(world: &World, actor: ActorName) {
-    if world.has_ended(actor) && !world.down.holds(actor) {
+    if world.has_ended(actor) && !world.down.holds(world.machine_of(actor)) {
         take_down(world, actor);
         bring_up(world, actor);
     }
@@ -83,7 +83,7 @@ pub(super) async fn crash(world: &World, fault: &DrawnFault) -> bool {
     let actor = actor(fault);
     let fired = take_down(world, actor);
     if fault.kind.name == "dies" {
-        world.history.dies(actor);
+        world.neighbours_of(actor).into_iter().for_each(|part| world.history.dies(part));
         return fired;
     }
     world.time.sleep_until(fault.end_ns()).await;
@@ -142,7 +142,7 @@ pub(super) async fn kill_at(
 /// Stands still, or is slow.
 pub(super) async fn hinder(world: &World, fault: &DrawnFault) -> bool {
     let (node, throttle) = (world.node_of(actor(fault)), world.throttle_of(actor(fault)));
-    let works = !world.down.holds(actor(fault));
+    let works = !world.down.holds(machine(world, fault));
     match fault.number("factor") {
         Some(factor) => {
             throttle.slow(factor);
@@ -162,7 +162,7 @@ pub(super) async fn hinder(world: &World, fault: &DrawnFault) -> bool {
 pub(super) async fn set_clock(world: &World, fault: &DrawnFault) -> bool {
     let skew = world.skew_of(actor(fault));
     let number = |key| fault.number(key).unwrap_or(0) as i64;
-    let works = !world.down.holds(actor(fault));
+    let works = !world.down.holds(machine(world, fault));
     let (step_ns, ppm) = match fault.kind.name {
         "clock-ahead" => (number("by"), 0),
         "clock-behind" => (-number("by"), 0),

@@ -176,8 +176,27 @@ pub enum Wrong {
         key: String,
     },
     /// An architecture that does not run yet.
-    #[error("the architecture {0:?} is not built yet: write \"parallel\"")]
+    #[error("the architecture {0:?} is not built yet: write \"central\", \"multithreaded\" or \"parallel\"")]
     NotBuilt(&'static str),
+    /// More actors of a role than a monolith has.
+    #[error(
+        "{architecture} is one server with one actor of each role: write {key} = 1, or architecture = \"parallel\""
+    )]
+    OneOfEach {
+        /// The architecture.
+        architecture: &'static str,
+        /// The key.
+        key: &'static str,
+    },
+    /// A cheater that is a part of a monolith.
+    #[error(
+        "in {architecture} the actors of the server are one, and none of them can cheat alone: let client/0 or client/* \
+         cheat, or write architecture = \"parallel\""
+    )]
+    PartOfMonolith {
+        /// The architecture.
+        architecture: &'static str,
+    },
     /// A text that is no actor's name.
     #[error(
         "{found} names no actor: write handler/0, incoming/0, sequencer, mailbox/0, client/0, or a wildcard such as incoming/* or *"

@@ -81,9 +81,9 @@ pub struct Scenario {
 /// How the server is built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Architecture {
-    /// One server, one lock over the data store.
+    /// One server: all roles in one actor with one key and one store.
     Central,
-    /// One server, many threads.
+    /// The same server; signatures are checked by all of its cores.
     Multithreaded,
     /// The pipeline: any number of each actor.
     Parallel,
@@ -104,7 +104,8 @@ impl Architecture {
     ];
 
     /// The architectures that run; a scenario of another one is refused.
-    pub const BUILT: &[Architecture] = &[Architecture::Parallel];
+    pub const BUILT: &[Architecture] =
+        &[Architecture::Central, Architecture::Multithreaded, Architecture::Parallel];
 
     /// Its name in scenario files.
     pub fn name(self) -> &'static str {
@@ -116,6 +117,17 @@ impl Architecture {
             Architecture::Federated => "federated",
         }
     }
+
+    /// Whether one server is all of the roles but the witnesses.
+    pub fn is_monolith(self) -> bool {
+        matches!(self, Architecture::Central | Architecture::Multithreaded)
+    }
+
+    /// The actor by whose name the process goes in which an actor lives: its own, but for the parts of a monolith.
+    pub fn process_of(self, actor: ActorName) -> ActorName {
+        let part = matches!(actor.role, Role::Handler | Role::Incoming | Role::Sequencer | Role::Mailbox);
+        if self.is_monolith() && part { ActorName::SEQUENCER } else { actor }
+    }
 }
 
 /// The machines and actors.
@@ -123,9 +135,9 @@ impl Architecture {
 pub struct Topology {
     /// `handlers`: request handlers; 1 unless given.
     pub handlers: Range<u32>,
-    /// `incoming`: incoming actors; 2 unless given.
+    /// `incoming`: incoming actors; 2 unless given, 1 of a monolith.
     pub incoming: Range<u32>,
-    /// `mailboxes`: mailbox actors; 2 unless given.
+    /// `mailboxes`: mailbox actors; 2 unless given, 1 of a monolith.
     pub mailboxes: Range<u32>,
     /// `clients`: clients; 12 unless given.
     pub clients: Range<u32>,

@@ -6,7 +6,7 @@
 use server::protocol::id::Role;
 
 use super::{
-    Adversary, Blame, Expect, Fault,
+    Adversary, Architecture, Blame, Expect, Fault,
     catalogue::{ATTACKS, AttackKind},
     error::Wrong,
     fault,
@@ -27,9 +27,13 @@ pub(super) fn faults(top: &Section<'_>, sizes: &Sizes) -> Result<Vec<Fault>, Pro
 }
 
 /// Every `[[adversary]]`.
-pub(super) fn adversaries(top: &Section<'_>, sizes: &Sizes) -> Result<Vec<Adversary>, Problem> {
+pub(super) fn adversaries(
+    top: &Section<'_>,
+    sizes: &Sizes,
+    architecture: Architecture,
+) -> Result<Vec<Adversary>, Problem> {
     let nodes = tables(top, "adversary", "[[adversary]] above each one, or adversary = []")?;
-    nodes.iter().map(|node| adversary(node, sizes)).collect()
+    nodes.iter().map(|node| adversary(node, sizes, architecture)).collect()
 }
 
 fn tables<'a>(top: &Section<'a>, key: &str, example: &'static str) -> Result<&'a [Node], Problem> {
@@ -39,7 +43,7 @@ fn tables<'a>(top: &Section<'a>, key: &str, example: &'static str) -> Result<&'a
     }
 }
 
-fn adversary(node: &Node, sizes: &Sizes) -> Result<Adversary, Problem> {
+fn adversary(node: &Node, sizes: &Sizes, architecture: Architecture) -> Result<Adversary, Problem> {
     let section = Section::of("an adversary", "adversary", node, "[[adversary]] above its keys")?;
     section.only(&["actor", "attack", "from", "until", "every", "victim", "optional"])?;
     let actor_node = section.need("actor", "\"mailbox/0\"")?;
@@ -49,6 +53,9 @@ fn adversary(node: &Node, sizes: &Sizes) -> Result<Adversary, Problem> {
     let attack = AttackKind::named(name).unwrap_or(&ATTACKS[0]);
     if !attack.roles.iter().any(|role| actor.may_be(*role)) {
         return Err(actor_node.problem(unfit(attack, &actor)));
+    }
+    if architecture.is_monolith() && !actor.may_be(Role::Client) {
+        return Err(actor_node.problem(Wrong::PartOfMonolith { architecture: architecture.name() }));
     }
     Ok(Adversary {
         actor,

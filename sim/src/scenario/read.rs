@@ -99,19 +99,20 @@ fn scenario(name: &str, text: &str, sets: &[String]) -> Result<Scenario, Problem
         set::apply(&mut root, set)?;
     }
     let top = top(&root)?;
-    let topology = topology(&table(&top, "topology", "[topology] above its keys")?)?;
+    let architecture = architecture(&top)?;
+    let topology = topology(&table(&top, "topology", "[topology] above its keys")?, architecture)?;
     let sizes = smallest(&topology);
-    let adversaries = nemesis::adversaries(&top, &sizes)?;
+    let adversaries = nemesis::adversaries(&top, &sizes, architecture)?;
     Ok(Scenario {
         name: name.to_owned(),
         claim,
-        architecture: architecture(&top)?,
+        architecture,
         network: network(&table(&top, "network", "[network] above its keys")?)?,
         workload: workload(&table(&top, "workload", "[workload] above its keys")?)?,
         chaos: chaos::read(&top)?,
         faults: nemesis::faults(&top, &sizes)?,
         expect: nemesis::expect(&table(&top, "expect", "[expect] above its keys")?, &sizes, &adversaries)?,
-        swarm: swarm::read(&top)?,
+        swarm: swarm::read(&top, architecture)?,
         adversaries,
         topology,
     })
@@ -167,7 +168,7 @@ fn architecture(top: &Section<'_>) -> Result<Architecture, Problem> {
     }
 }
 
-fn topology(section: &Section<'_>) -> Result<Topology, Problem> {
+fn topology(section: &Section<'_>, architecture: Architecture) -> Result<Topology, Problem> {
     section.only(&[
         "handlers",
         "incoming",
@@ -183,10 +184,11 @@ fn topology(section: &Section<'_>) -> Result<Topology, Problem> {
         "storage",
     ])?;
     let witnesses = section.count("witnesses", 0..=ACTORS_MAX, 1)?;
+    let parts = |key, default| parts(section, architecture, key, default);
     Ok(Topology {
-        handlers: section.count("handlers", 1..=ACTORS_MAX, 1)?,
-        incoming: section.count("incoming", 1..=ACTORS_MAX, 2)?,
-        mailboxes: section.count("mailboxes", 1..=ACTORS_MAX, 2)?,
+        handlers: parts("handlers", 1)?,
+        incoming: parts("incoming", 2)?,
+        mailboxes: parts("mailboxes", 2)?,
         clients: section.count("clients", 1..=CLIENTS_MAX, 12)?,
         quorum: quorum(section, witnesses)?,
         witnesses,
@@ -197,6 +199,21 @@ fn topology(section: &Section<'_>) -> Result<Topology, Problem> {
         crypto: section.word("crypto", "crypto", CRYPTO, Crypto::Ed25519)?,
         storage: section.word("storage", "storage", STORAGE, Storage::Redb)?,
     })
+}
+
+/// How many actors of a role the server has; a monolith has one of each.
+fn parts(
+    section: &Section<'_>,
+    architecture: Architecture,
+    key: &'static str,
+    default: u32,
+) -> Result<Range<u32>, Problem> {
+    let default = if architecture.is_monolith() { 1 } else { default };
+    let count = section.count(key, 1..=ACTORS_MAX, default)?;
+    match section.find(key).filter(|_| architecture.is_monolith() && count != Range::fixed(1)) {
+        Some(node) => Err(node.problem(Wrong::OneOfEach { architecture: architecture.name(), key })),
+        None => Ok(count),
+    }
 }
 
 fn quorum(section: &Section<'_>, witnesses: Range<u32>) -> Result<Range<u32>, Problem> {

@@ -79,8 +79,9 @@ pub fn file(outcome: &Outcome) -> String {
     let mut entries = names(machines);
     entries.extend(faults(outcome));
     if let Some(trace) = &outcome.record().trace {
-        entries.extend(turns(trace, machines));
-        entries.extend(events(trace, machines));
+        let place_of = |who| machine_of(machines, outcome.drawn.architecture.process_of(who));
+        entries.extend(turns(trace, place_of));
+        entries.extend(events(trace, place_of));
         messages(&trace.passages).iter().enumerate().for_each(|(id, message)| {
             entries.extend(arrow(id, message, &trace.passages, machines));
         });
@@ -129,9 +130,9 @@ fn faults(outcome: &Outcome) -> Vec<Entry> {
     faults.map(|one| slice(FAULTS, one)).chain(attacks.map(|one| slice(ATTACKS, one))).collect()
 }
 
-fn turns(trace: &Trace, machines: &[ActorName]) -> Vec<Entry> {
+fn turns(trace: &Trace, machine_of: impl Fn(ActorName) -> Option<usize>) -> Vec<Entry> {
     let slices = trace.turns.iter().filter_map(|turn| {
-        let place = place(machine_of(machines, turn.who)?, Track::Turns);
+        let place = place(machine_of(turn.who)?, Track::Turns);
         let slice = entry("X", "turn", "turn".to_owned(), place, turn.from_ns);
         let args = json!({ "inputs": turn.inputs, "signed": turn.signed });
         Some(Entry { dur: Some(us(turn.to_ns - turn.from_ns)), args, ..slice })
@@ -139,9 +140,9 @@ fn turns(trace: &Trace, machines: &[ActorName]) -> Vec<Entry> {
     slices.collect()
 }
 
-fn events(trace: &Trace, machines: &[ActorName]) -> Vec<Entry> {
+fn events(trace: &Trace, machine_of: impl Fn(ActorName) -> Option<usize>) -> Vec<Entry> {
     let instants = trace.events.iter().filter_map(|event| {
-        let place = place(machine_of(machines, event.who?)?, Track::Events);
+        let place = place(machine_of(event.who?)?, Track::Events);
         let instant = entry("i", "event", event.event().to_owned(), place, event.at_ns);
         let args = json!({ "epoch": event.epoch.0, "detail": event.detail() });
         Some(Entry { s: Some("t"), args, ..instant })

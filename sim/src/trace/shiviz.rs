@@ -8,7 +8,7 @@
 use std::{cmp::Reverse, collections::BTreeMap};
 
 use super::{Event, Trace, message::messages};
-use crate::scenario::ActorName;
+use crate::scenario::{ActorName, Architecture};
 
 /// What reads the log.
 pub const EXPRESSION: &str = r"(?<host>\S*) (?<clock>{.*})\n(?<event>.*)";
@@ -27,7 +27,7 @@ enum Moment<'a> {
 }
 
 /// The log.
-pub fn file(trace: &Trace, machines: &[ActorName]) -> String {
+pub fn file(trace: &Trace, machines: &[ActorName], architecture: Architecture) -> String {
     let messages = messages(&trace.passages);
     let host = |machine: usize| machines.get(machine).map_or("twin".to_owned(), ToString::to_string);
     let at_ns = |passage: usize| trace.passages[passage].at_ns;
@@ -56,15 +56,18 @@ pub fn file(trace: &Trace, machines: &[ActorName]) -> String {
                     *known = count.max(*known);
                 });
             }
-            Moment::Event(event) => log.push_str(&happen(event, &mut clocks)),
+            Moment::Event(event) => {
+                let who = event.who.map(|who| architecture.process_of(who));
+                let host = who.map_or("world".to_owned(), |who| who.to_string());
+                log.push_str(&happen(event, host, &mut clocks));
+            }
         }
     }
     log
 }
 
-/// An event takes place: its two lines.
-fn happen(event: &Event, clocks: &mut BTreeMap<String, Clock>) -> String {
-    let host = event.node();
+/// An event takes place at a host: its two lines.
+fn happen(event: &Event, host: String, clocks: &mut BTreeMap<String, Clock>) -> String {
     let clock = clocks.entry(host.clone()).or_default();
     *clock.entry(host.clone()).or_default() += 1;
     let mut entries: Vec<(&String, &u64)> = clock.iter().filter(|(_, count)| **count > 0).collect();

@@ -7,6 +7,7 @@ use server::{
         Recovered, client::Client, handler::Handler, incoming::Incoming, mailbox::Mailbox,
         sequencer::Sequencer, witness::Witness,
     },
+    architecture::Monolith,
     protocol::{
         crypto::Signer,
         digest::Digest,
@@ -37,6 +38,9 @@ impl World {
         let setup = self.setup.clone();
         if let Some(schemes) = self.schemes.get(&name) {
             schemes.recovered(&mut recovered);
+        }
+        if self.drawn.architecture.is_monolith() && name == ActorName::SEQUENCER {
+            return Ok(Box::new(Monolith::recover(setup, recovered)?));
         }
         flaw::recover(self.weakness, name.role, &mut recovered);
         Ok(match name.role {
@@ -95,8 +99,9 @@ pub(super) fn schemes(
     all.into_iter().map(|(name, schemes)| (name, Schemes::new(schemes))).collect()
 }
 
-/// The key of an actor.
+/// The key of an actor: the parts of a monolith have one.
 pub fn signer(drawn: &Drawn, streams: Streams, name: ActorName) -> Box<dyn Signer> {
+    let name = drawn.architecture.process_of(name);
     crypto::signer(drawn.topology.crypto, &mut streams.stream(&format!("keys/{name}")))
 }
 

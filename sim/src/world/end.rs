@@ -39,13 +39,14 @@ impl World {
     fn is_settled(&self, record: &Record) -> bool {
         let expect = &self.drawn.expect;
         let accused = |name: &ActorName| {
-            let id = self.ids[self.machine_of(*name)];
+            let id = self.id_of(*name);
             record.caught.iter().any(|caught| caught.evidence.accused() == id)
         };
         let suspected = record.blame.suspected();
+        let process_of = |name: &ActorName| self.drawn.architecture.process_of(*name);
         let guilty = |name: &ActorName| match expect.blame {
             Blame::Exact => expect.suspected.contains(name),
-            Blame::Guilty => record.attacks.keys().any(|(who, _)| who == name),
+            Blame::Guilty => record.attacks.keys().any(|(who, _)| process_of(who) == process_of(name)),
         };
         expect.exposed.iter().all(accused)
             && expect.suspected.iter().all(|name| suspected.contains_key(name))

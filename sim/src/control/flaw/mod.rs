@@ -10,7 +10,7 @@ mod sequencer;
 mod witness;
 
 use server::{
-    actor::{Actor, Input, Issued, Recovered, Step, handler::Handler},
+    actor::{Actor, Draft, Input, Issued, Recovered, Step, handler::Handler},
     port::Time,
     protocol::{
         id::{ActorId, Role},
@@ -84,6 +84,10 @@ impl<A: Actor> Actor for Flawed<A> {
 
     fn deadline(&self) -> Option<Time> {
         self.actor.deadline()
+    }
+
+    fn statement_row(&self, draft: &Draft) -> Vec<u8> {
+        self.actor.statement_row(draft)
     }
 }
 

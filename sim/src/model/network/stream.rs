@@ -6,6 +6,7 @@ use std::{
     task::{Context, Poll},
 };
 
+use server::protocol::id::ActorId;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::{
@@ -23,6 +24,8 @@ pub struct SimStream {
     pub(super) fabric: Fabric,
     pub(super) connection: u64,
     pub(super) side: usize,
+    /// With whom the peer wants to speak, if this is its end.
+    pub(super) wanted: Option<ActorId>,
 }
 
 impl SimStream {

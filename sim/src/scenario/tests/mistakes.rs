@@ -84,8 +84,22 @@ const WRONG: &[(&str, &str)] = &[
     ),
     // Words.
     (
-        "architecture = \"central\"\n",
-        "2:16: the architecture \"central\" is not built yet: write \"parallel\"",
+        "architecture = \"federated\"\n",
+        "2:16: the architecture \"federated\" is not built yet: write \"central\", \"multithreaded\" or \"parallel\"",
+    ),
+    (
+        "architecture = \"central\"\n[topology]\nincoming = 2\n",
+        "4:12: central is one server with one actor of each role: write incoming = 1, or architecture = \"parallel\"",
+    ),
+    (
+        "architecture = \"multithreaded\"\n[topology]\nmailboxes = \"1..2\"\n",
+        "4:13: multithreaded is one server with one actor of each role: write mailboxes = 1, or architecture = \
+         \"parallel\"",
+    ),
+    (
+        "architecture = \"central\"\n[swarm]\n",
+        "3:2: in central the actors of the server are one, and none of them can cheat alone: let client/0 or client/* \
+         cheat, or write architecture = \"parallel\"",
     ),
     (
         "architecture = \"paralel\"\n",

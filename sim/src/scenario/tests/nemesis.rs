@@ -108,6 +108,11 @@ const WRONG_CHEATS: &[(&str, &str)] = &[
         "5:10: a victim is a client, not mailbox/1: write client/0 or client/*",
     ),
     (
+        "architecture = \"central\"\n[[adversary]]\nactor = \"*\"\nattack = \"swap-deliveries\"\n",
+        "4:9: in central the actors of the server are one, and none of them can cheat alone: let client/0 or client/* \
+         cheat, or write architecture = \"parallel\"",
+    ),
+    (
         "[[adversary]]\nactor = \"mailbox/0\"\nattack = \"swap-deliveries\"\nevery = 0\n",
         "5:9: every must lie in 1..=1000000",
     ),
