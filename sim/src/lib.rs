@@ -11,6 +11,7 @@ pub mod check;
 pub mod command;
 pub mod control;
 pub mod coverage;
+pub mod crowd;
 pub mod difference;
 pub mod fingerprint;
 pub mod history;

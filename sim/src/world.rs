@@ -20,7 +20,7 @@ use madsim::{runtime::Runtime, task::NodeId};
 use server::{
     actor::{Setup, Timing},
     node::{Identity, Node, NodeError},
-    port::{Ports, Storage as _},
+    port::{Ports, Spawn as _, Storage as _},
     protocol::{
         id::{ActorId, ClientId, Role},
         roster::{Member, Roster, Rules},
@@ -31,6 +31,7 @@ use server::{
 use crate::{
     adversary::{Boxed, Schemes},
     control::Weakness,
+    crowd::{self, Crowd},
     fingerprint::Fingerprint,
     history::{History, Record, SeenSigner, Stored},
     model::{
@@ -40,7 +41,7 @@ use crate::{
         cpu::{Cpu, Throttle},
         crypto,
         disk::Disk,
-        network::{Fabric, Machine},
+        network::{Fabric, Machine, Port},
         skew::{NodeClock, Skew},
         storage::{Place, SimStorage},
         trap::Traps,
@@ -98,6 +99,7 @@ pub struct World {
     places: Arc<BTreeMap<ActorId, Machine>>,
     clients: Arc<Vec<ClientId>>,
     desks: Vec<Desk>,
+    crowd: Option<Arc<Crowd>>,
     disks: Vec<Disk>,
     schemes: BTreeMap<ActorName, Schemes>,
     machines: Vec<Tuning>,
@@ -204,10 +206,13 @@ impl World {
         if trace {
             fabric.keep_passages();
         }
+        let setup = Setup { trust, timing: Timing::of_epoch(drawn.topology.epoch_ns) };
+        let crowd = cast::crowd(&drawn, &setup, &history, &time, streams);
         World {
             fabric,
             traps,
-            setup: Setup { trust, timing: Timing::of_epoch(drawn.topology.epoch_ns) },
+            setup,
+            crowd,
             places: Arc::new(ids.iter().enumerate().map(|(machine, id)| (*id, machine)).collect()),
             desks: clients.iter().map(|_| Desk::default()).collect(),
             clients: Arc::new(clients),
@@ -247,6 +252,7 @@ impl World {
         nemesis::unleash(&world);
         world.wait_for_the_end(last_wanted.0, &last_wanted.1).await;
         let virtual_ns = world.time.now_ns();
+        world.crowd.iter().for_each(|crowd| crowd.stop());
         nodes.iter().chain(&twin).for_each(|node| handle.kill(*node));
         world.take_stock().await;
         let trust = world.setup.trust.clone();
@@ -284,8 +290,9 @@ impl World {
     fn wire_bytes(&self) -> BTreeMap<&'static str, u64> {
         let mut by_role = BTreeMap::new();
         for (machine, bytes) in self.fabric.sent() {
-            // the twin of a control has no name of its own
-            let role = self.names.get(machine).map_or("twin", |name| name.role.name());
+            // the twin of a control has no name of its own, and those behind it are of a crowd
+            let nameless = if machine == self.names.len() { "twin" } else { Role::Client.name() };
+            let role = self.names.get(machine).map_or(nameless, |name| name.role.name());
             *by_role.entry(role).or_default() += bytes;
         }
         by_role
@@ -296,7 +303,15 @@ impl World {
     }
 
     fn start_applications(&self) -> (u64, Arc<Mutex<u32>>) {
-        let plan = workload::plan(&self.drawn.workload, self.drawn.topology.clients, self.streams);
+        let topology = &self.drawn.topology;
+        if let Some(crowd) = &self.crowd {
+            // behind the machines of the actors and that of a twin
+            let first = self.names.len() + 1;
+            let machine = |group| first + group as usize;
+            crowd.start(|group| self.fabric.of(machine(group), self.places.clone()).at(Port::Crowd));
+        }
+        let [share, _] = workload::shares(&self.drawn.workload, topology.clients, topology.crowd);
+        let plan = workload::plan(&share, topology.clients, self.streams);
         let last = workload::last_ns(&plan);
         let busy = Arc::new(Mutex::new(plan.len() as u32));
         for (client, plan) in plan.into_iter().enumerate() {
@@ -417,6 +432,10 @@ impl World {
         if name.role == Role::Client {
             self.history.started(name.index);
             self.desks[name.index as usize].open(node.door());
+        }
+        if self.crowd.is_some() && matches!(name.role, Role::Handler | Role::Mailbox) {
+            let (network, trust) = (ports.network.clone().at(Port::Crowd), self.setup.trust.clone());
+            SimTasks.spawn(crowd::serve(node.door(), network, trust));
         }
         let recover = |recovered| self.actor(name, recovered).map(Boxed);
         node.run(identity, ports, self.history.observer(name), recover).await

@@ -30,6 +30,8 @@ const FILE_MAX: u64 = 1 << 20;
 const ACTORS_MAX: u32 = 4096;
 /// Clients: as many as a run holds in memory.
 const CLIENTS_MAX: u32 = 100_000;
+/// Aggregated clients: a hundred bytes each, and as much at the server for each that has sent or got something.
+const CROWD_MAX: u32 = 10_000_000;
 /// Cores of a machine: the largest there are.
 const CORES_MAX: u32 = 256;
 /// Bundles of a run: a day at a thousand a second.
@@ -173,6 +175,7 @@ fn topology(section: &Section<'_>) -> Result<Topology, Problem> {
         "incoming",
         "mailboxes",
         "clients",
+        "crowd",
         "witnesses",
         "quorum",
         "challenge_bound",
@@ -183,11 +186,13 @@ fn topology(section: &Section<'_>) -> Result<Topology, Problem> {
         "storage",
     ])?;
     let witnesses = section.count("witnesses", 0..=ACTORS_MAX, 1)?;
+    let crowd = section.count("crowd", 0..=CROWD_MAX, 0)?;
     Ok(Topology {
         handlers: section.count("handlers", 1..=ACTORS_MAX, 1)?,
         incoming: section.count("incoming", 1..=ACTORS_MAX, 2)?,
         mailboxes: section.count("mailboxes", 1..=ACTORS_MAX, 2)?,
-        clients: section.count("clients", 1..=CLIENTS_MAX, 12)?,
+        clients: clients(section, crowd)?,
+        crowd,
         quorum: quorum(section, witnesses)?,
         witnesses,
         challenge_bound: section.quantity("challenge_bound", &EPOCHS, 1..=BOUND_MAX, 40)?,
@@ -197,6 +202,15 @@ fn topology(section: &Section<'_>) -> Result<Topology, Problem> {
         crypto: section.word("crypto", "crypto", CRYPTO, Crypto::Ed25519)?,
         storage: section.word("storage", "storage", STORAGE, Storage::Redb)?,
     })
+}
+
+/// Somebody must be there: clients, or a crowd.
+fn clients(section: &Section<'_>, crowd: Range<u32>) -> Result<Range<u32>, Problem> {
+    let clients = section.count("clients", 0..=CLIENTS_MAX, 12)?;
+    match section.find("clients").filter(|_| clients.low == 0 && crowd.low == 0) {
+        None => Ok(clients),
+        Some(node) => Err(node.problem(Wrong::Nobody)),
+    }
 }
 
 fn quorum(section: &Section<'_>, witnesses: Range<u32>) -> Result<Range<u32>, Problem> {
