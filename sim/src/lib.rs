@@ -24,6 +24,7 @@ pub mod random;
 pub mod scale;
 pub mod scenario;
 pub mod shrink;
+pub mod speed;
 pub mod sweep;
 pub mod trace;
 pub mod trial;

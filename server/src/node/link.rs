@@ -15,7 +15,10 @@
 
 use std::{
     collections::BTreeMap,
+    future::poll_fn,
     io,
+    mem::MaybeUninit,
+    pin::Pin,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -24,7 +27,7 @@ use std::{
 
 use futures_util::future::{Either, select};
 use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf},
     sync::{Notify, mpsc},
 };
 
@@ -398,11 +401,27 @@ impl Frames {
                 return Ok(message);
             }
             self.buffer.drain(..std::mem::take(&mut self.taken));
-            self.buffer.reserve(READ_SIZE);
-            if reader.read_buf(&mut self.buffer).await? == 0 {
+            if self.buffer.is_empty() {
+                self.buffer = Vec::new();
+            }
+            if read_to(&mut self.buffer, reader).await? == 0 {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
             heard.store(true, Ordering::Relaxed);
         }
     }
+}
+
+/// Reads what is there; how much, 0 at the end. Nothing is reserved while nothing is: an actor may have a thousand connections,
+/// of which most are idle.
+async fn read_to(buffer: &mut Vec<u8>, reader: &mut (impl AsyncRead + Unpin)) -> io::Result<usize> {
+    poll_fn(|context| {
+        let mut space = [MaybeUninit::uninit(); READ_SIZE];
+        let mut space = ReadBuf::uninit(&mut space);
+        Pin::new(&mut *reader).poll_read(context, &mut space).map_ok(|()| {
+            buffer.extend(space.filled());
+            space.filled().len()
+        })
+    })
+    .await
 }

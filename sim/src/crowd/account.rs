@@ -237,7 +237,7 @@ mod tests {
         assert!(account.first(Breach::Twice).unwrap().contains("crowd/1"));
         let mut account = two_bundles();
         account.receipted(0, 0, 20);
-        [1, 2].map(|recipient| account.delivered(recipient, (0, 0), 7, true, 20));
+        [1, 2].iter().for_each(|one| drop(account.delivered(*one, (0, 0), 7, true, 20)));
         account.delivered(2, (0, 0), 7, true, 21);
         assert!(account.first(Breach::Twice).unwrap().contains("crowd/2"));
     }
@@ -272,7 +272,7 @@ mod tests {
     #[test]
     fn positions_are_kept_as_stretches() {
         let mut account = Account::default();
-        [0, 1, 2, 5, 6, 1, 9].map(|position| account.stands(3, Position(position)));
+        [0, 1, 2, 5, 6, 1, 9].iter().for_each(|position| account.stands(3, Position(*position)));
         assert_eq!(account.queues[&3].len(), 3);
         let stand = (0..11).filter(|position| account.has_at(3, Position(*position)));
         assert_eq!(stand.collect::<Vec<_>>(), [0, 1, 2, 5, 6, 9]);
