@@ -10,6 +10,7 @@
 //! | `page.md` | the same words and tables; the plots are the files beside it |
 //! | `*.svg`, `*.png` | each plot |
 //! | `*.csv` | each table, numbers in full |
+//! | `answer.csv` | question and answer, for a [gallery](crate::gallery) |
 //!
 //! *Invariants*: every word of the input is escaped; no file is written outside the directory; an equal page gives
 //! equal bytes; an error names the file.
@@ -71,6 +72,8 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use crate::chart::{self, ChartError};
+use crate::gallery;
+use crate::record::RecordError;
 
 pub(crate) use html::document;
 pub use table::{Cell, Column, Table};
@@ -148,6 +151,9 @@ pub enum PageError {
     /// A file of the page could not be drawn or written.
     #[error(transparent)]
     Chart(#[from] ChartError),
+    /// What a gallery reads of the page could not be written.
+    #[error(transparent)]
+    Answer(#[from] RecordError),
     /// A plot cannot be drawn as PNG, so it is none that belongs into a page.
     #[error("the plot {file} is no picture: {source}")]
     Plot {
@@ -185,6 +191,7 @@ pub fn write(directory: &Path, page: &Page) -> Result<PathBuf, PageError> {
         let csv = table.csv().map_err(|source| PageError::Table { file: table.file.clone(), source })?;
         chart::write(directory, &format!("{}.csv", table.file), &csv)?;
     }
+    gallery::introduce(directory, page)?;
     chart::write(directory, MARKDOWN_FILE, markdown::page(page).as_bytes())?;
     Ok(chart::write(directory, HTML_FILE, html::page(page).as_bytes())?)
 }

@@ -263,7 +263,7 @@ fn header<Row: Serialize + Default>() -> Result<csv::StringRecord, csv::Error> {
     csv::Reader::from_reader(bytes.as_slice()).headers().cloned()
 }
 
-fn read_rows<Row: DeserializeOwned>(path: &Path) -> Result<Vec<Row>, RecordError> {
+pub(crate) fn read_rows<Row: DeserializeOwned>(path: &Path) -> Result<Vec<Row>, RecordError> {
     csv::Reader::from_path(path)
         .and_then(|mut reader| reader.deserialize().collect())
         .map_err(|source| RecordError::Read { path: path.to_path_buf(), source })

@@ -16,6 +16,7 @@ use serde::Serialize;
 
 use crate::{
     check::{Case, Check, Judged, check_all, judge_all},
+    crowd::Counts,
     history::Record,
     plant::Plant,
     scenario::{ActorName, Drawn},
@@ -61,6 +62,8 @@ pub struct Json<'a> {
     receipt_us: Option<Summary>,
     delivery_us: Option<Summary>,
     bundles: Bundles,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    crowd: Option<Counts>,
     faults_fired: &'a BTreeMap<&'static str, u64>,
     attacks_fired: BTreeMap<&'static str, u64>,
     coverage: &'a BTreeMap<&'static str, u64>,
@@ -165,17 +168,26 @@ impl Outcome {
     /// How many bundles came how far.
     pub fn bundles(&self) -> Bundles {
         let all = || self.record().submitted.values();
+        let crowd = self.crowd().unwrap_or_default();
         Bundles {
-            accepted: all().filter(|bundle| bundle.receipt.is_some()).count() as u64,
-            delivered: all().filter(|bundle| bundle.delivered_ns.is_some()).count() as u64,
+            accepted: crowd.accepted + all().filter(|bundle| bundle.receipt.is_some()).count() as u64,
+            delivered: crowd.completed + all().filter(|bundle| bundle.delivered_ns.is_some()).count() as u64,
         }
+    }
+
+    /// How much a crowd has sent and got, if there is one.
+    pub fn crowd(&self) -> Option<Counts> {
+        self.record().crowd.as_ref().map(|crowd| crowd.counts)
     }
 
     /// Bundles held by all their recipients a second, from the first one wanted to the last one delivered.
     pub fn throughput_per_s(&self) -> f64 {
         let all = || self.record().submitted.values();
-        let first = all().map(|bundle| bundle.wanted_ns).min().unwrap_or(0);
-        let last = all().filter_map(|bundle| bundle.delivered_ns).max().unwrap_or(first);
+        let crowd = self.record().crowd.as_ref().and_then(|crowd| crowd.span_ns);
+        let wanted = all().map(|bundle| bundle.wanted_ns);
+        let first = wanted.chain(crowd.map(|(first, _)| first)).min().unwrap_or(0);
+        let delivered = all().filter_map(|bundle| bundle.delivered_ns);
+        let last = delivered.chain(crowd.map(|(_, last)| last)).max().unwrap_or(first);
         match last - first {
             0 => 0.0,
             span => self.bundles().delivered as f64 * 1e9 / span as f64,
@@ -217,6 +229,7 @@ impl Outcome {
             receipt_us: self.record().receipt.summary(),
             delivery_us: self.record().delivery.summary(),
             bundles: self.bundles(),
+            crowd: self.crowd(),
             faults_fired: &self.record().faults,
             attacks_fired: self.attacks(),
             coverage: &self.record().coverage,

@@ -24,7 +24,7 @@ pub const START_NS: u64 = 50_000_000;
 /// How long an application waits before it asks a client again that was not there.
 const AGAIN_NS: u64 = 1_000_000;
 /// Bytes of a recipient's ciphertext: a wrapped key.
-const CIPHERTEXT_BYTES: usize = 32;
+pub const CIPHERTEXT_BYTES: usize = 32;
 
 /// A bundle that an application will want sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +37,24 @@ pub struct Wanted {
     pub recipients: Vec<u32>,
     /// Bytes of the payload.
     pub payload_bytes: u64,
+}
+
+/// The shares of clients and of a crowd in a workload: each as large as they are many. Two Poisson processes side by side
+/// are one over all of them.
+pub fn shares(workload: &DrawnWorkload, clients: u32, crowd: u32) -> [DrawnWorkload; 2] {
+    let all = u128::from(clients) + u128::from(crowd);
+    let of_clients = (u128::from(workload.bundles) * u128::from(clients) / all.max(1)) as u64;
+    let share = |count: u32, bundles: u64| DrawnWorkload {
+        bundles,
+        pace: match workload.pace {
+            Pace::Open { rate_per_s } => {
+                Pace::Open { rate_per_s: rate_per_s * (f64::from(count) / all.max(1) as f64) }
+            }
+            closed => closed,
+        },
+        ..workload.clone()
+    };
+    [share(clients, of_clients), share(crowd, workload.bundles - of_clients)]
 }
 
 /// Draws what each client will want sent, by client.
@@ -64,7 +82,7 @@ pub fn plan(workload: &DrawnWorkload, clients: u32, streams: Streams) -> Vec<Vec
 }
 
 /// A sample without repetition.
-fn recipients(workload: &DrawnWorkload, clients: u32, random: &mut Stream) -> Vec<u32> {
+pub fn recipients(workload: &DrawnWorkload, clients: u32, random: &mut Stream) -> Vec<u32> {
     let count = random.within(u64::from(workload.recipients.low)..=u64::from(workload.recipients.high));
     let mut chosen = std::collections::BTreeSet::new();
     while (chosen.len() as u64) < count.min(u64::from(clients)) {

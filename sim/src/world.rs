@@ -33,6 +33,7 @@ use crate::{
     adversary::Schemes,
     calibrate::Meter,
     control::Weakness,
+    crowd::Crowd,
     fingerprint::Fingerprint,
     history::{History, Record, Stored},
     model::{
@@ -41,14 +42,15 @@ use crate::{
         cpu::Throttle,
         crypto,
         disk::Disk,
-        network::{Fabric, Machine},
+        load::{Load, Resource},
+        network::{Fabric, Machine, Port},
         skew::Skew,
         storage::{Place, SimStorage},
         trap::Traps,
     },
     nemesis,
     random::{Stream, Streams},
-    scenario::{ActorName, Costs, Drawn},
+    scenario::{ActorName, Drawn},
     workload::{self, Application, Desk},
 };
 
@@ -68,6 +70,8 @@ pub struct Run {
     pub connections: u64,
     /// How many bytes each role has put on its links.
     pub wire_bytes: BTreeMap<&'static str, u64>,
+    /// How busy its machines were.
+    pub load: Load,
     /// Whose each machine is: the name of its process.
     pub machines: Vec<ActorName>,
     /// The actors of the roster and the clients, by their ids.
@@ -104,6 +108,7 @@ pub struct World {
     places: Arc<BTreeMap<ActorId, Machine>>,
     clients: Arc<Vec<ClientId>>,
     desks: Vec<Desk>,
+    crowd: Option<Arc<Crowd>>,
     disks: Vec<Disk>,
     schemes: BTreeMap<ActorName, Schemes>,
     machines: Vec<Tuning>,
@@ -135,11 +140,7 @@ pub fn run_weak(drawn: &Drawn, seed: u64, trace: bool, weakness: Weakness) -> Re
 
 /// Runs a drawn scenario in these circumstances.
 pub fn run_in(drawn: &Drawn, seed: u64, circumstances: Circumstances) -> Result<Run, ProfileError> {
-    let profile = match &drawn.topology.costs {
-        Costs::Default => Profile::standard(),
-        Costs::Zero => Profile::zero(),
-        Costs::File(path) => Profile::read(path)?,
-    };
+    let profile = Profile::of(&drawn.topology.costs)?;
     let drawn = drawn.clone();
     // madsim seeds the hash maps of a thread once: every run gets a fresh one
     let thread = std::thread::Builder::new().name(format!("seed-{seed}"));
@@ -226,10 +227,13 @@ impl World {
         if trace {
             fabric.keep_passages();
         }
+        let setup = Setup { trust, timing: Timing::of_epoch(drawn.topology.epoch_ns) };
+        let crowd = cast::crowd(&drawn, &setup, &history, &time, streams);
         World {
             fabric,
             traps,
-            setup: Setup { trust, timing: Timing::of_epoch(drawn.topology.epoch_ns) },
+            setup,
+            crowd,
             places: Arc::new(places),
             desks: clients.iter().map(|_| Desk::default()).collect(),
             clients: Arc::new(clients),
@@ -271,6 +275,8 @@ impl World {
         nemesis::unleash(&world);
         world.wait_for_the_end(last_wanted.0, &last_wanted.1).await;
         let virtual_ns = world.time.now_ns();
+        let load = world.load(last_wanted.0, virtual_ns);
+        world.crowd.iter().for_each(|crowd| crowd.stop());
         nodes.iter().chain(&twin).for_each(|node| handle.kill(*node));
         world.take_stock().await;
         let trust = world.setup.trust.clone();
@@ -289,6 +295,7 @@ impl World {
             virtual_ns,
             connections: world.fabric.opened(),
             wire_bytes: world.wire_bytes(),
+            load,
             names: world.ids.iter().copied().zip(world.names.iter().copied()).collect(),
         }
     }
@@ -305,11 +312,31 @@ impl World {
         }
     }
 
+    /// How busy machines were while bundles were sent.
+    fn load(&self, last_wanted_ns: u64, virtual_ns: u64) -> Load {
+        // what a crowd wants is not drawn ahead
+        let sent = self.history.record().crowd.as_ref().and_then(|crowd| crowd.span_ns);
+        let last_ns = last_wanted_ns.max(sent.map_or(0, |(_, last)| last));
+        let sending_ns = match last_ns.saturating_sub(workload::START_NS) {
+            0 => virtual_ns,
+            sending => sending,
+        };
+        let mut load = Load::of_cores(self.drawn.topology.cores);
+        let links = self.fabric.busiest_links();
+        for (machine, name) in self.processes.iter().enumerate() {
+            load.add(*name, Resource::Cores, self.machines[machine].busy.busy_ns(), sending_ns);
+            load.add(*name, Resource::Disk, self.disks[machine].busy_ns(), sending_ns);
+            load.add(*name, Resource::Link, links.get(&machine).copied().unwrap_or(0), sending_ns);
+        }
+        load
+    }
+
     fn wire_bytes(&self) -> BTreeMap<&'static str, u64> {
         let mut by_role = BTreeMap::new();
         for (machine, bytes) in self.fabric.sent() {
-            // the twin of a control has no name of its own
-            let role = self.processes.get(machine).map_or("twin", |name| self.label_of(*name));
+            // the twin of a control has no name of its own, and those behind it are of a crowd
+            let nameless = if machine == self.processes.len() { "twin" } else { Role::Client.name() };
+            let role = self.processes.get(machine).map_or(nameless, |name| self.label_of(*name));
             *by_role.entry(role).or_default() += bytes;
         }
         by_role
@@ -320,7 +347,15 @@ impl World {
     }
 
     fn start_applications(&self) -> (u64, Arc<Mutex<u32>>) {
-        let plan = workload::plan(&self.drawn.workload, self.drawn.topology.clients, self.streams);
+        let topology = &self.drawn.topology;
+        if let Some(crowd) = &self.crowd {
+            // behind the machines of the actors and that of a twin
+            let first = self.processes.len() + 1;
+            let machine = |group| first + group as usize;
+            crowd.start(|group| self.fabric.of(machine(group), self.places.clone()).at(Port::Crowd));
+        }
+        let [share, _] = workload::shares(&self.drawn.workload, topology.clients, topology.crowd);
+        let plan = workload::plan(&share, topology.clients, self.streams);
         let last = workload::last_ns(&plan);
         let busy = Arc::new(Mutex::new(plan.len() as u32));
         for (client, plan) in plan.into_iter().enumerate() {

@@ -16,7 +16,10 @@
 
 use std::{
     collections::BTreeMap,
+    future::poll_fn,
     io,
+    mem::MaybeUninit,
+    pin::Pin,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -25,7 +28,7 @@ use std::{
 
 use futures_util::future::{Either, select};
 use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf},
     sync::{Notify, mpsc},
 };
 
@@ -101,10 +104,10 @@ pub struct Seat {
 }
 
 impl Seat {
-    /// Seats a peer. None if the node is gone.
-    pub(super) async fn take(door: &Door, peer: ActorId, post: Post) -> Option<Seat> {
+    /// Seats a peer, with one of several actors that the node is if it says which. None if the node is gone.
+    pub(super) async fn take(door: &Door, part: Option<ActorId>, peer: ActorId, post: Post) -> Option<Seat> {
         let connection = next(&door.connections);
-        let up = Event::Up { part: None, peer, connection, way: Way::Seat(post) };
+        let up = Event::Up { part, peer, connection, way: Way::Seat(post) };
         door.inbox.send(up).await.ok()?;
         Some(Seat { peer, connection, inbox: door.inbox.clone() })
     }
@@ -444,11 +447,27 @@ impl Frames {
                 return Ok(taken);
             }
             self.buffer.drain(..std::mem::take(&mut self.taken));
-            self.buffer.reserve(READ_SIZE);
-            if reader.read_buf(&mut self.buffer).await? == 0 {
+            if self.buffer.is_empty() {
+                self.buffer = Vec::new();
+            }
+            if read_to(&mut self.buffer, reader).await? == 0 {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
             heard.store(true, Ordering::Relaxed);
         }
     }
+}
+
+/// Reads what is there; how much, 0 at the end. Nothing is reserved while nothing is: an actor may have a thousand connections,
+/// of which most are idle.
+async fn read_to(buffer: &mut Vec<u8>, reader: &mut (impl AsyncRead + Unpin)) -> io::Result<usize> {
+    poll_fn(|context| {
+        let mut space = [MaybeUninit::uninit(); READ_SIZE];
+        let mut space = ReadBuf::uninit(&mut space);
+        Pin::new(&mut *reader).poll_read(context, &mut space).map_ok(|()| {
+            buffer.extend(space.filled());
+            space.filled().len()
+        })
+    })
+    .await
 }

@@ -110,7 +110,12 @@ impl Door {
 
     /// Seats a peer of the actor; what is sent to it goes to the post. None if the node is gone.
     pub async fn seat(&self, peer: ActorId, post: Post) -> Option<Seat> {
-        Seat::take(self, peer, post).await
+        self.seat_with(None, peer, post).await
+    }
+
+    /// The same with one of several actors that the node is.
+    pub async fn seat_with(&self, part: Option<ActorId>, peer: ActorId, post: Post) -> Option<Seat> {
+        Seat::take(self, part, peer, post).await
     }
 
     /// Whether both lead to the same node.

@@ -7,6 +7,8 @@ use super::Case;
 use crate::history::Submitted;
 
 pub(super) fn find(case: &Case<'_>) -> Result<String, String> {
+    case.crowd_lacks_nothing(false)?;
+    case.crowd_lacks_nothing(true)?;
     let record = case.record;
     for ((client, number), bundle) in &record.submitted {
         if bundle.receipt.is_none() && !case.excuses(*client, None) {
@@ -18,7 +20,8 @@ pub(super) fn find(case: &Case<'_>) -> Result<String, String> {
             return Err(format!("bundle {number} of client/{client} has not reached client/{recipient}"));
         }
     }
-    let (wanted, submitted) = (case.drawn.workload.bundles, record.submitted.len() as u64);
+    let sent = record.crowd.as_ref().map_or(0, |crowd| crowd.counts.sent);
+    let (wanted, submitted) = (case.drawn.workload.bundles, record.submitted.len() as u64 + sent);
     if record.overloaded > 0 {
         return Err(format!("clients had no room for {} bundles", record.overloaded));
     }

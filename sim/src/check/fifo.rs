@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use server::protocol::id::{BundleNumber, Role};
 
 use super::Case;
-use crate::scenario::ActorName;
+use crate::{crowd::Breach, scenario::ActorName};
 
 pub(super) fn find(case: &Case<'_>) -> Result<String, String> {
+    case.crowd_is_free_of(Breach::Disorder)?;
     let mut senders = BTreeMap::new();
     for (incoming, queue) in &case.record.queues {
         if !case.is_clean(ActorName::new(Role::Incoming, *incoming)) {

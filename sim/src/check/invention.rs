@@ -3,9 +3,10 @@
 use server::protocol::id::Role;
 
 use super::Case;
-use crate::scenario::ActorName;
+use crate::{crowd::Breach, scenario::ActorName};
 
 pub(super) fn find(case: &Case<'_>) -> Result<String, String> {
+    case.crowd_is_free_of(Breach::Invention)?;
     let mut deliveries = 0;
     for client in case.honest_clients() {
         for (count, delivered) in case.record.delivered.get(&client).into_iter().flatten() {

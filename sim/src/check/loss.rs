@@ -9,6 +9,7 @@ use super::Case;
 use crate::{history::BundleKey, scenario::ActorName};
 
 pub(super) fn find(case: &Case<'_>) -> Result<String, String> {
+    case.crowd_lacks_nothing(true)?;
     let mut receipts = 0;
     let held = held(case);
     for ((client, number), bundle) in &case.record.submitted {

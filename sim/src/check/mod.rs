@@ -8,6 +8,7 @@ mod accuracy;
 mod admission;
 mod catch_up;
 mod causal;
+mod crowd;
 mod emptiness;
 mod evidence;
 mod excuse;

@@ -5,9 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use server::protocol::id::Role;
 
 use super::Case;
-use crate::scenario::ActorName;
+use crate::{crowd::Breach, scenario::ActorName};
 
 pub(super) fn find(case: &Case<'_>) -> Result<String, String> {
+    case.crowd_is_free_of(Breach::Twice)?;
+    case.crowd_is_free_of(Breach::Miscount)?;
     let mut places = BTreeMap::new();
     for (incoming, queue) in &case.record.queues {
         if !case.is_clean(ActorName::new(Role::Incoming, *incoming)) {

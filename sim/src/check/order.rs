@@ -73,8 +73,8 @@ fn derive<'a>(case: &Case<'a>) -> Result<Vec<(Place, &'a Appended)>, String> {
             for position in start..end {
                 let place = (SequenceId(next), actor as u32, Position(position));
                 next += 1;
-                if !is_believed(case, actor as u32) {
-                    continue; // what it sealed is not what it appended
+                if !is_believed(case, actor as u32) || is_of_a_crowd(record, actor as u32, position) {
+                    continue; // what it sealed is not what it appended, or nobody kept who gets it
                 }
                 let appended = queue.and_then(|queue| queue.get(&Position(position)));
                 let appended = appended
@@ -84,6 +84,11 @@ fn derive<'a>(case: &Case<'a>) -> Result<Vec<(Place, &'a Appended)>, String> {
         }
     }
     Ok(order)
+}
+
+/// Whether a bundle of a crowd stands there: of those nothing is kept but where they stand.
+fn is_of_a_crowd(record: &Record, incoming: u32, position: u64) -> bool {
+    record.crowd.as_ref().is_some_and(|crowd| crowd.has_at(incoming, Position(position)))
 }
 
 /// Whether the queue that an incoming actor showed is the one that it sealed.

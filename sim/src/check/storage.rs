@@ -42,12 +42,13 @@ fn bound(case: &Case<'_>, process: ActorName) -> u64 {
 
 fn bound_of(case: &Case<'_>, name: ActorName) -> u64 {
     let record = case.record;
-    let clients = u64::from(case.drawn.topology.clients);
+    let clients = case.clients();
     let deliveries = |bundle: &crate::history::Submitted| bundle.recipients.len() - bundle.holders.len();
     let undelivered: usize = record.submitted.values().map(deliveries).sum();
     let unreceipted = record.submitted.values().filter(|bundle| bundle.receipt.is_none()).count();
     // what reached its client in the last moment is not acknowledged yet
-    let unfinished = (undelivered + unreceipted) as u64 + 4 * clients;
+    let outstanding = record.crowd.as_ref().map_or(0, |crowd| crowd.outstanding());
+    let unfinished = (undelivered + unreceipted) as u64 + outstanding + 4 * clients;
     let kept = match name.role {
         Role::Client => {
             2 * record
@@ -72,7 +73,9 @@ fn epochs_needed(case: &Case<'_>, unfinished: u64) -> u64 {
     // a client that is gone for good might come back, for all that its mailbox actor knows
     let away =
         (0..case.drawn.topology.clients).any(|client| case.is_gone(ActorName::new(Role::Client, client)));
-    let settled = !away && unfinished <= 4 * u64::from(case.drawn.topology.clients);
+    // a client of a crowd leaves when it has all that is for it, and its mailbox actor keeps what it may need when it comes back
+    let away = away || case.record.crowd.is_some();
+    let settled = !away && unfinished <= 4 * case.clients();
     let cuts = case.record.cuts.len() as u64;
     if settled { cuts.min(4 * QUIET_EPOCHS) } else { cuts.min(EPOCHS_KEPT) }
 }

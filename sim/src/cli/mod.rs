@@ -69,6 +69,12 @@ pub enum Failed {
     #[error(transparent)]
     Experiment(#[from] ExperimentError),
     #[error(transparent)]
+    Curve(#[from] sim::scale::curve::CurveError),
+    #[error(transparent)]
+    Page(#[from] reports::page::PageError),
+    #[error(transparent)]
+    Gallery(#[from] reports::gallery::GalleryError),
+    #[error(transparent)]
     Chart(#[from] reports::chart::ChartError),
     #[error(transparent)]
     Record(#[from] reports::record::RecordError),

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use sim::command;
+use sim::{command, speed::Speed};
 
 use super::{Failed, Which, say, say_json};
 
@@ -17,10 +17,13 @@ pub struct Arguments {
     /// Print one JSON object instead.
     #[arg(long)]
     json: bool,
+    /// Say on standard error how long it took here, and how much memory.
+    #[arg(long)]
+    speed: bool,
 }
 
 /// Does it.
-pub fn act(Arguments { which, out, json }: Arguments) -> Result<bool, Failed> {
+pub fn act(Arguments { which, out, json, speed }: Arguments) -> Result<bool, Failed> {
     let mut outcome =
         command::run_planted(&which.scenario, &which.read()?, which.seed, out.is_some(), which.plant)?;
     outcome.sets = which.overrides();
@@ -34,6 +37,9 @@ pub fn act(Arguments { which, out, json }: Arguments) -> Result<bool, Failed> {
         if !json {
             say(&format!("\nwritten to {}\n", directory.display()));
         }
+    }
+    if speed {
+        eprintln!("{}", serde_json::json!(Speed::of(&outcome)));
     }
     Ok(outcome.held())
 }

@@ -1,22 +1,34 @@
 //! `cargo sim scale`: experiments.
 
-use std::path::PathBuf;
+use std::{
+    path::{Path, PathBuf},
+    sync::atomic::Ordering,
+};
 
 use reports::{
-    blame::{BlameRow, Verdict, write_blame},
-    chart::{self, Heading},
-    text::Table,
+    blame::write_blame,
+    gallery,
+    page::{self, Page},
 };
-use sim::scale::{Experiment, blame};
+use sim::{
+    journal::{Journal, Limits},
+    scale::{
+        Experiment, Kind,
+        blame::{self, Matrix},
+        curve::{self, Curve},
+        reproduce,
+    },
+};
 
-use super::{Failed, cores, progress_bar, say, say_json};
+use super::{Failed, cores, interrupt, progress_bar, say, say_json};
 
 /// What the command line says.
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// The experiment file, such as scenarios/questions/blame.toml.
-    experiment: PathBuf,
-    /// Seeds of each scenario, instead of what the file says.
+    /// Experiment files, such as scenarios/questions/scaling.toml.
+    #[arg(required = true)]
+    experiments: Vec<PathBuf>,
+    /// Seeds of each point or scenario, instead of what the file says.
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
     seeds: Option<u64>,
     /// Threads; all cores if not given.
@@ -25,51 +37,139 @@ pub struct Arguments {
     /// Override a value of every scenario, such as topology.crypto=modelled.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     sets: Vec<String>,
-    /// Write CSV and plot to this directory.
+    /// Write the page with its plots and tables to this directory; an experiment over a parameter keeps its journal
+    /// there, and goes on with one that is there.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Print one JSON object instead.
+    /// The same for each of several experiments, in a directory of its own below this one, and a page over all of them.
+    #[arg(long, value_name = "DIR", conflicts_with = "out")]
+    gallery: Option<PathBuf>,
+    /// Print one JSON object for each experiment instead.
     #[arg(long)]
     json: bool,
 }
 
-/// The blame matrix: whether every attack that took place ended as the catalogue says.
+/// Runs experiments: whether nothing was violated in any of them.
 pub fn act(arguments: Arguments) -> Result<bool, Failed> {
-    let Arguments { experiment: path, seeds, jobs, sets, out, json } = arguments;
-    let mut experiment = Experiment::read(&path)?;
-    experiment.seeds = seeds.unwrap_or(experiment.seeds);
-    let bar = progress_bar(2 * experiment.scenarios.len() as u64 * experiment.seeds);
-    let rows = blame::run(&experiment, &sets, jobs.unwrap_or_else(cores), &|| bar.inc(1))?;
-    bar.finish_and_clear();
-    if json {
-        say_json(
-            &serde_json::json!({ "question": experiment.question, "seeds": experiment.seeds, "rows": rows }),
-        );
-    } else {
-        say(&format!("{}\n\n{}", experiment.question, blame_table(&rows)));
+    let mut experiments: Vec<Experiment> =
+        arguments.experiments.iter().map(|path| Experiment::read(path)).collect::<Result<_, _>>()?;
+    if let Some(seeds) = arguments.seeds {
+        experiments.iter_mut().for_each(|experiment| experiment.set_seeds(seeds));
     }
-    if let Some(directory) = out {
-        write_blame(&directory, &rows)?;
-        let sets: String = sets.iter().map(|set| format!(", {set}")).collect();
-        let caption = format!("{} seeds each; {}{sets}", experiment.seeds, path.display());
-        let heading = Heading { title: experiment.question, caption };
-        chart::write_svg(&directory, chart::BLAME_FILE, &chart::blame(&heading, &rows)?)?;
+    if let (Some(_), [_, _, ..]) = (&arguments.out, &experiments[..]) {
+        return Err(Failed::Missing("--out takes one experiment; several go to --gallery DIR".to_owned()));
     }
-    Ok(rows.iter().all(|row| row.fired > 0 && row.right == row.fired))
+    let mut held = true;
+    for experiment in &experiments {
+        let directory = match &arguments.gallery {
+            Some(gallery) => Some(gallery.join(experiment.name())),
+            None => arguments.out.clone(),
+        };
+        let Some(made) = one(experiment, &arguments, directory.as_deref())? else { return Ok(held) };
+        held &= made.held;
+        if let Some(directory) = &directory {
+            page::write(directory, &made.page)?;
+        }
+    }
+    if let Some(directory) = &arguments.gallery {
+        gallery::write(directory, &gallery::entries(directory)?)?;
+    }
+    Ok(held)
 }
 
-fn blame_table(rows: &[BlameRow]) -> String {
-    let heads = ["id", "attack", "faults", "expected", "runs", "fired", "right"];
-    let verdicts = Verdict::ALL.map(Verdict::name);
-    let mut table = Table::new(heads.into_iter().chain(verdicts).chain(["epochs (median / max)"]));
-    for row in rows {
-        let by_design = if row.by_design { "nobody, by design" } else { row.expected.name() };
-        let faults = if row.chaos { "chaos" } else { "calm" };
-        let mut cells = vec![row.id.clone(), row.attack.clone(), faults.to_owned(), by_design.to_owned()];
-        cells.extend([row.runs, row.fired, row.right].map(|count| count.to_string()));
-        cells.extend(Verdict::ALL.map(|verdict| row.count(verdict).to_string()));
-        cells.push(row.epochs());
-        table.row(cells);
+/// What came of an experiment.
+struct Made {
+    page: Page,
+    held: bool,
+}
+
+/// Runs an experiment and prints what came of it; none if it was interrupted.
+fn one(
+    experiment: &Experiment,
+    arguments: &Arguments,
+    directory: Option<&Path>,
+) -> Result<Option<Made>, Failed> {
+    match &experiment.kind {
+        Kind::Blame(matrix) => the_matrix(experiment, matrix, arguments, directory).map(Some),
+        Kind::Curve(curve) => the_curve(experiment, curve, arguments, directory),
     }
-    table.to_string()
+}
+
+/// The command that makes a page again.
+fn command(experiment: &Experiment, sets: &[String]) -> String {
+    let sets: String = sets.iter().map(|set| format!(" --set '{set}'")).collect();
+    format!("cargo sim scale {} --seeds {}{sets} --out DIR", experiment.path.display(), experiment.seeds())
+}
+
+/// The blame matrix: whether every attack that took place ended as the catalogue says.
+fn the_matrix(
+    experiment: &Experiment,
+    matrix: &Matrix,
+    arguments: &Arguments,
+    directory: Option<&Path>,
+) -> Result<Made, Failed> {
+    let bar = progress_bar(2 * matrix.scenarios.len() as u64 * matrix.seeds);
+    let rows = blame::run(matrix, &arguments.sets, arguments.jobs.unwrap_or_else(cores), &|| bar.inc(1))?;
+    bar.finish_and_clear();
+    let reproduce = reproduce(command(experiment, &arguments.sets), matrix.seeds, "default");
+    let page = blame::page(&experiment.question, &experiment.path, &rows, reproduce)?;
+    if arguments.json {
+        say_json(
+            &serde_json::json!({ "question": experiment.question, "seeds": matrix.seeds, "rows": rows }),
+        );
+    } else {
+        show(&page);
+    }
+    if let Some(directory) = directory {
+        write_blame(directory, &rows)?;
+    }
+    Ok(Made { page, held: rows.iter().all(|row| row.fired > 0 && row.right == row.fired) })
+}
+
+/// Runs over a parameter: whether none of them violated anything.
+fn the_curve(
+    experiment: &Experiment,
+    curve: &Curve,
+    arguments: &Arguments,
+    directory: Option<&Path>,
+) -> Result<Option<Made>, Failed> {
+    let plan = curve.plan(&arguments.sets)?;
+    let mut journal = match directory {
+        Some(directory) => Journal::open(directory, &plan)?,
+        None => Journal::unwritten(),
+    };
+    let runs = curve.keys().count() as u64 * curve.seeds;
+    let bar = progress_bar(runs);
+    bar.set_position(journal.rows().len() as u64);
+    bar.reset_eta();
+    let limits = Limits { time: None, stop: interrupt::stop() };
+    let jobs = arguments.jobs.unwrap_or_else(cores);
+    curve::run(curve, &arguments.sets, &mut journal, jobs, limits, &|_| bar.inc(1))?;
+    bar.finish_and_clear();
+    if limits.stop.load(Ordering::Relaxed) && (journal.rows().len() as u64) < runs {
+        let further =
+            if directory.is_some() { "the same command goes on" } else { "--out DIR would have kept them" };
+        eprintln!("stopped after {} of {runs} points; {further}", journal.rows().len());
+        return Ok(None);
+    }
+    let reproduce =
+        reproduce(command(experiment, &arguments.sets), curve.seeds, &curve.machine(&arguments.sets)?);
+    let page = curve::page(&experiment.question, curve, journal.rows(), reproduce)?;
+    if arguments.json {
+        say_json(&curve.json(&experiment.question, &page.answer, journal.rows()));
+    } else {
+        show(&page);
+    }
+    Ok(Some(Made { page, held: journal.rows().values().all(|row| row.broken.is_none()) }))
+}
+
+/// Question, answer and tables.
+fn show(page: &Page) {
+    say(&format!("{}\n{}\n", page.question, page.answer));
+    for table in page.sections.iter().flat_map(|section| &section.tables) {
+        say(&format!("\n{}\n", table.text()));
+    }
+    for limit in &page.limits {
+        say(&format!("{limit}\n"));
+    }
 }

@@ -31,6 +31,7 @@ use server::protocol::{
 };
 
 use crate::{
+    crowd::Account,
     fingerprint::Fingerprint,
     model::clock::VirtualTime,
     scenario::ActorName,
@@ -173,6 +174,8 @@ pub struct Record {
     pub receipt: Latency,
     /// To each recipient.
     pub delivery: Latency,
+    /// What a crowd has sent and got, if there is one.
+    pub crowd: Option<Box<Account>>,
     /// Heads that each witness has cosigned: the digests, by log and slot.
     pub heads: BTreeMap<(ActorName, Kind, ActorId, u64), BTreeSet<Digest>>,
     /// The trace, if it is kept.

@@ -146,7 +146,10 @@ impl Record {
             }
             Notice::Appended { position, client, number, leaf, recipients } => {
                 let recipients = recipients.iter().filter_map(|id| self.client(id)).collect();
-                let Some(client) = self.client(&client) else { return };
+                let Some(client) = self.client(&client) else {
+                    let crowd = self.crowd.as_mut();
+                    return crowd.into_iter().for_each(|crowd| crowd.stands(who.index, position));
+                };
                 self.append(who.index, position, Appended { bundle: (client, number), leaf, recipients });
             }
             Notice::SawCut { epoch, digest } => {

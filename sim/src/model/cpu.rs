@@ -38,6 +38,21 @@ impl Throttle {
     }
 }
 
+/// For how long the cores of a machine were busy, in all.
+#[derive(Clone, Default)]
+pub struct Busy(Arc<AtomicU64>);
+
+impl Busy {
+    /// In nanoseconds of one core.
+    pub fn busy_ns(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn spend(&self, ns: u64) {
+        self.0.fetch_add(ns, Ordering::Relaxed);
+    }
+}
+
 /// The processor of one machine, as one actor uses it.
 pub struct Cpu {
     profile: Arc<Profile>,
@@ -45,6 +60,7 @@ pub struct Cpu {
     random: Stream,
     cores: f64,
     throttle: Throttle,
+    busy: Busy,
     time: VirtualTime,
 }
 
@@ -55,16 +71,18 @@ impl Cpu {
         role: &'static str,
         random: Stream,
         cores: u32,
-        throttle: Throttle,
+        (throttle, busy): (Throttle, Busy),
         time: VirtualTime,
     ) -> Self {
-        Cpu { profile, role, random, cores: f64::from(cores), throttle, time }
+        Cpu { profile, role, random, cores: f64::from(cores), throttle, busy, time }
     }
 
     fn cost_ns(&mut self, ledger: &Ledger) -> u64 {
         let handling = self.profile.handling(self.role);
         let StepCost { alone_ns, shared_ns } = self.profile.draw_step(handling, ledger, &mut self.random);
-        (alone_ns + shared_ns / self.cores) as u64 * self.throttle.0.load(Ordering::Relaxed)
+        let factor = self.throttle.0.load(Ordering::Relaxed);
+        self.busy.spend((alone_ns + shared_ns) as u64 * factor);
+        (alone_ns + shared_ns / self.cores) as u64 * factor
     }
 }
 

@@ -34,6 +34,16 @@ use crate::{
 /// A machine: its place in the list of all.
 pub type Machine = usize;
 
+/// Where a machine listens.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Port {
+    /// The node of its actor.
+    #[default]
+    Node,
+    /// What serves a crowd there, as the HTTP server does in production ([`crate::crowd`]).
+    Crowd,
+}
+
 /// A connection whose link is cut for longer is lost.
 const RESET_AFTER_NS: u64 = 1_000_000_000;
 /// A connection that is not answered within this time is given up.
@@ -95,7 +105,7 @@ struct State {
     connections: BTreeMap<u64, Connection>,
     opened: u64,
     listeners: u64,
-    listening: BTreeMap<Machine, Listening>,
+    listening: BTreeMap<(Machine, Port), Listening>,
     /// What was written and read, if that is kept.
     passages: Option<Vec<Passage>>,
 }
@@ -189,6 +199,11 @@ impl Fabric {
         self.with(|state| state.wires.sent.clone())
     }
 
+    /// For how long the busiest link of each machine was taken, in nanoseconds.
+    pub fn busiest_links(&self) -> BTreeMap<Machine, u64> {
+        self.with(|state| state.wires.busiest_ns())
+    }
+
     /// Sets condition number `number`.
     pub fn begin(&self, number: usize, condition: Condition) {
         let now = self.time.now_ns();
@@ -258,7 +273,7 @@ impl Fabric {
 
     /// The network as one machine sees it.
     pub fn of(&self, machine: Machine, places: Arc<BTreeMap<ActorId, Machine>>) -> SimNetwork {
-        SimNetwork { fabric: self.clone(), machine, places }
+        SimNetwork { fabric: self.clone(), machine, port: Port::Node, places }
     }
 
     fn stream(&self, (connection, side): Stub) -> SimStream {
@@ -271,21 +286,22 @@ impl Fabric {
 pub struct SimNetwork {
     fabric: Fabric,
     machine: Machine,
+    port: Port,
     places: Arc<BTreeMap<ActorId, Machine>>,
 }
 
 /// Where connections to a machine arrive.
 pub struct SimListener {
     fabric: Fabric,
-    machine: Machine,
+    place: (Machine, Port),
     number: u64,
 }
 
 impl Drop for SimListener {
     fn drop(&mut self) {
         let left = self.fabric.with(|state| {
-            let own = state.listening.get(&self.machine).is_some_and(|now| now.number == self.number);
-            own.then(|| state.listening.remove(&self.machine)).flatten()
+            let own = state.listening.get(&self.place).is_some_and(|now| now.number == self.number);
+            own.then(|| state.listening.remove(&self.place)).flatten()
         });
         // dropping the waiting ends closes their connections
         left.into_iter().flat_map(|left| left.waiting).for_each(|(stub, _)| drop(self.fabric.stream(stub)));
@@ -293,6 +309,12 @@ impl Drop for SimListener {
 }
 
 impl SimNetwork {
+    /// The same, listening and connecting at another port.
+    #[must_use]
+    pub fn at(self, port: Port) -> Self {
+        SimNetwork { port, ..self }
+    }
+
     /// Waits until something sent now arrives, or the time for it is up.
     async fn travel(&self, from: Machine, to: Machine, until: u64) -> io::Result<()> {
         let now = self.fabric.time.now_ns();
@@ -313,17 +335,17 @@ impl Network for SimNetwork {
         let (number, left) = self.fabric.with(|state| {
             state.listeners += 1;
             let listening = Listening { number: state.listeners, ..Listening::default() };
-            (state.listeners, state.listening.insert(self.machine, listening))
+            (state.listeners, state.listening.insert((self.machine, self.port), listening))
         });
         // dropping the ends that waited for a process before this one closes their connections
         left.into_iter().flat_map(|left| left.waiting).for_each(|(stub, _)| drop(self.fabric.stream(stub)));
-        Ok(SimListener { fabric: self.fabric.clone(), machine: self.machine, number })
+        Ok(SimListener { fabric: self.fabric.clone(), place: (self.machine, self.port), number })
     }
 
     async fn accept(listener: &mut SimListener) -> io::Result<SimStream> {
         let stub = std::future::poll_fn(|context| {
             listener.fabric.with(|state| {
-                let listening = state.listening.entry(listener.machine).or_default();
+                let listening = state.listening.entry(listener.place).or_default();
                 match listening.waiting.pop_front() {
                     Some(stub) => Poll::Ready(stub),
                     None => {
@@ -345,7 +367,7 @@ impl Network for SimNetwork {
         self.travel(self.machine, other, until).await?;
         let opened = self.fabric.with(|state| {
             let id = state.opened;
-            let listening = state.listening.get_mut(&other)?;
+            let listening = state.listening.get_mut(&(other, self.port))?;
             state.opened += 1;
             listening.waiting.push_back(((id, 1), to));
             if let Some(waker) = listening.waker.take() {

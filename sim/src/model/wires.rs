@@ -28,9 +28,20 @@ struct Active {
     effects: u64,
 }
 
+#[derive(Default)]
 struct Link {
-    random: Stream,
+    /// Made when something is drawn: of a million links most may never need one.
+    random: Option<Box<Stream>>,
     free_at_ns: u64,
+    /// For how long it was taken, in all.
+    busy_ns: u64,
+}
+
+impl Link {
+    fn random(&mut self, streams: Streams, from: Machine, to: Machine) -> &mut Stream {
+        let stream = || Box::new(streams.stream(&format!("network/{from}->{to}")));
+        self.random.get_or_insert_with(stream)
+    }
 }
 
 /// The links between all machines, and what is wrong with them.
@@ -77,6 +88,16 @@ impl Wires {
         self.conditions.values().any(|active| active.condition.cuts(from, to))
     }
 
+    /// For how long the busiest link of each machine was taken.
+    pub fn busiest_ns(&self) -> BTreeMap<Machine, u64> {
+        let mut busiest = BTreeMap::new();
+        for ((from, _), link) in &self.links {
+            let most = busiest.entry(*from).or_insert(0);
+            *most = link.busy_ns.max(*most);
+        }
+        busiest
+    }
+
     /// When so many bytes, sent now, arrive; none if the link is cut.
     pub fn transmit(&mut self, from: Machine, to: Machine, bytes: usize, now: u64) -> Option<u64> {
         if self.is_cut(from, to) {
@@ -97,25 +118,26 @@ impl Wires {
         let bits = bytes as u128 * 8_000_000_000 * u128::from(1 + toll.copies);
         let on_wire = rate.map_or(0, |rate| (bits / u128::from(rate.max(1))) as u64);
         let timeout = 4 * network.latency.median_ns();
-        let link = link_of(&mut self.links, self.streams, from, to);
+        let link = self.links.entry((from, to)).or_default();
         link.free_at_ns = link.free_at_ns.max(now) + on_wire;
+        link.busy_ns += on_wire;
         let free_at_ns = link.free_at_ns;
-        let latency = draw(&network.latency, &mut link.random);
+        let latency = draw(&network.latency, || link.random(self.streams, from, to));
         let again = if loss > 0.0 { self.resent_ns(from, to, bytes, loss, timeout) } else { 0 };
         free_at_ns + latency + toll.extra_ns + again
     }
 
-    fn link(&mut self, from: Machine, to: Machine) -> &mut Link {
-        link_of(&mut self.links, self.streams, from, to)
+    fn random(&mut self, from: Machine, to: Machine) -> &mut Stream {
+        self.links.entry((from, to)).or_default().random(self.streams, from, to)
     }
 
     /// How much later something arrives because segments of it are lost and sent again.
     fn resent_ns(&mut self, from: Machine, to: Machine, bytes: usize, loss: f64, timeout: u64) -> u64 {
-        let link = self.link(from, to);
+        let random = self.random(from, to);
         let segments = bytes.div_ceil(SEGMENT).max(1);
         let passes = (0..segments).fold(1.0, |all, _| all * (1.0 - loss));
         let (mut again, mut retries) = (0, 0);
-        while retries < RETRIES_MAX && link.random.chance(1.0 - passes) {
+        while retries < RETRIES_MAX && random.chance(1.0 - passes) {
             again += timeout.max(1_000_000) << retries.min(6);
             retries += 1;
         }
@@ -140,7 +162,7 @@ impl Wires {
         }
         let mut conditions = std::mem::take(&mut self.conditions);
         for active in conditions.values_mut().filter(|active| active.condition.touches(from, to)) {
-            let random = &mut self.link(from, to).random;
+            let random = self.random(from, to);
             let effect = match &active.condition {
                 Condition::Loss(rate, _) => {
                     toll.loss += rate;
@@ -185,11 +207,11 @@ impl Wires {
         };
         let rates: Vec<f64> =
             self.conditions.values().filter_map(|active| rate_of(&active.condition)).collect();
-        let flips = |link: &mut Link, rate: &f64| !bytes.is_empty() && link.random.chance(*rate);
-        if !rates.iter().any(|rate| flips(self.link(from, to), rate)) {
+        let flips = |random: &mut Stream, rate: &f64| !bytes.is_empty() && random.chance(*rate);
+        if !rates.iter().any(|rate| flips(self.random(from, to), rate)) {
             return;
         }
-        let random = &mut self.link(from, to).random;
+        let random = self.random(from, to);
         let (at, bit) = (random.below(bytes.len() as u64) as usize, random.below(8));
         bytes[at] ^= 1 << bit;
         self.count(|condition| rate_of(condition).is_some());
@@ -205,23 +227,12 @@ impl Wires {
     }
 }
 
-fn link_of(
-    links: &mut BTreeMap<(Machine, Machine), Link>,
-    streams: Streams,
-    from: Machine,
-    to: Machine,
-) -> &mut Link {
-    links
-        .entry((from, to))
-        .or_insert_with(|| Link { random: streams.stream(&format!("network/{from}->{to}")), free_at_ns: 0 })
-}
-
-fn draw(latency: &Latency, random: &mut Stream) -> u64 {
+fn draw<'a>(latency: &Latency, random: impl FnOnce() -> &'a mut Stream) -> u64 {
     match latency {
         Latency::Constant { ns } => *ns,
         Latency::LogNormal { median_ns, p99_ns } => {
-            random.log_normal(*median_ns as f64, *p99_ns as f64) as u64
+            random().log_normal(*median_ns as f64, *p99_ns as f64) as u64
         }
-        Latency::Empirical { quantiles_ns } => random.quantile(quantiles_ns) as u64,
+        Latency::Empirical { quantiles_ns } => random().quantile(quantiles_ns) as u64,
     }
 }

@@ -8,7 +8,7 @@ use reports::{
 };
 
 use super::Outcome;
-use crate::{check::Check, command, history::Reply, scenario::ActorName};
+use crate::{check::Check, command, crowd::Counts, history::Reply, scenario::ActorName};
 
 impl Outcome {
     /// All of it.
@@ -109,7 +109,12 @@ impl Outcome {
         let bundles = self.bundles();
         let record = self.record();
         let simulated = self.run.virtual_ns as f64 / 1e9;
-        vec![
+        let crowd = self.crowd().map(|crowd| {
+            let Counts { sent, delivered, again, put_off, lost_connections, .. } = crowd;
+            let how = format!("{sent} sent, {delivered} deliveries, {again} sent again, {put_off} put off");
+            ("crowd".to_owned(), format!("{how}, {lost_connections} connections lost"))
+        });
+        let mut measured = vec![
             (
                 "throughput".to_owned(),
                 format!("{}, bundles that all their recipients have", rate(self.throughput_per_s())),
@@ -122,7 +127,9 @@ impl Outcome {
             ("points reached".to_owned(), record.coverage.len().to_string()),
             ("time".to_owned(), format!("{simulated:.3} s simulated in {:.3} s", self.wall.as_secs_f64())),
             ("fingerprint".to_owned(), self.fingerprint()),
-        ]
+        ];
+        measured.extend(crowd);
+        measured
     }
 }
 

@@ -3,9 +3,13 @@
 //! Each run has one verdict, the gravest: an innocent actor named, a cheater exposed, suspected, of a pair, nobody. A
 //! run in which the attack never took place counts for nothing.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use reports::blame::{BlameRow, Verdict};
+use reports::{
+    blame::{BlameRow, Verdict},
+    chart::{self, ChartError, Heading},
+    page::{Cell, Column, Page, Plot, Reproduce, Section, Table},
+};
 use serde::Deserialize;
 
 use super::{ExperimentError, unreadable};
@@ -164,4 +168,77 @@ fn fill<'a>(row: &mut BlameRow, findings: impl Iterator<Item = &'a Finding>) {
     epochs.sort_unstable();
     row.epochs_median = epochs.get(epochs.len() / 2).copied();
     row.epochs_max = epochs.last().copied();
+}
+
+/// The page of the matrix.
+///
+/// # Errors
+/// The drawing library refuses.
+pub fn page(
+    question: &str,
+    path: &Path,
+    rows: &[BlameRow],
+    reproduce: Reproduce,
+) -> Result<Page, ChartError> {
+    let caption = format!("seeds {}; {}", reproduce.seeds, path.display());
+    let heading = Heading { title: question.to_owned(), caption };
+    let plot = Plot {
+        file: "blame".to_owned(),
+        caption: "Of all runs in which the attack took place, the share that ended in each verdict."
+            .to_owned(),
+        svg: chart::blame(&heading, rows)?,
+    };
+    let section = Section {
+        title: "Attack and verdict".to_owned(),
+        text: "Each attack runs calm, and in drawn faults that heal. Detection counts in epochs from the first cheat to the \
+               verdict."
+            .to_owned(),
+        plots: vec![plot],
+        tables: vec![table(rows)],
+    };
+    Ok(Page {
+        question: question.to_owned(),
+        answer: answer(rows),
+        sections: vec![section],
+        reproduce,
+        limits: Vec::new(),
+    })
+}
+
+fn answer(rows: &[BlameRow]) -> String {
+    let sum = |of: fn(&BlameRow) -> u64| rows.iter().map(of).sum::<u64>();
+    let (fired, right) = (sum(|row| row.fired), sum(|row| row.right));
+    let innocent = rows.iter().map(|row| row.count(Verdict::Innocent)).sum::<u64>();
+    let median = rows.iter().filter_map(|row| row.epochs_median).max().unwrap_or(0);
+    let longest = rows.iter().filter_map(|row| row.epochs_max).max().unwrap_or(0);
+    format!(
+        "The attack took place in {fired} of {} runs, and {right} of these ended in the verdict that the catalogue demands; an \
+         innocent actor was named in {innocent}. Of the slowest attack the median verdict came {median} epochs after the \
+         cheat, the latest of all {longest} epochs after it.",
+        sum(|row| row.runs)
+    )
+}
+
+fn table(rows: &[BlameRow]) -> Table {
+    let heads = ["id", "attack", "faults", "expected", "runs", "fired", "right"];
+    let mut columns: Vec<Column> = heads.map(|head| Column::new(head, "")).into();
+    columns.extend(Verdict::ALL.map(|verdict| Column::new(verdict.name(), "")));
+    columns.extend(["median", "longest"].map(|head| Column::new(head, "epochs")));
+    let epochs = |epochs: Option<u64>| epochs.map_or(Cell::Missing, Cell::Count);
+    let cells = |row: &BlameRow| {
+        let by_design = if row.by_design { "nobody, by design" } else { row.expected.name() };
+        let faults = if row.chaos { "chaos" } else { "calm" };
+        let words = [&row.id, &row.attack, faults, by_design].map(|word: &str| Cell::Text(word.to_owned()));
+        let mut cells = Vec::from(words);
+        cells.extend([row.runs, row.fired, row.right].map(Cell::Count));
+        cells.extend(Verdict::ALL.map(|verdict| Cell::Count(row.count(verdict))));
+        cells.extend([epochs(row.epochs_median), epochs(row.epochs_max)]);
+        cells
+    };
+    Table {
+        file: "attacks".to_owned(),
+        caption: "Each attack, calm and in chaos.".to_owned(),
+        columns,
+        rows: rows.iter().map(cells).collect(),
+    }
 }

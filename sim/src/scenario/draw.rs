@@ -31,7 +31,7 @@ impl Scenario {
             .enumerate()
             .map(|(index, item)| draw.adversary(index, item, &sizes))
             .collect();
-        let workload = draw.workload(&self.workload, sizes.clients);
+        let workload = draw.workload(&self.workload, topology.clients.max(topology.crowd));
         let faults = self.faults.iter().enumerate();
         let mut faults: Vec<DrawnFault> =
             faults.map(|(index, item)| item.draw(index, &sizes, draw.0)).collect();
@@ -85,6 +85,7 @@ impl Draw {
             incoming: self.count("topology.incoming", &topology.incoming),
             mailboxes: self.count("topology.mailboxes", &topology.mailboxes),
             clients: self.count("topology.clients", &topology.clients),
+            crowd: self.count("topology.crowd", &topology.crowd),
             witnesses: self.count("topology.witnesses", &topology.witnesses),
             quorum: self.count("topology.quorum", &topology.quorum),
             challenge_bound: topology.challenge_bound.draw(&mut self.stream("topology.challenge_bound")),

@@ -44,6 +44,8 @@ pub struct DrawnTopology {
     pub mailboxes: u32,
     /// Clients.
     pub clients: u32,
+    /// Aggregated clients.
+    pub crowd: u32,
     /// Witnesses.
     pub witnesses: u32,
     /// Witnesses that must have cosigned what a client accepts.
@@ -115,7 +117,7 @@ pub struct DrawnWorkload {
     pub bundles: u64,
     /// How fast.
     pub pace: Pace,
-    /// Recipients of each bundle; never more than there are clients.
+    /// Recipients of each bundle; never more than there are clients, or aggregated clients if those are more.
     pub recipients: Range<u32>,
     /// Bytes of each bundle's payload.
     pub payload_bytes: Range<u64>,

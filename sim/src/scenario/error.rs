@@ -151,6 +151,9 @@ pub enum Wrong {
         /// The other.
         right: &'static str,
     },
+    /// Neither clients nor a crowd.
+    #[error("a scenario needs clients: write clients = 1 or more, or crowd = 1 or more beside clients = 0")]
+    Nobody,
     /// More cosignatures than there are witnesses.
     #[error("quorum must not be above the number of witnesses: write quorum = {witnesses} or less")]
     Quorum {

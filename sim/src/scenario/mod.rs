@@ -139,8 +139,10 @@ pub struct Topology {
     pub incoming: Range<u32>,
     /// `mailboxes`: mailbox actors; 2 unless given, 1 of a monolith.
     pub mailboxes: Range<u32>,
-    /// `clients`: clients; 12 unless given.
+    /// `clients`: clients; 12 unless given, none only beside a crowd.
     pub clients: Range<u32>,
+    /// `crowd`: aggregated clients besides ([`crate::crowd`]); none unless given.
+    pub crowd: Range<u32>,
     /// `witnesses`: witnesses; 1 unless given.
     pub witnesses: Range<u32>,
     /// `quorum`: how many witnesses must have cosigned what a client accepts; 0 unless given.
@@ -164,6 +166,8 @@ pub struct Topology {
 pub enum Costs {
     /// The profile that comes with the simulator.
     Default,
+    /// The same, but signatures are free.
+    Unsigned,
     /// Nothing takes any time.
     Zero,
     /// A profile made by `cargo sim calibrate`, named as seen from the working directory.

@@ -30,6 +30,8 @@ const FILE_MAX: u64 = 1 << 20;
 const ACTORS_MAX: u32 = 4096;
 /// Clients: as many as a run holds in memory.
 const CLIENTS_MAX: u32 = 100_000;
+/// Aggregated clients: a hundred bytes each, and as much at the server for each that has sent or got something.
+const CROWD_MAX: u32 = 10_000_000;
 /// Cores of a machine: the largest there are.
 const CORES_MAX: u32 = 256;
 /// Bundles of a run: a day at a thousand a second.
@@ -174,6 +176,7 @@ fn topology(section: &Section<'_>, architecture: Architecture) -> Result<Topolog
         "incoming",
         "mailboxes",
         "clients",
+        "crowd",
         "witnesses",
         "quorum",
         "challenge_bound",
@@ -185,11 +188,13 @@ fn topology(section: &Section<'_>, architecture: Architecture) -> Result<Topolog
     ])?;
     let witnesses = section.count("witnesses", 0..=ACTORS_MAX, 1)?;
     let parts = |key, default| parts(section, architecture, key, default);
+    let crowd = section.count("crowd", 0..=CROWD_MAX, 0)?;
     Ok(Topology {
         handlers: parts("handlers", 1)?,
         incoming: parts("incoming", 2)?,
         mailboxes: parts("mailboxes", 2)?,
-        clients: section.count("clients", 1..=CLIENTS_MAX, 12)?,
+        clients: clients(section, crowd)?,
+        crowd,
         quorum: quorum(section, witnesses)?,
         witnesses,
         challenge_bound: section.quantity("challenge_bound", &EPOCHS, 1..=BOUND_MAX, 40)?,
@@ -216,6 +221,15 @@ fn parts(
     }
 }
 
+/// Somebody must be there: clients, or a crowd.
+fn clients(section: &Section<'_>, crowd: Range<u32>) -> Result<Range<u32>, Problem> {
+    let clients = section.count("clients", 0..=CLIENTS_MAX, 12)?;
+    match section.find("clients").filter(|_| clients.low == 0 && crowd.low == 0) {
+        None => Ok(clients),
+        Some(node) => Err(node.problem(Wrong::Nobody)),
+    }
+}
+
 fn quorum(section: &Section<'_>, witnesses: Range<u32>) -> Result<Range<u32>, Problem> {
     let quorum = section.count("quorum", 0..=ACTORS_MAX, 0)?;
     match section.find("quorum").filter(|_| quorum.high > witnesses.low) {
@@ -234,8 +248,12 @@ fn costs(section: &Section<'_>) -> Result<Costs, Problem> {
     let Some(node) = section.find("costs") else { return Ok(Costs::Default) };
     match &node.data {
         Data::Text(path) if path.contains(['/', '.']) => Ok(Costs::File(PathBuf::from(path))),
-        _ => match one_of(node, "costs", &["default", "zero", "the path of a profile such as ./costs.json"])?
-        {
+        _ => match one_of(
+            node,
+            "costs",
+            &["default", "unsigned", "zero", "the path of a profile such as ./profile.toml"],
+        )? {
+            "unsigned" => Ok(Costs::Unsigned),
             "zero" => Ok(Costs::Zero),
             _ => Ok(Costs::Default),
         },

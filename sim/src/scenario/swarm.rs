@@ -95,7 +95,7 @@ fn cheater(actor: ActorName, sizes: &Sizes, stream: &mut Stream) -> Option<Drawn
         from_ns: from * MS,
         until_ns: short.then_some((from + length) * MS),
         every: if seldom { every } else { 1 },
-        victim: chosen.then_some(ActorName::new(Role::Client, victim as u32)),
+        victim: (chosen && sizes.clients > 0).then_some(ActorName::new(Role::Client, victim as u32)),
         optional: true,
     })
 }

@@ -85,6 +85,7 @@ fn topology(topology: &DrawnTopology) -> Keys {
         ("incoming", integer(topology.incoming)),
         ("mailboxes", integer(topology.mailboxes)),
         ("clients", integer(topology.clients)),
+        ("crowd", integer(topology.crowd)),
         ("witnesses", integer(topology.witnesses)),
         ("quorum", integer(topology.quorum)),
         ("challenge_bound", (EPOCHS.show)(topology.challenge_bound).into()),
@@ -99,6 +100,7 @@ fn topology(topology: &DrawnTopology) -> Keys {
 fn costs(costs: &Costs) -> Value {
     match costs {
         Costs::Default => "default".into(),
+        Costs::Unsigned => "unsigned".into(),
         Costs::Zero => "zero".into(),
         Costs::File(path) => path.display().to_string().into(),
     }

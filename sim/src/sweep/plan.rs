@@ -171,7 +171,7 @@ fn named(plant: &Option<String>) -> String {
 pub fn digest(scenario: &Scenario) -> String {
     let profile = match &scenario.topology.costs {
         Costs::File(path) => std::fs::read(Path::new(path)).unwrap_or_default(),
-        Costs::Default | Costs::Zero => Vec::new(),
+        Costs::Default | Costs::Unsigned | Costs::Zero => Vec::new(),
     };
     let digest = Digest::of(&[format!("{scenario:?}").as_bytes(), &profile]);
     hex::encode(&digest.0[..8])

@@ -1,10 +1,10 @@
 //! Who plays in a run: the actors, honest, flawed or in the hands of an adversary, and their keys.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use server::{
     actor::{
-        Recovered, client::Client, handler::Handler, incoming::Incoming, mailbox::Mailbox,
+        Recovered, Setup, client::Client, handler::Handler, incoming::Incoming, mailbox::Mailbox,
         sequencer::Sequencer, witness::Witness,
     },
     architecture::Monolith,
@@ -19,10 +19,12 @@ use super::World;
 use crate::{
     adversary::{AnyActor, Cheat, Corrupt, Scheme, Schemes, Task},
     control::flaw::{self, Fallible, Flawed},
+    crowd::Crowd,
     history::History,
-    model::crypto,
+    model::{clock::VirtualTime, crypto},
     random::Streams,
-    scenario::{ActorName, Drawn},
+    scenario::{ActorName, Drawn, DrawnTopology as Topology},
+    workload,
 };
 
 impl World {
@@ -97,6 +99,20 @@ pub(super) fn schemes(
         all.entry(adversary.actor).or_default().push(Scheme::new(task, random));
     }
     all.into_iter().map(|(name, schemes)| (name, Schemes::new(schemes))).collect()
+}
+
+/// The crowd, if there is one.
+pub(super) fn crowd(
+    drawn: &Drawn,
+    setup: &Setup,
+    history: &History,
+    time: &VirtualTime,
+    streams: Streams,
+) -> Option<Arc<Crowd>> {
+    let Topology { clients, crowd, crypto, .. } = drawn.topology;
+    let [_, share] = workload::shares(&drawn.workload, clients, crowd);
+    let (history, around) = (history.clone(), (time.clone(), streams));
+    (crowd > 0).then(|| Arc::new(Crowd::new(crowd, crypto, share, setup.clone(), history, around)))
 }
 
 /// The key of an actor: the parts of a monolith have one.

@@ -23,9 +23,12 @@ impl World {
             self.bury();
             let Some(healed) = self.health.since_ns() else { continue };
             let record = self.history.record();
-            let sent = *busy.lock().unwrap_or_else(PoisonError::into_inner) == 0;
+            let crowd_is_silent = record.crowd.as_ref().is_none_or(|crowd| crowd.to_want == 0);
+            let sent = *busy.lock().unwrap_or_else(PoisonError::into_inner) == 0 && crowd_is_silent;
             let done = sent && now > healed && record.missing == 0 && record.unreceipted == 0;
-            let since = if open { last_wanted } else { record.progress_ns };
+            // what a crowd will want is not drawn ahead
+            let ahead = open && record.crowd.is_none();
+            let since = if ahead { last_wanted } else { last_wanted.max(record.progress_ns) };
             if done && self.handed_is_submitted(&record) && self.is_settled(&record) {
                 return;
             }

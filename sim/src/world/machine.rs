@@ -2,7 +2,11 @@
 
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
-use crate::model::{clock::VirtualTime, cpu::Throttle, skew::Skew};
+use crate::model::{
+    clock::VirtualTime,
+    cpu::{Busy, Throttle},
+    skew::Skew,
+};
 
 /// A process that runs, or was killed.
 const RUNS: u8 = 0;
@@ -15,13 +19,14 @@ const BURIED: u8 = 2;
 pub(super) struct Tuning {
     pub throttle: Throttle,
     pub skew: Skew,
+    pub busy: Busy,
     ended: AtomicU8,
 }
 
 impl Tuning {
     pub fn new(time: &VirtualTime) -> Self {
         let (throttle, skew) = (Throttle::default(), Skew::new(time.clone()));
-        Tuning { throttle, skew, ended: AtomicU8::new(RUNS) }
+        Tuning { throttle, skew, busy: Busy::default(), ended: AtomicU8::new(RUNS) }
     }
 
     /// A process starts.

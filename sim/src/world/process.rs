@@ -4,19 +4,20 @@ use std::sync::Arc;
 
 use server::{
     node::{Identity, Node, NodeError},
-    port::Ports,
+    port::{Ports, Spawn as _},
     protocol::id::{ActorId, Role},
 };
 
 use super::World;
 use crate::{
     adversary::Boxed,
+    crowd,
     history::SeenSigner,
     model::{
         SimTasks,
         cpu::Cpu,
         disk::Disk,
-        network::Machine,
+        network::{Machine, Port},
         skew::NodeClock,
         storage::{Place, SimStorage},
     },
@@ -53,7 +54,8 @@ impl World {
         let topology = &self.drawn.topology;
         let place = Place { machine, traps: self.traps.clone() };
         // the twin of a control has a machine that no fault knows
-        let throttle = self.machines.get(machine).map(|tuning| tuning.throttle.clone()).unwrap_or_default();
+        let tuning = self.machines.get(machine);
+        let tuning = tuning.map(|tuning| (tuning.throttle.clone(), tuning.busy.clone())).unwrap_or_default();
         let ports = Ports {
             network: self.fabric.of(machine, self.places.clone()),
             clock: self.clock_of(machine),
@@ -64,7 +66,7 @@ impl World {
                 self.label_of(name),
                 self.streams.stream(&format!("cpu/{machine}")),
                 topology.cores,
-                throttle,
+                tuning,
                 self.time.clone(),
             ),
             spawn: SimTasks,
@@ -76,6 +78,11 @@ impl World {
         if name.role == Role::Client {
             self.history.started(name.index);
             self.desks[name.index as usize].open(node.door());
+        }
+        let several = self.drawn.architecture.is_monolith() && name == ActorName::SEQUENCER;
+        if self.crowd.is_some() && (several || matches!(name.role, Role::Handler | Role::Mailbox)) {
+            let (network, trust) = (ports.network.clone().at(Port::Crowd), self.setup.trust.clone());
+            SimTasks.spawn(crowd::serve(node.door(), several, network, trust));
         }
         let observer = self.history.observer(name, self.parts_of(name).collect(), self.label_of(name));
         let recover = |recovered| {

@@ -83,6 +83,9 @@ pub struct Batches {
     roster: Arc<Roster>,
     sealed: BTreeMap<BatchNumber, Sealed>,
     subscribers: BTreeMap<ActorId, Subscriber>,
+    /// All before this is attested by every mailbox actor, unless one has moved on since that was asked.
+    done: BatchNumber,
+    moved: bool,
     kept: usize,
 }
 
@@ -92,7 +95,7 @@ impl Batches {
         let mailboxes = (0..roster.mailboxes()).map(|k| ActorId::Server(Role::Mailbox, k));
         let known = mailboxes.chain(std::iter::once(ActorId::SEQUENCER)).chain(witnesses(&roster));
         let subscribers = known.map(|who| (who, Subscriber::default())).collect();
-        Batches { roster, sealed: BTreeMap::new(), subscribers, kept: 0 }
+        Batches { roster, sealed: BTreeMap::new(), subscribers, done: BatchNumber(0), moved: false, kept: 0 }
     }
 
     /// How many bundles are kept.
@@ -123,6 +126,8 @@ impl Batches {
     /// A mailbox actor has attested all before this.
     pub fn have(&mut self, who: ActorId, before: BatchNumber) {
         if let Some(subscriber) = self.subscribers.get_mut(&who) {
+            // only who was last can have held up the others
+            self.moved |= subscriber.have == self.done && before > self.done;
             subscriber.have = subscriber.have.max(before);
         }
     }
@@ -166,8 +171,12 @@ impl Batches {
 
     /// Takes out what every mailbox actor has attested: batch, start and end.
     pub fn retire(&mut self) -> Vec<(BatchNumber, Position, Position)> {
+        if !std::mem::take(&mut self.moved) {
+            return Vec::new();
+        }
         let mailboxes = self.subscribers.iter().filter(|(who, _)| who.role() == Role::Mailbox);
         let done = mailboxes.map(|(_, subscriber)| subscriber.have).min().unwrap_or_default();
+        self.done = done;
         let kept = self.sealed.split_off(&done);
         let retired = std::mem::replace(&mut self.sealed, kept);
         self.kept -= retired.values().map(|sealed| sealed.run.len()).sum::<usize>();

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::{Cost, Profile};
+use crate::scenario::Costs;
 
 /// The longest that one operation may be said to take: a minute.
 const LONGEST_NS: f64 = 60e9;
@@ -31,6 +32,19 @@ pub enum ProfileError {
 }
 
 impl Profile {
+    /// The profile that a scenario names.
+    ///
+    /// # Errors
+    /// Its file cannot be read, or is none.
+    pub fn of(costs: &Costs) -> Result<Self, ProfileError> {
+        match costs {
+            Costs::Default => Ok(Profile::standard()),
+            Costs::Unsigned => Ok(Profile::unsigned()),
+            Costs::Zero => Ok(Profile::zero()),
+            Costs::File(path) => Profile::read(path),
+        }
+    }
+
     /// Reads a profile.
     ///
     /// # Errors

@@ -125,6 +125,12 @@ impl Profile {
         }
     }
 
+    /// The standard one on a machine where signatures are free: what accountability costs is the difference.
+    pub fn unsigned() -> Profile {
+        let free = Profile::zero().crypto;
+        Profile { crypto: free, ..Profile::standard() }
+    }
+
     /// What actors of a role compute besides signatures.
     pub fn handling(&self, role: &str) -> &Handling {
         static NOTHING: Handling = Handling { step: 0.0, input: 0.0, byte: 0.0, spread: Cost::NOTHING };

@@ -9,11 +9,11 @@ use super::{Curve, Search, peak};
 use crate::{
     command::{self, InputError},
     journal::{Journal, JournalError, Limits, Planned},
+    model::costs::Profile,
     outcome::Outcome,
     scale::{METRICS, metric},
     scenario::Scenario,
     sweep::{BUILD, digest},
-    workload::START_NS,
 };
 
 /// Which run: series, point, seed.
@@ -116,6 +116,25 @@ impl Curve {
 
     fn scenario(&self, at: (usize, usize), more: &[String]) -> Result<Scenario, InputError> {
         command::read(&self.base, &self.sets(at, more))
+    }
+
+    /// On which machine the costs of its runs were measured.
+    ///
+    /// # Errors
+    /// A mistake in a scenario or its profile.
+    pub fn machine(&self, more: &[String]) -> Result<String, InputError> {
+        let Some(first) = self.keys().next() else { return Ok(String::new()) };
+        Ok(Profile::of(&self.scenario(first, more)?.topology.costs)?.machine)
+    }
+
+    /// The object that `--json` prints.
+    pub fn json(&self, question: &str, answer: &str, rows: &BTreeMap<Key, Row>) -> serde_json::Value {
+        let rows = rows.iter().map(|((series, point, seed), row)| {
+            let (series, at) = (&self.series[*series].name, self.points[*point].at);
+            serde_json::json!({ "series": series, "at": at, "seed": seed, "result": row })
+        });
+        let rows: Vec<serde_json::Value> = rows.collect();
+        serde_json::json!({ "question": question, "answer": answer, "parameter": self.name, "rows": rows })
     }
 
     /// Pins what is run, with these overrides besides: a mistake in any of its scenarios shows now.
@@ -221,13 +240,5 @@ fn row(outcome: &Outcome, trials: Vec<Trial>, sustained_per_s: Option<f64>) -> R
         latency: outcome.record().delivery.points(LatencyKind::Delivery),
         trials,
         broken: (!outcome.held()).then(|| outcome.signature()),
-    }
-}
-
-/// For how long bundles are sent at a rate: what shares of time are of.
-pub fn sending_ns(last_wanted_ns: u64, virtual_ns: u64) -> u64 {
-    match last_wanted_ns.saturating_sub(START_NS) {
-        0 => virtual_ns,
-        sending => sending,
     }
 }

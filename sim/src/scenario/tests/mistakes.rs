@@ -108,8 +108,8 @@ const WRONG: &[(&str, &str)] = &[
     ),
     (
         "[topology]\ncosts = \"defualt\"\n",
-        "3:9: unknown costs \"defualt\", did you mean \"default\"? known: default, zero, the path of a profile such as \
-         ./costs.json",
+        "3:9: unknown costs \"defualt\", did you mean \"default\"? known: default, unsigned, zero, the path of a profile \
+         such as ./profile.toml",
     ),
     ("[topology]\ncrypto = 3\n", "3:10: the crypto must be a word, not 3; known: ed25519, modelled"),
     // Bounds.

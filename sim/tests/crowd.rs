@@ -1,0 +1,139 @@
+//! Crowds: they get what clients get, through whatever happens, and what is broken shows in them too.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use sim::{
+    command::Stopwatch,
+    control::Weakness,
+    crowd::Counts,
+    outcome::Outcome,
+    scenario::Scenario,
+    world::{self},
+};
+
+const CROWD: &str = "# A crowd gets what it is sent.
+[topology]
+handlers = 2
+clients = 0
+crowd = 300
+crypto = \"modelled\"
+storage = \"modelled\"
+[workload]
+bundles = 400
+rate = \"800/s\"
+";
+
+fn run_weak(more: &str, seed: u64, sets: &[&str], weakness: Weakness) -> Outcome {
+    let sets: Vec<String> = sets.iter().map(ToString::to_string).collect();
+    let scenario = Scenario::parse("crowd", &format!("{CROWD}{more}"), &sets).unwrap();
+    let drawn = scenario.draw(seed);
+    let run = world::run_weak(&drawn, seed, false, weakness).unwrap();
+    Outcome::of("crowd".to_owned(), seed, drawn, run, Stopwatch::start().elapsed())
+}
+
+fn run(more: &str, seed: u64, sets: &[&str]) -> Outcome {
+    run_weak(more, seed, sets, Weakness::None)
+}
+
+fn violated(outcome: &Outcome) -> Vec<String> {
+    let violated = outcome.checks.iter().filter(|check| !check.held);
+    violated.map(|check| format!("seed {}: {}: {}", outcome.seed, check.name, check.why)).collect()
+}
+
+fn crash(actor: &str) -> String {
+    format!("[[fault]]\nat = \"200ms\"\nkind = \"crash\"\nactor = \"{actor}\"\nfor = \"100ms\"\n")
+}
+
+#[test]
+fn a_crowd_gets_what_it_is_sent_and_says_so_in_every_number() {
+    let outcome = run("", 1, &[]);
+    assert_eq!(violated(&outcome), Vec::<String>::new());
+    let Counts { sent, accepted, addressed, delivered, completed, again, .. } = outcome.crowd().unwrap();
+    assert_eq!((sent, accepted, completed, again), (400, 400, 400, 0));
+    assert_eq!(addressed, delivered);
+    assert_eq!((outcome.bundles().accepted, outcome.bundles().delivered), (400, 400));
+    let record = outcome.record();
+    assert_eq!((record.receipt.count(), record.delivery.count()), (400, delivered));
+    assert!((200.0..1600.0).contains(&outcome.throughput_per_s()), "{}", outcome.throughput_per_s());
+    assert!(record.submitted.is_empty() && record.delivered.is_empty(), "nothing is kept of each bundle");
+}
+
+#[test]
+fn a_crowd_has_one_fingerprint_with_real_signatures_and_storage_too() {
+    let real = ["topology.crypto=ed25519", "topology.storage=redb", "workload.bundles=100"];
+    let [one, again] = [run("", 3, &real), run("", 3, &real)];
+    assert_eq!(violated(&one), Vec::<String>::new());
+    assert_eq!(one.fingerprint(), again.fingerprint());
+    assert_ne!(run("", 4, &real).fingerprint(), one.fingerprint());
+}
+
+#[test]
+fn clients_beside_a_crowd_are_checked_as_ever() {
+    let outcome = run("", 2, &["topology.clients=100", "topology.witnesses=2", "topology.quorum=1"]);
+    assert_eq!(violated(&outcome), Vec::<String>::new());
+    let (of_clients, crowd) = (outcome.record().submitted.len(), outcome.crowd().unwrap());
+    assert_eq!((of_clients, crowd.completed), (100, 300));
+    assert_eq!(outcome.bundles().delivered, 400);
+}
+
+#[test]
+fn a_closed_loop_of_a_crowd_sends_all() {
+    let outcome = run("", 5, &["workload.closed=2", "topology.crowd=20"]);
+    assert_eq!(violated(&outcome), Vec::<String>::new());
+    assert_eq!(outcome.bundles().delivered, 400);
+}
+
+#[test]
+fn a_crowd_outlives_the_crash_of_any_actor() {
+    for actor in ["handler/0", "incoming/1", "sequencer", "mailbox/0"] {
+        let outcome = run(&crash(actor), 6, &[]);
+        assert_eq!(violated(&outcome), Vec::<String>::new(), "{actor}");
+        let crowd = outcome.crowd().unwrap();
+        match actor {
+            "handler/0" => assert!(crowd.again > 0 && crowd.lost_connections > 0, "{crowd:?}"),
+            "incoming/1" => assert!(crowd.put_off > 0 && crowd.lost_connections == 0, "{crowd:?}"),
+            "mailbox/0" => assert_eq!(crowd.lost_connections, 2, "one of each group"),
+            _ => assert_eq!(crowd.lost_connections, 0),
+        }
+    }
+}
+
+#[test]
+fn a_crowd_outlives_loss_and_partitions() {
+    for fault in ["lossy", "partition", "half-open", "slow-link", "swizzle"] {
+        let file = format!("{}/../scenarios/faults/{fault}.toml", env!("CARGO_MANIFEST_DIR"));
+        let sets = ["topology.crowd=200", "topology.crypto=modelled", "topology.storage=modelled"];
+        let sets = sets.map(str::to_owned);
+        let scenario = Scenario::read(file.as_ref(), &sets).unwrap();
+        for seed in 0..2 {
+            let drawn = scenario.draw(seed);
+            let run = world::run(&drawn, seed, false).unwrap();
+            let outcome = Outcome::of(file.clone(), seed, drawn, run, Stopwatch::start().elapsed());
+            assert_eq!(violated(&outcome), Vec::<String>::new(), "{fault}");
+        }
+    }
+}
+
+#[test]
+fn a_handler_that_dies_ends_the_run_and_shows_in_what_is_missing() {
+    let dies = "[[fault]]\nat = \"200ms\"\nkind = \"dies\"\nactor = \"handler/0\"\n";
+    let outcome = run(dies, 7, &["expect.catch_up=1s"]);
+    let crowd = outcome.crowd().unwrap();
+    assert!(crowd.accepted < crowd.sent && crowd.again > 0, "{crowd:?}");
+    assert_eq!(violated(&outcome), Vec::<String>::new(), "who is gone for good excuses what is lost");
+}
+
+/// Negative controls: what is broken must show in a crowd without any client.
+#[test]
+fn what_is_broken_shows_in_a_crowd() {
+    for (weakness, actor, check) in [
+        (Weakness::DoubleRelease, "incoming/0", "exactly-once"),
+        (Weakness::EarlyPurge, "mailbox/0", "no-loss"),
+    ] {
+        let fails = |seed| {
+            let outcome = run_weak(&crash(actor), seed, &["expect.catch_up=2s"], weakness);
+            outcome.checks.iter().any(|one| one.name == check && !one.held && one.why.contains("crowd/"))
+        };
+        assert!((0..10).any(fails), "{weakness:?}");
+    }
+}
