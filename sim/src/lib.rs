@@ -23,6 +23,7 @@ pub mod outcome;
 pub mod plant;
 pub mod pool;
 pub mod random;
+pub mod real;
 pub mod scale;
 pub mod scenario;
 pub mod shrink;

@@ -8,7 +8,7 @@ use sim::{
     check::CHECKS,
     command,
     coverage::POINTS,
-    scale,
+    scale::{self, Experiment, METRICS},
     scenario::{ATTACKS, FAULTS, fault::Parameter},
 };
 
@@ -27,6 +27,7 @@ enum Listed {
     Faults,
     Checks,
     Points,
+    Metrics,
     Scenarios,
 }
 
@@ -42,6 +43,7 @@ pub fn act(Arguments { what }: Arguments) {
         Listed::Attacks | Listed::Faults => {}
         Listed::Checks => CHECKS.iter().for_each(|check| table.row([check.name, check.line])),
         Listed::Points => POINTS.iter().for_each(|point| table.row([point.name, point.line])),
+        Listed::Metrics => METRICS.iter().for_each(|metric| table.row([metric.name, &metric.axis()])),
         Listed::Scenarios => scenario_files("scenarios".into()).iter().for_each(|(path, claim)| {
             table.row([path, claim]);
         }),
@@ -80,12 +82,16 @@ fn scenario_files(directory: PathBuf) -> Vec<(String, String)> {
         if path.is_dir() {
             files.extend(scenario_files(path));
         } else if path.extension().is_some_and(|extension| extension == "toml") {
-            let question = || scale::question(&std::fs::read_to_string(&path).unwrap_or_default());
-            let claim = match command::read(&path, &[]) {
-                Ok(scenario) => scenario.claim,
-                Err(_) if directory.ends_with("questions") => question().unwrap_or_default(),
-                Err(error) => error.to_string(),
+            let text = std::fs::read_to_string(&path).unwrap_or_default();
+            let claim = match scale::is_experiment(&text) {
+                true => Experiment::read(&path)
+                    .map(|experiment| experiment.question)
+                    .map_err(|error| error.to_string()),
+                false => command::read(&path, &[])
+                    .map(|scenario| scenario.claim)
+                    .map_err(|error| error.to_string()),
             };
+            let claim = claim.unwrap_or_else(|error| error);
             files.push((path.display().to_string(), claim));
         }
     }

@@ -126,6 +126,11 @@ fn unreadable(path: &Path) -> impl Fn(std::io::Error) -> ExperimentError {
     move |source| ExperimentError::Unreadable { path: path.to_owned(), source }
 }
 
+/// Whether a file's text is that of an experiment, and not of a scenario.
+pub fn is_experiment(text: &str) -> bool {
+    text.lines().any(|line| line.trim_end() == "[experiment]")
+}
+
 /// The question of an experiment's text: its first line, if that is a comment.
 pub fn question(text: &str) -> Option<String> {
     let line = text.lines().next()?.strip_prefix('#')?.trim();
@@ -141,6 +146,29 @@ mod tests {
         let path = directory.path().join("x.toml");
         std::fs::write(&path, text).unwrap();
         Experiment::read(&path)
+    }
+
+    #[test]
+    fn every_experiment_of_the_project_can_be_run() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let mut found = 0;
+        for directory in ["scenarios/questions", "scenarios/scaling"] {
+            for entry in std::fs::read_dir(root.join(directory)).unwrap() {
+                let path = entry.unwrap().path();
+                if !is_experiment(&std::fs::read_to_string(&path).unwrap()) {
+                    continue;
+                }
+                found += 1;
+                let text = std::fs::read_to_string(&path).unwrap();
+                // what it names is seen from the project's directory
+                let text = text.replace("\"scenarios/", &format!("\"{}/scenarios/", root.display()));
+                let kind = read(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display())).kind;
+                if let Kind::Curve(curve) = kind {
+                    curve.plan(&[]).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+                }
+            }
+        }
+        assert!(found > 5, "{found}");
     }
 
     #[test]

@@ -22,9 +22,9 @@ fn directory() -> PathBuf {
 fn files(directory: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
     let mut found: Vec<PathBuf> = entries
-        .filter(|path| !path.ends_with("questions")) // experiments
         .flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] })
         .filter(|path| path.extension().is_some_and(|extension| extension == "toml"))
+        .filter(|path| !crate::scale::is_experiment(&std::fs::read_to_string(path).unwrap()))
         .collect();
     found.sort();
     found

@@ -1,0 +1,79 @@
+//! What the load generator measured: the row of its CSV file.
+
+use serde::Deserialize;
+
+use super::RealError;
+
+/// What a server did under a load.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Measured {
+    /// Requests answered a second, each of one bundle.
+    pub requests_per_s: f64,
+    /// Deliveries a second.
+    pub deliveries_per_s: f64,
+    /// From a request to its receipt, in microseconds: median and 99th percentile.
+    pub receipt_us: [f64; 2],
+    /// From a request to its delivery, in microseconds: median and 99th percentile. Zero without readers.
+    pub delivery_us: [f64; 2],
+    /// Nanoseconds of processors that the server used, in all.
+    pub server_ns: u64,
+    /// Nanoseconds of processors that the load generator used, in all.
+    pub generator_ns: u64,
+}
+
+/// The columns that are read.
+#[derive(Deserialize)]
+struct Row {
+    requests_per_s: f64,
+    deliveries_per_s: f64,
+    receipt_us_p50: f64,
+    receipt_us_p99: f64,
+    delivery_us_p50: f64,
+    delivery_us_p99: f64,
+    missing: u64,
+    duplicates: u64,
+    disordered: u64,
+}
+
+impl Measured {
+    pub(super) fn read(text: &str, server_ns: u64, generator_ns: u64) -> Result<Measured, RealError> {
+        let mut rows = ::csv::Reader::from_reader(text.as_bytes()).into_deserialize::<Row>();
+        let row = rows.next().ok_or_else(|| RealError::Row("there is none".to_owned()))?;
+        let row = row.map_err(|error| RealError::Row(error.to_string()))?;
+        if row.missing + row.duplicates + row.disordered > 0 {
+            let Row { missing, duplicates, disordered, .. } = row;
+            let said = format!("{missing} deliveries missing, {duplicates} twice, {disordered} out of order");
+            return Err(RealError::Failed { program: "the server", said });
+        }
+        Ok(Measured {
+            requests_per_s: row.requests_per_s,
+            deliveries_per_s: row.deliveries_per_s,
+            receipt_us: [row.receipt_us_p50, row.receipt_us_p99],
+            delivery_us: [row.delivery_us_p50, row.delivery_us_p99],
+            server_ns,
+            generator_ns,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEADER: &str = "connections,requests_per_s,deliveries_per_s,receipt_us_p50,receipt_us_p99,delivery_us_p50,\
+                          delivery_us_p99,missing,duplicates,disordered\n";
+
+    #[test]
+    fn a_row_is_read_by_its_columns() {
+        let measured =
+            Measured::read(&format!("{HEADER}8,1000,990,300,900,7000,9000,0,0,0\n"), 5, 6).unwrap();
+        assert_eq!((measured.requests_per_s, measured.delivery_us), (1000.0, [7000.0, 9000.0]));
+    }
+
+    #[test]
+    fn a_server_that_loses_something_is_not_measured() {
+        for row in ["8,1,1,1,1,1,1,2,0,0\n", "", "8,x\n"] {
+            assert!(Measured::read(&format!("{HEADER}{row}"), 5, 6).is_err(), "{row}");
+        }
+    }
+}
