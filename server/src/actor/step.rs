@@ -109,7 +109,7 @@ impl Step {
     }
 }
 
-/// Operations done in a step, for the work port.
+/// Operations done in a step of an actor, or for a request: for the work port.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Ledger {
     /// Inputs handled.
@@ -124,6 +124,10 @@ pub struct Ledger {
     pub hashed_bytes: u64,
     /// Bytes encoded or decoded.
     pub coded_bytes: u64,
+    /// Requests of an HTTP API, made or answered.
+    pub requests: u64,
+    /// Events of its streams, written or read.
+    pub events: u64,
 }
 
 impl std::ops::AddAssign for Ledger {
@@ -134,6 +138,8 @@ impl std::ops::AddAssign for Ledger {
         self.verified_batched += other.verified_batched;
         self.hashed_bytes += other.hashed_bytes;
         self.coded_bytes += other.coded_bytes;
+        self.requests += other.requests;
+        self.events += other.events;
     }
 }
 
