@@ -6,6 +6,8 @@
 
 mod cast;
 mod end;
+mod front;
+mod host;
 mod machine;
 mod process;
 
@@ -16,6 +18,7 @@ use std::{
 
 pub use cast::signer;
 use cast::{operator, schemes};
+pub use host::host;
 pub use machine::Health;
 use machine::Tuning;
 use madsim::{runtime::Runtime, task::NodeId};
@@ -37,7 +40,7 @@ use crate::{
     model::{
         clock::VirtualTime,
         costs::{self, Profile, ProfileError},
-        cpu::Throttle,
+        cpu::{Cores, Throttle},
         crypto,
         disk::Disk,
         network::{Fabric, Machine},
@@ -47,7 +50,7 @@ use crate::{
     },
     nemesis,
     random::{Stream, Streams},
-    scenario::{ActorName, Costs, Drawn},
+    scenario::{ActorName, Costs, Drawn, DrawnNetwork, Machines},
     workload::{self, Application, Desk},
 };
 
@@ -91,6 +94,10 @@ pub struct World {
     pub health: Health,
     streams: Streams,
     profile: Profile,
+    /// The cores that all share, if all are on one machine.
+    shared: Option<Cores>,
+    /// What the processes share if one front stands before all of them.
+    hosted: Option<host::Shared>,
     weakness: Weakness,
     setup: Setup,
     /// Every actor.
@@ -131,6 +138,16 @@ pub fn run_weak(drawn: &Drawn, seed: u64, trace: bool, weakness: Weakness) -> Re
 
 /// Runs a drawn scenario in these circumstances.
 pub fn run_in(drawn: &Drawn, seed: u64, circumstances: Circumstances) -> Result<Run, ProfileError> {
+    in_a_world(drawn, seed, circumstances, async |world: World| world.live().await)
+}
+
+/// Makes the world of a drawn scenario on a thread of its own, and does something in it.
+fn in_a_world<T: Send + 'static>(
+    drawn: &Drawn,
+    seed: u64,
+    circumstances: Circumstances,
+    act: impl AsyncFnOnce(World) -> T + Send + 'static,
+) -> Result<T, ProfileError> {
     let profile = match &drawn.topology.costs {
         Costs::Default => costs::DEFAULT,
         Costs::Zero => costs::ZERO,
@@ -141,7 +158,7 @@ pub fn run_in(drawn: &Drawn, seed: u64, circumstances: Circumstances) -> Result<
     let thread = std::thread::Builder::new().name(format!("seed-{seed}"));
     let run = thread.spawn(move || {
         let runtime = Runtime::with_seed_and_config(seed, madsim::Config::default());
-        runtime.block_on(async move { World::new(drawn, seed, profile, circumstances).live().await })
+        runtime.block_on(async move { act(World::new(drawn, seed, profile, circumstances)).await })
     });
     match run.map(|run| run.join()) {
         Ok(Ok(run)) => Ok(run),
@@ -217,8 +234,11 @@ impl World {
         let disks = processes
             .iter()
             .map(|name| Disk::new(time.clone(), profile, streams.stream(&format!("disk/{name}"))));
-        let fabric =
-            Fabric::new(drawn.network.clone(), streams, time.clone(), fingerprint.clone(), traps.clone());
+        let together = drawn.topology.machines == Machines::One;
+        // inside one machine nothing is a wire
+        let bandwidth_bit_s = drawn.network.bandwidth_bit_s.filter(|_| !together);
+        let network = DrawnNetwork { bandwidth_bit_s, ..drawn.network.clone() };
+        let fabric = Fabric::new(network, streams, time.clone(), fingerprint.clone(), traps.clone());
         if trace {
             fabric.keep_passages();
         }
@@ -235,6 +255,8 @@ impl World {
             down: nemesis::Down::default(),
             health: Health::of(drawn.faults.len() as u64),
             nodes: OnceLock::new(),
+            hosted: None,
+            shared: together.then(|| Cores::new(drawn.topology.cores)),
             drawn,
             time,
             history,

@@ -24,6 +24,21 @@ pub struct Profile {
     pub disk_byte_ns: f64,
     /// Syncing the disk.
     pub disk_sync_ns: f64,
+    /// One HTTP request, made or answered.
+    #[serde(default = "request_ns")]
+    pub request_ns: f64,
+    /// One event of an HTTP stream, written or read.
+    #[serde(default = "event_ns")]
+    pub event_ns: f64,
+}
+
+/// A profile that was made before there was HTTP has the usual costs of it.
+fn request_ns() -> f64 {
+    DEFAULT.request_ns
+}
+
+fn event_ns() -> f64 {
+    DEFAULT.event_ns
 }
 
 /// Measured on one core of a 2-core cloud machine (AMD EPYC): Ed25519 sign 15 µs, verify 33 µs, 15 µs in batches of
@@ -37,6 +52,8 @@ pub const DEFAULT: Profile = Profile {
     code_byte_ns: 0.3,
     disk_byte_ns: 0.5,
     disk_sync_ns: 600_000.0,
+    request_ns: 25_000.0,
+    event_ns: 5_000.0,
 };
 
 /// Everything is free: what remains is the network.
@@ -49,6 +66,8 @@ pub const ZERO: Profile = Profile {
     code_byte_ns: 0.0,
     disk_byte_ns: 0.0,
     disk_sync_ns: 0.0,
+    request_ns: 0.0,
+    event_ns: 0.0,
 };
 
 /// Why a file is no cost profile.
@@ -88,6 +107,8 @@ impl Profile {
             profile.code_byte_ns,
             profile.disk_byte_ns,
             profile.disk_sync_ns,
+            profile.request_ns,
+            profile.event_ns,
         ];
         if all.iter().all(|cost| (0.0..1e12).contains(cost)) {
             Ok(profile)

@@ -1,16 +1,22 @@
-//! The simulated processor: the time that an actor's work takes.
+//! The simulated processor: the time that work takes on the cores of a machine.
 //!
-//! An actor is one thread of control. What its step did is added up and takes its time before the results leave;
-//! only batches of signatures are checked on all cores at once.
+//! Whatever runs on a machine shares its cores: work waits, in the order in which it comes, until a core is free, and
+//! takes its time there before its results leave. An actor is one thread of control, and so is each request of an HTTP
+//! front and each task of its checker. Only a batch of signatures may be spread over all cores that are free.
+//!
+//! # Invariants
+//! - Work is placed when it comes: which core it gets, and when, follows from what came before and from nothing else.
+//! - What a process has not done when it is killed is taken off its cores.
+//! - A signature that the process remembers costs nothing more ([`super::memory`]).
 
 use std::sync::{
-    Arc,
+    Arc, Mutex, PoisonError,
     atomic::{AtomicU64, Ordering},
 };
 
 use server::{actor::Ledger, port::Work};
 
-use super::{clock::VirtualTime, costs::Profile};
+use super::{clock::VirtualTime, costs::Profile, memory::Memory};
 
 /// By how much a processor is slower than it should be; 1 if it is not.
 #[derive(Clone)]
@@ -34,38 +40,208 @@ impl Throttle {
     }
 }
 
-/// The processor of one machine.
+/// The cores of one machine: when each has done what was placed on it so far.
+#[derive(Clone)]
+pub struct Cores(Arc<Mutex<Vec<u64>>>);
+
+/// How long a piece of work takes, in nanoseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Cost {
+    /// Of it the first part, in which other cores help.
+    together_ns: u64,
+    /// All of it.
+    total_ns: u64,
+}
+
+impl Cores {
+    /// So many idle cores.
+    pub fn new(count: u32) -> Self {
+        Cores(Arc::new(Mutex::new(vec![0; count.max(1) as usize])))
+    }
+
+    fn with<T>(&self, f: impl FnOnce(&mut Vec<u64>) -> T) -> T {
+        f(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Places work on the core that is free first, and on those that are free by then as far as they help. The cost is
+    /// that on so many cores.
+    fn place(&self, now_ns: u64, helpers_max: usize, cost: impl FnOnce(usize) -> Cost) -> Placed {
+        self.with(|free_ns| {
+            let own = (0..free_ns.len()).min_by_key(|core| free_ns[*core]).unwrap_or(0);
+            let start_ns = now_ns.max(free_ns[own]);
+            let idle = (0..free_ns.len()).filter(|core| *core != own && free_ns[*core] <= start_ns);
+            let helpers: Vec<usize> = idle.take(helpers_max).collect();
+            let cost = cost(1 + helpers.len());
+            let mut until_ns = vec![(own, start_ns + cost.total_ns)];
+            if cost.together_ns > 0 {
+                until_ns.extend(helpers.iter().map(|core| (*core, start_ns + cost.together_ns)));
+            }
+            until_ns.iter().for_each(|(core, until)| free_ns[*core] = *until);
+            Placed { cores: self.clone(), until_ns }
+        })
+    }
+}
+
+/// Work on the cores of a machine.
+struct Placed {
+    cores: Cores,
+    /// Its cores, its own one first, and until when it has them.
+    until_ns: Vec<(usize, u64)>,
+}
+
+impl Placed {
+    fn end_ns(&self) -> u64 {
+        self.until_ns[0].1
+    }
+
+    /// Takes what is left of it off its cores, but where other work stands behind it.
+    fn withdraw(&self, now_ns: u64) {
+        self.cores.with(|free_ns| {
+            for (core, until) in &self.until_ns {
+                if free_ns[*core] == *until {
+                    free_ns[*core] = now_ns.min(*until);
+                }
+            }
+        });
+    }
+}
+
+/// Withdraws work when whoever did it is gone.
+struct Busy<'a> {
+    placed: Placed,
+    time: &'a VirtualTime,
+}
+
+impl Drop for Busy<'_> {
+    fn drop(&mut self) {
+        self.placed.withdraw(self.time.now_ns());
+    }
+}
+
+/// On how many cores a batch of signatures is checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Batches {
+    /// On one.
+    OnOne,
+    /// On all that are free.
+    OnAllFree,
+}
+
+/// What does the work of one thread of control: the cores of its machine, and what it costs there.
+#[derive(Clone)]
 pub struct Cpu {
     profile: Profile,
-    cores: f64,
+    cores: Cores,
+    batches: Batches,
+    memory: Option<Memory>,
     throttle: Throttle,
     time: VirtualTime,
 }
 
 impl Cpu {
-    /// A processor with this many cores.
-    pub fn new(profile: Profile, cores: u32, throttle: Throttle, time: VirtualTime) -> Self {
-        Cpu { profile, cores: f64::from(cores), throttle, time }
+    /// A thread on these cores, which remembers no signature.
+    pub fn new(
+        profile: Profile,
+        cores: Cores,
+        batches: Batches,
+        throttle: Throttle,
+        time: VirtualTime,
+    ) -> Self {
+        Cpu { profile, cores, batches, memory: None, throttle, time }
     }
 
-    fn cost_ns(&self, ledger: &Ledger) -> u64 {
-        let Profile { input_ns, sign_ns, verify_ns, verify_batched_ns, hash_byte_ns, code_byte_ns, .. } =
-            self.profile;
+    /// The same, in a process that remembers signatures.
+    #[must_use]
+    pub fn remembering(self, memory: Memory) -> Self {
+        Cpu { memory: Some(memory), ..self }
+    }
+
+    /// Another thread of the process, which does all its work on one core.
+    #[must_use]
+    pub fn on_one(&self) -> Self {
+        Cpu { batches: Batches::OnOne, ..self.clone() }
+    }
+
+    fn cost(&self, ledger: &Ledger, cores: usize) -> Cost {
+        let Profile {
+            input_ns,
+            sign_ns,
+            verify_ns,
+            verify_batched_ns,
+            hash_byte_ns,
+            code_byte_ns,
+            request_ns,
+            event_ns,
+            ..
+        } = self.profile;
         let alone = ledger.inputs as f64 * input_ns
             + ledger.signed as f64 * sign_ns
             + ledger.verified as f64 * verify_ns
             + ledger.hashed_bytes as f64 * hash_byte_ns
-            + ledger.coded_bytes as f64 * code_byte_ns;
-        let together = ledger.verified_batched as f64 * verify_batched_ns;
-        (alone + together / self.cores) as u64 * self.throttle.0.load(Ordering::Relaxed)
+            + ledger.coded_bytes as f64 * code_byte_ns
+            + ledger.requests as f64 * request_ns
+            + ledger.events as f64 * event_ns;
+        let together = ledger.verified_batched as f64 * verify_batched_ns / cores as f64;
+        let factor = self.throttle.0.load(Ordering::Relaxed);
+        Cost { together_ns: together as u64 * factor, total_ns: (alone + together) as u64 * factor }
+    }
+
+    fn place(&self, ledger: &Ledger) -> Placed {
+        let helpers_max = if self.batches == Batches::OnAllFree { usize::MAX } else { 0 };
+        self.cores.place(self.time.now_ns(), helpers_max, |cores| self.cost(ledger, cores))
     }
 }
 
 impl Work for Cpu {
     async fn spend(&mut self, ledger: &Ledger) {
-        let cost = self.cost_ns(ledger);
-        if cost > 0 {
-            self.time.sleep_until(self.time.now_ns() + cost).await;
+        let ledger = self.memory.as_ref().map_or(*ledger, |memory| memory.spare(ledger));
+        if self.cost(&ledger, 1).total_ns == 0 {
+            return;
         }
+        let busy = Busy { placed: self.place(&ledger), time: &self.time };
+        self.time.sleep_until(busy.placed.end_ns()).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn alone(total_ns: u64) -> impl FnOnce(usize) -> Cost {
+        move |_| Cost { together_ns: 0, total_ns }
+    }
+
+    fn batch(total_ns: u64) -> impl FnOnce(usize) -> Cost {
+        move |cores| Cost { together_ns: total_ns / cores as u64, total_ns: total_ns / cores as u64 }
+    }
+
+    #[test]
+    fn work_waits_for_a_free_core_in_the_order_in_which_it_comes() {
+        let cores = Cores::new(2);
+        let ends = [100, 40, 30, 30].map(|ns| cores.place(0, 0, alone(ns)).end_ns());
+        assert_eq!(ends, [100, 40, 70, 100]);
+        assert_eq!(cores.place(500, 0, alone(5)).end_ns(), 505);
+    }
+
+    #[test]
+    fn a_batch_is_spread_over_the_cores_that_are_free_and_no_others() {
+        let cores = Cores::new(4);
+        assert_eq!(cores.place(0, usize::MAX, batch(400)).end_ns(), 100);
+        cores.place(100, 0, alone(1000));
+        assert_eq!(cores.place(100, usize::MAX, batch(300)).end_ns(), 200);
+        assert_eq!(cores.place(100, 0, alone(1)).end_ns(), 201, "the helpers are busy as long");
+        assert_eq!(Cores::new(4).place(0, 0, batch(400)).end_ns(), 400);
+    }
+
+    #[test]
+    fn what_is_withdrawn_frees_its_core_unless_other_work_stands_behind_it() {
+        let cores = Cores::new(1);
+        let first = cores.place(0, 0, alone(100));
+        first.withdraw(30);
+        assert_eq!(cores.place(30, 0, alone(10)).end_ns(), 40);
+        let second = cores.place(40, 0, alone(100));
+        let third = cores.place(40, 0, alone(5));
+        second.withdraw(50);
+        assert_eq!((third.end_ns(), cores.place(50, 0, alone(1)).end_ns()), (145, 146));
     }
 }

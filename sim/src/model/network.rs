@@ -34,6 +34,15 @@ use crate::{
 /// A machine: its place in the list of all.
 pub type Machine = usize;
 
+/// Where on a machine connections arrive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Socket {
+    /// Frames of messages, from any actor.
+    Links,
+    /// Requests of clients.
+    Http,
+}
+
 /// A connection whose link is cut for longer is lost.
 const RESET_AFTER_NS: u64 = 1_000_000_000;
 /// A connection that is not answered within this time is given up.
@@ -95,7 +104,7 @@ struct State {
     connections: BTreeMap<u64, Connection>,
     opened: u64,
     listeners: u64,
-    listening: BTreeMap<Machine, Listening>,
+    listening: BTreeMap<(Machine, Socket), Listening>,
     /// What was written and read, if that is kept.
     passages: Option<Vec<Passage>>,
 }
@@ -258,7 +267,7 @@ impl Fabric {
 
     /// The network as one machine sees it.
     pub fn of(&self, machine: Machine, places: Arc<BTreeMap<ActorId, Machine>>) -> SimNetwork {
-        SimNetwork { fabric: self.clone(), machine, places }
+        SimNetwork { fabric: self.clone(), machine, places, socket: Socket::Links }
     }
 
     fn stream(&self, (connection, side): Stub) -> SimStream {
@@ -272,20 +281,21 @@ pub struct SimNetwork {
     fabric: Fabric,
     machine: Machine,
     places: Arc<BTreeMap<ActorId, Machine>>,
+    socket: Socket,
 }
 
-/// Where connections to a machine arrive.
+/// Where connections to a socket of a machine arrive.
 pub struct SimListener {
     fabric: Fabric,
-    machine: Machine,
+    place: (Machine, Socket),
     number: u64,
 }
 
 impl Drop for SimListener {
     fn drop(&mut self) {
         let left = self.fabric.with(|state| {
-            let own = state.listening.get(&self.machine).is_some_and(|now| now.number == self.number);
-            own.then(|| state.listening.remove(&self.machine)).flatten()
+            let own = state.listening.get(&self.place).is_some_and(|now| now.number == self.number);
+            own.then(|| state.listening.remove(&self.place)).flatten()
         });
         // dropping the waiting ends closes their connections
         left.into_iter().flat_map(|left| left.waiting).for_each(|(stub, _)| drop(self.fabric.stream(stub)));
@@ -293,6 +303,12 @@ impl Drop for SimListener {
 }
 
 impl SimNetwork {
+    /// The same for connections to and from sockets of this kind.
+    #[must_use]
+    pub fn over(self, socket: Socket) -> Self {
+        SimNetwork { socket, ..self }
+    }
+
     /// Waits until something sent now arrives, or the time for it is up.
     async fn travel(&self, from: Machine, to: Machine, until: u64) -> io::Result<()> {
         let now = self.fabric.time.now_ns();
@@ -310,20 +326,21 @@ impl Network for SimNetwork {
     type Listener = SimListener;
 
     async fn listen(&self) -> io::Result<SimListener> {
+        let place = (self.machine, self.socket);
         let (number, left) = self.fabric.with(|state| {
             state.listeners += 1;
             let listening = Listening { number: state.listeners, ..Listening::default() };
-            (state.listeners, state.listening.insert(self.machine, listening))
+            (state.listeners, state.listening.insert(place, listening))
         });
         // dropping the ends that waited for a process before this one closes their connections
         left.into_iter().flat_map(|left| left.waiting).for_each(|(stub, _)| drop(self.fabric.stream(stub)));
-        Ok(SimListener { fabric: self.fabric.clone(), machine: self.machine, number })
+        Ok(SimListener { fabric: self.fabric.clone(), place, number })
     }
 
     async fn accept(listener: &mut SimListener) -> io::Result<SimStream> {
         let stub = std::future::poll_fn(|context| {
             listener.fabric.with(|state| {
-                let listening = state.listening.entry(listener.machine).or_default();
+                let listening = state.listening.entry(listener.place).or_default();
                 match listening.waiting.pop_front() {
                     Some(stub) => Poll::Ready(stub),
                     None => {
@@ -345,7 +362,7 @@ impl Network for SimNetwork {
         self.travel(self.machine, other, until).await?;
         let opened = self.fabric.with(|state| {
             let id = state.opened;
-            let listening = state.listening.get_mut(&other)?;
+            let listening = state.listening.get_mut(&(other, self.socket))?;
             state.opened += 1;
             listening.waiting.push_back(((id, 1), to));
             if let Some(waker) = listening.waker.take() {

@@ -16,17 +16,25 @@ pub(super) struct Tuning {
     pub throttle: Throttle,
     pub skew: Skew,
     ended: AtomicU8,
+    /// How often its process has started.
+    starts: AtomicU64,
 }
 
 impl Tuning {
     pub fn new(time: &VirtualTime) -> Self {
         let (throttle, skew) = (Throttle::default(), Skew::new(time.clone()));
-        Tuning { throttle, skew, ended: AtomicU8::new(RUNS) }
+        Tuning { throttle, skew, ended: AtomicU8::new(RUNS), starts: AtomicU64::new(0) }
     }
 
     /// A process starts.
     pub fn begins(&self) {
         self.ended.store(RUNS, Ordering::Relaxed);
+        self.starts.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How often a process has started here.
+    pub fn starts(&self) -> u64 {
+        self.starts.load(Ordering::Relaxed)
     }
 
     /// Its process stops by itself.
