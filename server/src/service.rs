@@ -25,9 +25,10 @@ use crate::{
     port::{
         Network,
         any_clock::AnyClock,
+        any_work::AnyWork,
         local::{Local, Switchboard},
         tls::{Secured, Tls},
-        tokio::{SystemClock, Tcp, TokioTasks},
+        tokio::{RealWork, SystemClock, Tcp, TokioTasks},
     },
     protocol::{
         crypto::Ed25519,
@@ -268,6 +269,7 @@ impl Opened {
                 elsewhere,
                 limits,
                 clock: AnyClock::new(SystemClock::default()),
+                work: AnyWork::new(RealWork),
                 watch: watch.clone(),
                 secret,
                 agent,

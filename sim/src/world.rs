@@ -6,6 +6,8 @@
 
 mod cast;
 mod end;
+mod front;
+mod host;
 mod machine;
 mod process;
 
@@ -16,6 +18,7 @@ use std::{
 
 pub use cast::signer;
 use cast::{operator, schemes};
+pub use host::host;
 pub use machine::Health;
 use machine::Tuning;
 use madsim::{runtime::Runtime, task::NodeId};
@@ -39,18 +42,18 @@ use crate::{
     model::{
         clock::VirtualTime,
         costs::{Profile, ProfileError},
-        cpu::Throttle,
+        cpu::{Cores, Throttle},
         crypto,
         disk::Disk,
         load::{Load, Resource},
-        network::{Fabric, Machine, Port},
+        network::{Fabric, Machine, Socket},
         skew::Skew,
         storage::{Place, SimStorage},
         trap::Traps,
     },
     nemesis,
     random::{Stream, Streams},
-    scenario::{ActorName, Drawn},
+    scenario::{ActorName, Drawn, DrawnNetwork, Machines},
     workload::{self, Application, Desk},
 };
 
@@ -96,6 +99,8 @@ pub struct World {
     pub health: Health,
     streams: Streams,
     profile: Arc<Profile>,
+    /// What the processes share if one front stands before all of them.
+    hosted: Option<host::Shared>,
     weakness: Weakness,
     meter: Option<Meter>,
     setup: Setup,
@@ -140,13 +145,23 @@ pub fn run_weak(drawn: &Drawn, seed: u64, trace: bool, weakness: Weakness) -> Re
 
 /// Runs a drawn scenario in these circumstances.
 pub fn run_in(drawn: &Drawn, seed: u64, circumstances: Circumstances) -> Result<Run, ProfileError> {
+    in_a_world(drawn, seed, circumstances, async |world: World| world.live().await)
+}
+
+/// Makes the world of a drawn scenario on a thread of its own, and does something in it.
+fn in_a_world<T: Send + 'static>(
+    drawn: &Drawn,
+    seed: u64,
+    circumstances: Circumstances,
+    act: impl AsyncFnOnce(World) -> T + Send + 'static,
+) -> Result<T, ProfileError> {
     let profile = Profile::of(&drawn.topology.costs)?;
     let drawn = drawn.clone();
     // madsim seeds the hash maps of a thread once: every run gets a fresh one
     let thread = std::thread::Builder::new().name(format!("seed-{seed}"));
     let run = thread.spawn(move || {
         let runtime = Runtime::with_seed_and_config(seed, madsim::Config::default());
-        runtime.block_on(async move { World::new(drawn, seed, profile.into(), circumstances).live().await })
+        runtime.block_on(async move { act(World::new(drawn, seed, profile.into(), circumstances)).await })
     });
     match run.map(|run| run.join()) {
         Ok(Ok(run)) => Ok(run),
@@ -222,12 +237,17 @@ impl World {
         let disks = processes
             .iter()
             .map(|name| Disk::new(time.clone(), profile.disk.clone(), streams, &name.to_string()));
-        let fabric =
-            Fabric::new(drawn.network.clone(), streams, time.clone(), fingerprint.clone(), traps.clone());
+        let together = drawn.topology.machines == Machines::One;
+        // inside one machine nothing is a wire
+        let bandwidth_bit_s = drawn.network.bandwidth_bit_s.filter(|_| !together);
+        let network = DrawnNetwork { bandwidth_bit_s, ..drawn.network.clone() };
+        let fabric = Fabric::new(network, streams, time.clone(), fingerprint.clone(), traps.clone());
         if trace {
             fabric.keep_passages();
         }
         let setup = Setup { trust, timing: Timing::of_epoch(drawn.topology.epoch_ns) };
+        let shared = together.then(|| Cores::new(drawn.topology.cores));
+        let cores = || shared.clone().unwrap_or_else(|| Cores::new(drawn.topology.cores));
         let crowd = cast::crowd(&drawn, &setup, &history, &time, streams);
         World {
             fabric,
@@ -239,10 +259,11 @@ impl World {
             clients: Arc::new(clients),
             disks: disks.collect(),
             schemes,
-            machines: processes.iter().map(|_| Tuning::new(&time)).collect(),
+            machines: processes.iter().map(|_| Tuning::new(&time, cores())).collect(),
             down: nemesis::Down::default(),
             health: Health::of(drawn.faults.len() as u64),
             nodes: OnceLock::new(),
+            hosted: None,
             drawn,
             time,
             history,
@@ -324,7 +345,7 @@ impl World {
         let mut load = Load::of_cores(self.drawn.topology.cores);
         let links = self.fabric.busiest_links();
         for (machine, name) in self.processes.iter().enumerate() {
-            load.add(*name, Resource::Cores, self.machines[machine].busy.busy_ns(), sending_ns);
+            load.add(*name, Resource::Cores, self.machines[machine].cores.busy_ns(), sending_ns);
             load.add(*name, Resource::Disk, self.disks[machine].busy_ns(), sending_ns);
             load.add(*name, Resource::Link, links.get(&machine).copied().unwrap_or(0), sending_ns);
         }
@@ -352,7 +373,7 @@ impl World {
             // behind the machines of the actors and that of a twin
             let first = self.processes.len() + 1;
             let machine = |group| first + group as usize;
-            crowd.start(|group| self.fabric.of(machine(group), self.places.clone()).at(Port::Crowd));
+            crowd.start(|group| self.fabric.of(machine(group), self.places.clone()).over(Socket::Crowd));
         }
         let [share, _] = workload::shares(&self.drawn.workload, topology.clients, topology.crowd);
         let plan = workload::plan(&share, topology.clients, self.streams);

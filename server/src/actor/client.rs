@@ -158,7 +158,11 @@ impl Client {
     }
 
     fn receipted(&mut self, receipted: Receipted, step: &mut Step) {
-        if self.submissions.receipted(receipted, step) {
+        let by_the_board = self.submissions.receipted(receipted, step);
+        for placement in self.submissions.shown_early() {
+            self.placed(&placement, step);
+        }
+        if by_the_board {
             // it went by way of the board: between this client and its handler something did not pass
             let (one, other) = (self.me(), self.handler());
             step.notice(Notice::Pair { one, other, why: "a bundle" });

@@ -109,9 +109,11 @@ impl Step {
     }
 }
 
-/// Operations done in a step, for the work port.
+/// Operations done in a step of an actor, or for a request: for the work port.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Ledger {
+    /// Steps taken: turns of the node's loop.
+    pub steps: u64,
     /// Inputs handled.
     pub inputs: u64,
     /// Signatures made.
@@ -126,10 +128,15 @@ pub struct Ledger {
     pub coded_bytes: u64,
     /// Transactions committed.
     pub commits: u64,
+    /// Requests of an HTTP API, made or answered.
+    pub requests: u64,
+    /// Events of its streams, written or read.
+    pub events: u64,
 }
 
 impl std::ops::AddAssign for Ledger {
     fn add_assign(&mut self, other: Ledger) {
+        self.steps += other.steps;
         self.inputs += other.inputs;
         self.signed += other.signed;
         self.verified += other.verified;
@@ -137,6 +144,8 @@ impl std::ops::AddAssign for Ledger {
         self.hashed_bytes += other.hashed_bytes;
         self.coded_bytes += other.coded_bytes;
         self.commits += other.commits;
+        self.requests += other.requests;
+        self.events += other.events;
     }
 }
 

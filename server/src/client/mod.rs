@@ -19,11 +19,12 @@ use tokio::sync::mpsc;
 use crate::{
     actor::{self, Draft, Draught, Notice, Setup, Step, Timing},
     deployment::keys::{self, KeyError},
-    http::client::{Caller, Connection, HttpNetwork},
+    http::client::{Caller, Connection, HttpNetwork, SILENCE_NS},
     node::{Door, Identity, Node, NodeError, Observer},
     port::{
         Network, Ports, StorageError, Time,
         any_clock::AnyClock,
+        any_work::AnyWork,
         tls::Tls,
         tokio::{RealWork, RedbFile, SystemClock, TokioTasks},
     },
@@ -162,7 +163,9 @@ impl Client {
             inner: network,
             caller: Arc::new(Caller::new(signer(), trust.deployment)),
             host,
+            silence_ns: SILENCE_NS,
             clock: AnyClock::new(clock.clone()),
+            work: AnyWork::new(RealWork),
             spawn: TokioTasks,
         };
         let storage = RedbFile::at(&store);

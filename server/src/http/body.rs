@@ -10,6 +10,7 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 use super::{FRAMES, Front, Problem};
 use crate::{
+    actor::Ledger,
     port::Clock,
     protocol::{frame, message::Message},
 };
@@ -27,7 +28,11 @@ impl Front {
         let deadline = self.clock.sleep(self.clock.now().after(self.limits.body_ns));
         let collected = std::pin::pin!(Limited::new(body, bound).collect());
         match select(collected, deadline).await {
-            Either::Left((Ok(collected), _)) => Ok(collected.to_bytes()),
+            Either::Left((Ok(collected), _)) => {
+                let bytes = collected.to_bytes();
+                self.work.spend(Ledger { coded_bytes: bytes.len() as u64, ..Ledger::default() }).await;
+                Ok(bytes)
+            }
             Either::Left((Err(error), _)) if error.is::<LengthLimitError>() => Err(too_large()),
             Either::Left((Err(_), _)) => Err(Problem::malformed("the body ends before its length")),
             Either::Right(_) => {

@@ -2,16 +2,18 @@
 //!
 //! So a wrong signature gets its answer at once, and the verifier remembers the valid ones
 //! ([`crate::protocol::remembered`]): the actor's own check costs a look-up. Each task takes what has arrived
-//! meanwhile as one batch; how many tasks there are is how much is checked in parallel.
+//! meanwhile as one batch; how many tasks there are is how much is checked in parallel. What they check is told to the work
+//! port: each task is a thread of control beside the actor's.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
-    port::Spawn,
+    actor::Ledger,
+    port::{Spawn, any_work::AnyWork},
     protocol::{
-        crypto::{Claim, PublicKey, Signature},
+        crypto::{Claim, PublicKey, Signature, Verifier},
         statement::{Statement, Trust, Unverified},
     },
 };
@@ -38,10 +40,10 @@ pub struct Checker {
 
 impl Checker {
     /// A checker of so many tasks.
-    pub fn new(trust: Trust, tasks: usize, spawn: &impl Spawn) -> Self {
+    pub fn new(trust: Trust, tasks: usize, work: &AnyWork, spawn: &impl Spawn) -> Self {
         let queues = (0..tasks.max(1)).map(|_| {
             let (queue, jobs) = mpsc::channel(JOBS_MAX);
-            spawn.spawn(check(trust.clone(), jobs));
+            spawn.spawn(check(trust.clone(), work.clone(), jobs));
             queue
         });
         Checker { queues: queues.collect(), trust, turn: Mutex::default() }
@@ -69,19 +71,29 @@ impl Checker {
     }
 }
 
-async fn check(trust: Trust, mut jobs: mpsc::Receiver<Job>) {
-    let verifier = Arc::clone(&trust.verifier);
+async fn check(trust: Trust, work: AnyWork, mut jobs: mpsc::Receiver<Job>) {
     let mut batch: Vec<Job> = Vec::new();
     while jobs.recv_many(&mut batch, BATCH_MAX).await > 0 {
-        let all: Vec<Claim<'_>> = batch.iter().flat_map(|job| job.claims.iter().map(borrowed)).collect();
-        let every = verifier.verify_all(&all);
-        for job in batch.drain(..) {
-            let valid = every || job.claims.iter().all(|claim| verifier.verify(borrowed(claim)));
+        let (valid, cost) = verdicts(&*trust.verifier, &batch);
+        work.spend(cost).await;
+        for (job, valid) in batch.drain(..).zip(valid) {
             // whoever asked may be gone
             let _ = job.valid.send(valid);
         }
         tokio::task::yield_now().await;
     }
+}
+
+/// Which jobs of a batch are valid, and what it cost to find out.
+fn verdicts(verifier: &dyn Verifier, batch: &[Job]) -> (Vec<bool>, Ledger) {
+    let all: Vec<Claim<'_>> = batch.iter().flat_map(|job| job.claims.iter().map(borrowed)).collect();
+    let mut cost = Ledger { verified_batched: all.len() as u64, ..Ledger::default() };
+    if verifier.verify_all(&all) {
+        return (vec![true; batch.len()], cost);
+    }
+    cost.verified = all.len() as u64;
+    let is_valid = |job: &Job| job.claims.iter().all(|claim| verifier.verify(borrowed(claim)));
+    (batch.iter().map(is_valid).collect(), cost)
 }
 
 fn borrowed((key, preimage, signature): &OwnedClaim) -> Claim<'_> {

@@ -22,6 +22,7 @@ use tokio::sync::mpsc;
 
 use super::{Front, Problem, stopped};
 use crate::{
+    actor::Ledger,
     port::Clock,
     protocol::{
         codec::Encode,
@@ -149,6 +150,8 @@ impl Events {
             count += 1;
         }
         self.front.watch.metrics.events.inc_by(count);
+        let work = Ledger { events: count, coded_bytes: text.len() as u64, ..Ledger::default() };
+        self.front.work.spend(work).await;
         Some((Ok(text.into()), self))
     }
 

@@ -19,6 +19,7 @@ use crate::{
     node::{Door, Post, Seat},
     port::{Clock, Spawn, Time, any_clock::AnyClock},
     protocol::{
+        derivation::RETAINED,
         id::{ActorId, BundleNumber, ClientId, Count, Epoch, Role},
         message::Message,
         roster::Roster,
@@ -44,19 +45,23 @@ struct Reader {
 }
 
 impl Reader {
-    /// Whether a message is for this reader. Deliveries must go on from where it is: others answer an earlier reader.
+    /// Whether a message is for this reader. Deliveries must go on from where it is, and only who holds nothing, or was
+    /// away for long, is told where to start: all else answers an earlier reader.
     fn wants(&mut self, message: &Message) -> bool {
         if self.of.is_some_and(|of| of != speaker(message)) {
             return false;
         }
-        let (from, upto) = match message {
+        let (goes_on, upto) = match message {
             Message::Delivery(delivery) => {
-                (delivery.cuts.first().map(Unverified::claimed_slot), delivery.attestation.claimed_slot())
+                let from = delivery.cuts.first().map(Unverified::claimed_slot);
+                (from.is_none_or(|from| from == self.at + 1), delivery.attestation.claimed_slot())
             }
-            Message::Introduction(introduction) => (None, introduction.attestation.claimed_slot()),
+            Message::Introduction(introduction) => {
+                let upto = introduction.attestation.claimed_slot();
+                (self.at == 0 || upto >= self.at.saturating_add(RETAINED), upto)
+            }
             _ => return true,
         };
-        let goes_on = from.is_none_or(|from| from == self.at + 1);
         if goes_on {
             self.at = upto;
         }

@@ -16,7 +16,7 @@
 //! # Invariants
 //! - It has no state that a restart would miss: what it holds is who waits for what.
 //! - Everything is bounded ([`Limits`]), and whoever exceeds a bound hears which, or loses the connection.
-//! - Time is that of the clock port, so all of this runs in the simulator.
+//! - Time is that of the clock port, and what is done is told to the work port, so all of this runs in the simulator.
 
 pub mod agent;
 mod body;
@@ -46,14 +46,15 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{MethodFilter, on},
 };
+use http_body::Body;
 use tokio::sync::watch;
 use tower_http::{catch_panic::CatchPanicLayer, set_header::SetResponseHeaderLayer};
 
 use crate::{
-    actor::Timing,
+    actor::{Ledger, Timing},
     architecture::Architecture,
     node::Door,
-    port::{Clock, any_clock::AnyClock},
+    port::{Clock, any_clock::AnyClock, any_work::AnyWork},
     protocol::{id::ActorId, statement::Trust},
     watch::{
         Watch,
@@ -93,6 +94,8 @@ pub struct Parts {
     pub limits: Limits,
     /// Time.
     pub clock: AnyClock,
+    /// Told what each request costs.
+    pub work: AnyWork,
     /// Log, metrics, public statements.
     pub watch: Watch,
     /// Makes the nonces of this life.
@@ -109,6 +112,7 @@ pub struct Front {
     timing: Timing,
     limits: Limits,
     clock: AnyClock,
+    work: AnyWork,
     watch: Watch,
     hubs: Hubs,
     checker: Checker,
@@ -133,12 +137,13 @@ impl Front {
             elsewhere,
             limits,
             clock,
+            work,
             watch,
             secret,
             agent,
         } = parts;
         Arc::new(Front {
-            checker: Checker::new(trust.clone(), limits.checkers, spawn),
+            checker: Checker::new(trust.clone(), limits.checkers, &work, spawn),
             gate: Gate::new(trust.deployment, secret, clock.clone()),
             rates: Rates::new(&limits, clock.clone()),
             hubs: Hubs::new(&doors, &trust.roster, &clock, spawn),
@@ -152,6 +157,7 @@ impl Front {
             timing,
             limits,
             clock,
+            work,
             watch,
         })
     }
@@ -234,7 +240,7 @@ pub fn router(front: Arc<Front>) -> Router {
         .with_state(front)
 }
 
-/// Counts requests and the time that they take.
+/// Counts requests, what they cost and the time that they take.
 async fn observe(
     State(front): State<Arc<Front>>,
     path: Option<MatchedPath>,
@@ -242,9 +248,13 @@ async fn observe(
     next: Next,
 ) -> Response {
     let began = front.clock.now();
+    front.work.spend(Ledger { requests: 1, ..Ledger::default() }).await;
     let response = next.run(request).await;
+    // a stream says itself what it costs
+    let coded_bytes = response.body().size_hint().exact().unwrap_or(0);
+    front.work.spend(Ledger { coded_bytes, ..Ledger::default() }).await;
     let route = path.as_ref().map_or("none", MatchedPath::as_str).to_owned();
-    let seconds = (front.clock.now().0 - began.0) as f64 / 1e9;
+    let seconds = front.clock.now().0.saturating_sub(began.0) as f64 / 1e9;
     let metrics = &front.watch.metrics;
     metrics.request_seconds.get_or_create(&ByRoute { route: route.clone() }).observe(seconds);
     let status = response.status().as_u16();

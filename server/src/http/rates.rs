@@ -43,7 +43,7 @@ impl Rates {
         let (now, rate) = (self.clock.now().0, self.rate);
         let full = rate.saturating_mul(WHOLE);
         let filled = |bucket: &Bucket| {
-            bucket.level.saturating_add((now - bucket.at_ns).saturating_mul(rate)).min(full)
+            bucket.level.saturating_add(now.saturating_sub(bucket.at_ns).saturating_mul(rate)).min(full)
         };
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
         if buckets.len() >= BUCKETS_MAX {

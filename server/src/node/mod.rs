@@ -19,8 +19,8 @@ use tokio::sync::mpsc;
 
 use crate::{
     actor::{
-        Actor, Draft, Draught, Input, Issued, Notice, RecoverError, Recovered, Step, retired::Retired,
-        step::STATEMENTS,
+        Actor, Draft, Draught, Input, Issued, Ledger, Notice, RecoverError, Recovered, Step,
+        retired::Retired, step::STATEMENTS,
     },
     port::{Clock, Network, Ports, Rows, Spawn, Storage, StorageError, Time, Work},
     protocol::{
@@ -283,7 +283,7 @@ where
 
     async fn step(&mut self, events: &mut Vec<Event>, rang: bool) -> Result<(), NodeError> {
         let mut step = Step::at(self.clock.now());
-        step.work.coded_bytes = std::mem::take(&mut self.encoded);
+        step.work = Ledger { steps: 1, coded_bytes: std::mem::take(&mut self.encoded), ..Ledger::default() };
         for event in events.drain(..) {
             let (part, inputs) = self.links.inputs_of(event, &mut step);
             for input in inputs.into_iter().flatten() {

@@ -7,6 +7,7 @@
 //! - Nothing above the ports knows the time, a socket, a file, a thread or a source of randomness.
 
 pub mod any_clock;
+pub mod any_work;
 pub mod local;
 pub mod redb;
 pub mod tls;
@@ -85,7 +86,7 @@ pub enum StorageError {
     Corrupt(String),
 }
 
-/// Told what an actor's step cost, before its results leave.
+/// Told what an actor's step cost, or a request, before its results leave.
 pub trait Work: Send + 'static {
     /// Accounts for the work, and in a simulation takes the time that it takes.
     fn spend(&mut self, ledger: &Ledger) -> impl Future<Output = ()> + Send;

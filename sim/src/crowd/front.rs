@@ -1,13 +1,14 @@
 //! The front: what serves a crowd on the machine of a request handler or mailbox actor.
 //!
 //! It stands where the HTTP server stands in production: it seats each client that has something to say at the actor's door, hands
-//! on what it says, and sends it what the actor has for it. As there, its own work takes no simulated time, and who reads too
-//! slowly loses the connection.
+//! on what it says, and sends it what the actor has for it. It is charged for requests and events as that is, and who reads
+//! too slowly loses the connection.
 
 use std::collections::BTreeMap;
 
 use futures_util::future::{Either, select};
 use server::{
+    actor::Ledger,
     node::{Door, Post, Seat},
     port::{Network, Spawn},
     protocol::{
@@ -27,6 +28,7 @@ use super::{
 };
 use crate::model::{
     SimTasks,
+    cpu::Cpu,
     network::{SimNetwork, SimStream},
 };
 
@@ -34,11 +36,12 @@ use crate::model::{
 const AT_ONCE: usize = 64;
 
 /// Serves crowds, as long as the process lives. If it is several actors, each connection is with one of them.
-pub async fn serve(door: Door, several: bool, network: SimNetwork, trust: Trust) {
+pub async fn serve(door: Door, several: bool, network: SimNetwork, trust: Trust, work: Vec<Cpu>) {
     let Ok(mut listener) = network.listen().await else { return };
     while let Ok(stream) = SimNetwork::accept(&mut listener).await {
         let part = SimNetwork::wanted(&stream).filter(|_| several);
-        SimTasks.spawn(entertain(Entrance { door: door.clone(), part }, stream, trust.clone()));
+        let entrance = Entrance { door: door.clone(), part, work: work.clone() };
+        SimTasks.spawn(entertain(entrance, stream, trust.clone()));
     }
 }
 
@@ -46,6 +49,17 @@ pub async fn serve(door: Door, several: bool, network: SimNetwork, trust: Trust)
 struct Entrance {
     door: Door,
     part: Option<ActorId>,
+    /// Who does the work of the web.
+    work: Vec<Cpu>,
+}
+
+impl Entrance {
+    /// So many requests, each by itself.
+    async fn work_for(&self, ledger: Ledger, times: u64) {
+        for cpu in &self.work {
+            cpu.spend_apart(&ledger, times).await;
+        }
+    }
 }
 
 /// Serves one connection.
@@ -56,7 +70,7 @@ async fn entertain(entrance: Entrance, stream: SimStream, trust: Trust) {
     queue.open();
     {
         let hear = std::pin::pin!(hear(&entrance, &post, reader, &mut seats));
-        let tell = std::pin::pin!(tell(letters, &queue, trust));
+        let tell = std::pin::pin!(tell(&entrance, letters, &queue, trust));
         let write = std::pin::pin!(queue.write_all(writer));
         match select(hear, select(tell, write)).await {
             Either::Left(_) | Either::Right(_) => queue.close(),
@@ -76,13 +90,18 @@ async fn hear(
 ) {
     let mut buffer = Vec::new();
     loop {
-        let mut taken = 0;
+        let (mut taken, mut letters) = (0, Vec::new());
         // bytes that are no letter were garbled on their way: the connection is of no use any more
         while let Some(((client, message), length)) = match letter::first(&buffer[taken..]) {
             Ok(first) => first,
             Err(_) => return,
         } {
             taken += length;
+            letters.push((client, message));
+        }
+        let requests = letters.iter().filter(|(_, message)| message.is_some()).count() as u64;
+        entrance.work_for(Ledger { requests: 1, ..Ledger::default() }, requests).await;
+        for (client, message) in letters {
             if !hand_on(entrance, post, seats, client, message).await {
                 return;
             }
@@ -110,7 +129,7 @@ async fn hand_on(
         return true;
     };
     if !seats.contains_key(&client) {
-        let Entrance { door, part } = entrance;
+        let Entrance { door, part, .. } = entrance;
         let seat = door.seat_with(*part, ActorId::Client(client), post.clone());
         let Some(seat) = seat.await else { return false };
         seats.insert(client, seat);
@@ -122,13 +141,25 @@ async fn hand_on(
 }
 
 /// Puts what the actor has for clients into the queue.
-async fn tell(mut letters: UnboundedReceiver<(ActorId, Message)>, queue: &Queue, trust: Trust) {
+async fn tell(
+    entrance: &Entrance,
+    mut letters: UnboundedReceiver<(ActorId, Message)>,
+    queue: &Queue,
+    trust: Trust,
+) {
     let mut some = Vec::new();
     while letters.recv_many(&mut some, AT_ONCE).await > 0 {
+        let events = some.iter().filter(|(_, message)| is_event(message)).count() as u64;
+        entrance.work_for(Ledger { events: 1, ..Ledger::default() }, events).await;
         for (to, message) in some.drain(..) {
             if let Some(client) = to.client() {
                 queue.push(|bytes| letter::tell(bytes, &client, &message, &trust));
             }
         }
     }
+}
+
+/// Whether a message is told as an event: others are the answers of requests.
+fn is_event(message: &Message) -> bool {
+    !matches!(message, Message::Receipted(..) | Message::Refused(..) | Message::RetryLater { .. })
 }

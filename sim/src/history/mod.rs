@@ -242,7 +242,7 @@ impl History {
 
     /// The observer of one process, in which these live; where roles are counted it goes by the label.
     pub fn observer(&self, who: ActorName, parts: Vec<ActorName>, label: &'static str) -> NodeObserver {
-        NodeObserver { who, parts, label, history: self.clone() }
+        NodeObserver { who, parts, label, shelf: None, history: self.clone() }
     }
 
     /// The application wants a bundle sent, now or since a while ago.

@@ -1,7 +1,9 @@
 //! Who tells the history: the observer of a node, and a signer whose every signature is seen.
 
+use std::sync::Arc;
+
 use server::{
-    actor::{Draft, Notice, Step},
+    actor::{Draft, Issued, Notice, Step},
     node::Observer,
     port::Time,
     protocol::{
@@ -12,6 +14,7 @@ use server::{
         message::Message,
         statement::Kind,
     },
+    watch::shelf::Shelf,
 };
 
 use super::{History, points};
@@ -73,10 +76,18 @@ pub struct NodeObserver {
     pub(super) parts: Vec<ActorName>,
     /// What it goes by where roles are counted.
     pub(super) label: &'static str,
+    /// Where public statements are handed out over HTTP, if they are.
+    pub(super) shelf: Option<Arc<Shelf>>,
     pub(super) history: History,
 }
 
 impl NodeObserver {
+    /// The same, which puts public statements on this shelf.
+    #[must_use]
+    pub fn filling(self, shelf: Arc<Shelf>) -> Self {
+        NodeObserver { shelf: Some(shelf), ..self }
+    }
+
     /// Whose notice it is, as far as that can be told apart.
     fn teller(&self, notice: &Notice) -> ActorName {
         match notice {
@@ -115,6 +126,10 @@ impl Observer for NodeObserver {
                 record.heads.entry(log).or_default().insert(head.digest);
             }
         }
+    }
+
+    fn issued(&mut self, issued: &Issued) {
+        self.shelf.iter().for_each(|shelf| shelf.put(issued));
     }
 
     fn notice(&mut self, _: Time, notice: Notice) {

@@ -12,6 +12,7 @@ pub mod crypto;
 pub mod disk;
 mod image;
 pub mod load;
+pub mod memory;
 pub mod network;
 pub mod pipe;
 pub mod skew;

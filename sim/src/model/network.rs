@@ -34,13 +34,14 @@ use crate::{
 /// A machine: its place in the list of all.
 pub type Machine = usize;
 
-/// Where a machine listens.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Port {
-    /// The node of its actor.
-    #[default]
-    Node,
-    /// What serves a crowd there, as the HTTP server does in production ([`crate::crowd`]).
+/// Where on a machine connections arrive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Socket {
+    /// Frames of messages, from any actor.
+    Links,
+    /// Requests of clients.
+    Http,
+    /// Letters of a crowd ([`crate::crowd`]).
     Crowd,
 }
 
@@ -105,7 +106,7 @@ struct State {
     connections: BTreeMap<u64, Connection>,
     opened: u64,
     listeners: u64,
-    listening: BTreeMap<(Machine, Port), Listening>,
+    listening: BTreeMap<(Machine, Socket), Listening>,
     /// What was written and read, if that is kept.
     passages: Option<Vec<Passage>>,
 }
@@ -273,7 +274,7 @@ impl Fabric {
 
     /// The network as one machine sees it.
     pub fn of(&self, machine: Machine, places: Arc<BTreeMap<ActorId, Machine>>) -> SimNetwork {
-        SimNetwork { fabric: self.clone(), machine, port: Port::Node, places }
+        SimNetwork { fabric: self.clone(), machine, places, socket: Socket::Links }
     }
 
     fn stream(&self, (connection, side): Stub) -> SimStream {
@@ -286,14 +287,14 @@ impl Fabric {
 pub struct SimNetwork {
     fabric: Fabric,
     machine: Machine,
-    port: Port,
     places: Arc<BTreeMap<ActorId, Machine>>,
+    socket: Socket,
 }
 
-/// Where connections to a machine arrive.
+/// Where connections to a socket of a machine arrive.
 pub struct SimListener {
     fabric: Fabric,
-    place: (Machine, Port),
+    place: (Machine, Socket),
     number: u64,
 }
 
@@ -309,10 +310,10 @@ impl Drop for SimListener {
 }
 
 impl SimNetwork {
-    /// The same, listening and connecting at another port.
+    /// The same for connections to and from sockets of this kind.
     #[must_use]
-    pub fn at(self, port: Port) -> Self {
-        SimNetwork { port, ..self }
+    pub fn over(self, socket: Socket) -> Self {
+        SimNetwork { socket, ..self }
     }
 
     /// Waits until something sent now arrives, or the time for it is up.
@@ -332,14 +333,15 @@ impl Network for SimNetwork {
     type Listener = SimListener;
 
     async fn listen(&self) -> io::Result<SimListener> {
+        let place = (self.machine, self.socket);
         let (number, left) = self.fabric.with(|state| {
             state.listeners += 1;
             let listening = Listening { number: state.listeners, ..Listening::default() };
-            (state.listeners, state.listening.insert((self.machine, self.port), listening))
+            (state.listeners, state.listening.insert(place, listening))
         });
         // dropping the ends that waited for a process before this one closes their connections
         left.into_iter().flat_map(|left| left.waiting).for_each(|(stub, _)| drop(self.fabric.stream(stub)));
-        Ok(SimListener { fabric: self.fabric.clone(), place: (self.machine, self.port), number })
+        Ok(SimListener { fabric: self.fabric.clone(), place, number })
     }
 
     async fn accept(listener: &mut SimListener) -> io::Result<SimStream> {
@@ -367,7 +369,7 @@ impl Network for SimNetwork {
         self.travel(self.machine, other, until).await?;
         let opened = self.fabric.with(|state| {
             let id = state.opened;
-            let listening = state.listening.get_mut(&(other, self.port))?;
+            let listening = state.listening.get_mut(&(other, self.socket))?;
             state.opened += 1;
             listening.waiting.push_back(((id, 1), to));
             if let Some(waker) = listening.waker.take() {

@@ -91,6 +91,8 @@ impl Draw {
             challenge_bound: topology.challenge_bound.draw(&mut self.stream("topology.challenge_bound")),
             epoch_ns: self.quantity("topology.epoch", &topology.epoch_ns),
             cores: self.count("topology.cores", &topology.cores),
+            transport: topology.transport,
+            machines: topology.machines,
             costs: topology.costs.clone(),
             crypto: topology.crypto,
             storage: topology.storage,

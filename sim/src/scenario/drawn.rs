@@ -8,8 +8,8 @@
 //!   them per bundle.
 
 use super::{
-    Architecture, Blame, Costs, Crypto, Storage, catalogue::AttackKind, fault::DrawnFault, name::ActorName,
-    value::Range,
+    Architecture, Blame, Costs, Crypto, Machines, Storage, Transport, catalogue::AttackKind,
+    fault::DrawnFault, name::ActorName, value::Range,
 };
 
 /// A scenario of which everything is decided.
@@ -56,6 +56,10 @@ pub struct DrawnTopology {
     pub epoch_ns: u64,
     /// Cores of each simulated machine.
     pub cores: u32,
+    /// How clients speak to the server.
+    pub transport: Transport,
+    /// On how many machines all this runs.
+    pub machines: Machines,
     /// How long the work of an actor takes.
     pub costs: Costs,
     /// What signs.

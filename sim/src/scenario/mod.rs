@@ -153,12 +153,34 @@ pub struct Topology {
     pub epoch_ns: Range<u64>,
     /// `cores`: cores of each simulated machine; 2 unless given.
     pub cores: Range<u32>,
+    /// `transport`: how clients speak to the server; `"links"` unless given.
+    pub transport: Transport,
+    /// `machines`: on how many machines all this runs; `"each"` unless given.
+    pub machines: Machines,
     /// `costs`: how long the work of an actor takes; `"default"` unless given.
     pub costs: Costs,
     /// `crypto`: what signs; `"ed25519"` unless given.
     pub crypto: Crypto,
     /// `storage`: what stores; `"redb"` unless given.
     pub storage: Storage,
+}
+
+/// How clients speak to the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transport {
+    /// Frames over a connection to each actor, as actors do among themselves.
+    Links,
+    /// The HTTP API: requests, answers and event streams.
+    Http,
+}
+
+/// On how many machines the processes of a run are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Machines {
+    /// Each on one of its own.
+    Each,
+    /// All on one, the clients too: they share its cores, and the links between them have no bound of bandwidth.
+    One,
 }
 
 /// How long the work of an actor takes on a simulated machine.

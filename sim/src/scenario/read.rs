@@ -13,8 +13,8 @@ use std::{
 };
 
 use super::{
-    Architecture, Costs, Crypto, LatencyRange, Network, PaceRange, Scenario, ScenarioError, Storage,
-    Topology, Workload, chaos,
+    Architecture, Costs, Crypto, LatencyRange, Machines, Network, PaceRange, Scenario, ScenarioError,
+    Storage, Topology, Transport, Workload, chaos,
     error::{Wrong, hint},
     name::Sizes,
     nemesis,
@@ -182,6 +182,8 @@ fn topology(section: &Section<'_>, architecture: Architecture) -> Result<Topolog
         "challenge_bound",
         "epoch",
         "cores",
+        "transport",
+        "machines",
         "costs",
         "crypto",
         "storage",
@@ -200,6 +202,8 @@ fn topology(section: &Section<'_>, architecture: Architecture) -> Result<Topolog
         challenge_bound: section.quantity("challenge_bound", &EPOCHS, 1..=BOUND_MAX, 40)?,
         epoch_ns: section.quantity("epoch", &DURATION, EPOCH_MIN_NS..=EPOCH_MAX_NS, 5_000_000)?,
         cores: section.count("cores", 1..=CORES_MAX, 2)?,
+        transport: section.word("transport", "transport", TRANSPORT, Transport::Links)?,
+        machines: section.word("machines", "choice", MACHINES, Machines::Each)?,
         costs: costs(section)?,
         crypto: section.word("crypto", "crypto", CRYPTO, Crypto::Ed25519)?,
         storage: section.word("storage", "storage", STORAGE, Storage::Redb)?,
@@ -241,6 +245,8 @@ fn quorum(section: &Section<'_>, witnesses: Range<u32>) -> Result<Range<u32>, Pr
 /// Yes or no.
 pub(super) const BOOL: &[(&str, bool)] = &[("true", true), ("false", false)];
 
+const TRANSPORT: &[(&str, Transport)] = &[("links", Transport::Links), ("http", Transport::Http)];
+const MACHINES: &[(&str, Machines)] = &[("each", Machines::Each), ("one", Machines::One)];
 const CRYPTO: &[(&str, Crypto)] = &[("ed25519", Crypto::Ed25519), ("modelled", Crypto::Modelled)];
 const STORAGE: &[(&str, Storage)] = &[("redb", Storage::Redb), ("modelled", Storage::Modelled)];
 

@@ -10,7 +10,7 @@
 use toml_edit::{Array, InlineTable, Value};
 
 use super::{
-    Blame, Costs, Crypto, Storage,
+    Blame, Costs, Crypto, Machines, Storage, Transport,
     drawn::{Drawn, DrawnAdversary, DrawnExpect, DrawnNetwork, DrawnTopology, DrawnWorkload, Latency, Pace},
     fault::{DrawnFault, Parameter},
     name::ActorName,
@@ -91,6 +91,8 @@ fn topology(topology: &DrawnTopology) -> Keys {
         ("challenge_bound", (EPOCHS.show)(topology.challenge_bound).into()),
         ("epoch", duration(topology.epoch_ns)),
         ("cores", integer(topology.cores)),
+        ("transport", if topology.transport == Transport::Links { "links" } else { "http" }.into()),
+        ("machines", if topology.machines == Machines::Each { "each" } else { "one" }.into()),
         ("costs", costs(&topology.costs)),
         ("crypto", if topology.crypto == Crypto::Ed25519 { "ed25519" } else { "modelled" }.into()),
         ("storage", if topology.storage == Storage::Redb { "redb" } else { "modelled" }.into()),

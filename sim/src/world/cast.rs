@@ -4,8 +4,8 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use server::{
     actor::{
-        Recovered, Setup, client::Client, handler::Handler, incoming::Incoming, mailbox::Mailbox,
-        sequencer::Sequencer, witness::Witness,
+        RecoverError, Recovered, Setup, client::Client, handler::Handler, incoming::Incoming,
+        mailbox::Mailbox, sequencer::Sequencer, witness::Witness,
     },
     architecture::Monolith,
     protocol::{
@@ -35,9 +35,9 @@ impl World {
     pub(super) fn actor(
         &self,
         name: ActorName,
+        setup: Setup,
         mut recovered: Recovered,
-    ) -> Result<AnyActor, server::actor::RecoverError> {
-        let setup = self.setup.clone();
+    ) -> Result<AnyActor, RecoverError> {
         if let Some(schemes) = self.schemes.get(&name) {
             schemes.recovered(&mut recovered);
         }

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
 use crate::model::{
     clock::VirtualTime,
-    cpu::{Busy, Throttle},
+    cpu::{Cores, Throttle},
     skew::Skew,
 };
 
@@ -19,19 +19,28 @@ const BURIED: u8 = 2;
 pub(super) struct Tuning {
     pub throttle: Throttle,
     pub skew: Skew,
-    pub busy: Busy,
+    /// What whatever runs here shares.
+    pub cores: Cores,
     ended: AtomicU8,
+    /// How often its process has started.
+    starts: AtomicU64,
 }
 
 impl Tuning {
-    pub fn new(time: &VirtualTime) -> Self {
+    pub fn new(time: &VirtualTime, cores: Cores) -> Self {
         let (throttle, skew) = (Throttle::default(), Skew::new(time.clone()));
-        Tuning { throttle, skew, busy: Busy::default(), ended: AtomicU8::new(RUNS) }
+        Tuning { throttle, skew, cores, ended: AtomicU8::new(RUNS), starts: AtomicU64::new(0) }
     }
 
     /// A process starts.
     pub fn begins(&self) {
         self.ended.store(RUNS, Ordering::Relaxed);
+        self.starts.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How often a process has started here.
+    pub fn starts(&self) -> u64 {
+        self.starts.load(Ordering::Relaxed)
     }
 
     /// Its process stops by itself.

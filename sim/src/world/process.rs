@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use server::{
+    actor::{RecoverError, Recovered, Setup},
     node::{Identity, Node, NodeError},
     port::{Ports, Spawn as _},
     protocol::id::{ActorId, Role},
+    watch::shelf::Shelf,
 };
 
 use super::World;
@@ -15,13 +17,14 @@ use crate::{
     history::SeenSigner,
     model::{
         SimTasks,
-        cpu::Cpu,
+        cpu::{Batches, Cores, Cpu},
         disk::Disk,
-        network::{Machine, Port},
+        memory::Memory,
+        network::{Machine, Socket},
         skew::NodeClock,
         storage::{Place, SimStorage},
     },
-    scenario::{ActorName, fault::Family},
+    scenario::{ActorName, Architecture, Machines, Transport, fault::Family},
 };
 
 impl World {
@@ -53,24 +56,11 @@ impl World {
     async fn run_on(&self, name: ActorName, machine: Machine, disk: &Disk) -> Result<(), NodeError> {
         let topology = &self.drawn.topology;
         let place = Place { machine, traps: self.traps.clone() };
-        // the twin of a control has a machine that no fault knows
-        let tuning = self.machines.get(machine);
-        let tuning = tuning.map(|tuning| (tuning.throttle.clone(), tuning.busy.clone())).unwrap_or_default();
-        let ports = Ports {
-            network: self.fabric.of(machine, self.places.clone()),
-            clock: self.clock_of(machine),
-            storage: SimStorage::new(topology.storage, disk, self.time.clone(), place)
-                .weakened(self.weakness.of(name.role)),
-            work: Cpu::new(
-                self.profile.clone(),
-                self.label_of(name),
-                self.streams.stream(&format!("cpu/{machine}")),
-                topology.cores,
-                tuning,
-                self.time.clone(),
-            ),
-            spawn: SimTasks,
-        };
+        let (cpu, setup) = self.cpu_of(machine);
+        let network = self.fabric.of(machine, self.places.clone());
+        let (clock, work) = (self.clock_of(machine), cpu.clone());
+        let storage = SimStorage::new(topology.storage, disk, self.time.clone(), place);
+        let storage = storage.weakened(self.weakness.of(name.role));
         let node = Node::default();
         if name.role == Role::Witness {
             self.history.witness_started(name);
@@ -81,18 +71,47 @@ impl World {
         }
         let several = self.drawn.architecture.is_monolith() && name == ActorName::SEQUENCER;
         if self.crowd.is_some() && (several || matches!(name.role, Role::Handler | Role::Mailbox)) {
-            let (network, trust) = (ports.network.clone().at(Port::Crowd), self.setup.trust.clone());
-            SimTasks.spawn(crowd::serve(node.door(), several, network, trust));
+            let (network, trust) = (network.clone().over(Socket::Crowd), self.setup.trust.clone());
+            SimTasks.spawn(crowd::serve(node.door(), several, network, trust, self.web_work(&cpu)));
         }
-        let observer = self.history.observer(name, self.parts_of(name).collect(), self.label_of(name));
-        let recover = |recovered| {
-            let actor = self.actor(name, recovered)?;
-            Ok(Boxed(match &self.meter {
-                Some(meter) => meter.watch(self.label_of(name), actor),
-                None => actor,
-            }))
-        };
-        node.run(self.identity(name, disk), ports, observer, recover).await
+        let mut observer = self.history.observer(name, self.parts_of(name).collect(), self.label_of(name));
+        let identity = self.identity(name, disk);
+        let over_http = topology.transport == Transport::Http;
+        if over_http && name.role == Role::Client {
+            let network = self.http_of(name, machine, &cpu);
+            let ports = Ports { network, clock, storage, work, spawn: SimTasks };
+            let recover = |recovered| self.metered(name, setup, recovered);
+            return node.run(identity, ports, observer, recover).await;
+        }
+        if let Some(shared) = &self.hosted {
+            shared.let_in(&identity.actors, &node.door());
+            observer = observer.filling(shared.shelf.clone());
+        } else if over_http {
+            let shelf = Arc::<Shelf>::default();
+            observer = observer.filling(shelf.clone());
+            let doors = identity.actors.iter().map(|actor| (*actor, node.door())).collect();
+            let front = self.front(name, machine, doors, shelf, &setup, &cpu);
+            self.open(&front, machine).await?;
+        }
+        let ports = Ports { network, clock, storage, work, spawn: SimTasks };
+        let recover = |recovered| self.metered(name, setup, recovered);
+        node.run(identity, ports, observer, recover).await
+    }
+
+    /// Who does the work of the web for a crowd: the server, and on one machine with it the crowd's clients too.
+    fn web_work(&self, cpu: &Cpu) -> Vec<Cpu> {
+        let client =
+            (self.drawn.topology.machines == Machines::One).then(|| cpu.as_role(Role::Client.name()));
+        [Some(cpu.on_one()), client].into_iter().flatten().collect()
+    }
+
+    /// The actor of a process, measured if that is wanted.
+    fn metered(&self, name: ActorName, setup: Setup, recovered: Recovered) -> Result<Boxed, RecoverError> {
+        let actor = self.actor(name, setup, recovered)?;
+        Ok(Boxed(match &self.meter {
+            Some(meter) => meter.watch(self.label_of(name), actor),
+            None => actor,
+        }))
     }
 
     /// Who signs in a process: one actor, or all parts of a monolith with one key.
@@ -105,8 +124,37 @@ impl World {
         Identity { actors, deployment, signer, has_stored: disk.is_used() }
     }
 
+    /// What does the work of a process that starts, and what its actors are told.
+    pub(super) fn cpu_of(&self, machine: Machine) -> (Cpu, Setup) {
+        // the twin of a control has a machine that no fault knows
+        let tuning = self.machines.get(machine);
+        let throttle = tuning.map(|tuning| tuning.throttle.clone()).unwrap_or_default();
+        let own = tuning.map(|tuning| tuning.cores.clone());
+        let cores = own.unwrap_or_else(|| Cores::new(self.drawn.topology.cores));
+        let role = self.processes.get(machine).map_or("twin", |name| self.label_of(*name));
+        let random = self.streams.stream(&format!("cpu/{machine}"));
+        let batches = match self.drawn.architecture {
+            Architecture::Central => Batches::OnOne,
+            _ => Batches::OnAllFree,
+        };
+        let profile = self.profile.clone();
+        let cpu = Cpu::new(profile, (role, random), cores, batches, throttle, self.time.clone());
+        let mut setup = self.setup.clone();
+        if !self.remembers() {
+            return (cpu, setup);
+        }
+        let memory = Memory::default();
+        setup.trust.verifier = memory.around(setup.trust.verifier);
+        (cpu.remembering(memory), setup)
+    }
+
+    /// Whether a process remembers the signatures that it has checked: if it meets one more than once.
+    fn remembers(&self) -> bool {
+        self.drawn.architecture.is_monolith() || self.drawn.topology.transport == Transport::Http
+    }
+
     /// The clock of a machine: one that can be set wrong, if a fault will.
-    fn clock_of(&self, machine: Machine) -> NodeClock {
+    pub(super) fn clock_of(&self, machine: Machine) -> NodeClock {
         let hits = |actor: ActorName| self.machine_of(actor) == machine;
         let wrong = self
             .drawn

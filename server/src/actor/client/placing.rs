@@ -6,7 +6,10 @@
 //! # Invariants
 //! - What is needed to prove a broken promise is durable until the promise is kept.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    ops::Range,
+};
 
 use crate::{
     actor::{
@@ -60,19 +63,32 @@ impl Placing {
     }
 }
 
+/// Placements that are kept though nothing waits for them: as many as may overtake their receipts.
+const EARLY_MAX: usize = 16;
+
 /// What waits for its placement, by position; who lies may have promised one to several.
 #[derive(Default)]
-pub struct Places(BTreeMap<(Position, BundleNumber), Placing>);
+pub struct Places {
+    waiting: BTreeMap<(Position, BundleNumber), Placing>,
+    /// Placements that came before the receipts of what they show, with the run that they are of. Over HTTP they come
+    /// another way than receipts do.
+    early: VecDeque<(Range<Position>, Placement)>,
+}
 
 impl Places {
     /// How many wait.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.waiting.len()
     }
 
-    /// A bundle has a receipt for a position.
-    pub fn add(&mut self, position: Position, placing: Placing) {
-        self.0.insert((position, placing.bundle.number), placing);
+    /// A bundle has a receipt for a position: the placements of it that have come already.
+    #[must_use]
+    pub fn add(&mut self, position: Position, placing: Placing) -> Vec<Placement> {
+        self.waiting.insert((position, placing.bundle.number), placing);
+        let (shown, early) = self.early.drain(..).partition(|(run, _)| run.contains(&position));
+        self.early = early;
+        let shown: VecDeque<(Range<Position>, Placement)> = shown;
+        shown.into_iter().map(|(_, placement)| placement).collect()
     }
 
     /// Takes a placement: gives the bundles that are where they should be, and the evidence if one is not.
@@ -89,16 +105,21 @@ impl Places {
             return (kept, proofs);
         }
         let run = (seal.start, BundleNumber(0))..(seal.end, BundleNumber(0));
-        let covered: Vec<(Position, BundleNumber)> = self.0.range(run).map(|(place, _)| *place).collect();
+        let covered: Vec<(Position, BundleNumber)> =
+            self.waiting.range(run).map(|(place, _)| *place).collect();
+        if covered.is_empty() {
+            self.early.push_back((seal.start..seal.end, placement.clone()));
+            self.early.drain(..self.early.len().saturating_sub(EARLY_MAX));
+        }
         for place in covered {
-            let (placing, position) = (&self.0[&place], place.0);
+            let (placing, position) = (&self.waiting[&place], place.0);
             if placing.receipted.receipt.claimed_actor() != seal.actor() {
                 continue;
             }
             let proof = match look(placing, position, placement, &seal) {
                 Seen::Nothing => {
                     // covered and not shown: that is demanded at once
-                    self.0.entry(place).and_modify(|placing| placing.overdue = true);
+                    self.waiting.entry(place).and_modify(|placing| placing.overdue = true);
                     continue;
                 }
                 Seen::Kept => None,
@@ -110,14 +131,14 @@ impl Places {
                 None => step.notice(Notice::Reached("a sender saw its bundle where the receipt said")),
             }
             kept.push(placing.bundle.number);
-            self.0.remove(&place);
+            self.waiting.remove(&place);
         }
         (kept, proofs)
     }
 
     /// Waits that began before a crash begin anew.
     pub fn settle(&mut self, now: Time) {
-        self.0
+        self.waiting
             .values_mut()
             .filter(|placing| placing.since == Time(0))
             .for_each(|placing| placing.since = now);
@@ -125,7 +146,7 @@ impl Places {
 
     /// When the oldest one has waited for too long.
     pub fn due(&self, docket: &Docket, setup: &Setup) -> Option<Time> {
-        let undemanded = self.0.iter().filter(|((position, _), placing)| {
+        let undemanded = self.waiting.iter().filter(|((position, _), placing)| {
             let (target, demand) = demand(*position, placing);
             !docket.demands(target, &demand)
         });
@@ -134,7 +155,7 @@ impl Places {
 
     /// Makes public which placements do not come.
     pub fn demand(&self, docket: &mut Docket, setup: &Setup, step: &mut Step) {
-        for ((position, _), placing) in &self.0 {
+        for ((position, _), placing) in &self.waiting {
             if placing.due(setup) > step.now {
                 continue;
             }
@@ -157,7 +178,7 @@ impl Places {
         let waits = |demand: &Demand| match demand {
             Demand::Place { position, .. } => {
                 let there = (*position, BundleNumber(0))..=(*position, BundleNumber(u64::MAX));
-                self.0.range(there).next().is_some()
+                self.waiting.range(there).next().is_some()
             }
             _ => true,
         };

@@ -97,6 +97,8 @@ pub struct Submissions {
     placed: (Vec<BundleNumber>, Vec<BundleNumber>),
     /// Bundles whose receipts have been read back, until their content is.
     receipts: BTreeMap<BundleNumber, Receipted>,
+    /// Placements that came before the receipts that have come now.
+    shown: Vec<Placement>,
 }
 
 impl Submissions {
@@ -116,6 +118,7 @@ impl Submissions {
             front: None,
             placed: Default::default(),
             receipts: BTreeMap::new(),
+            shown: Vec::new(),
         }
     }
 
@@ -288,7 +291,13 @@ impl Submissions {
     fn place(&mut self, bundle: Signed<Bundle>, content: Content, receipted: Receipted, since: Time) {
         let index = receipted.opening.leaves().first().map_or(0, |(index, _)| *index);
         let position = Position(receipted.receipt.claimed_slot().saturating_add(index));
-        self.places.add(position, Placing { bundle, content, receipted, since, overdue: false });
+        let placing = Placing { bundle, content, receipted, since, overdue: false };
+        self.shown.extend(self.places.add(position, placing));
+    }
+
+    /// The placements that came before the receipts that have come now.
+    pub fn shown_early(&mut self) -> Vec<Placement> {
+        std::mem::take(&mut self.shown)
     }
 
     /// A placement arrived: the promises that it shows to be kept, or broken, are done with.

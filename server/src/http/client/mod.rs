@@ -5,13 +5,15 @@
 //! frames. So the actor that is checked in the simulator is, byte for byte, the one that speaks to a server on the web.
 //!
 //! # Invariants
-//! - A connection stands for one actor; when requests or events fail it is lost, and the client connects anew.
+//! - A connection stands for one actor; when requests or events fail it is lost, and the client connects anew. So it is
+//!   when the server is silent for too long: a machine that dies does not always close its connections.
 
 mod connection;
 mod events;
 
 use std::{
     io,
+    pin::Pin,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -28,7 +30,8 @@ use tokio::{
 
 use super::Credentials;
 use crate::{
-    port::{Clock, Network, Spawn, any_clock::AnyClock},
+    actor::Ledger,
+    port::{Clock, Network, Spawn, any_clock::AnyClock, any_work::AnyWork},
     protocol::{
         crypto::Signer,
         frame::{self, BEAT_NS},
@@ -44,8 +47,8 @@ pub use events::{Event, Events};
 const PIPE_BYTES: usize = 1 << 20;
 /// Most bundles of one request.
 const TOGETHER: usize = 64;
-/// How long nothing may come on a stream of events: three signs of life.
-const SILENCE_NS: u64 = 45_000_000_000;
+/// How long a server may be silent as a rule, on a stream of events or to a request: three of its signs of life.
+pub const SILENCE_NS: u64 = 45_000_000_000;
 /// The pause after a server said *not now*.
 const PAUSE_NS: u64 = 100_000_000;
 
@@ -92,8 +95,12 @@ pub struct HttpNetwork<N, P> {
     pub caller: Arc<Caller>,
     /// What the server is called in requests.
     pub host: String,
+    /// How long nothing may come on a stream of events, nor in answer to a request, before the connection is lost.
+    pub silence_ns: u64,
     /// Time.
     pub clock: AnyClock,
+    /// Told what requests and events cost.
+    pub work: AnyWork,
     /// Tasks.
     pub spawn: P,
 }
@@ -205,7 +212,10 @@ impl<N: Network, P: Spawn> Bridge<N, P> {
         }
         let mut body = Vec::new();
         messages.iter().for_each(|message| frame::append(&mut body, message));
-        let answer = requests.ask(Method::POST, &path, &[], body.into()).await?;
+        let cost = Ledger { requests: 1, coded_bytes: body.len() as u64, ..Ledger::default() };
+        self.network.work.spend(cost).await;
+        let asked = std::pin::pin!(requests.ask(Method::POST, &path, &[], body.into()));
+        let answer = self.in_time(asked).await?;
         if answer.is_frames() {
             // a client that is gone needs no answer
             let _ = frames.send(answer.body).await;
@@ -236,23 +246,30 @@ impl<N: Network, P: Spawn> Bridge<N, P> {
     async fn follow(&self, (held, epoch): (u64, u64), frames: &mpsc::Sender<Bytes>) -> io::Result<()> {
         let mut connection = self.network.dial(self.to).await?;
         let path = format!("/v1/events?actor={}&held={held}&epoch={epoch}", self.to);
-        let response = connection.begin_signed(&self.network.caller, &path, &[]).await?;
+        let begun = std::pin::pin!(connection.begin_signed(&self.network.caller, &path, &[]));
+        let response = self.in_time(begun).await?;
         if !response.status().is_success() {
             return Err(io::Error::other(whole(response).await?.told()));
         }
-        let clock = &self.network.clock;
         let mut events = Events::of(response.into_body());
         loop {
-            let silence = clock.sleep(clock.now().after(SILENCE_NS));
-            let event = match select(std::pin::pin!(events.next()), silence).await {
-                Either::Left((event, _)) => event?,
-                Either::Right(_) => return Err(io::ErrorKind::TimedOut.into()),
-            };
+            let event = self.in_time(std::pin::pin!(events.next())).await?;
             if let Some(event) = event {
                 let mut bytes = Vec::new();
                 frame::append_body(&mut bytes, &event.data);
+                let cost = Ledger { events: 1, coded_bytes: bytes.len() as u64, ..Ledger::default() };
+                self.network.work.spend(cost).await;
                 frames.send(bytes.into()).await.map_err(|_| io::ErrorKind::BrokenPipe)?;
             }
+        }
+    }
+
+    /// What the server says to this; an error if it says nothing for too long.
+    async fn in_time<T>(&self, said: Pin<&mut impl Future<Output = io::Result<T>>>) -> io::Result<T> {
+        let clock = &self.network.clock;
+        match select(said, clock.sleep(clock.now().after(self.network.silence_ns))).await {
+            Either::Left((said, _)) => said,
+            Either::Right(_) => Err(io::ErrorKind::TimedOut.into()),
         }
     }
 

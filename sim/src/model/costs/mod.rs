@@ -12,7 +12,7 @@ mod file;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use server::actor::Ledger;
+use server::{actor::Ledger, protocol::id::Role};
 
 pub use cost::{Cost, PARTS, significant};
 pub use file::ProfileError;
@@ -165,14 +165,23 @@ pub struct StepCost {
 }
 
 impl Profile {
-    /// Draws what a step of an actor of this role costs.
-    pub fn draw_step(&self, handling: &Handling, ledger: &Ledger, random: &mut Stream) -> StepCost {
-        let handled =
-            handling.step + ledger.inputs as f64 * handling.input + ledger.coded_bytes as f64 * handling.byte;
-        let alone_ns = handled * handling.spread.draw(random)
+    /// Draws what a step of somebody of this role costs.
+    pub fn draw_step(&self, role: &str, ledger: &Ledger, random: &mut Stream) -> StepCost {
+        let handling = self.handling(role);
+        let handled = ledger.steps as f64 * handling.step
+            + ledger.inputs as f64 * handling.input
+            + ledger.coded_bytes as f64 * handling.byte;
+        let web = match role == Role::Client.name() {
+            true => [&self.http.ask, &self.http.hear],
+            false => [&self.http.request, &self.http.event],
+        };
+        let spread = if handled > 0.0 { handling.spread.draw(random) } else { 1.0 };
+        let alone_ns = handled * spread
             + self.crypto.sign.draw_sum(ledger.signed, random)
             + self.crypto.verify.draw_sum(ledger.verified, random)
             + self.disk.commit.draw_sum(ledger.commits, random)
+            + web[0].draw_sum(ledger.requests, random)
+            + web[1].draw_sum(ledger.events, random)
             + ledger.hashed_bytes as f64 * self.bytes.hash
             + ledger.coded_bytes as f64 * self.bytes.code;
         StepCost { alone_ns, shared_ns: self.crypto.verify_batch_ns(ledger.verified_batched) }
@@ -204,7 +213,12 @@ mod tests {
         profile.crypto.batch = vec![(1.0, 10.0)];
         profile.bytes = Bytes { hash: 1.0, code: 2.0 };
         let handling = Handling { step: 100.0, input: 10.0, byte: 3.0, spread: Cost::always(2.0) };
+        profile.role.insert("mailbox".to_owned(), handling);
+        profile.http.event = Cost::always(1000.0);
+        profile.http.hear = Cost::always(5000.0);
         let ledger = Ledger {
+            steps: 1,
+            events: 1,
             inputs: 4,
             signed: 2,
             verified: 1,
@@ -213,8 +227,8 @@ mod tests {
             coded_bytes: 8,
             ..Ledger::default()
         };
-        let cost = profile.draw_step(&handling, &ledger, &mut Streams::new(1).stream("cpu"));
-        assert_eq!(cost.alone_ns, 2.0 * (100.0 + 40.0 + 24.0) + 30.0 + 33.0 + 7.0 + 16.0);
+        let cost = profile.draw_step("mailbox", &ledger, &mut Streams::new(1).stream("cpu"));
+        assert_eq!(cost.alone_ns, 2.0 * (100.0 + 40.0 + 24.0) + 30.0 + 33.0 + 7.0 + 16.0 + 1000.0);
         assert_eq!(cost.shared_ns, 50.0);
     }
 
@@ -223,7 +237,7 @@ mod tests {
         let zero = Profile::zero();
         let ledger =
             Ledger { inputs: 4, signed: 2, verified_batched: 9, coded_bytes: 8, ..Ledger::default() };
-        let cost = zero.draw_step(zero.handling("client"), &ledger, &mut Streams::new(1).stream("cpu"));
+        let cost = zero.draw_step("client", &ledger, &mut Streams::new(1).stream("cpu"));
         assert_eq!(cost, StepCost::default());
     }
 }
