@@ -22,8 +22,9 @@ use super::{
     store::{Fold, Store},
 };
 
-/// Blocks of an actor's log, of 32 MiB: seconds of load, and what a restart has to read.
-const ACTOR_BLOCKS: u64 = (32 << 20) / BLOCK as u64;
+/// Blocks of an actor's log, of 64 MiB: what is noted of a client's last 64 bundles is put and deleted many times before the
+/// database sees it; and a restart has no more to read.
+const ACTOR_BLOCKS: u64 = (64 << 20) / BLOCK as u64;
 /// Blocks of a client's log, of 256 KiB: there may be many clients in a process.
 const CLIENT_BLOCKS: u64 = (256 << 10) / BLOCK as u64;
 

@@ -39,6 +39,8 @@ const APART: u64 = 512;
 const MAGIC: u64 = u64::from_be_bytes(*b"noiselog");
 /// Most blocks of a log: 4 GiB.
 const BLOCKS_MAX: u64 = 1 << 20;
+/// Largest buffer that is kept from one record to the next.
+const BUFFER_MAX: usize = 1 << 20;
 /// Blocks read at once.
 const READ_BLOCKS: u64 = 256;
 
@@ -55,6 +57,8 @@ pub struct Log {
     slot: u64,
     /// An append failed: what is in the file now is not known.
     failed: bool,
+    /// Where blocks are put together.
+    buffer: Vec<u8>,
 }
 
 /// What a log held.
@@ -89,7 +93,15 @@ impl Log {
         blocks: u64,
         taken: Option<u64>,
     ) -> Result<(Log, Found), StorageError> {
-        let mut log = Log { file: Box::new(file), blocks, last: 0, taken: 0, slot: 0, failed: false };
+        let mut log = Log {
+            file: Box::new(file),
+            blocks,
+            last: 0,
+            taken: 0,
+            slot: 0,
+            failed: false,
+            buffer: Vec::new(),
+        };
         let mark = match (log.header()?, taken) {
             (None, Some(_)) => return Err(corrupt("the log is gone, or has no header")),
             (None, None) => {
@@ -216,7 +228,9 @@ impl Log {
         }
         assert!(!record.is_empty() && self.has_room(record.len()), "a record has bytes, and room");
         let first = self.last + 1;
-        let bytes = blocks(first, record);
+        let mut bytes = std::mem::take(&mut self.buffer);
+        bytes.clear();
+        append_blocks(&mut bytes, first, record);
         self.failed = true;
         let head = ((self.blocks - self.place(first)) as usize * BLOCK).min(bytes.len());
         self.file.write(self.offset(self.place(first)), &bytes[..head]).map_err(failed)?;
@@ -227,6 +241,7 @@ impl Log {
         self.last += blocks_of(record.len());
         self.mark()?;
         self.failed = false;
+        self.buffer = kept(bytes);
         Ok(())
     }
 
@@ -259,24 +274,28 @@ struct Block {
     piece: Vec<u8>,
 }
 
-/// The blocks of a record.
-fn blocks(first: u64, record: &[u8]) -> Vec<u8> {
-    let mut all = Vec::with_capacity(blocks_of(record.len()) as usize * BLOCK);
+/// A buffer for the next time, unless it is a large one.
+pub(super) fn kept(buffer: Vec<u8>) -> Vec<u8> {
+    if buffer.capacity() <= BUFFER_MAX { buffer } else { Vec::new() }
+}
+
+/// Appends the blocks of a record.
+fn append_blocks(all: &mut Vec<u8>, first: u64, record: &[u8]) {
+    all.reserve(blocks_of(record.len()) as usize * BLOCK);
     for (number, piece) in (first..).zip(record.chunks(ROOM)) {
         let start = all.len();
-        let mut out = Writer::after(all);
+        let mut out = Writer::after(std::mem::take(all));
         out.u64(0);
         out.u64(number);
         out.u64(first);
         out.u32(record.len() as u32);
         out.u32(0);
         out.bytes(piece);
-        all = out.into_bytes();
+        *all = out.into_bytes();
         all.resize(start + BLOCK, 0);
         let checksum = XxHash3_64::oneshot(&all[start + 8..]);
         all[start..start + 8].copy_from_slice(&checksum.to_be_bytes());
     }
-    all
 }
 
 /// The record that begins with this block, and how many blocks it takes, if all of them are there: taken out.

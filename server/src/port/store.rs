@@ -12,7 +12,11 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use redb::StorageBackend;
 
-use super::{Changes, Rows, StorageError, log::Log, redb::Redb};
+use super::{
+    Changes, Rows, StorageError,
+    log::{Log, kept},
+    redb::Redb,
+};
 use crate::protocol::codec::{DecodeError, Reader, Writer};
 
 /// A store: a database, and the log beside it.
@@ -22,6 +26,8 @@ pub struct Store {
     /// What the log holds and nobody takes over yet.
     pending: Vec<Changes>,
     folding: Arc<Folding>,
+    /// Where records are written.
+    buffer: Vec<u8>,
 }
 
 /// How the database is getting on with the log.
@@ -124,7 +130,13 @@ impl Store {
             redb.take_over(&merged(records), found.upto)?;
             log.taken_over(found.upto);
         }
-        Ok(Store { redb: Arc::new(redb), log, pending: Vec::new(), folding: Arc::default() })
+        Ok(Store {
+            redb: Arc::new(redb),
+            log,
+            pending: Vec::new(),
+            folding: Arc::default(),
+            buffer: Vec::new(),
+        })
     }
 
     /// What was stored when it was opened.
@@ -135,7 +147,7 @@ impl Store {
     /// Applies all changes or none; when it returns they would survive a crash. The database may have something to take over
     /// then, which the caller lets run.
     pub fn commit(&mut self, changes: Changes) -> Result<Option<Fold>, StorageError> {
-        let record = encode(&changes);
+        let record = encode(&changes, std::mem::take(&mut self.buffer));
         self.take_note()?;
         if !self.log.fits(record.len()) {
             return self.commit_whole(changes).map(|()| None);
@@ -144,6 +156,7 @@ impl Store {
             self.fold_now()?;
         }
         self.log.append(&record)?;
+        self.buffer = kept(record);
         self.pending.push(changes);
         Ok(self.fold_if(self.log.is_half_full()))
     }
@@ -187,9 +200,9 @@ impl Store {
     }
 }
 
-fn encode(changes: &Changes) -> Vec<u8> {
-    let bytes = changes.iter().map(|(key, value)| 9 + key.len() + value.as_ref().map_or(0, Vec::len));
-    let mut out = Writer::after(Vec::with_capacity(4 + bytes.sum::<usize>()));
+fn encode(changes: &Changes, mut buffer: Vec<u8>) -> Vec<u8> {
+    buffer.clear();
+    let mut out = Writer::after(buffer);
     out.count(changes.len());
     for (key, value) in changes {
         out.string(key);
