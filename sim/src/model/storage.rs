@@ -148,7 +148,7 @@ impl Storage for SimStorage {
         self.disk.mark_used();
         traps.pass(machine, Boundary::AfterCommit).await;
         // the disk takes it behind this commit, and the next one waits behind it
-        fold.map_or((), Fold::run);
+        fold.into_iter().for_each(Fold::run);
         Ok(())
     }
 }
