@@ -214,8 +214,9 @@ impl Hub {
     fn take(&self, letters: &mut Vec<(ActorId, Message)>) {
         self.with(|places| {
             for (to, message) in letters.drain(..) {
-                let place = to.client().and_then(|client| places.get_mut(&client));
-                place.into_iter().for_each(|place| place.take(message));
+                if let Some(place) = to.client().and_then(|client| places.get_mut(&client)) {
+                    place.take(message);
+                }
             }
         });
     }

@@ -40,7 +40,7 @@ const MAGIC: u64 = u64::from_be_bytes(*b"noiselog");
 /// Most blocks of a log: 4 GiB.
 const BLOCKS_MAX: u64 = 1 << 20;
 /// Largest buffer that is kept from one record to the next.
-const BUFFER_MAX: usize = 1 << 20;
+const BUFFER_MAX: usize = 4 << 20;
 /// Blocks read at once.
 const READ_BLOCKS: u64 = 256;
 
