@@ -19,7 +19,8 @@ use server::{
     node::{Identity, Node, Observer},
     port::{
         Ports, Time,
-        tokio::{RealWork, RedbFile, SystemClock, Tcp, TokioTasks},
+        file::FileStorage,
+        tokio::{RealWork, SystemClock, Tcp, TokioTasks},
     },
     protocol::{digest::Digest, statement::Kind},
 };
@@ -51,7 +52,7 @@ fn live(file: &Path, statements: usize) -> Vec<(Kind, Digest)> {
         actors: vec![SEQUENCER],
         deployment: setup.trust.deployment,
         signer: Box::new(signer_of(SEQUENCER)),
-        has_stored: RedbFile::has_stored(file),
+        has_stored: FileStorage::has_stored(file),
     };
     let (sender, mut promised) = mpsc::unbounded_channel();
     let file: PathBuf = file.to_owned();
@@ -59,7 +60,7 @@ fn live(file: &Path, statements: usize) -> Vec<(Kind, Digest)> {
         let ports = Ports {
             network: Tcp { listen, addresses: Arc::new(BTreeMap::from([(SEQUENCER, listen)])) },
             clock: SystemClock::default(),
-            storage: RedbFile::at(&file),
+            storage: FileStorage::of_actor(&file),
             work: RealWork,
             spawn: TokioTasks,
         };
@@ -88,28 +89,44 @@ fn an_actor_whose_store_is_gone_retires_for_good() {
     assert_eq!(live(&file, 1), recovery, "it says the same again, and nothing else");
 }
 
+/// An actor whose file of this name rots: what is kept of it when it retires.
+fn retires_for_rot_in(name: &str) {
+    let directory = tempfile::tempdir().unwrap();
+    let (file, rotten) = (directory.path().join("sequencer.redb"), directory.path().join(name));
+    live(&file, 3);
+    let mut bytes = fs::read(&rotten).unwrap();
+    // not its header, which says twice what is newest: every page of data
+    bytes.iter_mut().skip(4096).step_by(64).for_each(|byte| *byte ^= 0x10);
+    fs::write(&rotten, &bytes).unwrap();
+    assert_eq!(live(&file, 1)[0].0, Kind::Recovery);
+    let kept = fs::read(directory.path().join(format!("{name}.corrupt"))).unwrap();
+    assert_eq!(kept.len(), bytes.len(), "nothing is thrown away");
+}
+
 #[test]
-fn an_actor_whose_store_has_rotted_puts_it_aside_and_retires() {
+fn an_actor_whose_database_has_rotted_puts_its_store_aside_and_retires() {
+    retires_for_rot_in("sequencer.redb");
+}
+
+#[test]
+fn an_actor_whose_log_has_rotted_puts_its_store_aside_and_retires() {
+    retires_for_rot_in("sequencer.log");
+}
+
+#[test]
+fn an_actor_whose_log_is_gone_retires() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("sequencer.redb");
     live(&file, 3);
-    let mut bytes = fs::read(&file).unwrap();
-    // not its header, which says twice where the newest commit is: every page of data
-    bytes.iter_mut().skip(4096).step_by(64).for_each(|byte| *byte ^= 0x10);
-    fs::write(&file, &bytes).unwrap();
+    fs::remove_file(file.with_extension("log")).unwrap();
     assert_eq!(live(&file, 1)[0].0, Kind::Recovery);
-    assert_eq!(
-        fs::read(file.with_extension("corrupt")).unwrap().len(),
-        bytes.len(),
-        "nothing is thrown away"
-    );
 }
 
 #[test]
 fn an_actor_that_has_never_stored_begins() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("sequencer.redb");
-    assert!(!RedbFile::has_stored(&file));
+    assert!(!FileStorage::has_stored(&file));
     assert_eq!(live(&file, 1)[0].0, Kind::Cut);
-    assert!(RedbFile::has_stored(&file), "the mark is set before anything is signed");
+    assert!(FileStorage::has_stored(&file), "the mark is set before anything is signed");
 }

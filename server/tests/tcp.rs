@@ -23,7 +23,8 @@ use server::{
     node::{Door, Identity, Node, Observer},
     port::{
         Ports, Time,
-        tokio::{RealWork, RedbFile, SystemClock, Tcp, TokioTasks},
+        file::FileStorage,
+        tokio::{RealWork, SystemClock, Tcp, TokioTasks},
     },
     protocol::{
         crypto::{Ed25519Signer, PublicKey},
@@ -87,7 +88,7 @@ impl Life {
             let ports = Ports {
                 network: Tcp { listen: addresses[&me], addresses },
                 clock: SystemClock::default(),
-                storage: RedbFile::at(&file),
+                storage: FileStorage::of_actor(&file),
                 work: RealWork,
                 spawn: TokioTasks,
             };
@@ -95,7 +96,12 @@ impl Life {
                 let deployment = setup.trust.deployment;
                 let identity = |signer: Ed25519Signer| {
                     let signer = Box::new(signer);
-                    Identity { actors: vec![me], deployment, signer, has_stored: RedbFile::has_stored(&file) }
+                    Identity {
+                        actors: vec![me],
+                        deployment,
+                        signer,
+                        has_stored: FileStorage::has_stored(&file),
+                    }
                 };
                 let server = identity(signer_of(me));
                 let ended = match me {

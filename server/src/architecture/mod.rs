@@ -23,8 +23,9 @@ use crate::{
     node::{Door, Identity, Node, NodeError},
     port::{
         Network, Ports,
+        file::FileStorage,
         local::Switchboard,
-        tokio::{RealWork, RedbFile, SystemClock, TokioTasks},
+        tokio::{RealWork, SystemClock, TokioTasks},
     },
     protocol::id::{ActorId, Role},
     watch::Watch,
@@ -152,12 +153,12 @@ macro_rules! run {
     }};
 }
 
-type RealPorts<N> = Ports<N, SystemClock, RedbFile, RealWork, TokioTasks>;
+type RealPorts<N> = Ports<N, SystemClock, FileStorage, RealWork, TokioTasks>;
 
 impl<N: Network, F: Fn(ActorId) -> N> Start<'_, F> {
     fn identity(&self, actor: ActorId, actors: Vec<ActorId>) -> Result<Identity, StartError> {
         let signer = Box::new(self.deployment.signer(actor)?);
-        let has_stored = RedbFile::has_stored(&self.deployment.store(actor));
+        let has_stored = FileStorage::has_stored(&self.deployment.store(actor));
         Ok(Identity { actors, deployment: self.setup.trust.deployment, signer, has_stored })
     }
 
@@ -165,7 +166,7 @@ impl<N: Network, F: Fn(ActorId) -> N> Start<'_, F> {
         Ok(Ports {
             network: (self.network)(actor),
             clock: SystemClock::default(),
-            storage: RedbFile::at(&self.deployment.store(actor)),
+            storage: FileStorage::of_actor(&self.deployment.store(actor)),
             work: RealWork,
             spawn: TokioTasks,
         })

@@ -25,8 +25,9 @@ use crate::{
         Network, Ports, StorageError, Time,
         any_clock::AnyClock,
         any_work::AnyWork,
+        file::FileStorage,
         tls::Tls,
-        tokio::{RealWork, RedbFile, SystemClock, TokioTasks},
+        tokio::{RealWork, SystemClock, TokioTasks},
     },
     protocol::{
         crypto::{Ed25519Signer, Signer},
@@ -168,8 +169,8 @@ impl Client {
             work: AnyWork::new(RealWork),
             spawn: TokioTasks,
         };
-        let storage = RedbFile::at(&store);
-        let has_stored = RedbFile::has_stored(&store);
+        let storage = FileStorage::of_client(&store);
+        let has_stored = FileStorage::has_stored(&store);
         let ports = Ports { network, clock, storage, work: RealWork, spawn: TokioTasks };
         let actors = vec![ActorId::Client(id)];
         let identity = Identity { actors, deployment: trust.deployment, signer: signer(), has_stored };

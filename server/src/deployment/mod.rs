@@ -3,7 +3,7 @@
 //! ```text
 //! DIR/roster.json            for clients, and for whoever judges evidence
 //! DIR/keys/<actor>.key       secret keys (0600 in 0700)
-//! DIR/store/<actor>.redb     what each actor has stored
+//! DIR/store/<actor>.*        what each actor has stored
 //! DIR/evidence/<...>.json    what its actors have caught others at
 //! ```
 //!

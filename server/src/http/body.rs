@@ -5,7 +5,7 @@ use axum::{
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use futures_util::future::{Either, select};
+use futures_util::future::{Either, FutureExt, select};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 use super::{FRAMES, Front, Problem};
@@ -25,20 +25,27 @@ impl Front {
         if claimed.is_some_and(|claimed: u64| claimed > bound as u64) {
             return Err(too_large());
         }
-        let deadline = self.clock.sleep(self.clock.now().after(self.limits.body_ns));
-        let collected = std::pin::pin!(Limited::new(body, bound).collect());
-        match select(collected, deadline).await {
-            Either::Left((Ok(collected), _)) => {
+        let mut collected = std::pin::pin!(Limited::new(body, bound).collect());
+        // one that has come with its head needs no deadline
+        let collected = match collected.as_mut().now_or_never() {
+            Some(collected) => collected,
+            None => {
+                let deadline = self.clock.sleep(self.clock.now().after(self.limits.body_ns));
+                let Either::Left((collected, _)) = select(collected, deadline).await else {
+                    let seconds = self.limits.body_ns / 1_000_000_000;
+                    return Err(Problem::too_slow(format!("a body must arrive within {seconds} s")));
+                };
+                collected
+            }
+        };
+        match collected {
+            Ok(collected) => {
                 let bytes = collected.to_bytes();
                 self.work.spend(Ledger { coded_bytes: bytes.len() as u64, ..Ledger::default() }).await;
                 Ok(bytes)
             }
-            Either::Left((Err(error), _)) if error.is::<LengthLimitError>() => Err(too_large()),
-            Either::Left((Err(_), _)) => Err(Problem::malformed("the body ends before its length")),
-            Either::Right(_) => {
-                let seconds = self.limits.body_ns / 1_000_000_000;
-                Err(Problem::too_slow(format!("a body must arrive within {seconds} s")))
-            }
+            Err(error) if error.is::<LengthLimitError>() => Err(too_large()),
+            Err(_) => Err(Problem::malformed("the body ends before its length")),
         }
     }
 

@@ -3,15 +3,20 @@
 //! So a wrong signature gets its answer at once, and the verifier remembers the valid ones
 //! ([`crate::protocol::remembered`]): the actor's own check costs a look-up. Each task takes what has arrived
 //! meanwhile as one batch; how many tasks there are is how much is checked in parallel. What they check is told to the work
-//! port: each task is a thread of control beside the actor's.
+//! port: each task is a thread of control beside the actor's. A check takes less time than passes between two requests until
+//! far more come than a server can take, so batches would be of one: under load a task waits for a moment and lets some gather,
+//! which halves what each costs.
 
-use std::sync::{Mutex, PoisonError};
+use std::{
+    collections::VecDeque,
+    sync::{Mutex, PoisonError},
+};
 
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
     actor::Ledger,
-    port::{Spawn, any_work::AnyWork},
+    port::{Clock, Spawn, any_clock::AnyClock, any_work::AnyWork},
     protocol::{
         crypto::{Claim, PublicKey, Signature, Verifier},
         statement::{Statement, Trust, Unverified},
@@ -22,6 +27,10 @@ use crate::{
 const BATCH_MAX: usize = 128;
 /// Jobs that wait; more wait at their requests.
 const JOBS_MAX: usize = 4096;
+/// It is load when so many jobs came within so long: then a wait of half of that finds several.
+const LOAD: (usize, u64) = (8, 4_000_000);
+/// How long a task waits then: a small part of what a receipt takes under load.
+const GATHER_NS: u64 = 1_000_000;
 
 type OwnedClaim = (PublicKey, Vec<u8>, Signature);
 
@@ -40,10 +49,10 @@ pub struct Checker {
 
 impl Checker {
     /// A checker of so many tasks.
-    pub fn new(trust: Trust, tasks: usize, work: &AnyWork, spawn: &impl Spawn) -> Self {
+    pub fn new(trust: Trust, tasks: usize, (clock, work): (&AnyClock, &AnyWork), spawn: &impl Spawn) -> Self {
         let queues = (0..tasks.max(1)).map(|_| {
             let (queue, jobs) = mpsc::channel(JOBS_MAX);
-            spawn.spawn(check(trust.clone(), work.clone(), jobs));
+            spawn.spawn(check(trust.clone(), clock.clone(), work.clone(), jobs));
             queue
         });
         Checker { queues: queues.collect(), trust, turn: Mutex::default() }
@@ -71,9 +80,39 @@ impl Checker {
     }
 }
 
-async fn check(trust: Trust, work: AnyWork, mut jobs: mpsc::Receiver<Job>) {
+/// When the last jobs came.
+#[derive(Default)]
+struct Arrivals(VecDeque<u64>);
+
+impl Arrivals {
+    /// So many came now: whether that is load.
+    fn are_many(&mut self, count: usize, now_ns: u64) -> bool {
+        let (many, within_ns) = LOAD;
+        self.0.extend(std::iter::repeat_n(now_ns, count.min(many)));
+        self.0.drain(..self.0.len().saturating_sub(many));
+        self.0.len() == many && self.0.front().is_some_and(|first| now_ns - first <= within_ns)
+    }
+}
+
+async fn check(trust: Trust, clock: AnyClock, work: AnyWork, mut jobs: mpsc::Receiver<Job>) {
+    let mut arrivals = Arrivals::default();
     let mut batch: Vec<Job> = Vec::new();
-    while jobs.recv_many(&mut batch, BATCH_MAX).await > 0 {
+    loop {
+        let mut count = jobs.recv_many(&mut batch, BATCH_MAX).await;
+        if count == 0 {
+            return;
+        }
+        let now = clock.now();
+        if arrivals.are_many(count, now.0) && count < BATCH_MAX / 2 {
+            clock.sleep(now.after(GATHER_NS)).await;
+            while count < BATCH_MAX
+                && let Ok(job) = jobs.try_recv()
+            {
+                batch.push(job);
+                count += 1;
+            }
+            arrivals.are_many(count - 1, clock.now().0);
+        }
         let (valid, cost) = verdicts(&*trust.verifier, &batch);
         work.spend(cost).await;
         for (job, valid) in batch.drain(..).zip(valid) {
@@ -98,4 +137,19 @@ fn verdicts(verifier: &dyn Verifier, batch: &[Job]) -> (Vec<bool>, Ledger) {
 
 fn borrowed((key, preimage, signature): &OwnedClaim) -> Claim<'_> {
     (*key, preimage, *signature)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn load_is_many_jobs_within_a_while() {
+        let mut arrivals = Arrivals::default();
+        let (many, within_ns) = LOAD;
+        assert!(!arrivals.are_many(many - 1, 0), "too few yet");
+        assert!(arrivals.are_many(1, within_ns), "enough");
+        assert!(!arrivals.are_many(1, 2 * within_ns), "too slowly");
+        assert!(arrivals.are_many(100, 3 * within_ns), "a burst");
+    }
 }

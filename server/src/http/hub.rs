@@ -29,6 +29,8 @@ use crate::{
 
 /// Messages that wait for one reader. An actor sends a client 256 deliveries beyond its acks.
 const READER_MAX: usize = 1024;
+/// Messages of actors that are handed out at once.
+const LETTERS_MAX: usize = 256;
 /// How long a client without request or reader keeps its seat.
 const IDLE_NS: u64 = 60_000_000_000;
 
@@ -77,6 +79,37 @@ struct Place {
 }
 
 impl Place {
+    /// What an actor sent finds whoever waits for it.
+    fn take(&mut self, message: Message) {
+        let waiting = answered(&message).and_then(|number| self.waiting.remove(&number));
+        let Some(mut waiting) = waiting else { return self.tell(message) };
+        let last = waiting.pop();
+        // requests may be over
+        for (index, answers) in waiting {
+            let _ = answers.send((index, message.clone()));
+        }
+        if let Some((index, answers)) = last {
+            let _ = answers.send((index, message));
+        }
+    }
+
+    /// Tells every reader that wants to know. One that is full is too slow, and one that is closed is gone.
+    fn tell(&mut self, message: Message) {
+        let wants: Vec<bool> = self.readers.iter_mut().map(|reader| reader.wants(&message)).collect();
+        let last = wants.iter().rposition(|wants| *wants);
+        let mut message = Some(message);
+        let mut index = 0;
+        self.readers.retain(|reader| {
+            let own = match wants[index] {
+                false => None,
+                true if Some(index) == last => message.take(),
+                true => message.clone(),
+            };
+            index += 1;
+            own.is_none_or(|own| reader.messages.try_send(own).is_ok())
+        });
+    }
+
     fn is_idle(&self, now: Time) -> bool {
         self.waiting.is_empty() && self.readers.is_empty() && self.used.after(IDLE_NS) <= now
     }
@@ -182,22 +215,14 @@ impl Hub {
         .await
     }
 
-    /// What an actor sent a client finds whoever waits for it.
-    fn take(&self, client: ClientId, message: Message) {
+    /// What an actor sent clients finds whoever waits for it.
+    fn take(&self, letters: &mut Vec<(ActorId, Message)>) {
         self.with(|places| {
-            let Some(place) = places.get_mut(&client) else { return };
-            let waiting = answered(&message).and_then(|number| place.waiting.remove(&number));
-            if let Some(waiting) = waiting {
-                for (index, answers) in waiting {
-                    // the request may be over
-                    let _ = answers.send((index, message.clone()));
+            for (to, message) in letters.drain(..) {
+                if let Some(place) = to.client().and_then(|client| places.get_mut(&client)) {
+                    place.take(message);
                 }
-                return;
             }
-            // one that is full is too slow, and one that is closed is gone
-            place.readers.retain_mut(|reader| {
-                !reader.wants(&message) || reader.messages.try_send(message.clone()).is_ok()
-            });
         });
     }
 
@@ -245,10 +270,9 @@ fn speaker(message: &Message) -> Role {
 }
 
 async fn deliver(hub: Arc<Hub>, mut letters: mpsc::UnboundedReceiver<(ActorId, Message)>) {
-    while let Some((to, message)) = letters.recv().await {
-        if let Some(client) = to.client() {
-            hub.take(client, message);
-        }
+    let mut come = Vec::new();
+    while letters.recv_many(&mut come, LETTERS_MAX).await > 0 {
+        hub.take(&mut come);
     }
 }
 

@@ -41,12 +41,13 @@ use axum::{
     Router,
     extract::{DefaultBodyLimit, MatchedPath, Request, State},
     handler::Handler,
-    http::{HeaderValue, Method, header},
+    http::{HeaderValue, Method, StatusCode, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
     routing::{MethodFilter, on},
 };
 use http_body::Body;
+use prometheus_client::metrics::{counter::Counter, histogram::Histogram};
 use tokio::sync::watch;
 use tower_http::{catch_panic::CatchPanicLayer, set_header::SetResponseHeaderLayer};
 
@@ -58,7 +59,7 @@ use crate::{
     protocol::{id::ActorId, statement::Trust},
     watch::{
         Watch,
-        metrics::{ByRequest, ByRoute},
+        metrics::{ByRequest, ByRoute, Metrics},
     },
 };
 
@@ -121,6 +122,7 @@ pub struct Front {
     doors: Vec<(ActorId, Door)>,
     elsewhere: BTreeMap<ActorId, String>,
     agent: Option<Agent>,
+    counted: BTreeMap<&'static str, Counted>,
     /// Set when no more requests are taken, and streams end.
     stopping: watch::Sender<bool>,
 }
@@ -143,11 +145,12 @@ impl Front {
             agent,
         } = parts;
         Arc::new(Front {
-            checker: Checker::new(trust.clone(), limits.checkers, &work, spawn),
+            checker: Checker::new(trust.clone(), limits.checkers, (&clock, &work), spawn),
             gate: Gate::new(trust.deployment, secret, clock.clone()),
             rates: Rates::new(&limits, clock.clone()),
             hubs: Hubs::new(&doors, &trust.roster, &clock, spawn),
             stopping: watch::Sender::new(false),
+            counted: counted(&watch.metrics),
             doors,
             elsewhere,
             agent,
@@ -253,11 +256,43 @@ async fn observe(
     // a stream says itself what it costs
     let coded_bytes = response.body().size_hint().exact().unwrap_or(0);
     front.work.spend(Ledger { coded_bytes, ..Ledger::default() }).await;
-    let route = path.as_ref().map_or("none", MatchedPath::as_str).to_owned();
     let seconds = front.clock.now().0.saturating_sub(began.0) as f64 / 1e9;
-    let metrics = &front.watch.metrics;
-    metrics.request_seconds.get_or_create(&ByRoute { route: route.clone() }).observe(seconds);
-    let status = response.status().as_u16();
-    metrics.requests.get_or_create(&ByRequest { route, status }).inc();
+    let route = path.as_ref().map_or(NO_ROUTE, MatchedPath::as_str);
+    if let Some(counted) = front.counted.get(route) {
+        counted.seconds.observe(seconds);
+        let _before = match response.status() {
+            StatusCode::OK => counted.ok.inc(),
+            status => front.watch.metrics.requests.get_or_create(&counted.ended(status)).inc(),
+        };
+    }
     response
+}
+
+/// What is counted of requests to no route.
+const NO_ROUTE: &str = "none";
+
+/// What is counted of the requests to a route: looked up once, for labels cost more than counting.
+struct Counted {
+    route: &'static str,
+    seconds: Histogram,
+    /// Those that were answered with 200.
+    ok: Counter,
+}
+
+impl Counted {
+    fn of(route: &'static str, metrics: &Metrics) -> Self {
+        let seconds = metrics.request_seconds.get_or_create(&ByRoute { route }).clone();
+        let ended = ByRequest { route, status: StatusCode::OK.as_u16() };
+        Counted { route, seconds, ok: metrics.requests.get_or_create(&ended).clone() }
+    }
+
+    fn ended(&self, status: StatusCode) -> ByRequest {
+        ByRequest { route: self.route, status: status.as_u16() }
+    }
+}
+
+/// By route.
+fn counted(metrics: &Metrics) -> BTreeMap<&'static str, Counted> {
+    let routes = paths().into_iter().map(|(_, route)| route).chain(std::iter::once(NO_ROUTE));
+    routes.map(|route| (route, Counted::of(route, metrics))).collect()
 }

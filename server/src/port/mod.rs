@@ -1,6 +1,6 @@
 //! The four ports: all that an actor's node needs of the world.
 //!
-//! Each has a production adapter beside it ([`tokio`], [`redb`]) and a simulated one in the testbed. Bytes cross
+//! Each has a production adapter beside it ([`tokio`], [`file`]) and a simulated one in the testbed. Bytes cross
 //! every link and every disk, so the codec is part of what is tested.
 //!
 //! # Invariants
@@ -8,8 +8,11 @@
 
 pub mod any_clock;
 pub mod any_work;
+pub mod file;
 pub mod local;
+pub mod log;
 pub mod redb;
+pub mod store;
 pub mod tls;
 pub mod tokio;
 

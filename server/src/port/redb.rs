@@ -1,4 +1,4 @@
-//! The storage port on `redb`: one table of rows, one write transaction a commit, synced.
+//! Rows in `redb`: one table of them, one write transaction a commit, synced.
 //!
 //! `redb` is a single-file, copy-on-write B-tree with checksummed commits; it takes its file through a trait, so
 //! the simulator runs the very same database on a simulated disk.
@@ -11,11 +11,16 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use redb::{Database, DatabaseError, ReadableDatabase, ReadableTable, StorageBackend, TableDefinition};
+use redb::{
+    Database, DatabaseError, ReadableDatabase, ReadableTable, StorageBackend, TableDefinition,
+    WriteTransaction,
+};
 
 use super::{Changes, Rows, StorageError};
 
 const ROWS: TableDefinition<'static, &[u8], &[u8]> = TableDefinition::new("rows");
+/// What the database knows of the log beside it: up to which block it has taken over.
+const TAKEN: TableDefinition<'static, (), u64> = TableDefinition::new("taken");
 
 /// Memory for the pages of one database.
 const CACHE_BYTES: usize = 16 << 20;
@@ -94,8 +99,37 @@ impl Redb {
         Ok(rows)
     }
 
+    /// Up to which block of a log all is in here; none if there never was a log.
+    pub fn taken(&self) -> Result<Option<u64>, StorageError> {
+        reading(|| {
+            let transaction = self.0.begin_read().map_err(failed)?;
+            let table = match transaction.open_table(TAKEN) {
+                Err(redb::TableError::TableDoesNotExist(_)) => return Ok(None),
+                table => table.map_err(failed)?,
+            };
+            Ok(table.get(()).map_err(failed)?.map(|block| block.value()))
+        })
+    }
+
     /// Applies the changes in one synced transaction.
     pub fn commit(&self, changes: &Changes) -> Result<(), StorageError> {
+        self.write(changes, |_| Ok(()))
+    }
+
+    /// The same, with changes that a log holds up to a block.
+    pub fn take_over(&self, changes: &Changes, upto: u64) -> Result<(), StorageError> {
+        self.write(changes, |transaction| {
+            let mut table = transaction.open_table(TAKEN).map_err(failed)?;
+            table.insert((), upto).map_err(failed)?;
+            Ok(())
+        })
+    }
+
+    fn write(
+        &self,
+        changes: &Changes,
+        besides: impl FnOnce(&WriteTransaction) -> Result<(), StorageError>,
+    ) -> Result<(), StorageError> {
         let mut transaction = self.0.begin_write().map_err(failed)?;
         transaction.set_two_phase_commit(true);
         {
@@ -107,6 +141,7 @@ impl Redb {
                 };
             }
         }
+        besides(&transaction)?;
         transaction.commit().map_err(failed)
     }
 }

@@ -59,8 +59,16 @@ pub trait Decode: Sized {
 }
 
 /// Where canonical bytes are written.
-#[derive(Default)]
 pub struct Writer(Vec<u8>);
+
+/// Room that a writer begins with: most statements fit, and do not move while they are written.
+const ROOM: usize = 256;
+
+impl Default for Writer {
+    fn default() -> Self {
+        Writer(Vec::with_capacity(ROOM))
+    }
+}
 
 impl Writer {
     /// Writes after what the vector holds.
@@ -102,6 +110,15 @@ impl Writer {
     pub fn string(&mut self, bytes: &[u8]) {
         self.count(bytes.len());
         self.bytes(bytes);
+    }
+
+    /// A byte string that is written in place, its length first.
+    pub fn string_of(&mut self, write: impl FnOnce(&mut Writer)) {
+        let start = self.0.len();
+        self.u32(0);
+        write(self);
+        let length = u32::try_from(self.0.len() - start - 4).expect("no value holds 4 G bytes");
+        self.0[start..start + 4].copy_from_slice(&length.to_be_bytes());
     }
 
     /// A list, its count first.

@@ -81,6 +81,15 @@ fn body(bytes: &[u8]) -> Result<Option<&[u8]>, FrameError> {
     }
 }
 
+/// The bodies of whole frames, up to what is none.
+pub fn bodies(mut bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    std::iter::from_fn(move || {
+        let body = body(bytes).ok().flatten()?;
+        bytes = &bytes[HEADER + body.len()..];
+        Some(body)
+    })
+}
+
 /// The message in the first frame, none of a beat, and how many bytes that is; nothing if it has not arrived whole.
 pub fn next(bytes: &[u8]) -> Result<Option<(Option<Message>, usize)>, FrameError> {
     let Some(body) = body(bytes)? else { return Ok(None) };

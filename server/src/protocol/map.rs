@@ -199,6 +199,11 @@ impl<V: Clone + Encode> Node<V> {
         }
     }
 
+    /// This fork with its children pruned: its hash stays.
+    fn pruned(&self, children: [Pruned<V>; 2]) -> Pruned<V> {
+        Pruned::Fork(Box::new(children), self.known_hash())
+    }
+
     fn prune_to(&self, wanted: &ClientId, depth: usize) -> Pruned<V> {
         match self {
             Node::Empty => Pruned::Empty,
@@ -207,7 +212,7 @@ impl<V: Clone + Encode> Node<V> {
                 let right = bit(wanted, depth);
                 let shown = children[usize::from(right)].prune_to(wanted, depth + 1);
                 let hidden = Pruned::Hidden(children[usize::from(!right)].known_hash());
-                Pruned::fork(if right { [hidden, shown] } else { [shown, hidden] })
+                self.pruned(if right { [hidden, shown] } else { [shown, hidden] })
             }
         }
     }
@@ -222,7 +227,7 @@ impl<V: Clone + Encode> Node<V> {
             Node::Entry { key, value, .. } => Pruned::Entry(*key, value.clone()),
             Node::Fork { children, .. } => {
                 let (left, right) = wanted.split_at(wanted.partition_point(|key| !bit(key, depth)));
-                Pruned::fork([
+                self.pruned([
                     children[0].prune_to_all(left, depth + 1),
                     children[1].prune_to_all(right, depth + 1),
                 ])
@@ -237,7 +242,7 @@ impl<V: Clone + Encode> Node<V> {
         match self {
             Node::Empty => Pruned::Empty,
             Node::Entry { key, value, .. } => Pruned::Entry(*key, value.clone()),
-            Node::Fork { children, .. } => Pruned::fork([
+            Node::Fork { children, .. } => self.pruned([
                 children[0].prune_to_range(range, descend(path, depth, false), depth + 1),
                 children[1].prune_to_range(range, descend(path, depth, true), depth + 1),
             ]),

@@ -178,15 +178,20 @@ pub trait Statement: Clone {
 
     /// The canonical body.
     fn body(&self) -> Vec<u8> {
-        let Head { actor, slot, terms } = self.head();
         let mut out = Writer::default();
+        self.encode_body(&mut out);
+        out.into_bytes()
+    }
+
+    /// Appends the canonical body.
+    fn encode_body(&self, out: &mut Writer) {
+        let Head { actor, slot, terms } = self.head();
         out.u8(Self::KIND as u8);
-        actor.encode(&mut out);
+        actor.encode(out);
         out.u64(slot);
         out.u32(terms.roster);
         out.u32(terms.key);
-        self.encode_fields(&mut out);
-        out.into_bytes()
+        self.encode_fields(out);
     }
 
     /// Reads a body.
@@ -444,7 +449,7 @@ pub const BODY_MAX: usize = 1 << 20;
 
 impl<T: Statement> Encode for Unverified<T> {
     fn encode(&self, out: &mut Writer) {
-        out.string(&self.body.body());
+        out.string_of(|out| self.body.encode_body(out));
         out.bytes(&self.signature.0);
     }
 }

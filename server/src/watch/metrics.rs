@@ -19,7 +19,7 @@ pub struct ByActor {
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 pub struct ByRequest {
     /// The route, as in the description of the API.
-    pub route: String,
+    pub route: &'static str,
     /// The status of the answer.
     pub status: u16,
 }
@@ -28,7 +28,7 @@ pub struct ByRequest {
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 pub struct ByRoute {
     /// The route, as in the description of the API.
-    pub route: String,
+    pub route: &'static str,
 }
 
 /// How the submission of a bundle ended.

@@ -8,6 +8,7 @@ pub mod shelf;
 
 use std::{path::PathBuf, sync::Arc};
 
+use prometheus_client::metrics::counter::Counter;
 use tracing::{debug, error, info, trace, warn};
 
 use crate::{
@@ -42,7 +43,9 @@ impl Watch {
     /// The observer of one actor.
     pub fn of(&self, actor: ActorId) -> Watcher {
         let label = ByActor { actor: actor.to_string() };
-        Watcher { watch: self.clone(), actor, label }
+        let Metrics { steps, inputs, signed, verified, .. } = &*self.metrics;
+        let counted = [steps, inputs, signed, verified].map(|family| family.get_or_create(&label).clone());
+        Watcher { watch: self.clone(), actor, label, counted }
     }
 }
 
@@ -51,6 +54,8 @@ pub struct Watcher {
     watch: Watch,
     actor: ActorId,
     label: ByActor,
+    /// Its steps, inputs, signatures made and checked.
+    counted: [Counter; 4],
 }
 
 impl Watcher {
@@ -104,11 +109,10 @@ impl Observer for Watcher {
     }
 
     fn stepped(&mut self, _: Time, step: &Step) {
-        let metrics = &self.watch.metrics;
-        metrics.steps.get_or_create(&self.label).inc();
-        metrics.inputs.get_or_create(&self.label).inc_by(step.work.inputs);
-        metrics.signed.get_or_create(&self.label).inc_by(step.work.signed);
-        let verified = step.work.verified + step.work.verified_batched;
-        metrics.verified.get_or_create(&self.label).inc_by(verified);
+        let [steps, inputs, signed, verified] = &self.counted;
+        steps.inc();
+        inputs.inc_by(step.work.inputs);
+        signed.inc_by(step.work.signed);
+        verified.inc_by(step.work.verified + step.work.verified_batched);
     }
 }

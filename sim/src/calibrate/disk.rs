@@ -2,7 +2,7 @@
 
 use std::{io, path::Path};
 
-use server::port::{Changes, Storage, StorageError, tokio::RedbFile};
+use server::port::{Changes, Storage, StorageError, file::FileStorage};
 
 use super::{
     clock,
@@ -44,7 +44,7 @@ pub fn disk(directory: &Path) -> Result<Disk, DiskError> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(place)?;
     let (mut worked, mut waited) = (Vec::new(), Vec::new());
     runtime.block_on(async {
-        let mut store = RedbFile::at(&scratch.path().join("store.redb"));
+        let mut store = FileStorage::of_actor(&scratch.path().join("store.redb"));
         store.load().await?;
         let mut number = 0;
         for rows in ROWS {

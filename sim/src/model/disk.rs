@@ -1,7 +1,8 @@
 //! The simulated disk: what was written, and what of it a crash leaves.
 //!
 //! A disk takes one operation after the other, each for its time. A crash keeps everything before the last sync that
-//! was complete by then; of what was written after it, each 512-byte sector is kept or lost by the seed.
+//! was complete by then; of what was written after it, each 512-byte sector is kept or lost by the seed. It holds two
+//! files, as a store has: a sync covers one of them.
 //!
 //! # Invariants
 //! - What a completed sync covered survives every crash.
@@ -18,7 +19,7 @@ use std::{
 
 use server::port::{Changes, Rows};
 
-pub use file::DiskFile;
+pub use file::{DiskFile, FileName};
 use pace::Pace;
 
 use super::{
@@ -40,9 +41,9 @@ struct State {
     pace: Pace,
     random: Stream,
     /// As a running process reads it.
-    current: Image,
+    current: Files,
     /// As it surely is after a crash.
-    durable: Image,
+    durable: Files,
     operations: VecDeque<Operation>,
     /// Modelled storage: rows that are durable, and transactions on their way.
     rows: Rows,
@@ -96,12 +97,16 @@ pub enum Unsynced {
 /// A disk as it was at some time.
 #[derive(Clone, PartialEq)]
 pub struct Snapshot {
-    image: Image,
+    files: Files,
     rows: Rows,
 }
 
+/// The files on a disk, by [`FileName`].
+type Files = [Image; 2];
+
 struct Operation {
     done_ns: u64,
+    file: FileName,
     what: Effect,
 }
 
@@ -113,17 +118,17 @@ enum Effect {
 
 impl Effect {
     /// It reaches the disk.
-    fn reach(&self, image: &mut Image) {
+    fn reach(&self, file: FileName, files: &mut Files) {
         match self {
-            Effect::Write { offset, bytes } => image.write(*offset, bytes),
-            Effect::Resize(len) => image.resize(*len),
+            Effect::Write { offset, bytes } => files[file as usize].write(*offset, bytes),
+            Effect::Resize(len) => files[file as usize].resize(*len),
             Effect::Sync => {}
         }
     }
 }
 
 impl State {
-    fn operate(&mut self, what: Effect) -> io::Result<()> {
+    fn operate(&mut self, file: FileName, what: Effect) -> io::Result<()> {
         let cost = match &what {
             Effect::Write { bytes, .. } => self.pace.write_ns(bytes.len()),
             Effect::Resize(_) => 0.0,
@@ -132,8 +137,8 @@ impl State {
         let is_sync = matches!(what, Effect::Sync);
         self.admit(is_sync)?;
         self.work(cost);
-        what.reach(&mut self.current);
-        self.operations.push_back(Operation { done_ns: self.busy_until_ns, what });
+        what.reach(file, &mut self.current);
+        self.operations.push_back(Operation { done_ns: self.busy_until_ns, file, what });
         if is_sync {
             self.settle();
         }
@@ -179,12 +184,21 @@ impl State {
     fn settle(&mut self) {
         let now = self.time.now_ns();
         let synced =
-            |operation: &Operation| matches!(operation.what, Effect::Sync) && operation.done_ns <= now;
-        if let Some(last) = self.operations.iter().rposition(synced) {
-            for operation in self.operations.drain(..=last) {
-                operation.what.reach(&mut self.durable);
-            }
+            |operation: &&Operation| matches!(operation.what, Effect::Sync) && operation.done_ns <= now;
+        let mut left = FileName::ALL.map(|file| {
+            self.operations.iter().filter(synced).filter(|operation| operation.file == file).count()
+        });
+        if left == [0, 0] {
+            return;
         }
+        self.operations.retain(|operation| {
+            let covered = left[operation.file as usize] > 0;
+            left[operation.file as usize] -= usize::from(covered && matches!(operation.what, Effect::Sync));
+            if covered {
+                operation.what.reach(operation.file, &mut self.durable);
+            }
+            !covered
+        });
     }
 
     /// Modelled storage: takes a transaction, and its time.
@@ -236,7 +250,7 @@ impl State {
             }
             undecided = true;
             if operation.done_ns <= now {
-                self.survive(operation.what, unsynced);
+                self.survive(operation.file, operation.what, unsynced);
             }
         }
         self.current = self.durable.clone();
@@ -247,17 +261,17 @@ impl State {
     }
 
     /// Something not synced reaches the disk in part.
-    fn survive(&mut self, effect: Effect, unsynced: Unsynced) {
+    fn survive(&mut self, file: FileName, effect: Effect, unsynced: Unsynced) {
         match effect {
             _ if unsynced == Unsynced::Lost => {}
             Effect::Write { offset, bytes } if unsynced == Unsynced::Torn => {
                 for (index, sector) in bytes.chunks(SECTOR).enumerate() {
                     if self.random.chance(0.5) {
-                        self.durable.write(offset + (index * SECTOR) as u64, sector);
+                        self.durable[file as usize].write(offset + (index * SECTOR) as u64, sector);
                     }
                 }
             }
-            whole if self.random.chance(0.5) => whole.reach(&mut self.durable),
+            whole if self.random.chance(0.5) => whole.reach(file, &mut self.durable),
             _ => {}
         }
     }
@@ -272,24 +286,27 @@ impl State {
     /// Flips bits of what is stored.
     fn rot(&mut self, bits: u64) {
         self.rotten |= !self.rows.is_empty();
-        let pages = self.durable.pages();
+        let pages_of =
+            |file: FileName| self.durable[file as usize].pages().into_iter().map(move |page| (file, page));
+        let pages: Vec<_> = FileName::ALL.into_iter().flat_map(pages_of).collect();
         for _ in 0..bits {
-            let Some(page) = self.random.pick(&pages).copied() else { return };
+            let Some((file, page)) = self.random.pick(&pages).copied() else { return };
             let (at, bit) = (self.random.below(PAGE as u64) as usize, self.random.below(8));
-            self.durable.flip(page, at, bit);
+            self.durable[file as usize].flip(page, at, bit);
         }
         self.current = self.durable.clone();
     }
 
-    /// Where a write goes: somewhere else if it is led astray.
-    fn place(&mut self, offset: u64) -> u64 {
-        let pages = self.current.len / PAGE as u64;
+    /// Where a write to a file goes: to another page of it if it is led astray.
+    fn place(&mut self, file: FileName, offset: u64) -> u64 {
+        let (page, pages) = (offset / PAGE as u64, self.current[file as usize].len / PAGE as u64);
         // the first page holds the header, a write of which is small
-        if offset < PAGE as u64 || pages < 3 || self.astray == 0 {
+        if page == 0 || pages < 3 || self.astray == 0 {
             return offset;
         }
         self.astray -= 1;
-        self.random.within(1..=pages - 1) * PAGE as u64
+        let other = self.random.within(1..=pages - 2);
+        (other + u64::from(other >= page)) * PAGE as u64
     }
 }
 
@@ -309,8 +326,8 @@ impl Disk {
             time,
             pace: Pace::new(costs, streams, name),
             random: streams.stream(&format!("disk/{name}")),
-            current: Image::default(),
-            durable: Image::default(),
+            current: Files::default(),
+            durable: Files::default(),
             operations: VecDeque::new(),
             rows: Rows::new(),
             journal: VecDeque::new(),
@@ -371,7 +388,7 @@ impl Disk {
 
     /// Nothing is left on it.
     pub fn wipe(&self) {
-        self.put_back(Snapshot { image: Image::default(), rows: Rows::new() });
+        self.put_back(Snapshot { files: Files::default(), rows: Rows::new() });
     }
 
     /// What is durable on it now.
@@ -379,7 +396,7 @@ impl Disk {
         self.with(|state| {
             state.settle();
             state.settle_journal(state.time.now_ns());
-            Snapshot { image: state.durable.clone(), rows: state.rows.clone() }
+            Snapshot { files: state.durable.clone(), rows: state.rows.clone() }
         })
     }
 
@@ -387,7 +404,7 @@ impl Disk {
     pub fn put_back(&self, snapshot: Snapshot) {
         self.with(|state| {
             state.crash(Unsynced::Lost);
-            (state.current, state.durable) = (snapshot.image.clone(), snapshot.image);
+            (state.current, state.durable) = (snapshot.files.clone(), snapshot.files);
             (state.rows, state.rotten) = (snapshot.rows, false);
         });
     }
@@ -418,9 +435,9 @@ impl Disk {
         self.with(|state| state.used)
     }
 
-    /// The disk as a file of a process that starts now.
-    pub fn open(&self) -> DiskFile {
-        DiskFile { incarnation: self.with(|state| state.incarnation), disk: self.clone() }
+    /// A file of the disk for a process that starts now.
+    pub fn open(&self, file: FileName) -> DiskFile {
+        DiskFile { incarnation: self.with(|state| state.incarnation), file, disk: self.clone() }
     }
 
     /// When everything asked of it so far is done.
@@ -456,13 +473,13 @@ mod tests {
     #[test]
     fn what_a_completed_sync_covers_survives() {
         let read = with_disk(1, async |disk, time| {
-            let file = disk.open();
+            let file = disk.open(FileName::Database);
             file.write(0, b"kept").unwrap();
             file.sync_data().unwrap();
             time.sleep_until(disk.busy_until_ns()).await;
             disk.crash();
             let mut bytes = [0; 4];
-            disk.open().read(0, &mut bytes).unwrap();
+            disk.open(FileName::Database).read(0, &mut bytes).unwrap();
             bytes
         });
         assert_eq!(&read, b"kept");
@@ -473,7 +490,7 @@ mod tests {
         let survivors: Vec<usize> = (0..20)
             .map(|seed| {
                 with_disk(seed, async |disk, time| {
-                    let file = disk.open();
+                    let file = disk.open(FileName::Database);
                     file.write(0, &[0; 4 * SECTOR]).unwrap();
                     file.sync_data().unwrap();
                     time.sleep_until(disk.busy_until_ns()).await;
@@ -481,7 +498,7 @@ mod tests {
                     time.sleep_until(disk.busy_until_ns()).await;
                     disk.crash();
                     let mut bytes = [0; 4 * SECTOR];
-                    disk.open().read(0, &mut bytes).unwrap();
+                    disk.open(FileName::Database).read(0, &mut bytes).unwrap();
                     bytes.chunks(SECTOR).filter(|sector| sector.iter().all(|byte| *byte == 1)).count()
                 })
             })
@@ -493,18 +510,37 @@ mod tests {
     fn a_crash_before_the_sync_is_complete_may_lose_a_transaction() {
         let kept = (0..20).filter(|seed| {
             with_disk(*seed, async |disk, _| {
-                disk.open().commit([(vec![1], Some(vec![2]))].into()).unwrap();
+                disk.open(FileName::Database).commit([(vec![1], Some(vec![2]))].into()).unwrap();
                 disk.crash();
-                !disk.open().rows().unwrap().is_empty()
+                !disk.open(FileName::Database).rows().unwrap().is_empty()
             })
         });
         assert!((1..20).contains(&kept.count()));
     }
 
     #[test]
+    fn a_sync_covers_the_writes_of_its_own_file() {
+        let survives = |synced: FileName| {
+            let kept = (0..20).filter(move |seed| {
+                with_disk(*seed, async move |disk, time| {
+                    disk.open(FileName::Log).write(0, b"kept").unwrap();
+                    disk.open(synced).sync_data().unwrap();
+                    time.sleep_until(disk.busy_until_ns()).await;
+                    disk.crash();
+                    let mut bytes = [0; 4];
+                    disk.open(FileName::Log).read(0, &mut bytes).is_ok() && &bytes == b"kept"
+                })
+            });
+            kept.count()
+        };
+        assert_eq!(survives(FileName::Log), 20);
+        assert!((1..20).contains(&survives(FileName::Database)), "by the seed");
+    }
+
+    #[test]
     fn a_killed_process_cannot_write() {
         let error = with_disk(1, async |disk, _| {
-            let file = disk.open();
+            let file = disk.open(FileName::Database);
             disk.crash();
             file.write(0, b"ghost").is_err() && file.commit(Changes::new()).is_err()
         });

@@ -1,15 +1,19 @@
-//! The storage port on the simulated disk: `redb` itself, or modelled rows that are far faster and promise the same.
+//! The storage port on the simulated disk: the production store, log and `redb`, or modelled rows that are far faster and
+//! promise the same.
 
 use std::io;
 
 use server::{
     actor::step::STATEMENTS,
-    port::{Changes, Rows, Storage, StorageError, redb::Redb},
+    port::{
+        Changes, Rows, Storage, StorageError,
+        store::{Fold, Store},
+    },
 };
 
 use super::{
     clock::VirtualTime,
-    disk::{Disk, DiskFile},
+    disk::{Disk, DiskFile, FileName},
     network::Machine,
     trap::{Boundary, Traps},
 };
@@ -45,8 +49,11 @@ const SYNCS_ONE_OF: u64 = 10;
 /// What real time, let in, delays a commit by at most.
 const MILLISECOND_NS: u64 = 1_000_000;
 
+/// Blocks of a log: so few that a run comes around it.
+const LOG_BLOCKS: u64 = 64;
+
 enum Engine {
-    Redb(Redb),
+    Store(Store),
     Modelled(DiskFile),
 }
 
@@ -92,12 +99,13 @@ impl Storage for SimStorage {
     async fn load(&mut self) -> Result<Rows, StorageError> {
         let (engine, mut rows) = match self.kind {
             scenario::Storage::Redb => {
-                let redb = Redb::open(self.disk.open())?;
-                let rows = redb.load()?;
-                (Engine::Redb(redb), rows)
+                let (database, log) = (FileName::Database, FileName::Log);
+                let store = Store::open(self.disk.open(database), self.disk.open(log), LOG_BLOCKS)?;
+                let rows = store.load()?;
+                (Engine::Store(store), rows)
             }
             scenario::Storage::Modelled => {
-                let file = self.disk.open();
+                let file = self.disk.open(FileName::Database);
                 let rows = file.rows().map_err(failed)?;
                 (Engine::Modelled(file), rows)
             }
@@ -129,16 +137,18 @@ impl Storage for SimStorage {
             }
             changes = std::mem::take(&mut self.unsynced);
         }
-        match &self.engine {
-            Some(Engine::Redb(redb)) => redb.commit(&changes)?,
-            Some(Engine::Modelled(file)) => file.commit(changes).map_err(failed)?,
+        let fold = match &mut self.engine {
+            Some(Engine::Store(store)) => store.commit(changes)?,
+            Some(Engine::Modelled(file)) => file.commit(changes).map_err(failed).map(|()| None)?,
             None => return Err(StorageError::Failed("nothing is loaded".to_owned())),
-        }
+        };
         if self.weakness != Weakness::EarlyDurable {
             self.complete().await;
         }
         self.disk.mark_used();
         traps.pass(machine, Boundary::AfterCommit).await;
+        // the disk takes it behind this commit, and the next one waits behind it
+        fold.into_iter().for_each(Fold::run);
         Ok(())
     }
 }

@@ -53,13 +53,16 @@ pub fn delivered() -> u64 {
 pub fn departs(body: &[u8], at: u64) {
     // the first bundle of a request stands for it
     let Some(Ok(Some((Message::Submit(submission), _)))) = Some(frame::first(body)) else { return };
-    if submission.bundle.claimed_slot() % TIMED == 0 {
+    if submission.bundle.claimed_slot().is_multiple_of(TIMED) {
         let mut departed = DEPARTED.lock().unwrap_or_else(PoisonError::into_inner);
         departed.insert(submission.bundle.digest().0, at);
     }
 }
 
-fn departed(bundle: Digest) -> Option<u64> {
+fn departed(number: u64, bundle: Digest) -> Option<u64> {
+    if !number.is_multiple_of(TIMED) {
+        return None;
+    }
     DEPARTED.lock().unwrap_or_else(PoisonError::into_inner).get(&bundle.0).copied()
 }
 
@@ -155,7 +158,7 @@ impl Reader {
         for parcel in &delivery.parcels {
             let ActorId::Client(sender) = parcel.bundle.claimed_actor() else { continue };
             let number = parcel.bundle.claimed_slot();
-            if let Some(at) = departed(parcel.bundle.digest()) {
+            if let Some(at) = departed(number, parcel.bundle.digest()) {
                 self.got.delivery_us.saturating_record(((now.saturating_sub(at)) / 1000).max(1));
             }
             match self.last.insert(sender, number) {

@@ -219,13 +219,7 @@ impl Sender {
 }
 
 /// How many frames of an answer are receipts: by their tags alone, for decoding is the client's cost.
-fn receipts(mut bytes: &[u8]) -> usize {
+fn receipts(bytes: &[u8]) -> usize {
     const RECEIPTED: u8 = 3;
-    let mut count = 0;
-    while let Some((length, rest)) = bytes.split_first_chunk::<4>() {
-        let length = u32::from_be_bytes(*length) as usize;
-        count += usize::from(rest.first() == Some(&RECEIPTED));
-        bytes = rest.get(length..).unwrap_or_default();
-    }
-    count
+    frame::bodies(bytes).filter(|body| body.first() == Some(&RECEIPTED)).count()
 }

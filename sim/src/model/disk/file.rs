@@ -1,4 +1,4 @@
-//! A disk as one process has it: bytes for the database, or rows that are modelled.
+//! A disk as one process has it: bytes for the database and its log, or rows that are modelled.
 
 use std::io;
 
@@ -7,15 +7,30 @@ use server::port::{Changes, Rows};
 
 use super::{Disk, Effect, State, apply};
 
-/// The file of one process.
+/// Which file of a disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileName {
+    /// The database.
+    Database,
+    /// The log beside it.
+    Log,
+}
+
+impl FileName {
+    /// All of them.
+    pub const ALL: [FileName; 2] = [FileName::Database, FileName::Log];
+}
+
+/// A file of one process.
 pub struct DiskFile {
     pub(super) disk: Disk,
+    pub(super) file: FileName,
     pub(super) incarnation: u64,
 }
 
 impl std::fmt::Debug for DiskFile {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "DiskFile({})", self.incarnation)
+        write!(f, "DiskFile({:?}, {})", self.file, self.incarnation)
     }
 }
 
@@ -51,32 +66,33 @@ impl DiskFile {
 
 impl StorageBackend for DiskFile {
     fn len(&self) -> io::Result<u64> {
-        self.alive(|state| Ok(state.current.len))
+        self.alive(|state| Ok(state.current[self.file as usize].len))
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
         self.alive(|state| {
             state.readable()?;
-            if offset + out.len() as u64 > state.current.len {
+            let image = &state.current[self.file as usize];
+            if offset + out.len() as u64 > image.len {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
-            state.current.read(offset, out);
+            image.read(offset, out);
             Ok(())
         })
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
-        self.alive(|state| state.operate(Effect::Resize(len)))
+        self.alive(|state| state.operate(self.file, Effect::Resize(len)))
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        self.alive(|state| state.operate(Effect::Sync))
+        self.alive(|state| state.operate(self.file, Effect::Sync))
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
         self.alive(|state| {
-            let offset = state.place(offset);
-            state.operate(Effect::Write { offset, bytes: data.to_vec() })
+            let offset = state.place(self.file, offset);
+            state.operate(self.file, Effect::Write { offset, bytes: data.to_vec() })
         })
     }
 }

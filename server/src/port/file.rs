@@ -1,0 +1,169 @@
+//! The storage port on files: a [`Store`] in two of them, opened when it is loaded.
+//!
+//! | file | what |
+//! |---|---|
+//! | `NAME.redb` | the database |
+//! | `NAME.log` | the log beside it |
+//! | `NAME.stored` | says that something was stored once: if the others are gone or empty then, state was lost |
+//! | `NAME.redb.corrupt`, `NAME.log.corrupt` | what could not be read, put aside |
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io,
+    path::{Path, PathBuf},
+};
+
+use redb::backends::FileBackend;
+
+use super::{
+    Changes, Rows, Storage, StorageError,
+    log::BLOCK,
+    redb::Redb,
+    store::{Fold, Store},
+};
+
+/// Blocks of an actor's log, of 64 MiB: what is noted of a client's last 64 bundles is put and deleted many times before the
+/// database sees it; and a restart has no more to read.
+const ACTOR_BLOCKS: u64 = (64 << 20) / BLOCK as u64;
+/// Blocks of a client's log, of 256 KiB: there may be many clients in a process.
+const CLIENT_BLOCKS: u64 = (256 << 10) / BLOCK as u64;
+
+/// A store in files; commits run on a thread where blocking is allowed.
+pub struct FileStorage {
+    path: PathBuf,
+    blocks: u64,
+    store: Option<Store>,
+    marked: bool,
+}
+
+impl FileStorage {
+    /// The store of an actor, whose database is this file; it is made if it is not there.
+    pub fn of_actor(path: &Path) -> Self {
+        FileStorage::at(path, ACTOR_BLOCKS)
+    }
+
+    /// The store of a client.
+    pub fn of_client(path: &Path) -> Self {
+        FileStorage::at(path, CLIENT_BLOCKS)
+    }
+
+    fn at(path: &Path, blocks: u64) -> Self {
+        let marked = FileStorage::has_stored(path);
+        FileStorage { path: path.to_owned(), blocks, store: None, marked }
+    }
+
+    /// Whether anything was ever stored in the store of this file.
+    pub fn has_stored(path: &Path) -> bool {
+        mark(path).exists()
+    }
+}
+
+fn mark(path: &Path) -> PathBuf {
+    path.with_extension("stored")
+}
+
+fn log(path: &Path) -> PathBuf {
+    path.with_extension("log")
+}
+
+/// Where something unreadable is put.
+fn aside(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".corrupt");
+    name.into()
+}
+
+/// An entry in a directory is durable only when that is synced, too.
+fn sync_directory_of(path: &Path) -> io::Result<()> {
+    File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()
+}
+
+fn failed(path: &Path) -> impl Fn(io::Error) -> StorageError {
+    move |error| StorageError::Failed(format!("{}: {error}", path.display()))
+}
+
+fn set_mark(mark: &Path) -> Result<(), StorageError> {
+    let set = || {
+        File::create(mark)?.sync_all()?;
+        sync_directory_of(mark)
+    };
+    set().map_err(failed(mark))
+}
+
+/// The database first: it keeps other processes out.
+fn open(path: &Path, blocks: u64) -> Result<Store, StorageError> {
+    let redb = Redb::open_file(path)?;
+    let log = log(path);
+    let open = || {
+        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&log)?;
+        sync_directory_of(&log)?;
+        Ok(file)
+    };
+    let file = open().map_err(failed(&log))?;
+    let file = FileBackend::new(file).map_err(|error| StorageError::Failed(error.to_string()))?;
+    Store::beside(redb, file, blocks)
+}
+
+fn put_aside(path: &Path) -> Result<(), StorageError> {
+    let to = aside(path);
+    let failed = |error| StorageError::Failed(format!("cannot put {} aside: {error}", path.display()));
+    if to.exists() {
+        return Err(failed(io::ErrorKind::AlreadyExists.into()));
+    }
+    match fs::rename(path, &to) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        renamed => renamed.map_err(failed),
+    }
+}
+
+async fn blocking<T: Send + 'static>(
+    task: impl FnOnce() -> Result<T, StorageError> + Send + 'static,
+) -> Result<T, StorageError> {
+    let result = tokio::task::spawn_blocking(task).await;
+    result.unwrap_or_else(|error| Err(StorageError::Failed(format!("the storage task failed: {error}"))))
+}
+
+impl Storage for FileStorage {
+    async fn load(&mut self) -> Result<Rows, StorageError> {
+        let (path, blocks) = (self.path.clone(), self.blocks);
+        let (store, rows) = blocking(move || {
+            let store = open(&path, blocks)?;
+            let rows = store.load()?;
+            Ok((store, rows))
+        })
+        .await?;
+        self.store = Some(store);
+        Ok(rows)
+    }
+
+    async fn set_aside(&mut self) -> Result<(), StorageError> {
+        self.store = None;
+        let path = self.path.clone();
+        blocking(move || {
+            put_aside(&path)?;
+            put_aside(&log(&path))
+        })
+        .await?;
+        self.load().await.map(drop)
+    }
+
+    async fn commit(&mut self, changes: Changes) -> Result<(), StorageError> {
+        // one that fails is not put back: what it holds is not known
+        let Some(mut store) = self.store.take() else {
+            return Err(StorageError::Failed("nothing is loaded".to_owned()));
+        };
+        let mark = (!std::mem::replace(&mut self.marked, true)).then(|| mark(&self.path));
+        let (store, fold) = blocking(move || {
+            let fold = store.commit(changes)?;
+            // before anything is signed: whoever has signed knows for ever that it has stored
+            mark.as_deref().map_or(Ok(()), set_mark)?;
+            Ok((store, fold))
+        })
+        .await?;
+        self.store = Some(store);
+        if let Some(fold) = fold {
+            tokio::task::spawn_blocking(move || Fold::run(fold));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,242 @@
+//! The store, log and database: what is committed is there after any restart, what was torn was never acknowledged, and
+//! what is not what was stored is corrupt.
+
+#![allow(clippy::unwrap_used, reason = "a test fails where it stands")]
+
+use std::{
+    io,
+    sync::{Arc, Mutex},
+    thread::{self, JoinHandle},
+};
+
+use proptest::prelude::*;
+use redb::StorageBackend;
+use server::port::{
+    Changes, Rows, StorageError,
+    log::BLOCK,
+    store::{Fold, Store},
+};
+
+/// Blocks of the logs here.
+const BLOCKS: u64 = 8;
+
+/// A file in memory that outlives its store.
+#[derive(Clone, Debug, Default)]
+struct File(Arc<Mutex<Vec<u8>>>);
+
+impl File {
+    fn with<T>(&self, f: impl FnOnce(&mut Vec<u8>) -> T) -> T {
+        f(&mut self.0.lock().unwrap())
+    }
+
+    fn copy(&self) -> File {
+        File(Arc::new(Mutex::new(self.with(|bytes| bytes.clone()))))
+    }
+
+    /// Spoils a block: the first one is the header.
+    fn spoil(&self, block: usize) {
+        self.with(|bytes| {
+            bytes[block * BLOCK..(block + 1) * BLOCK].iter_mut().for_each(|byte| *byte ^= 0x55)
+        });
+    }
+}
+
+impl StorageBackend for File {
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.with(|bytes| bytes.len() as u64))
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        self.with(|bytes| out.copy_from_slice(&bytes[offset as usize..][..out.len()]));
+        Ok(())
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.with(|bytes| bytes.resize(len as usize, 0));
+        Ok(())
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        self.with(|bytes| bytes[offset as usize..][..data.len()].copy_from_slice(data));
+        Ok(())
+    }
+}
+
+/// The two files of a store.
+#[derive(Clone, Default)]
+struct Files {
+    database: File,
+    log: File,
+}
+
+impl Files {
+    fn copy(&self) -> Files {
+        Files { database: self.database.copy(), log: self.log.copy() }
+    }
+
+    fn open(&self) -> Result<Store, StorageError> {
+        Store::open(self.database.clone(), self.log.clone(), BLOCKS)
+    }
+
+    fn rows(&self) -> Result<Rows, StorageError> {
+        self.open()?.load()
+    }
+
+    /// Commits, and leaves the log as it is: nothing is taken over unless there is no room.
+    fn filled(commits: &[Changes]) -> Files {
+        let files = Files::default();
+        let mut store = files.open().unwrap();
+        commits.iter().for_each(|changes| drop_fold(store.commit(changes.clone())));
+        files
+    }
+
+    fn is_corrupt(&self) -> bool {
+        matches!(self.rows(), Err(StorageError::Corrupt(_)))
+    }
+}
+
+/// A process that ends before it takes anything over.
+fn drop_fold(fold: Result<Option<Fold>, StorageError>) {
+    drop(fold.unwrap());
+}
+
+fn put(key: u8, bytes: usize) -> Changes {
+    Changes::from([(vec![key], Some(vec![key; bytes]))])
+}
+
+fn after(commits: &[Changes]) -> Rows {
+    let mut rows = Rows::new();
+    for (key, value) in commits.iter().flatten() {
+        match value {
+            Some(value) => rows.insert(key.clone(), value.clone()),
+            None => rows.remove(key),
+        };
+    }
+    rows
+}
+
+#[test]
+fn what_is_in_the_log_alone_is_stored() {
+    let commits = [put(1, 10), put(2, 6000), Changes::from([(vec![1], None)])];
+    assert_eq!(Files::filled(&commits).rows().unwrap(), after(&commits));
+}
+
+#[test]
+fn a_torn_record_was_never_stored_and_its_remains_never_matter() {
+    let commits = [put(1, 10), put(2, 9000)];
+    // the second record takes blocks 2 to 4; its mark is not there
+    let before = Files::filled(&commits[..1]);
+    for remains in 0..7 {
+        let files = Files::filled(&commits);
+        files
+            .log
+            .with(|bytes| bytes[..BLOCK].copy_from_slice(&before.log.with(|bytes| bytes[..BLOCK].to_vec())));
+        let lost = (0..3).filter(|block| remains & (1 << block) == 0);
+        lost.for_each(|block| files.log.spoil(2 + block));
+        assert_eq!(files.rows().unwrap(), after(&commits[..1]), "remains {remains:b}");
+        let mut store = files.open().unwrap();
+        drop_fold(store.commit(put(3, 100)));
+        drop(store);
+        assert_eq!(files.rows().unwrap(), after(&[put(1, 10), put(3, 100)]), "remains {remains:b}");
+    }
+}
+
+#[test]
+fn a_record_before_the_last_that_is_gone_is_corruption() {
+    let files = Files::filled(&[put(1, 10), put(2, 10), put(3, 10)]);
+    for block in 1..=2 {
+        let files = files.copy();
+        files.log.spoil(block);
+        assert!(files.is_corrupt(), "block {block}");
+    }
+}
+
+#[test]
+fn an_acknowledged_record_that_is_gone_is_corruption() {
+    let files = Files::filled(&[put(1, 10), put(2, 10)]);
+    files.log.spoil(2);
+    assert!(files.is_corrupt(), "the last one too: the mark tells");
+    files.log.spoil(1);
+    assert!(files.is_corrupt(), "and all of them");
+}
+
+#[test]
+fn a_record_that_stands_elsewhere_is_corruption() {
+    let files = Files::filled(&[put(1, 10), put(2, 10)]);
+    files.log.with(|bytes| {
+        bytes.copy_within(2 * BLOCK..3 * BLOCK, 5 * BLOCK);
+        bytes[2 * BLOCK..3 * BLOCK].fill(0);
+    });
+    assert!(files.is_corrupt());
+}
+
+#[test]
+fn a_store_of_which_one_file_is_gone_is_corrupt() {
+    let files = Files::filled(&[put(1, 10)]);
+    assert!(Files { log: File::default(), ..files.clone() }.is_corrupt());
+    assert!(Files { database: File::default(), ..files.clone() }.is_corrupt());
+    let header = files.copy();
+    header.log.spoil(0);
+    assert!(header.is_corrupt());
+    let cut = files.copy();
+    cut.log.with(|bytes| bytes.truncate(3 * BLOCK));
+    assert!(cut.is_corrupt());
+}
+
+#[test]
+fn a_payload_that_looks_like_a_block_is_none() {
+    let mut block = Files::filled(&[put(1, 10)]).log.with(|bytes| bytes[BLOCK..2 * BLOCK].to_vec());
+    // wherever in a record it stands, no block begins with it
+    block.extend_from_within(..);
+    let commits = [Changes::from([(vec![9], Some(block))])];
+    let files = Files::filled(&commits);
+    files.log.spoil(1);
+    files.log.with(|bytes| {
+        bytes[..BLOCK].copy_from_slice(&Files::filled(&[]).log.with(|bytes| bytes[..BLOCK].to_vec()))
+    });
+    assert_eq!(files.rows().unwrap(), Rows::new(), "a torn record, and nothing in it is believed");
+}
+
+fn changes() -> impl Strategy<Value = Changes> {
+    let value = prop_oneof![Just(None), (any::<u8>(), 0usize..20_000).prop_map(|(b, n)| Some(vec![b; n]))];
+    prop::collection::btree_map(prop::collection::vec(0u8..6, 1..2), value, 1..4)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+
+    /// Whatever is committed, around the log many times and beyond what it holds, with restarts in between, and whether
+    /// what is to be taken over is, is not yet, or never is.
+    #[test]
+    fn what_is_committed_is_there_after_any_restart(
+        commits in prop::collection::vec((changes(), any::<bool>(), 0u8..4), 1..40)
+    ) {
+        let files = Files::default();
+        let mut store = files.open().unwrap();
+        let (mut all, mut threads) = (Vec::new(), Vec::new());
+        for (changes, restarts, takes_over) in commits {
+            all.push(changes.clone());
+            let fold = store.commit(changes).unwrap();
+            if restarts {
+                drop(fold);
+                drop(store);
+                // a file has one process at a time
+                threads.drain(..).for_each(|thread: JoinHandle<()>| thread.join().unwrap());
+                store = files.open().unwrap();
+                prop_assert_eq!(store.load().unwrap(), after(&all));
+            } else if takes_over == 0 {
+                // on another thread, whenever it comes to it
+                threads.extend(fold.map(|fold| thread::spawn(move || fold.run())));
+            } else {
+                fold.into_iter().for_each(Fold::run);
+            }
+        }
+        drop(store);
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+        prop_assert_eq!(files.rows().unwrap(), after(&all));
+    }
+}
