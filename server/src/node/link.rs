@@ -44,7 +44,7 @@ use crate::{
 
 /// Most bytes that wait to be written to one peer.
 const QUEUE_MAX: usize = 128 << 20;
-/// Bytes read at once.
+/// Bytes read at once, at least.
 const READ_SIZE: usize = 64 << 10;
 /// The first pause before a lost connection is opened again; doubles up to the second.
 const RECONNECT_NS: (u64, u64) = (10_000_000, 640_000_000);
@@ -52,14 +52,14 @@ const RECONNECT_NS: (u64, u64) = (10_000_000, 640_000_000);
 /// After so many beats without anything a connection is lost.
 const SILENCE_BEATS: u32 = 3;
 
-/// What reaches a node.
+/// What reaches a node. What is large is boxed: each connection's task has room for several of these.
 pub enum Event {
     /// From its own application.
-    Input(Input),
+    Input(Box<Input>),
     /// A connection is up.
     Up { peer: ActorId, connection: u64, way: Way },
     /// A frame arrived.
-    Frame { peer: ActorId, connection: u64, message: Message },
+    Frame { peer: ActorId, connection: u64, message: Box<Message> },
     /// A connection is lost; `why` if the peer broke the rules.
     Down { peer: ActorId, connection: u64, why: Option<String> },
 }
@@ -109,6 +109,7 @@ impl Seat {
 
     /// Says something to the node, when it has room for it. False if the node is gone.
     pub async fn say(&self, message: Message) -> bool {
+        let message = Box::new(message);
         let frame = Event::Frame { peer: self.peer, connection: self.connection, message };
         self.inbox.send(frame).await.is_ok()
     }
@@ -228,8 +229,8 @@ impl<N: Network, C: Clock, P: Spawn> Links<N, C, P> {
             loop {
                 if let Ok(stream) = shared.network.connect(peer).await {
                     pause = first;
-                    let hello = Message::Hello(shared.me);
-                    connection(&shared, peer, stream, Frames::default(), Some(hello)).await;
+                    let hello = Some(shared.me);
+                    connection(&shared, peer, stream, Frames::default(), hello).await;
                 }
                 shared.clock.sleep_until(shared.clock.now().after(pause)).await;
                 pause = (2 * pause).min(longest);
@@ -240,7 +241,7 @@ impl<N: Network, C: Clock, P: Spawn> Links<N, C, P> {
     /// What an event means to the actor: nothing, one thing, or the loss of a connection and a new one.
     pub fn inputs_of(&mut self, event: Event, step: &mut Step) -> [Option<Input>; 2] {
         match event {
-            Event::Input(input) => [Some(input), None],
+            Event::Input(input) => [Some(*input), None],
             Event::Up { peer, connection, way } => {
                 // what was sent on the older one may be lost, so its subscriptions must not go on on this one
                 let older = self.current.insert(peer, (connection, way)).map(|(_, older)| {
@@ -251,7 +252,7 @@ impl<N: Network, C: Clock, P: Spawn> Links<N, C, P> {
                 [older, Some(Input::Connected(peer))]
             }
             Event::Frame { peer, connection, message } => {
-                [self.is_current(peer, connection).then_some(Input::Message(peer, message)), None]
+                [self.is_current(peer, connection).then(|| Input::Message(peer, *message)), None]
             }
             Event::Down { peer, connection, why } => {
                 if let Some(why) = why {
@@ -293,22 +294,23 @@ async fn serve<N: Network, C: Clock, P: Spawn>(shared: Shared<N, C, P>, mut stre
             Either::Right(_) => return,
         }
     };
-    if let Ok(Message::Hello(peer)) = hello {
+    let Ok(hello) = hello else { return };
+    if let Message::Hello(peer) = *hello {
         connection(&shared, peer, stream, frames, None).await;
     }
 }
 
-/// Runs a connection until it is lost. `frames` holds what has been read already.
+/// Runs a connection until it is lost. `frames` holds what has been read already, `hello` who opened it, if this end did.
 async fn connection<N: Network, C: Clock, P: Spawn>(
     shared: &Shared<N, C, P>,
     peer: ActorId,
     stream: N::Stream,
     mut frames: Frames,
-    hello: Option<Message>,
+    hello: Option<ActorId>,
 ) {
     let connection = next(&shared.connections);
     let outbound = Arc::<Outbound>::default();
-    hello.iter().for_each(|hello| outbound.push(hello));
+    hello.iter().for_each(|me| outbound.push(&Message::Hello(*me)));
     let up = Event::Up { peer, connection, way: Way::Link(outbound.clone()) };
     if shared.inbox.send(up).await.is_err() {
         return;
@@ -376,15 +378,26 @@ fn invalid(why: impl ToString) -> io::Error {
 struct Frames {
     buffer: Vec<u8>,
     taken: usize,
+    /// How much the buffer may hold before it is taken apart: grows with frames that arrive in pieces.
+    window: usize,
 }
 
 impl Frames {
+    /// How much to read at once.
+    fn room(&mut self) -> usize {
+        let held = self.buffer.len();
+        if self.window < held + READ_SIZE {
+            self.window = (2 * self.window).max(held + READ_SIZE);
+        }
+        self.window - held
+    }
+
     /// The next message that has arrived whole.
-    fn take(&mut self) -> io::Result<Option<Message>> {
+    fn take(&mut self) -> io::Result<Option<Box<Message>>> {
         while let Some((message, length)) = frame::next(&self.buffer[self.taken..]).map_err(invalid)? {
             self.taken += length;
             if message.is_some() {
-                return Ok(message);
+                return Ok(message.map(Box::new));
             }
         }
         Ok(None)
@@ -395,7 +408,7 @@ impl Frames {
         &mut self,
         reader: &mut (impl AsyncRead + Unpin),
         heard: &AtomicBool,
-    ) -> io::Result<Message> {
+    ) -> io::Result<Box<Message>> {
         loop {
             if let Some(message) = self.take()? {
                 return Ok(message);
@@ -404,7 +417,8 @@ impl Frames {
             if self.buffer.is_empty() {
                 self.buffer = Vec::new();
             }
-            if read_to(&mut self.buffer, reader).await? == 0 {
+            let room = self.room();
+            if read_to(&mut self.buffer, room, reader).await? == 0 {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
             heard.store(true, Ordering::Relaxed);
@@ -412,12 +426,23 @@ impl Frames {
     }
 }
 
-/// Reads what is there; how much, 0 at the end. Nothing is reserved while nothing is: an actor may have a thousand connections,
-/// of which most are idle.
-async fn read_to(buffer: &mut Vec<u8>, reader: &mut (impl AsyncRead + Unpin)) -> io::Result<usize> {
+/// Reads what is there, up to `room` bytes; how much, 0 at the end. Nothing is reserved while nothing is there: an actor may have
+/// a thousand connections, of which most are idle.
+async fn read_to(
+    buffer: &mut Vec<u8>,
+    room: usize,
+    reader: &mut (impl AsyncRead + Unpin),
+) -> io::Result<usize> {
     poll_fn(|context| {
-        let mut space = [MaybeUninit::uninit(); READ_SIZE];
-        let mut space = ReadBuf::uninit(&mut space);
+        let (mut small, mut large) = ([MaybeUninit::uninit(); READ_SIZE], Vec::new());
+        let space = match small.get_mut(..room) {
+            Some(space) => space,
+            None => {
+                large.reserve_exact(room);
+                &mut large.spare_capacity_mut()[..room]
+            }
+        };
+        let mut space = ReadBuf::uninit(space);
         Pin::new(&mut *reader).poll_read(context, &mut space).map_ok(|()| {
             buffer.extend(space.filled());
             space.filled().len()
