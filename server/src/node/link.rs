@@ -45,7 +45,7 @@ use crate::{
 
 /// Most bytes that wait to be written to one peer.
 const QUEUE_MAX: usize = 128 << 20;
-/// Bytes read at once.
+/// Bytes read at once, at least.
 const READ_SIZE: usize = 64 << 10;
 /// The first pause before a lost connection is opened again; doubles up to the second.
 const RECONNECT_NS: (u64, u64) = (10_000_000, 640_000_000);
@@ -53,14 +53,14 @@ const RECONNECT_NS: (u64, u64) = (10_000_000, 640_000_000);
 /// After so many beats without anything a connection is lost.
 const SILENCE_BEATS: u32 = 3;
 
-/// What reaches a node.
+/// What reaches a node. What is large is boxed: each connection's task has room for several of these.
 pub enum Event {
     /// From its own application.
-    Input(Input),
+    Input(Box<Input>),
     /// A connection is up, with this one of several actors that the node is.
     Up { part: Option<ActorId>, peer: ActorId, connection: u64, way: Way },
     /// A frame arrived.
-    Frame { peer: ActorId, connection: u64, message: Message, bytes: usize },
+    Frame { peer: ActorId, connection: u64, message: Box<Message>, bytes: usize },
     /// A connection is lost; `why` if the peer broke the rules.
     Down { peer: ActorId, connection: u64, why: Option<String> },
 }
@@ -114,6 +114,7 @@ impl Seat {
 
     /// Says something to the node, when it has room for it. False if the node is gone.
     pub async fn say(&self, message: Message) -> bool {
+        let message = Box::new(message);
         let frame = Event::Frame { peer: self.peer, connection: self.connection, message, bytes: 0 };
         self.inbox.send(frame).await.is_ok()
     }
@@ -260,8 +261,8 @@ impl<N: Network, C: Clock, P: Spawn> Links<N, C, P> {
             loop {
                 if let Ok(stream) = shared.network.connect(peer).await {
                     pause = first;
-                    let hello = Message::Hello(shared.me.actor);
-                    connection(&shared, (None, peer), stream, Frames::default(), Some(hello)).await;
+                    let hello = Some(shared.me.actor);
+                    connection(&shared, (None, peer), stream, Frames::default(), hello).await;
                 }
                 shared.clock.sleep_until(shared.clock.now().after(pause)).await;
                 pause = (2 * pause).min(longest);
@@ -273,7 +274,7 @@ impl<N: Network, C: Clock, P: Spawn> Links<N, C, P> {
     /// one.
     pub fn inputs_of(&mut self, event: Event, step: &mut Step) -> (Option<ActorId>, [Option<Input>; 2]) {
         match event {
-            Event::Input(input) => (None, [Some(input), None]),
+            Event::Input(input) => (None, [Some(*input), None]),
             Event::Up { part, peer, connection, way } => {
                 self.ends.insert(connection, (part, peer));
                 // what was sent on the older one may be lost, so its subscriptions must not go on on this one
@@ -288,7 +289,7 @@ impl<N: Network, C: Clock, P: Spawn> Links<N, C, P> {
             Event::Frame { peer, connection, message, bytes } => match self.ends.get(&connection) {
                 Some((part, _)) => {
                     step.work.coded_bytes += bytes as u64;
-                    (*part, [Some(Input::Message(peer, message)), None])
+                    (*part, [Some(Input::Message(peer, *message)), None])
                 }
                 None => (None, [None, None]),
             },
@@ -336,24 +337,25 @@ async fn serve<N: Network, C: Clock, P: Spawn>(shared: Shared<N, C, P>, mut stre
             Either::Right(_) => return,
         }
     };
-    if let Ok((Message::Hello(peer), _)) = hello {
+    let Ok((hello, _)) = hello else { return };
+    if let Message::Hello(peer) = *hello {
         let part = shared.me.part(N::wanted(&stream));
         connection(&shared, (part, peer), stream, frames, None).await;
     }
 }
 
-/// Runs a connection until it is lost. `frames` holds what has been read already.
+/// Runs a connection until it is lost. `frames` holds what has been read already, `hello` who opened it, if this end did.
 async fn connection<N: Network, C: Clock, P: Spawn>(
     shared: &Shared<N, C, P>,
     (part, peer): Ends,
     stream: N::Stream,
     mut frames: Frames,
-    hello: Option<Message>,
+    hello: Option<ActorId>,
 ) {
     let connection = next(&shared.connections);
     let outbound = Arc::<Outbound>::default();
-    hello.iter().for_each(|hello| {
-        outbound.push(hello);
+    hello.iter().for_each(|me| {
+        outbound.push(&Message::Hello(*me));
     });
     let up = Event::Up { part, peer, connection, way: Way::Link(outbound.clone()) };
     if shared.inbox.send(up).await.is_err() {
@@ -422,15 +424,26 @@ fn invalid(why: impl ToString) -> io::Error {
 struct Frames {
     buffer: Vec<u8>,
     taken: usize,
+    /// How much the buffer may hold before it is taken apart: grows with frames that arrive in pieces.
+    window: usize,
 }
 
 impl Frames {
+    /// How much to read at once.
+    fn room(&mut self) -> usize {
+        let held = self.buffer.len();
+        if self.window < held + READ_SIZE {
+            self.window = (2 * self.window).max(held + READ_SIZE);
+        }
+        self.window - held
+    }
+
     /// The next message that has arrived whole, and the bytes of its frame.
-    fn take(&mut self) -> io::Result<Option<(Message, usize)>> {
+    fn take(&mut self) -> io::Result<Option<(Box<Message>, usize)>> {
         while let Some((message, length)) = frame::next(&self.buffer[self.taken..]).map_err(invalid)? {
             self.taken += length;
             if let Some(message) = message {
-                return Ok(Some((message, length)));
+                return Ok(Some((Box::new(message), length)));
             }
         }
         Ok(None)
@@ -441,7 +454,7 @@ impl Frames {
         &mut self,
         reader: &mut (impl AsyncRead + Unpin),
         heard: &AtomicBool,
-    ) -> io::Result<(Message, usize)> {
+    ) -> io::Result<(Box<Message>, usize)> {
         loop {
             if let Some(taken) = self.take()? {
                 return Ok(taken);
@@ -450,7 +463,8 @@ impl Frames {
             if self.buffer.is_empty() {
                 self.buffer = Vec::new();
             }
-            if read_to(&mut self.buffer, reader).await? == 0 {
+            let room = self.room();
+            if read_to(&mut self.buffer, room, reader).await? == 0 {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
             heard.store(true, Ordering::Relaxed);
@@ -458,12 +472,23 @@ impl Frames {
     }
 }
 
-/// Reads what is there; how much, 0 at the end. Nothing is reserved while nothing is: an actor may have a thousand connections,
-/// of which most are idle.
-async fn read_to(buffer: &mut Vec<u8>, reader: &mut (impl AsyncRead + Unpin)) -> io::Result<usize> {
+/// Reads what is there, up to `room` bytes; how much, 0 at the end. Nothing is reserved while nothing is there: an actor may have
+/// a thousand connections, of which most are idle.
+async fn read_to(
+    buffer: &mut Vec<u8>,
+    room: usize,
+    reader: &mut (impl AsyncRead + Unpin),
+) -> io::Result<usize> {
     poll_fn(|context| {
-        let mut space = [MaybeUninit::uninit(); READ_SIZE];
-        let mut space = ReadBuf::uninit(&mut space);
+        let (mut small, mut large) = ([MaybeUninit::uninit(); READ_SIZE], Vec::new());
+        let space = match small.get_mut(..room) {
+            Some(space) => space,
+            None => {
+                large.reserve_exact(room);
+                &mut large.spare_capacity_mut()[..room]
+            }
+        };
+        let mut space = ReadBuf::uninit(space);
         Pin::new(&mut *reader).poll_read(context, &mut space).map_ok(|()| {
             buffer.extend(space.filled());
             space.filled().len()

@@ -100,12 +100,13 @@ pub struct Door {
 impl Door {
     /// Hands the client something to send. False if the node is gone or its inbox is full.
     pub fn send(&self, draught: Draught) -> bool {
-        self.inbox.try_send(Event::Input(Input::Send(draught))).is_ok()
+        self.inbox.try_send(Event::Input(Box::new(Input::Send(draught)))).is_ok()
     }
 
     /// Hands the client evidence to complain with. False if the node is gone or its inbox is full.
     pub fn complain(&self, evidence: Evidence) -> bool {
-        self.inbox.try_send(Event::Input(Input::Complain(Box::new(evidence)))).is_ok()
+        let input = Input::Complain(Box::new(evidence));
+        self.inbox.try_send(Event::Input(Box::new(input))).is_ok()
     }
 
     /// Seats a peer of the actor; what is sent to it goes to the post. None if the node is gone.

@@ -48,7 +48,8 @@ struct Run {
 pub struct Archive {
     cuts: BTreeMap<Epoch, Signed<Cut>>,
     attestations: BTreeMap<Epoch, Signed<Attestation>>,
-    runs: BTreeMap<(u32, BatchNumber), Run>,
+    /// Boxed: nodes of the map are half empty, and there are many.
+    runs: BTreeMap<(u32, BatchNumber), Box<Run>>,
     /// What witnesses have cosigned, of epochs that may still be delivered.
     cosignatures: BTreeMap<Epoch, BTreeMap<u32, Unverified<Cosignature>>>,
     /// How many of them a client asks for.
@@ -111,7 +112,7 @@ impl Archive {
         let shelved = Shelved::from_bytes(value).map_err(RecoverError::of("run"))?;
         let nodes = shelved.leaves.nodes().ok_or(DecodeError::Invalid("leaves of a run"));
         let nodes = nodes.map_err(RecoverError::of("run"))?;
-        self.runs.insert((incoming, batch), Run { shelved, nodes });
+        self.runs.insert((incoming, batch), Box::new(Run { shelved, nodes }));
         Ok(())
     }
 
@@ -130,7 +131,8 @@ impl Archive {
                 leaves: held.opening.clone(),
             };
             step.put(run_row(seal.incoming, seal.batch), shelved.to_bytes());
-            self.runs.insert((seal.incoming, seal.batch), Run { shelved, nodes: held.leaves.clone() });
+            let run = Run { shelved, nodes: held.leaves.clone() };
+            self.runs.insert((seal.incoming, seal.batch), Box::new(run));
         }
         step.put(row(CUT, &cut.epoch.to_bytes()), cut.to_unverified().to_bytes());
         self.cuts.insert(cut.epoch, cut.clone());

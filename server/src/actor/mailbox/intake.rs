@@ -30,7 +30,8 @@ pub struct Intake {
     /// The last cut attested.
     at: Option<Signed<Cut>>,
     cuts: BTreeMap<Epoch, Signed<Cut>>,
-    batches: Vec<BTreeMap<BatchNumber, OpenBatch>>,
+    /// By incoming actor. Boxed: a node of a map has room for eleven, and mostly there is one or none.
+    batches: Vec<BTreeMap<BatchNumber, Box<OpenBatch>>>,
 }
 
 impl Intake {
@@ -101,7 +102,7 @@ impl Intake {
             Err(why) => step.notice(Notice::Suspicious { from, why }),
             Ok(held) => {
                 if let Some(batches) = self.batches.get_mut(incoming as usize) {
-                    batches.insert(held.seal.batch, held);
+                    batches.insert(held.seal.batch, Box::new(held));
                 }
             }
         }
@@ -220,7 +221,7 @@ impl Intake {
         let last = cut.reached[incoming].seal.map(|seal| BatchNumber(seal.slot));
         let from = self.reached(incoming as u32).map_or(BatchNumber(0), |(slot, _)| BatchNumber(slot + 1));
         let range = last.filter(|last| *last >= from).map(|last| from..=last);
-        range.into_iter().flat_map(move |range| self.batches[incoming].range(range).map(|(_, held)| held))
+        range.into_iter().flat_map(move |range| self.batches[incoming].range(range).map(|(_, held)| &**held))
     }
 
     /// The batches that a cut takes, by incoming actor and number.

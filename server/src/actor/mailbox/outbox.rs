@@ -73,6 +73,9 @@ pub struct Outbox {
     epochs: BTreeMap<Epoch, BTreeSet<ClientId>>,
     /// The epoch whose attestation each client holds, as it signed.
     held: BTreeMap<ClientId, Epoch>,
+    /// Of those for whom nothing is pending: how many hold the attestation of an epoch. The first of them is what the archive
+    /// must reach back to, and is asked for in every step.
+    resting: BTreeMap<Epoch, u32>,
     subscribers: BTreeMap<ClientId, Subscriber>,
 }
 
@@ -80,7 +83,28 @@ impl Outbox {
     /// Something to deliver once its epoch is attested.
     pub fn add(&mut self, personal: Personal) {
         self.epochs.entry(personal.epoch).or_default().insert(personal.client);
+        self.rouse(&personal.client);
         self.pending.entry(personal.client).or_default().insert(personal.epoch, personal);
+    }
+
+    /// A client for whom nothing is pending is not counted among the resting from here on.
+    fn rouse(&mut self, client: &ClientId) {
+        let Some(epoch) = self.held.get(client).filter(|_| !self.pending.contains_key(client)) else {
+            return;
+        };
+        if let Some(count) = self.resting.get_mut(epoch) {
+            *count -= 1;
+            if *count == 0 {
+                self.resting.remove(epoch);
+            }
+        }
+    }
+
+    /// A client is counted among the resting from here on, if nothing is pending for it.
+    fn rest(&mut self, client: &ClientId) {
+        if let Some(epoch) = self.held.get(client).filter(|_| !self.pending.contains_key(client)) {
+            *self.resting.entry(*epoch).or_default() += 1;
+        }
     }
 
     /// Who gets something in an epoch.
@@ -120,7 +144,9 @@ impl Outbox {
 
     /// Puts back how far a client had come.
     pub fn recover_held(&mut self, client: ClientId, epoch: Epoch) {
+        self.rouse(&client);
         self.held.insert(client, epoch);
+        self.rest(&client);
     }
 
     /// Whether a client's ack says something new.
@@ -130,13 +156,21 @@ impl Outbox {
 
     /// A client holds its mailbox up to a count and epoch: gives the keys of what need not be kept for it.
     pub fn acknowledged(&mut self, client: ClientId, upto: Count, epoch: Epoch) -> Vec<Vec<u8>> {
+        self.rouse(&client);
         self.held.insert(client, epoch);
+        let keys = self.purge(client, epoch);
+        self.rest(&client);
         if let Some(subscriber) = self.subscribers.get_mut(&client) {
             subscriber.acknowledged = subscriber.acknowledged.max(upto);
             (subscriber.sent, subscriber.upto) = (subscriber.sent.max(upto), subscriber.upto.max(epoch));
             subscriber.held = subscriber.held.max(epoch);
             subscriber.introduced = true;
         }
+        keys
+    }
+
+    /// Gives up what is pending for a client up to an epoch; the keys of that.
+    fn purge(&mut self, client: ClientId, epoch: Epoch) -> Vec<Vec<u8>> {
         let Some(pending) = self.pending.get_mut(&client) else { return Vec::new() };
         let mut keys = Vec::new();
         while let Some(entry) = pending.first_entry().filter(|entry| *entry.key() <= epoch) {
@@ -158,8 +192,7 @@ impl Outbox {
     /// The first epoch that a client may still need.
     pub fn floor(&self, newest: Epoch) -> Epoch {
         let retained = Epoch(newest.0.saturating_sub(RETAINED));
-        let held = self.held.iter().filter(|(client, _)| !self.pending.contains_key(client));
-        let held = held.map(|(_, epoch)| (*epoch).max(retained));
+        let held = self.resting.keys().next().map(|epoch| (*epoch).max(retained));
         let owed = self.epochs.keys().next().map(|epoch| Epoch(epoch.0.saturating_sub(1)));
         // one that has something to fetch and was there before needs all
         // since, up to where it may be told to start anew
@@ -168,7 +201,7 @@ impl Outbox {
             Some((*self.held.get(client)?).max(Epoch(first.saturating_sub(1 + RETAINED))))
         });
         let there = self.subscribers.values().filter(|one| one.introduced).map(|one| one.held.max(retained));
-        held.chain(owed).chain(fetching).chain(there).min().unwrap_or(newest)
+        held.into_iter().chain(owed).chain(fetching).chain(there).min().unwrap_or(newest)
     }
 
     /// What a client can be shown now, of the newest attestation, if it is quiet.
@@ -279,3 +312,62 @@ pub fn delivery(
 }
 
 coded!(struct Personal { client, epoch, upto, base, after, parcels: list("parcels", LEAVES_MAX as usize) });
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::{crypto::PublicKey, digest::Digest};
+
+    fn client(number: u8) -> ClientId {
+        ClientId(PublicKey([number; 32]))
+    }
+
+    fn personal(number: u8, epoch: u64) -> Personal {
+        let nothing = Pruned::Hidden(Digest::ZERO);
+        let (base, after) = (nothing.clone(), nothing);
+        Personal {
+            client: client(number),
+            epoch: Epoch(epoch),
+            upto: Count(1),
+            base,
+            after,
+            parcels: Vec::new(),
+        }
+    }
+
+    /// The floor as it is defined: over every client, one by one.
+    fn floor_of_all(outbox: &Outbox, newest: Epoch) -> Epoch {
+        let resting = outbox.held.iter().filter(|(client, _)| !outbox.pending.contains_key(client));
+        let resting = resting.map(|(_, epoch)| *epoch).min();
+        let rest = Outbox { resting: BTreeMap::new(), epochs: outbox.epochs.clone(), ..Outbox::default() };
+        let rest = Outbox { pending: outbox.pending.clone(), held: outbox.held.clone(), ..rest };
+        resting.map_or(rest.floor(newest), |first| rest.floor(newest).min(first))
+    }
+
+    #[test]
+    fn the_floor_is_that_of_whoever_holds_least() {
+        let mut outbox = Outbox::default();
+        let mut check = |step: &mut dyn FnMut(&mut Outbox)| {
+            step(&mut outbox);
+            let floor = outbox.floor(Epoch(50));
+            assert_eq!(floor, floor_of_all(&outbox, Epoch(50)));
+            floor.0
+        };
+        assert_eq!(check(&mut |_| {}), 50);
+        assert_eq!(check(&mut |outbox| outbox.recover_held(client(1), Epoch(7))), 7);
+        assert_eq!(check(&mut |outbox| outbox.recover_held(client(2), Epoch(9))), 7);
+        assert_eq!(
+            check(&mut |outbox| outbox.add(personal(1, 20))),
+            7,
+            "what is pending is measured from there"
+        );
+        let ack = |number: u8, epoch: u64| {
+            move |outbox: &mut Outbox| drop(outbox.acknowledged(client(number), Count(1), Epoch(epoch)))
+        };
+        assert_eq!(check(&mut ack(1, 20)), 9);
+        assert_eq!(check(&mut ack(1, 21)), 9);
+        assert_eq!(check(&mut ack(2, 30)), 21);
+        assert_eq!(check(&mut |outbox| outbox.add(personal(3, 40))), 21);
+        assert_eq!(check(&mut ack(3, 40)), 21);
+    }
+}
