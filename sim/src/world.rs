@@ -131,6 +131,8 @@ pub struct Circumstances {
     pub weakness: Weakness,
     /// Measures how long actors compute here, outside of the run.
     pub meter: Option<Meter>,
+    /// The costs, instead of those that the scenario names.
+    pub profile: Option<Profile>,
 }
 
 /// Runs a drawn scenario. Errors are those of its files; whatever happens inside is in the record.
@@ -155,7 +157,10 @@ fn in_a_world<T: Send + 'static>(
     circumstances: Circumstances,
     act: impl AsyncFnOnce(World) -> T + Send + 'static,
 ) -> Result<T, ProfileError> {
-    let profile = Profile::of(&drawn.topology.costs)?;
+    let profile = match &circumstances.profile {
+        Some(profile) => profile.clone(),
+        None => Profile::of(&drawn.topology.costs)?,
+    };
     let drawn = drawn.clone();
     // madsim seeds the hash maps of a thread once: every run gets a fresh one
     let thread = std::thread::Builder::new().name(format!("seed-{seed}"));
@@ -223,7 +228,7 @@ impl World {
         let trust = Trust::new(roster, Arc::from(crypto::verifier(drawn.topology.crypto)));
         let clients: Vec<ClientId> = ids.iter().filter_map(ActorId::client).collect();
         let cheaters = drawn.adversaries.iter().map(|adversary| adversary.actor).collect();
-        let Circumstances { trace, letters, weakness, meter } = circumstances;
+        let Circumstances { trace, letters, weakness, meter, .. } = circumstances;
         let history = History::new(&clients, cheaters, trace, time.clone(), fingerprint.clone());
         if letters {
             history.keep_letters();
@@ -349,6 +354,11 @@ impl World {
             load.add(*name, Resource::Disk, self.disks[machine].busy_ns(), sending_ns);
             load.add(*name, Resource::Link, links.get(&machine).copied().unwrap_or(0), sending_ns);
         }
+        let busy = self.machines.iter().map(|machine| machine.cores.busy_ns());
+        load.busy_ns = match self.drawn.topology.machines {
+            Machines::Each => busy.sum(),
+            Machines::One => busy.max().unwrap_or(0),
+        };
         load
     }
 

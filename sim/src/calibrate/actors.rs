@@ -20,14 +20,15 @@ use crate::{
 /// The deployment; its loads are laid over it.
 const DEPLOYMENT: &str = "# Actors at work.
 [topology]
-incoming = 2
-mailboxes = 2
 clients = 40
 crypto = \"modelled\"
 storage = \"modelled\"
 [workload]
 payload = \"64B\"
 ";
+
+/// Deployments that are measured: the pipeline, and all of it in one actor.
+const ARCHITECTURES: [&str; 2] = ["parallel", "central"];
 
 /// Loads, from idle to full: bundles, rate, recipients of each.
 const LOADS: [(u32, u32, &str); 5] =
@@ -42,8 +43,11 @@ const OUTLIER_OF: usize = 200;
 /// A run that does not hold: it would measure something else.
 pub fn actors() -> Result<BTreeMap<String, Handling>, CalibrateError> {
     let mut all: BTreeMap<&'static str, Vec<Sample>> = BTreeMap::new();
-    for (bundles, rate, recipients) in LOADS {
+    for ((bundles, rate, recipients), architecture) in
+        LOADS.into_iter().flat_map(|load| ARCHITECTURES.map(|architecture| (load, architecture)))
+    {
         let sets = [
+            format!("architecture={architecture}"),
             format!("workload.bundles={bundles}"),
             format!("workload.rate={rate}/s"),
             format!("workload.recipients={recipients}"),

@@ -11,6 +11,7 @@ mod disk;
 mod fit;
 mod machine;
 mod meter;
+mod web;
 
 use std::path::Path;
 
@@ -19,6 +20,7 @@ pub use meter::Meter;
 
 use crate::{
     model::costs::{Bytes, Profile, ProfileError},
+    real::RealError,
     scenario::ScenarioError,
 };
 
@@ -34,6 +36,9 @@ pub enum CalibrateError {
     /// A profile.
     #[error(transparent)]
     Profile(#[from] ProfileError),
+    /// The server, or the load generator.
+    #[error(transparent)]
+    Real(#[from] RealError),
     /// A run in which not everything arrived.
     #[error("{0} deliveries are missing from a run that measures actors: what it measured means nothing")]
     Undelivered(u64),
@@ -52,5 +57,9 @@ pub fn calibrate(directory: &Path, told: &dyn Fn(&str)) -> Result<Profile, Calib
     let disk = disk::disk(directory)?;
     told("actors");
     let role = actors::actors()?;
-    Ok(Profile { machine: machine::describe(), crypto, bytes, disk, http: Profile::zero().http, role })
+    let rest =
+        Profile { machine: machine::describe(), crypto, bytes, disk, http: Profile::zero().http, role };
+    told("requests and events, on a real server");
+    let http = web::http(directory, &rest)?;
+    Ok(Profile { http, ..rest })
 }

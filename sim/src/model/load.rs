@@ -33,12 +33,14 @@ impl Resource {
 pub struct Load {
     shares: BTreeMap<(ActorName, Resource), f64>,
     cores: u32,
+    /// For how long all cores were busy, in nanoseconds of one.
+    pub busy_ns: u64,
 }
 
 impl Load {
     /// Machines with so many cores each.
     pub fn of_cores(cores: u32) -> Load {
-        Load { shares: BTreeMap::new(), cores }
+        Load { cores, ..Load::default() }
     }
 
     /// Something was busy for so long of the time.

@@ -5,6 +5,7 @@
 
 mod csv;
 mod process;
+pub mod twin;
 
 use std::{
     io,
@@ -30,8 +31,10 @@ pub struct Load {
     pub connections: u32,
     /// Requests a second over all of them; each as soon as the one before is answered, if none is given.
     pub rate_per_s: Option<u32>,
-    /// Clients that receive; each bundle goes to one of them.
+    /// Clients that receive.
     pub readers: u32,
+    /// How many of them a bundle goes to.
+    pub recipients: u32,
     /// For how long.
     pub seconds: u32,
     /// Milliseconds of an epoch.
@@ -78,13 +81,18 @@ fn system(what: impl Into<String>) -> impl FnOnce(io::Error) -> RealError {
 pub struct Server(PathBuf);
 
 impl Server {
-    /// The one beside this program.
+    /// The one beside this program, made anew if cargo runs this.
     ///
     /// # Errors
     /// There is none.
     pub fn beside_this() -> Result<Server, RealError> {
         let own = std::env::current_exe().map_err(system("where this program is"))?;
         let server = own.with_file_name(format!("server{}", std::env::consts::EXE_SUFFIX));
+        if let Some(cargo) = std::env::var_os("CARGO") {
+            let build = ["build", "--quiet", "--release", "--package", "server", "--bin", "server"];
+            // what is wrong with it cargo says itself
+            let _ = Command::new(cargo).args(build).status();
+        }
         if server.is_file() { Ok(Server(server)) } else { Err(RealError::NoServer(server)) }
     }
 
@@ -121,6 +129,7 @@ impl Server {
             .args(["load", "--server", &format!("http://{HOST}:{port}")])
             .args(["--connections", &load.connections.to_string()])
             .args(["--readers", &load.readers.to_string()])
+            .args(["--recipients", &load.recipients.to_string()])
             .args(["--payload", &PAYLOAD_BYTES.to_string()])
             .args(["--seconds", &load.seconds.to_string()])
             .args(["--signed-before", &load.signed_before().to_string()])

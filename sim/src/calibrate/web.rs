@@ -1,0 +1,130 @@
+//! The HTTP API: what remains of a real server's time when everything else that it does is taken off.
+//!
+//! A request passes through the system's sockets, hyper, axum, checks and queues; no part of that can be measured where it
+//! counts, under load. So the central server is loaded, once with one recipient a bundle and once with several, and its
+//! twin in the simulator runs the same with the HTTP API for nothing. What the real one needs more is what requests and
+//! events cost; how many there are of each the twin tells. The same for the load generator, which does nothing else.
+
+use std::path::Path;
+
+use super::CalibrateError;
+use crate::{
+    model::costs::{Cost, Http, Profile, significant},
+    outcome::Outcome,
+    real::{Load, Measured, Server, twin},
+    scenario::Architecture,
+};
+
+/// Connections of both loads.
+const CONNECTIONS: u32 = 64;
+/// Recipients of a bundle, in the one and the other load.
+const RECIPIENTS: [u32; 2] = [1, 8];
+/// Seconds of each.
+const SECONDS: u32 = 5;
+/// Milliseconds of an epoch.
+const EPOCH_MS: u32 = 5;
+/// Requests of the twin's runs.
+const REQUESTS: u64 = 6000;
+/// What is set into the twin to count by.
+const PROBE_NS: f64 = 1000.0;
+
+/// What one request of a load comes to.
+#[derive(Clone, Copy, Debug)]
+struct PerRequest {
+    /// Nanoseconds of the server, without its HTTP API in the twin.
+    server_ns: f64,
+    twin_ns: f64,
+    generator_ns: f64,
+    /// Requests of all kinds.
+    requests: f64,
+    events: f64,
+}
+
+/// Measures it, given everything else.
+///
+/// # Errors
+/// The server or the load generator fails.
+pub fn http(directory: &Path, rest: &Profile) -> Result<Http, CalibrateError> {
+    let server = Server::beside_this()?;
+    let mut loads = Vec::new();
+    for recipients in RECIPIENTS {
+        let load = Load {
+            architecture: Architecture::Central,
+            connections: CONNECTIONS,
+            rate_per_s: None,
+            readers: CONNECTIONS,
+            recipients,
+            seconds: SECONDS,
+            epoch_ms: EPOCH_MS,
+        };
+        loads.push(per_request(&load, &server.measure(&load, directory)?, rest)?);
+    }
+    let (one, several) = (loads[0], loads[1]);
+    let server = solve(&one, &several, |load| load.server_ns - load.twin_ns);
+    let generator = solve(&one, &several, |load| load.generator_ns);
+    let cost = |ns: f64| Cost::always(significant(ns));
+    Ok(Http {
+        request: cost(server[0]),
+        event: cost(server[1]),
+        ask: cost(generator[0]),
+        hear: cost(generator[1]),
+    })
+}
+
+fn per_request(load: &Load, real: &Measured, rest: &Profile) -> Result<PerRequest, CalibrateError> {
+    let answered = real.requests_per_s * f64::from(load.seconds);
+    let busy_with = |http: Http| -> Result<f64, CalibrateError> {
+        let outcome = twin::run(load, REQUESTS, &Profile { http, ..rest.clone() })?;
+        delivered(&outcome)?;
+        Ok(outcome.run.load.busy_ns as f64 / REQUESTS as f64)
+    };
+    let free = Profile::zero().http;
+    let twin_ns = busy_with(free.clone())?;
+    let requests = busy_with(Http { request: Cost::always(PROBE_NS), ..free.clone() })? - twin_ns;
+    let events = busy_with(Http { event: Cost::always(PROBE_NS), ..free })? - twin_ns;
+    Ok(PerRequest {
+        server_ns: real.server_ns as f64 / answered,
+        twin_ns,
+        generator_ns: real.generator_ns as f64 / answered,
+        requests: (requests / PROBE_NS).max(1.0),
+        events: (events / PROBE_NS).max(0.0),
+    })
+}
+
+fn delivered(outcome: &Outcome) -> Result<(), CalibrateError> {
+    match REQUESTS - outcome.bundles().delivered.min(REQUESTS) {
+        0 => Ok(()),
+        missing => Err(CalibrateError::Undelivered(missing)),
+    }
+}
+
+/// What a request and an event cost, so that both loads come out; nothing costs less than nothing.
+fn solve(one: &PerRequest, other: &PerRequest, total: impl Fn(&PerRequest) -> f64) -> [f64; 2] {
+    let determinant = one.requests * other.events - other.requests * one.events;
+    let event = (one.requests * total(other) - other.requests * total(one)) / determinant;
+    let event = if event.is_finite() { event.max(0.0) } else { 0.0 };
+    let request = (total(one) - one.events * event) / one.requests;
+    [request.max(0.0), event]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(server_ns: f64, twin_ns: f64, requests: f64, events: f64) -> PerRequest {
+        PerRequest { server_ns, twin_ns, generator_ns: 0.0, requests, events }
+    }
+
+    #[test]
+    fn requests_and_events_are_told_apart_by_two_loads() {
+        let (one, several) = (load(80.0 + 23.0, 80.0, 1.0, 0.6), load(200.0 + 40.0, 200.0, 1.0, 4.0));
+        let [request, event] = solve(&one, &several, |load| load.server_ns - load.twin_ns);
+        assert!((request - 20.0).abs() < 1e-9 && (event - 5.0).abs() < 1e-9, "{request} {event}");
+    }
+
+    #[test]
+    fn what_the_twin_overestimates_costs_nothing_more() {
+        let (one, several) = (load(50.0, 80.0, 1.0, 0.6), load(100.0, 200.0, 1.0, 4.0));
+        assert_eq!(solve(&one, &several, |load| load.server_ns - load.twin_ns), [0.0, 0.0]);
+    }
+}

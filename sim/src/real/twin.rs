@@ -1,0 +1,55 @@
+//! The twin of a real server in the simulator: the same deployment on one machine under the same load.
+
+use super::{Load, PAYLOAD_BYTES};
+use crate::{
+    model::costs::Profile,
+    outcome::Outcome,
+    scenario::{Architecture, Scenario, ScenarioError},
+    world::{self, Circumstances},
+};
+
+/// Bundles of a run, at most: more make nothing clearer.
+const BUNDLES_MAX: u64 = 20_000;
+
+/// The deployment of `cargo server run`, on one machine with its clients. Each client sends and receives.
+const DEPLOYMENT: &str = "# The twin of a server on this machine.
+[topology]
+clients = 0
+machines = \"one\"
+crypto = \"modelled\"
+storage = \"modelled\"
+challenge_bound = \"4000 epochs\"
+[network]
+latency = \"30us\"
+[expect]
+catch_up = \"60s\"
+";
+
+/// Runs the twin of a server for so many requests, with the costs of this profile.
+///
+/// # Errors
+/// The scenario is none: a mistake in here.
+pub fn run(load: &Load, bundles: u64, profile: &Profile) -> Result<Outcome, ScenarioError> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let parallel = load.architecture == Architecture::Parallel;
+    let [actors, witnesses] = if parallel { [2, 1] } else { [1, 0] };
+    let sets = [
+        format!("architecture={}", load.architecture.name()),
+        format!("topology.cores={cores}"),
+        format!("topology.crowd={}", load.connections),
+        format!("topology.incoming={actors}"),
+        format!("topology.mailboxes={actors}"),
+        format!("topology.witnesses={witnesses}"),
+        format!("topology.epoch={}ms", load.epoch_ms),
+        format!("workload.bundles={}", bundles.min(BUNDLES_MAX)),
+        format!("workload.recipients={}", load.recipients),
+        format!("workload.payload={PAYLOAD_BYTES}B"),
+    ];
+    let pace = load.rate_per_s.map_or("closed = 1".to_owned(), |rate| format!("rate = \"{rate}/s\""));
+    let scenario = Scenario::parse("twin", &format!("{DEPLOYMENT}[workload]\n{pace}\n"), &sets)?;
+    let drawn = scenario.draw(0);
+    let circumstances = Circumstances { profile: Some(profile.clone()), ..Circumstances::default() };
+    let stopwatch = crate::command::Stopwatch::start();
+    let run = world::run_in(&drawn, 0, circumstances).expect("no profile is read: one is given");
+    Ok(Outcome::of("twin".to_owned(), 0, drawn, run, stopwatch.elapsed()))
+}
