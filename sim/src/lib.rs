@@ -31,5 +31,6 @@ pub mod speed;
 pub mod sweep;
 pub mod trace;
 pub mod trial;
+pub mod validate;
 pub mod workload;
 pub mod world;

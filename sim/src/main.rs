@@ -32,6 +32,8 @@ enum Command {
     Replay(cli::replay::Arguments),
     /// Measure what each operation costs on this machine: a cost profile.
     Calibrate(cli::calibrate::Arguments),
+    /// Compare what the simulator predicts with what the real server does on this machine.
+    Validate(cli::validate::Arguments),
     /// Run an experiment: a table of runs that answers a question.
     Scale(cli::scale::Arguments),
     /// Break what the testbed relies on, one thing at a time: every negative control must be caught.
@@ -48,6 +50,7 @@ fn main() -> ExitCode {
         Command::Shrink(arguments) => cli::shrink::act(arguments),
         Command::Replay(arguments) => cli::replay::act(arguments),
         Command::Calibrate(arguments) => cli::calibrate::act(arguments),
+        Command::Validate(arguments) => cli::validate::act(arguments),
         Command::Scale(arguments) => cli::scale::act(arguments),
         Command::Controls(arguments) => cli::controls::act(arguments),
         Command::List(arguments) => {

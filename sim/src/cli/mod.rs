@@ -12,6 +12,7 @@ pub mod run;
 pub mod scale;
 pub mod shrink;
 pub mod sweep;
+pub mod validate;
 
 use std::io::Write;
 
@@ -66,6 +67,10 @@ pub enum Failed {
     Write(#[from] sim::outcome::WriteError),
     #[error(transparent)]
     Calibrate(#[from] sim::calibrate::CalibrateError),
+    #[error(transparent)]
+    Validate(#[from] sim::validate::ValidateError),
+    #[error(transparent)]
+    Profile(#[from] sim::model::costs::ProfileError),
     #[error(transparent)]
     Experiment(#[from] ExperimentError),
     #[error(transparent)]

@@ -164,7 +164,7 @@ fn the_curve(
 }
 
 /// Question, answer and tables.
-fn show(page: &Page) {
+pub fn show(page: &Page) {
     say(&format!("{}\n{}\n", page.question, page.answer));
     for table in page.sections.iter().flat_map(|section| &section.tables) {
         say(&format!("\n{}\n", table.text()));

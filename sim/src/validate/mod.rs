@@ -1,0 +1,169 @@
+//! Validation: the simulator against the real server, under the same loads on the same machine.
+//!
+//! For each architecture the real server's peak is measured, in a closed loop; then both it and its twin in the simulator
+//! run at shares of that peak, in an open loop, and what the twin predicts is compared with what was measured.
+
+mod page;
+
+use std::path::Path;
+
+use serde::Serialize;
+
+pub use page::page;
+
+use crate::{
+    model::costs::Profile,
+    outcome::Outcome,
+    real::{Load, Measured, RealError, Server, twin},
+    scenario::{Architecture, ScenarioError},
+};
+
+/// Connections, in the closed and the open loop.
+pub const CONNECTIONS: u32 = 64;
+/// Shares of the peak at which latency is compared, in per cent.
+pub const SHARES: [u32; 4] = [25, 50, 75, 90];
+/// Milliseconds of an epoch.
+const EPOCH_MS: u32 = 5;
+/// Architectures that are compared.
+pub const ARCHITECTURES: [Architecture; 3] =
+    [Architecture::Central, Architecture::Multithreaded, Architecture::Parallel];
+
+/// Why nothing could be compared.
+#[derive(Debug, thiserror::Error)]
+pub enum ValidateError {
+    /// The real server.
+    #[error(transparent)]
+    Real(#[from] RealError),
+    /// Its twin.
+    #[error(transparent)]
+    Twin(#[from] ScenarioError),
+}
+
+/// What was predicted and what was measured of one quantity.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Pair {
+    /// By the simulator.
+    pub predicted: f64,
+    /// On the real server.
+    pub measured: f64,
+}
+
+impl Pair {
+    /// By how much the prediction is off, in per cent of what was measured.
+    pub fn error_percent(self) -> f64 {
+        (self.predicted / self.measured - 1.0) * 100.0
+    }
+}
+
+/// Latencies at one load.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct AtShare {
+    /// Of the peak, in per cent.
+    pub share_percent: u32,
+    /// Requests a second.
+    pub offered_per_s: u32,
+    /// Receipts, in microseconds: median and 99th percentile.
+    pub receipt_us: [Pair; 2],
+    /// Deliveries, in microseconds: median and 99th percentile.
+    pub delivery_us: [Pair; 2],
+}
+
+/// One architecture.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Compared {
+    /// Which.
+    pub architecture: &'static str,
+    /// Requests a second in a closed loop.
+    pub peak_per_s: Pair,
+    /// Latencies below it.
+    pub shares: Vec<AtShare>,
+}
+
+/// How long each load lasts.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// Seconds on the real server.
+    pub seconds: u32,
+    /// Requests in the simulator.
+    pub requests: u64,
+}
+
+/// Compares all architectures. `told` hears what is measured next.
+///
+/// # Errors
+/// The server fails.
+pub fn validate(
+    profile: &Profile,
+    directory: &Path,
+    patience: Patience,
+    told: &dyn Fn(&str),
+) -> Result<Vec<Compared>, ValidateError> {
+    let server = Server::beside_this()?;
+    let bench = Bench { server, profile, directory, patience, told };
+    ARCHITECTURES.into_iter().map(|architecture| bench.compare(architecture)).collect()
+}
+
+struct Bench<'a> {
+    server: Server,
+    profile: &'a Profile,
+    directory: &'a Path,
+    patience: Patience,
+    told: &'a dyn Fn(&str),
+}
+
+impl Bench<'_> {
+    fn compare(&self, architecture: Architecture) -> Result<Compared, ValidateError> {
+        let (real, twin) = self.both(architecture, None)?;
+        let peak_per_s = Pair { predicted: twin.throughput_per_s(), measured: real.requests_per_s };
+        let shares = SHARES.into_iter().map(|share_percent| {
+            let offered_per_s = (real.requests_per_s * f64::from(share_percent) / 100.0) as u32;
+            let (real, twin) = self.both(architecture, Some(offered_per_s))?;
+            let record = twin.record();
+            Ok(AtShare {
+                share_percent,
+                offered_per_s,
+                receipt_us: pairs(record.receipt.summary(), real.receipt_us),
+                delivery_us: pairs(record.delivery.summary(), real.delivery_us),
+            })
+        });
+        let shares = shares.collect::<Result<_, ValidateError>>()?;
+        Ok(Compared { architecture: architecture.name(), peak_per_s, shares })
+    }
+
+    /// The same load on the real server and in the simulator.
+    fn both(
+        &self,
+        architecture: Architecture,
+        rate: Option<u32>,
+    ) -> Result<(Measured, Outcome), ValidateError> {
+        let load = Load {
+            architecture,
+            connections: CONNECTIONS,
+            rate_per_s: rate,
+            readers: CONNECTIONS,
+            recipients: 1,
+            seconds: self.patience.seconds,
+            epoch_ms: EPOCH_MS,
+        };
+        let at = rate.map_or("its peak".to_owned(), |rate| format!("{rate} requests/s"));
+        (self.told)(&format!("{}, {at}", architecture.name()));
+        let real = self.server.measure(&load, self.directory)?;
+        Ok((real, twin::run(&load, self.patience.requests, self.profile)?))
+    }
+}
+
+fn pairs(predicted: Option<reports::summary::Summary>, measured: [f64; 2]) -> [Pair; 2] {
+    let predicted = predicted.map_or([f64::NAN; 2], |summary| [summary.p50, summary.p99]);
+    std::array::from_fn(|at| Pair { predicted: predicted[at], measured: measured[at] })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_is_of_what_was_measured() {
+        assert!((Pair { predicted: 120.0, measured: 100.0 }.error_percent() - 20.0).abs() < 1e-9);
+        assert!((Pair { predicted: 50.0, measured: 100.0 }.error_percent() + 50.0).abs() < 1e-9);
+    }
+}

@@ -1,0 +1,153 @@
+//! The page of a validation.
+
+use reports::{
+    chart::{self, ChartError, Dimension, Heading, LinesPlot, Point, Series, Style},
+    page::{Cell, Column, Page, Plot, Reproduce, Section, Table},
+    text::number,
+};
+
+use super::{AtShare, CONNECTIONS, Compared, Pair};
+
+/// How much a prediction may be off, in per cent: of the peak and medians, and of 99th percentiles at three quarters.
+const BARS: [f64; 2] = [15.0, 30.0];
+const SHARE_OF_TAIL: u32 = 75;
+
+/// Makes the page.
+///
+/// # Errors
+/// The drawing library refuses.
+pub fn page(all: &[Compared], reproduce: Reproduce) -> Result<Page, ChartError> {
+    let plots = all.iter().map(|one| plot(one, &reproduce.machine)).collect::<Result<Vec<_>, _>>()?;
+    let section = Section {
+        title: "Latency of delivery over load".to_owned(),
+        text: format!(
+            "The real server, with the load generator beside it, at shares of the peak that it reaches in a closed loop of \
+             {CONNECTIONS} connections; and its twin in the simulator under the same load."
+        ),
+        plots: plots.into_iter().flatten().collect(),
+        tables: vec![peaks(all), latencies(all)],
+    };
+    Ok(Page {
+        question: "How well does the simulator predict the real server?".to_owned(),
+        answer: answer(all),
+        sections: vec![section],
+        reproduce,
+        limits: vec![
+            "The cost of a request was calibrated on the central server at its peak: that point is no prediction."
+                .to_owned(),
+            "The load generator spaces the requests of a connection evenly; the simulator's arrive as a Poisson process."
+                .to_owned(),
+            "Server and load generator share the cores of one machine, and so do their twins.".to_owned(),
+        ],
+    })
+}
+
+fn answer(all: &[Compared]) -> String {
+    let peaks = all.iter().map(|one| {
+        let Pair { predicted, measured } = one.peak_per_s;
+        let off = one.peak_per_s.error_percent();
+        format!(
+            "{} {} predicted, {} measured ({off:+.0} %)",
+            one.architecture,
+            number(predicted),
+            number(measured)
+        )
+    });
+    let within = |pairs: Vec<Pair>, bar: f64| {
+        let held = pairs.iter().filter(|pair| pair.error_percent().abs() <= bar).count();
+        format!("{held} of {}", pairs.len())
+    };
+    let at = |of: fn(&AtShare) -> [Pair; 2]| all.iter().flat_map(move |one| one.shares.iter().map(of));
+    let medians = at(|at| at.delivery_us).chain(at(|at| at.receipt_us)).map(|pairs| pairs[0]).collect();
+    let tails = all.iter().flat_map(|one| &one.shares).filter(|at| at.share_percent == SHARE_OF_TAIL);
+    let tails = tails.flat_map(|at| [at.delivery_us[1], at.receipt_us[1]]).collect();
+    format!(
+        "Peak throughput in requests a second: {}. {} medians of latency are within {} %, and {} 99th percentiles at {SHARE_OF_TAIL} % \
+         of the peak within {} %.",
+        peaks.collect::<Vec<_>>().join("; "),
+        within(medians, BARS[0]),
+        BARS[0],
+        within(tails, BARS[1]),
+        BARS[1],
+    )
+}
+
+fn plot(one: &Compared, machine: &str) -> Result<Vec<Plot>, ChartError> {
+    let line = |name: &str, of: &dyn Fn(&AtShare) -> f64, style| Series {
+        name: name.to_owned(),
+        points: one.shares.iter().map(|at| Point::exact(f64::from(at.offered_per_s), of(at) / 1e3)).collect(),
+        style,
+    };
+    let kinds: [(&str, fn(&AtShare) -> [Pair; 2]); 2] =
+        [("delivery", |at| at.delivery_us), ("receipt", |at| at.receipt_us)];
+    let plots = kinds.into_iter().map(|(kind, of)| {
+        let series = [("median", 0), ("99th percentile", 1)].into_iter().flat_map(|(name, which)| {
+            [
+                line(&format!("{name}, measured"), &|at| of(at)[which].measured, Style::Measured),
+                line(&format!("{name}, predicted"), &|at| of(at)[which].predicted, Style::Predicted),
+            ]
+        });
+        let plot = LinesPlot {
+            x: Dimension::linear("offered load (requests/s)"),
+            y: Dimension::log10(format!("{kind} latency (ms)")),
+            series: series.collect(),
+            marks: Vec::new(),
+        };
+        let title = format!("{}: {kind} latency", one.architecture);
+        let heading = Heading { title: title.clone(), caption: machine.to_owned() };
+        Ok(Plot {
+            file: format!("{}-{kind}", one.architecture),
+            caption: format!("{title}, predicted and measured."),
+            svg: chart::lines(&heading, &plot)?,
+        })
+    });
+    plots.collect()
+}
+
+fn peaks(all: &[Compared]) -> Table {
+    let rows = all.iter().map(|one| {
+        let mut cells = vec![Cell::Text(one.architecture.to_owned())];
+        cells.extend(three(one.peak_per_s));
+        cells
+    });
+    Table {
+        file: "peaks".to_owned(),
+        caption: format!("Peak throughput in a closed loop of {CONNECTIONS} connections."),
+        columns: vec![
+            Column::new("architecture", ""),
+            Column::new("predicted", "requests/s"),
+            Column::new("measured", "requests/s"),
+            Column::new("error", "%"),
+        ],
+        rows: rows.collect(),
+    }
+}
+
+fn three(pair: Pair) -> [Cell; 3] {
+    [pair.predicted, pair.measured, pair.error_percent()].map(Cell::Number)
+}
+
+fn latencies(all: &[Compared]) -> Table {
+    let mut columns = vec![
+        Column::new("architecture", ""),
+        Column::new("load", "% of peak"),
+        Column::new("offered", "requests/s"),
+    ];
+    for what in ["receipt p50", "receipt p99", "delivery p50", "delivery p99"] {
+        columns.push(Column::new(format!("{what}, predicted"), "µs"));
+        columns.push(Column::new(format!("{what}, measured"), "µs"));
+        columns.push(Column::new(format!("{what}, error"), "%"));
+    }
+    let rows = all.iter().flat_map(|one| {
+        one.shares.iter().map(|at| {
+            let mut cells = vec![
+                Cell::Text(one.architecture.to_owned()),
+                Cell::Count(u64::from(at.share_percent)),
+                Cell::Count(u64::from(at.offered_per_s)),
+            ];
+            cells.extend(at.receipt_us.into_iter().chain(at.delivery_us).flat_map(three));
+            cells
+        })
+    });
+    Table { file: "latencies".to_owned(), caption: "Every point.".to_owned(), columns, rows: rows.collect() }
+}
