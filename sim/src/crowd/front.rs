@@ -4,9 +4,9 @@
 //! on what it says, and sends it what the actor has for it. As there, its own work takes no simulated time, and who reads too
 //! slowly loses the connection.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, btree_map::Entry};
 
-use futures_util::future::{Either, select};
+use futures_util::future::select;
 use server::{
     node::{Door, Post, Seat},
     port::{Network, Spawn},
@@ -48,67 +48,68 @@ async fn entertain(door: Door, stream: SimStream, trust: Trust) {
     let (mut seats, queue) = (BTreeMap::new(), Queue::default());
     queue.open();
     {
-        let hear = std::pin::pin!(hear(&door, &post, reader, &mut seats));
+        let reception = Reception { door: &door, post, seats: &mut seats };
+        let hear = std::pin::pin!(reception.hear(reader));
         let tell = std::pin::pin!(tell(letters, &queue, trust));
         let write = std::pin::pin!(queue.write_all(writer));
-        match select(hear, select(tell, write)).await {
-            Either::Left(_) | Either::Right(_) => queue.close(),
-        }
+        select(hear, select(tell, write)).await;
     }
     for seat in seats.into_values() {
         seat.leave().await;
     }
 }
 
-/// Hands on what clients say.
-async fn hear(
-    door: &Door,
-    post: &Post,
-    mut reader: impl AsyncRead + Unpin,
-    seats: &mut BTreeMap<ClientId, Seat>,
-) {
-    let mut buffer = Vec::new();
-    loop {
-        let mut taken = 0;
-        // bytes that are no letter were garbled on their way: the connection is of no use any more
-        while let Some(((client, message), length)) = match letter::first(&buffer[taken..]) {
-            Ok(first) => first,
-            Err(_) => return,
-        } {
-            taken += length;
-            if !hand_on(door, post, seats, client, message).await {
+/// Where clients are seated that speak on one connection.
+struct Reception<'a> {
+    door: &'a Door,
+    post: Post,
+    seats: &'a mut BTreeMap<ClientId, Seat>,
+}
+
+impl Reception<'_> {
+    /// Hands on what clients say, until the connection is lost.
+    async fn hear(mut self, mut reader: impl AsyncRead + Unpin) {
+        let mut buffer = Vec::new();
+        loop {
+            let mut taken = 0;
+            loop {
+                match letter::first(&buffer[taken..]) {
+                    Ok(Some(((client, message), length))) => {
+                        taken += length;
+                        if !self.hand_on(client, message).await {
+                            return;
+                        }
+                    }
+                    Ok(None) => break,
+                    // garbled on its way: whoever sent it connects anew
+                    Err(_) => return,
+                }
+            }
+            buffer.drain(..taken);
+            let more = read(&mut reader, |bytes| buffer.extend(bytes)).await;
+            if !matches!(more, Ok(Some(()))) {
                 return;
             }
         }
-        buffer.drain(..taken);
-        let more = read(&mut reader, |bytes| buffer.extend(bytes)).await;
-        if !matches!(more, Ok(Some(()))) {
-            return;
-        }
     }
-}
 
-/// Hands on one letter; whether the node is there.
-async fn hand_on(
-    door: &Door,
-    post: &Post,
-    seats: &mut BTreeMap<ClientId, Seat>,
-    client: ClientId,
-    message: Option<Message>,
-) -> bool {
-    let Some(message) = message else {
-        if let Some(seat) = seats.remove(&client) {
-            seat.leave().await;
-        }
-        return true;
-    };
-    if !seats.contains_key(&client) {
-        let Some(seat) = door.seat(ActorId::Client(client), post.clone()).await else { return false };
-        seats.insert(client, seat);
-    }
-    match seats.get(&client) {
-        Some(seat) => seat.say(message).await,
-        None => true,
+    /// Hands on one letter; whether the node is there.
+    async fn hand_on(&mut self, client: ClientId, message: Option<Message>) -> bool {
+        let Some(message) = message else {
+            if let Some(seat) = self.seats.remove(&client) {
+                seat.leave().await;
+            }
+            return true;
+        };
+        let seat = match self.seats.entry(client) {
+            Entry::Occupied(seat) => seat.into_mut(),
+            Entry::Vacant(place) => {
+                let seat = self.door.seat(ActorId::Client(client), self.post.clone()).await;
+                let Some(seat) = seat else { return false };
+                place.insert(seat)
+            }
+        };
+        seat.say(message).await
     }
 }
 
