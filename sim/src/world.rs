@@ -36,7 +36,7 @@ use crate::{
     adversary::Schemes,
     calibrate::Meter,
     control::Weakness,
-    crowd::Crowd,
+    crowd::{Crowd, Manners},
     fingerprint::Fingerprint,
     history::{History, Record, Stored},
     model::{
@@ -131,6 +131,8 @@ pub struct Circumstances {
     pub weakness: Weakness,
     /// Measures how long actors compute here, outside of the run.
     pub meter: Option<Meter>,
+    /// How a crowd behaves.
+    pub manners: Manners,
     /// The costs, instead of those that the scenario names.
     pub profile: Option<Profile>,
 }
@@ -228,7 +230,7 @@ impl World {
         let trust = Trust::new(roster, Arc::from(crypto::verifier(drawn.topology.crypto)));
         let clients: Vec<ClientId> = ids.iter().filter_map(ActorId::client).collect();
         let cheaters = drawn.adversaries.iter().map(|adversary| adversary.actor).collect();
-        let Circumstances { trace, letters, weakness, meter, .. } = circumstances;
+        let Circumstances { trace, letters, weakness, meter, manners, .. } = circumstances;
         let history = History::new(&clients, cheaters, trace, time.clone(), fingerprint.clone());
         if letters {
             history.keep_letters();
@@ -253,7 +255,7 @@ impl World {
         let setup = Setup { trust, timing: Timing::of_epoch(drawn.topology.epoch_ns) };
         let shared = together.then(|| Cores::new(drawn.topology.cores));
         let cores = || shared.clone().unwrap_or_else(|| Cores::new(drawn.topology.cores));
-        let crowd = cast::crowd(&drawn, &setup, &history, &time, streams);
+        let crowd = cast::crowd(&drawn, &setup, &history, &time, streams, manners);
         World {
             fabric,
             traps,

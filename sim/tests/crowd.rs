@@ -128,7 +128,8 @@ fn a_handler_that_dies_ends_the_run_and_shows_in_what_is_missing() {
 fn what_is_broken_shows_in_a_crowd() {
     for (weakness, actor, check) in [
         (Weakness::DoubleRelease, "incoming/0", "exactly-once"),
-        (Weakness::EarlyPurge, "mailbox/0", "no-loss"),
+        (Weakness::RangeFromStorage, "mailbox/0", "exactly-once"),
+        (Weakness::UnsyncedWrites, "mailbox/0", "no-loss"),
     ] {
         let fails = |seed| {
             let outcome = run_weak(&crash(actor), seed, &["expect.catch_up=2s"], weakness);

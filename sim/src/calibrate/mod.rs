@@ -60,6 +60,6 @@ pub fn calibrate(directory: &Path, told: &dyn Fn(&str)) -> Result<Profile, Calib
     let rest =
         Profile { machine: machine::describe(), crypto, bytes, disk, http: Profile::zero().http, role };
     told("requests and events, on a real server");
-    let http = web::http(directory, &rest)?;
+    let http = web::http(directory, &rest, told)?;
     Ok(Profile { http, ..rest })
 }

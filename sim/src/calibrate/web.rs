@@ -5,7 +5,7 @@
 //! twin in the simulator runs the same with the HTTP API for nothing. What the real one needs more is what requests and
 //! events cost; how many there are of each the twin tells. The same for the load generator, which does nothing else.
 
-use std::path::Path;
+use std::{fmt, path::Path};
 
 use super::CalibrateError;
 use crate::{
@@ -40,11 +40,25 @@ struct PerRequest {
     events: f64,
 }
 
+impl fmt::Display for PerRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let PerRequest { server_ns, twin_ns, generator_ns, requests, events } = self;
+        write!(
+            f,
+            "a bundle takes {:.1} µs of the server, {:.1} µs of its twin without HTTP, {:.1} µs of the load generator; \
+             {requests:.2} requests and {events:.2} events",
+            server_ns / 1e3,
+            twin_ns / 1e3,
+            generator_ns / 1e3,
+        )
+    }
+}
+
 /// Measures it, given everything else.
 ///
 /// # Errors
 /// The server or the load generator fails.
-pub fn http(directory: &Path, rest: &Profile) -> Result<Http, CalibrateError> {
+pub fn http(directory: &Path, rest: &Profile, told: &dyn Fn(&str)) -> Result<Http, CalibrateError> {
     let server = Server::beside_this()?;
     let mut loads = Vec::new();
     for recipients in RECIPIENTS {
@@ -57,7 +71,9 @@ pub fn http(directory: &Path, rest: &Profile) -> Result<Http, CalibrateError> {
             seconds: SECONDS,
             epoch_ms: EPOCH_MS,
         };
-        loads.push(per_request(&load, &server.measure(&load, directory)?, rest)?);
+        let load = per_request(&load, &server.measure(&load, directory)?, rest)?;
+        told(&load.to_string());
+        loads.push(load);
     }
     let (one, several) = (loads[0], loads[1]);
     let server = solve(&one, &several, |load| load.server_ns - load.twin_ns);

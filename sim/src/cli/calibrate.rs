@@ -25,7 +25,7 @@ pub struct Arguments {
 /// Measures, and shows or writes it.
 pub fn act(arguments: Arguments) -> Result<bool, Failed> {
     let Arguments { out, disk } = arguments;
-    let profile = calibrate::calibrate(&disk, &|what| eprintln!("measuring {what}"))?;
+    let profile = calibrate::calibrate(&disk, &|what| eprintln!("{what}"))?;
     say(&table(&profile));
     if let Some(path) = out {
         write(path, &profile.to_toml())?;

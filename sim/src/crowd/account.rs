@@ -237,9 +237,9 @@ mod tests {
         assert!(account.first(Breach::Twice).unwrap().contains("crowd/1"));
         let mut account = two_bundles();
         account.receipted(0, 0, 20);
-        [1, 2].iter().for_each(|one| {
-            account.delivered(*one, (0, 0), 7, true, 20);
-        });
+        for recipient in [1, 2] {
+            account.delivered(recipient, (0, 0), 7, true, 20);
+        }
         account.delivered(2, (0, 0), 7, true, 21);
         assert!(account.first(Breach::Twice).unwrap().contains("crowd/2"));
     }

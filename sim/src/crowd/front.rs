@@ -4,9 +4,9 @@
 //! on what it says, and sends it what the actor has for it. It is charged for requests and events as that is, and who reads
 //! too slowly loses the connection.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, btree_map::Entry};
 
-use futures_util::future::{Either, select};
+use futures_util::future::select;
 use server::{
     actor::Ledger,
     node::{Door, Post, Seat},
@@ -35,131 +35,132 @@ use crate::model::{
 /// Letters taken to the queue at once.
 const AT_ONCE: usize = 64;
 
-/// Serves crowds, as long as the process lives. If it is several actors, each connection is with one of them.
-pub async fn serve(door: Door, several: bool, network: SimNetwork, trust: Trust, work: Vec<Cpu>) {
-    let Ok(mut listener) = network.listen().await else { return };
-    while let Ok(stream) = SimNetwork::accept(&mut listener).await {
-        let part = SimNetwork::wanted(&stream).filter(|_| several);
-        let entrance = Entrance { door: door.clone(), part, work: work.clone() };
-        SimTasks.spawn(entertain(entrance, stream, trust.clone()));
-    }
-}
-
-/// The way in to an actor, or to one of several that a node is.
-struct Entrance {
-    door: Door,
-    part: Option<ActorId>,
+/// The way in to an actor for a crowd.
+#[derive(Clone)]
+pub struct Entrance {
+    /// Leads to its node.
+    pub door: Door,
+    /// Whether the node is several actors: each connection is with one of them.
+    pub several: bool,
+    /// Checks what is told.
+    pub trust: Trust,
     /// Who does the work of the web.
-    work: Vec<Cpu>,
+    pub work: Vec<Cpu>,
 }
 
 impl Entrance {
-    /// So many requests, each by itself.
+    /// Serves crowds, as long as the process lives.
+    pub async fn serve(self, network: SimNetwork) {
+        let Ok(mut listener) = network.listen().await else { return };
+        while let Ok(stream) = SimNetwork::accept(&mut listener).await {
+            SimTasks.spawn(self.clone().entertain(stream));
+        }
+    }
+
+    /// Serves one connection.
+    async fn entertain(self, stream: SimStream) {
+        let part = SimNetwork::wanted(&stream).filter(|_| self.several);
+        let (post, letters) = unbounded_channel();
+        let (reader, writer) = tokio::io::split(stream);
+        let (mut seats, queue) = (BTreeMap::new(), Queue::default());
+        queue.open();
+        {
+            let reception = Reception { entrance: &self, part, post, seats: &mut seats };
+            let hear = std::pin::pin!(reception.hear(reader));
+            let tell = std::pin::pin!(self.tell(letters, &queue));
+            let write = std::pin::pin!(queue.write_all(writer));
+            select(hear, select(tell, write)).await;
+        }
+        for seat in seats.into_values() {
+            seat.leave().await;
+        }
+    }
+
+    /// So many requests, or events, each by itself.
     async fn work_for(&self, ledger: Ledger, times: u64) {
         for cpu in &self.work {
             cpu.spend_apart(&ledger, times).await;
         }
     }
-}
 
-/// Serves one connection.
-async fn entertain(entrance: Entrance, stream: SimStream, trust: Trust) {
-    let (post, letters) = unbounded_channel();
-    let (reader, writer) = tokio::io::split(stream);
-    let (mut seats, queue) = (BTreeMap::new(), Queue::default());
-    queue.open();
-    {
-        let hear = std::pin::pin!(hear(&entrance, &post, reader, &mut seats));
-        let tell = std::pin::pin!(tell(&entrance, letters, &queue, trust));
-        let write = std::pin::pin!(queue.write_all(writer));
-        match select(hear, select(tell, write)).await {
-            Either::Left(_) | Either::Right(_) => queue.close(),
+    /// Puts what the actor has for clients into the queue.
+    async fn tell(&self, mut letters: UnboundedReceiver<(ActorId, Message)>, queue: &Queue) {
+        let mut some = Vec::new();
+        while letters.recv_many(&mut some, AT_ONCE).await > 0 {
+            let events = some.iter().filter(|(_, message)| is_event(message)).count() as u64;
+            self.work_for(Ledger { events: 1, ..Ledger::default() }, events).await;
+            for (to, message) in some.drain(..) {
+                if let Some(client) = to.client() {
+                    queue.push(|bytes| letter::tell(bytes, &client, &message, &self.trust));
+                }
+            }
         }
-    }
-    for seat in seats.into_values() {
-        seat.leave().await;
     }
 }
 
-/// Hands on what clients say.
-async fn hear(
-    entrance: &Entrance,
-    post: &Post,
-    mut reader: impl AsyncRead + Unpin,
-    seats: &mut BTreeMap<ClientId, Seat>,
-) {
-    let mut buffer = Vec::new();
-    loop {
-        let (mut taken, mut letters) = (0, Vec::new());
-        // bytes that are no letter were garbled on their way: the connection is of no use any more
-        while let Some(((client, message), length)) = match letter::first(&buffer[taken..]) {
-            Ok(first) => first,
-            Err(_) => return,
-        } {
-            taken += length;
-            letters.push((client, message));
-        }
-        let requests = letters.iter().filter(|(_, message)| message.is_some()).count() as u64;
-        entrance.work_for(Ledger { requests: 1, ..Ledger::default() }, requests).await;
-        for (client, message) in letters {
-            if !hand_on(entrance, post, seats, client, message).await {
+/// Whether a message is told as an event. Others are the answers of requests, or placements: of those a crowd, which checks
+/// nothing, does not ask to be told.
+fn is_event(message: &Message) -> bool {
+    matches!(message, Message::Delivery(_) | Message::Introduction(_))
+}
+
+/// Where clients are seated that speak on one connection.
+struct Reception<'a> {
+    entrance: &'a Entrance,
+    part: Option<ActorId>,
+    post: Post,
+    seats: &'a mut BTreeMap<ClientId, Seat>,
+}
+
+impl Reception<'_> {
+    /// Hands on what clients say, until the connection is lost.
+    async fn hear(mut self, mut reader: impl AsyncRead + Unpin) {
+        let mut buffer = Vec::new();
+        loop {
+            let (mut taken, mut letters) = (0, Vec::new());
+            loop {
+                match letter::first(&buffer[taken..]) {
+                    Ok(Some((letter, length))) => {
+                        taken += length;
+                        letters.push(letter);
+                    }
+                    Ok(None) => break,
+                    // garbled on its way: whoever sent it connects anew
+                    Err(_) => return,
+                }
+            }
+            buffer.drain(..taken);
+            let requests = letters.iter().filter(|(_, message)| message.is_some()).count() as u64;
+            self.entrance.work_for(Ledger { requests: 1, ..Ledger::default() }, requests).await;
+            for (client, message) in letters {
+                if !self.hand_on(client, message).await {
+                    return;
+                }
+            }
+            let more = read(&mut reader, |bytes| buffer.extend(bytes)).await;
+            if !matches!(more, Ok(Some(()))) {
                 return;
             }
         }
-        buffer.drain(..taken);
-        let more = read(&mut reader, |bytes| buffer.extend(bytes)).await;
-        if !matches!(more, Ok(Some(()))) {
-            return;
-        }
     }
-}
 
-/// Hands on one letter; whether the node is there.
-async fn hand_on(
-    entrance: &Entrance,
-    post: &Post,
-    seats: &mut BTreeMap<ClientId, Seat>,
-    client: ClientId,
-    message: Option<Message>,
-) -> bool {
-    let Some(message) = message else {
-        if let Some(seat) = seats.remove(&client) {
-            seat.leave().await;
-        }
-        return true;
-    };
-    if !seats.contains_key(&client) {
-        let Entrance { door, part, .. } = entrance;
-        let seat = door.seat_with(*part, ActorId::Client(client), post.clone());
-        let Some(seat) = seat.await else { return false };
-        seats.insert(client, seat);
-    }
-    match seats.get(&client) {
-        Some(seat) => seat.say(message).await,
-        None => true,
-    }
-}
-
-/// Puts what the actor has for clients into the queue.
-async fn tell(
-    entrance: &Entrance,
-    mut letters: UnboundedReceiver<(ActorId, Message)>,
-    queue: &Queue,
-    trust: Trust,
-) {
-    let mut some = Vec::new();
-    while letters.recv_many(&mut some, AT_ONCE).await > 0 {
-        let events = some.iter().filter(|(_, message)| is_event(message)).count() as u64;
-        entrance.work_for(Ledger { events: 1, ..Ledger::default() }, events).await;
-        for (to, message) in some.drain(..) {
-            if let Some(client) = to.client() {
-                queue.push(|bytes| letter::tell(bytes, &client, &message, &trust));
+    /// Hands on one letter; whether the node is there.
+    async fn hand_on(&mut self, client: ClientId, message: Option<Message>) -> bool {
+        let Some(message) = message else {
+            if let Some(seat) = self.seats.remove(&client) {
+                seat.leave().await;
             }
-        }
+            return true;
+        };
+        let seat = match self.seats.entry(client) {
+            Entry::Occupied(seat) => seat.into_mut(),
+            Entry::Vacant(place) => {
+                let Entrance { door, .. } = self.entrance;
+                let seat = door.seat_with(self.part, ActorId::Client(client), self.post.clone()).await;
+                let Some(seat) = seat else { return false };
+                place.insert(seat)
+            }
+        };
+        seat.say(message).await
     }
-}
-
-/// Whether a message is told as an event: others are the answers of requests.
-fn is_event(message: &Message) -> bool {
-    !matches!(message, Message::Receipted(..) | Message::Refused(..) | Message::RetryLater { .. })
 }

@@ -150,10 +150,11 @@ pub fn beat(out: &mut Vec<u8>) {
     leave(out, &NOBODY);
 }
 
-/// The first letter to the server, what it says, if the client does not leave, and how many bytes it has; nothing if it has not
-/// arrived whole.
-#[expect(clippy::type_complexity, reason = "read once, where it is called")]
-pub fn first(bytes: &[u8]) -> Result<Option<((ClientId, Option<Message>), usize)>, FrameError> {
+/// Who says what; nothing, if the client leaves.
+pub type Said = (ClientId, Option<Message>);
+
+/// The first letter to the server, and how many bytes it has; nothing if it has not arrived whole.
+pub fn first(bytes: &[u8]) -> Result<Option<(Said, usize)>, FrameError> {
     let Some((name, rest)) = bytes.split_at_checked(NAME) else { return Ok(None) };
     let Some((message, length)) = frame::next(rest)? else { return Ok(None) };
     Ok(Some(((ClientId::from_bytes(name)?, message), NAME + length)))

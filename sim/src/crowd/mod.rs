@@ -54,7 +54,7 @@ use server::{
 use twox_hash::XxHash3_64;
 
 pub use account::{Account, Breach, Counts};
-pub use front::serve;
+pub use front::Entrance;
 
 use crate::{
     history::History,
@@ -76,8 +76,24 @@ const BACKOFF_MAX: u32 = 5;
 /// A bundle does not expire, as those of clients do not.
 const EXPIRY: Epoch = Epoch(u64::MAX);
 
+/// How the clients of a crowd behave at their mailboxes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Manners {
+    /// Deliveries between two acks.
+    pub acks_every: u64,
+    /// Whether they stay when nothing is due.
+    pub stays: bool,
+}
+
+impl Default for Manners {
+    fn default() -> Self {
+        Manners { acks_every: 1, stays: false }
+    }
+}
+
 /// A crowd.
 pub struct Crowd {
+    manners: Manners,
     time: VirtualTime,
     history: History,
     setup: Setup,
@@ -116,6 +132,7 @@ impl Crowd {
         setup: Setup,
         history: History,
         (time, streams): (VirtualTime, Streams),
+        manners: Manners,
     ) -> Self {
         let (handlers, mailboxes) = (setup.trust.roster.handlers(), setup.trust.roster.mailboxes());
         let size = |group| (group..count).step_by(handlers as usize).count();
@@ -127,6 +144,7 @@ impl Crowd {
         };
         history.record().crowd = Some(Box::new(Account::new(workload.bundles)));
         Crowd {
+            manners,
             salting: Digest::of(&[b"salting of a crowd", &streams.seed().to_be_bytes()]),
             names: Names::new(count, crypto, streams),
             links: (0..handlers).map(peers).collect(),
@@ -261,9 +279,8 @@ impl Crowd {
     fn expect(&self, state: &mut State, one: u32) {
         let person = state.person(one);
         person.expected += 1;
-        if person.expected == 1 {
-            let (group, mailbox) = (state.place(one).0, self.mailbox_of(one));
-            state.groups[group].waiting.entry(mailbox).or_default().insert(one);
+        let (group, mailbox) = (state.place(one).0, self.mailbox_of(one));
+        if state.groups[group].waiting.entry(mailbox).or_default().insert(one) {
             self.read(state, one);
         }
     }
@@ -449,8 +466,13 @@ impl Crowd {
         fresh
     }
 
-    /// Acknowledges a delivery, and leaves if that was all.
+    /// Acknowledges a delivery as its manners want it, and leaves if that was all.
     fn acknowledge(&self, state: &mut State, link: &Link, one: u32, delivered: &Delivered) {
+        let Manners { acks_every, stays } = self.manners;
+        let before = delivered.count.saturating_sub(delivered.bundles.len() as u64);
+        if before / acks_every == delivered.count / acks_every {
+            return;
+        }
         let id = self.names.id(one);
         let person = state.person(one);
         let ack = Ack {
@@ -463,7 +485,7 @@ impl Crowd {
             attestation: delivered.attestation,
         };
         person.acks += 1;
-        let leaves = person.expected == 0;
+        let leaves = person.expected == 0 && !stays;
         *self.history.record().signed.entry(Role::Client.name()).or_default() += 1;
         let ack = Message::Acknowledged(self.names.sign(one, ack, &self.setup.trust).to_unverified());
         link.queue.push(|bytes| letter::say(bytes, &id, &ack));

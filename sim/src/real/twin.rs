@@ -2,6 +2,7 @@
 
 use super::{Load, PAYLOAD_BYTES};
 use crate::{
+    crowd::Manners,
     model::costs::Profile,
     outcome::Outcome,
     scenario::{Architecture, Scenario, ScenarioError},
@@ -10,6 +11,9 @@ use crate::{
 
 /// Bundles of a run, at most: more make nothing clearer.
 const BUNDLES_MAX: u64 = 20_000;
+
+/// The load generator's readers.
+const MANNERS: Manners = Manners { acks_every: 64, stays: true };
 
 /// The deployment of `cargo server run`, on one machine with its clients. Each client sends and receives.
 const DEPLOYMENT: &str = "# The twin of a server on this machine.
@@ -48,7 +52,8 @@ pub fn run(load: &Load, bundles: u64, profile: &Profile) -> Result<Outcome, Scen
     let pace = load.rate_per_s.map_or("closed = 1".to_owned(), |rate| format!("rate = \"{rate}/s\""));
     let scenario = Scenario::parse("twin", &format!("{DEPLOYMENT}[workload]\n{pace}\n"), &sets)?;
     let drawn = scenario.draw(0);
-    let circumstances = Circumstances { profile: Some(profile.clone()), ..Circumstances::default() };
+    let circumstances =
+        Circumstances { profile: Some(profile.clone()), manners: MANNERS, ..Circumstances::default() };
     let stopwatch = crate::command::Stopwatch::start();
     let run = world::run_in(&drawn, 0, circumstances).expect("no profile is read: one is given");
     Ok(Outcome::of("twin".to_owned(), 0, drawn, run, stopwatch.elapsed()))

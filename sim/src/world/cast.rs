@@ -19,7 +19,7 @@ use super::World;
 use crate::{
     adversary::{AnyActor, Cheat, Corrupt, Scheme, Schemes, Task},
     control::flaw::{self, Fallible, Flawed},
-    crowd::Crowd,
+    crowd::{Crowd, Manners},
     history::History,
     model::{clock::VirtualTime, crypto},
     random::Streams,
@@ -108,11 +108,12 @@ pub(super) fn crowd(
     history: &History,
     time: &VirtualTime,
     streams: Streams,
+    manners: Manners,
 ) -> Option<Arc<Crowd>> {
     let Topology { clients, crowd, crypto, .. } = drawn.topology;
     let [_, share] = workload::shares(&drawn.workload, clients, crowd);
     let (history, around) = (history.clone(), (time.clone(), streams));
-    (crowd > 0).then(|| Arc::new(Crowd::new(crowd, crypto, share, setup.clone(), history, around)))
+    (crowd > 0).then(|| Arc::new(Crowd::new(crowd, crypto, share, setup.clone(), history, around, manners)))
 }
 
 /// The key of an actor: the parts of a monolith have one.

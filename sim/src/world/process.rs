@@ -13,7 +13,7 @@ use server::{
 use super::World;
 use crate::{
     adversary::Boxed,
-    crowd,
+    crowd::Entrance,
     history::SeenSigner,
     model::{
         SimTasks,
@@ -71,8 +71,9 @@ impl World {
         }
         let several = self.drawn.architecture.is_monolith() && name == ActorName::SEQUENCER;
         if self.crowd.is_some() && (several || matches!(name.role, Role::Handler | Role::Mailbox)) {
-            let (network, trust) = (network.clone().over(Socket::Crowd), self.setup.trust.clone());
-            SimTasks.spawn(crowd::serve(node.door(), several, network, trust, self.web_work(&cpu)));
+            let (trust, work) = (self.setup.trust.clone(), self.web_work(&cpu));
+            let entrance = Entrance { door: node.door(), several, trust, work };
+            SimTasks.spawn(entrance.serve(network.clone().over(Socket::Crowd)));
         }
         let mut observer = self.history.observer(name, self.parts_of(name).collect(), self.label_of(name));
         let identity = self.identity(name, disk);

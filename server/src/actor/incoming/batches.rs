@@ -171,7 +171,9 @@ impl Batches {
 
     /// Takes out what every mailbox actor has attested: batch, start and end.
     pub fn retire(&mut self) -> Vec<(BatchNumber, Position, Position)> {
-        if !std::mem::take(&mut self.moved) {
+        // an actor that was put back to what it was before seals anew what all have attested
+        let stale = self.sealed.first_key_value().is_some_and(|(batch, _)| *batch < self.done);
+        if !std::mem::take(&mut self.moved) && !stale {
             return Vec::new();
         }
         let mailboxes = self.subscribers.iter().filter(|(who, _)| who.role() == Role::Mailbox);

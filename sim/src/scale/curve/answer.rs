@@ -50,9 +50,9 @@ fn of_line(
         "{} {} {unit} at {} to {} {unit} at {} ({})",
         line.name,
         text::number(first.1),
-        text::number(first.0),
+        text::shortest(first.0),
         text::number(last.1),
-        text::number(last.0),
+        text::shortest(last.0),
         curve.name,
     );
     if line.ideal {
@@ -74,10 +74,10 @@ fn scaling(values: &[(f64, f64, usize)], of_point: &OfPoint<'_>, series: usize) 
     let bend = values.windows(2).find(falls).map(|pair| pair[1]);
     let at = bend.unwrap_or(*last);
     if let Some((busiest, busy)) = busiest(&of_point(series, at.2)) {
-        let busy = format!("{busiest} is busy {} % of the time", text::number(busy * 100.0));
+        let busy = format!("{busiest} busy {} % of the time", text::number(busy * 100.0));
         match bend {
-            Some(bend) => said.push_str(&format!("; it bends at {}, where {busy}", text::number(bend.0))),
-            None => said.push_str(&format!("; it has not bent by then, and {busy}")),
+            Some(bend) => said.push_str(&format!("; it bends at {}, with {busy}", text::shortest(bend.0))),
+            None => said.push_str(&format!("; it has not bent by then, with {busy}")),
         }
     }
     said

@@ -114,7 +114,7 @@ impl<'a> Draft<'a> {
             let Some(last) = line.points.last() else { continue };
             let rows = self.of_point(index, *last);
             series.push(Series {
-                name: format!("{} at {}", line.name, reports::text::number(self.curve.points[*last].at)),
+                name: format!("{} at {}", line.name, reports::text::shortest(self.curve.points[*last].at)),
                 points: hockey_stick(&rows, 20.0 * bound_ms),
                 style: Style::Measured,
             });
@@ -158,7 +158,7 @@ impl<'a> Draft<'a> {
         let distributions = ends.filter_map(|(series, line)| {
             let last = line.points.last()?;
             let row = self.of_point(series, *last).into_iter().next()?;
-            let name = format!("{} at {}", line.name, reports::text::number(self.curve.points[*last].at));
+            let name = format!("{} at {}", line.name, reports::text::shortest(self.curve.points[*last].at));
             Some(Distribution { name, points: row.latency.clone() })
         });
         let distributions: Vec<Distribution> = distributions.collect();

@@ -17,7 +17,7 @@ const WRONG: &[(&str, &str)] = &[
     (
         "[topology]\n  hanlders = 3\n",
         "3:3: unknown key \"hanlders\" in [topology], did you mean \"handlers\"? known keys: handlers, incoming, \
-         mailboxes, clients, witnesses, quorum, challenge_bound, epoch, cores, transport, machines, costs, crypto, storage",
+         mailboxes, clients, crowd, witnesses, quorum, challenge_bound, epoch, cores, transport, machines, costs, crypto, storage",
     ),
     (
         "network.lose = 0\n",
@@ -133,7 +133,11 @@ const WRONG: &[(&str, &str)] = &[
         "3:10: unknown role \"witness\"; known: client, handler, incoming, sequencer, mailbox",
     ),
     ("[topology]\nhandlers = 0\n", "3:12: handlers must lie in 1..=4096"),
-    ("[topology]\nclients = \"3..200000\"\n", "3:11: clients must lie in 1..=100000"),
+    ("[topology]\nclients = \"3..200000\"\n", "3:11: clients must lie in 0..=100000"),
+    (
+        "[topology]\nclients = 0\n",
+        "3:11: a scenario needs clients: write clients = 1 or more, or crowd = 1 or more beside clients = 0",
+    ),
     ("[topology]\nepoch = \"1us\"\n", "3:9: epoch must lie in 10us..=60s"),
     (
         "[network]\nlatency = { median = \"5ms\", p99 = \"2ms\" }\n",
