@@ -3,7 +3,8 @@
 //! A request passes through the system's sockets, hyper, axum, checks and queues; no part of that can be measured where it
 //! counts, under load. So the central server is loaded, once with one recipient a bundle and once with several, and its
 //! twin in the simulator runs the same with the HTTP API for nothing. What the real one needs more is what requests and
-//! events cost; how many there are of each the twin tells. The same for the load generator, which does nothing else.
+//! the bytes of events cost; how many there are of each the twin tells. The same for the load generator, which does
+//! nothing else.
 
 use std::{fmt, path::Path};
 
@@ -25,8 +26,8 @@ const SECONDS: u32 = 5;
 const EPOCH_MS: u32 = 5;
 /// Requests of the twin's runs.
 const REQUESTS: u64 = 6000;
-/// What is set into the twin to count by.
-const PROBE_NS: f64 = 1000.0;
+/// What is set into the twin to count by: for a request, and for a byte.
+const PROBE_NS: [f64; 2] = [1000.0, 1.0];
 
 /// What one request of a load comes to.
 #[derive(Clone, Copy, Debug)]
@@ -37,16 +38,17 @@ struct PerRequest {
     generator_ns: f64,
     /// Requests of all kinds.
     requests: f64,
-    events: f64,
+    /// Bytes of events.
+    bytes: f64,
 }
 
 impl fmt::Display for PerRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let PerRequest { server_ns, twin_ns, generator_ns, requests, events } = self;
+        let PerRequest { server_ns, twin_ns, generator_ns, requests, bytes } = self;
         write!(
             f,
             "a bundle takes {:.1} µs of the server, {:.1} µs of its twin without HTTP, {:.1} µs of the load generator; \
-             {requests:.2} requests and {events:.2} events",
+             {requests:.2} requests and {bytes:.0} bytes of events",
             server_ns / 1e3,
             twin_ns / 1e3,
             generator_ns / 1e3,
@@ -81,9 +83,9 @@ pub fn http(directory: &Path, rest: &Profile, told: &dyn Fn(&str)) -> Result<Htt
     let cost = |ns: f64| Cost::always(significant(ns));
     Ok(Http {
         request: cost(server[0]),
-        event: cost(server[1]),
+        event_byte: significant(server[1]),
         ask: cost(generator[0]),
-        hear: cost(generator[1]),
+        hear_byte: significant(generator[1]),
     })
 }
 
@@ -96,14 +98,15 @@ fn per_request(load: &Load, real: &Measured, rest: &Profile) -> Result<PerReques
     };
     let free = Profile::zero().http;
     let twin_ns = busy_with(free.clone())?;
-    let requests = busy_with(Http { request: Cost::always(PROBE_NS), ..free.clone() })? - twin_ns;
-    let events = busy_with(Http { event: Cost::always(PROBE_NS), ..free })? - twin_ns;
+    let [request, byte] = PROBE_NS;
+    let requests = busy_with(Http { request: Cost::always(request), ..free.clone() })? - twin_ns;
+    let bytes = busy_with(Http { event_byte: byte, ..free })? - twin_ns;
     Ok(PerRequest {
         server_ns: real.server_ns as f64 / answered,
         twin_ns,
         generator_ns: real.generator_ns as f64 / answered,
-        requests: (requests / PROBE_NS).max(1.0),
-        events: (events / PROBE_NS).max(0.0),
+        requests: (requests / request).max(1.0),
+        bytes: (bytes / byte).max(0.0),
     })
 }
 
@@ -114,28 +117,28 @@ fn delivered(outcome: &Outcome) -> Result<(), CalibrateError> {
     }
 }
 
-/// What a request and an event cost, so that both loads come out; nothing costs less than nothing.
+/// What a request and a byte cost, so that both loads come out; nothing costs less than nothing.
 fn solve(one: &PerRequest, other: &PerRequest, total: impl Fn(&PerRequest) -> f64) -> [f64; 2] {
-    let determinant = one.requests * other.events - other.requests * one.events;
-    let event = (one.requests * total(other) - other.requests * total(one)) / determinant;
-    let event = if event.is_finite() { event.max(0.0) } else { 0.0 };
-    let request = (total(one) - one.events * event) / one.requests;
-    [request.max(0.0), event]
+    let determinant = one.requests * other.bytes - other.requests * one.bytes;
+    let byte = (one.requests * total(other) - other.requests * total(one)) / determinant;
+    let byte = if byte.is_finite() { byte.max(0.0) } else { 0.0 };
+    let request = (total(one) - one.bytes * byte) / one.requests;
+    [request.max(0.0), byte]
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn load(server_ns: f64, twin_ns: f64, requests: f64, events: f64) -> PerRequest {
-        PerRequest { server_ns, twin_ns, generator_ns: 0.0, requests, events }
+    fn load(server_ns: f64, twin_ns: f64, requests: f64, bytes: f64) -> PerRequest {
+        PerRequest { server_ns, twin_ns, generator_ns: 0.0, requests, bytes }
     }
 
     #[test]
-    fn requests_and_events_are_told_apart_by_two_loads() {
+    fn requests_and_bytes_are_told_apart_by_two_loads() {
         let (one, several) = (load(80.0 + 23.0, 80.0, 1.0, 0.6), load(200.0 + 40.0, 200.0, 1.0, 4.0));
-        let [request, event] = solve(&one, &several, |load| load.server_ns - load.twin_ns);
-        assert!((request - 20.0).abs() < 1e-9 && (event - 5.0).abs() < 1e-9, "{request} {event}");
+        let [request, byte] = solve(&one, &several, |load| load.server_ns - load.twin_ns);
+        assert!((request - 20.0).abs() < 1e-9 && (byte - 5.0).abs() < 1e-9, "{request} {byte}");
     }
 
     #[test]

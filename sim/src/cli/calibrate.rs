@@ -51,9 +51,9 @@ fn table(profile: &Profile) -> String {
     cost("commit, disk", &disk.sync);
     cost("write 1 kB", &Cost::always(disk.byte * 1024.0));
     cost("request, server", &http.request);
-    cost("chunk of events, server", &http.event);
+    cost("1 kB of events, server", &Cost::always(http.event_byte * 1024.0));
     cost("request, client", &http.ask);
-    cost("chunk of events, client", &http.hear);
+    cost("1 kB of events, client", &Cost::always(http.hear_byte * 1024.0));
     let mut actors = Table::new(["actor", "a step", "an input", "1 kB", "factor, slowest of 20 parts"]);
     for (name, handling) in role {
         let slowest = format!("{:.1}", handling.spread.slowest());

@@ -87,13 +87,16 @@ impl Entrance {
     async fn tell(&self, mut letters: UnboundedReceiver<(ActorId, Message)>, queue: &Queue) {
         let mut some = Vec::new();
         while letters.recv_many(&mut some, AT_ONCE).await > 0 {
-            let events = some.iter().filter(|(_, message)| is_event(message)).count() as u64;
-            self.work_for(Ledger { events: 1, ..Ledger::default() }, events).await;
+            let (mut text, mut event_bytes) = (Vec::new(), 0);
             for (to, message) in some.drain(..) {
-                if let Some(client) = to.client() {
-                    queue.push(|bytes| letter::tell(bytes, &client, &message, &self.trust));
-                }
+                let Some(client) = to.client() else { continue };
+                let before = text.len();
+                letter::tell(&mut text, &client, &message, &self.trust);
+                event_bytes += if is_event(&message) { text.len() - before } else { 0 };
             }
+            self.work_for(Ledger { events: 1, coded_bytes: event_bytes as u64, ..Ledger::default() }, 1)
+                .await;
+            queue.push(|bytes| bytes.append(&mut text));
         }
     }
 }

@@ -80,14 +80,14 @@ impl Profile {
             ("disk.commit", &self.disk.commit),
             ("disk.sync", &self.disk.sync),
             ("http.request", &self.http.request),
-            ("http.event", &self.http.event),
             ("http.ask", &self.http.ask),
-            ("http.hear", &self.http.hear),
         ] {
             within(name, cost, LONGEST_NS)?;
         }
         number("bytes.hash", self.bytes.hash)?;
         number("bytes.code", self.bytes.code)?;
+        number("http.event_byte", self.http.event_byte)?;
+        number("http.hear_byte", self.http.hear_byte)?;
         number("disk.byte", self.disk.byte)?;
         for (role, handling) in &self.role {
             number(&format!("role.{role}.step"), handling.step)?;

@@ -77,12 +77,12 @@ pub struct Disk {
 pub struct Http {
     /// What the server does for a request, from the socket to the actor and back.
     pub request: Cost,
-    /// What the server does for a chunk of events.
-    pub event: Cost,
+    /// What the server does for each byte of an event.
+    pub event_byte: f64,
     /// What a client does for a request.
     pub ask: Cost,
-    /// What a client does for a chunk of events.
-    pub hear: Cost,
+    /// What a client does for each byte of an event.
+    pub hear_byte: f64,
 }
 
 /// What an actor computes besides signatures.
@@ -120,7 +120,7 @@ impl Profile {
             crypto: Crypto { sign: free(), verify: free(), batch: vec![(1.0, 0.0)] },
             bytes: Bytes { hash: 0.0, code: 0.0 },
             disk: Disk { commit: free(), byte: 0.0, sync: free() },
-            http: Http { request: free(), event: free(), ask: free(), hear: free() },
+            http: Http { request: free(), event_byte: 0.0, ask: free(), hear_byte: 0.0 },
             role: BTreeMap::from([(OTHER.to_owned(), other)]),
         }
     }
@@ -171,17 +171,17 @@ impl Profile {
         let handled = ledger.steps as f64 * handling.step
             + ledger.inputs as f64 * handling.input
             + ledger.coded_bytes as f64 * handling.byte;
-        let web = match role == Role::Client.name() {
-            true => [&self.http.ask, &self.http.hear],
-            false => [&self.http.request, &self.http.event],
-        };
+        let Http { request, event_byte, ask, hear_byte } = &self.http;
+        let (request, event_byte) =
+            if role == Role::Client.name() { (ask, hear_byte) } else { (request, event_byte) };
+        let event_bytes = if ledger.events > 0 { ledger.coded_bytes } else { 0 };
         let spread = if handled > 0.0 { handling.spread.draw(random) } else { 1.0 };
         let alone_ns = handled * spread
             + self.crypto.sign.draw_sum(ledger.signed, random)
             + self.crypto.verify.draw_sum(ledger.verified, random)
             + self.disk.commit.draw_sum(ledger.commits, random)
-            + web[0].draw_sum(ledger.requests, random)
-            + web[1].draw_sum(ledger.events, random)
+            + request.draw_sum(ledger.requests, random)
+            + event_bytes as f64 * event_byte
             + ledger.hashed_bytes as f64 * self.bytes.hash
             + ledger.coded_bytes as f64 * self.bytes.code;
         StepCost { alone_ns, shared_ns: self.crypto.verify_batch_ns(ledger.verified_batched) }
@@ -214,8 +214,8 @@ mod tests {
         profile.bytes = Bytes { hash: 1.0, code: 2.0 };
         let handling = Handling { step: 100.0, input: 10.0, byte: 3.0, spread: Cost::always(2.0) };
         profile.role.insert("mailbox".to_owned(), handling);
-        profile.http.event = Cost::always(1000.0);
-        profile.http.hear = Cost::always(5000.0);
+        profile.http.event_byte = 100.0;
+        profile.http.hear_byte = 500.0;
         let ledger = Ledger {
             steps: 1,
             events: 1,
@@ -228,7 +228,7 @@ mod tests {
             ..Ledger::default()
         };
         let cost = profile.draw_step("mailbox", &ledger, &mut Streams::new(1).stream("cpu"));
-        assert_eq!(cost.alone_ns, 2.0 * (100.0 + 40.0 + 24.0) + 30.0 + 33.0 + 7.0 + 16.0 + 1000.0);
+        assert_eq!(cost.alone_ns, 2.0 * (100.0 + 40.0 + 24.0) + 30.0 + 33.0 + 7.0 + 16.0 + 800.0);
         assert_eq!(cost.shared_ns, 50.0);
     }
 
