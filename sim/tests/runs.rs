@@ -75,6 +75,41 @@ fn every_fault_scenario_holds() {
 }
 
 #[test]
+fn one_server_holds_and_so_does_http() {
+    let modelled = ["topology.crypto=modelled", "topology.storage=modelled"];
+    for fault in ["central-chaos", "multithreaded-chaos", "http-chaos", "central-http-chaos"] {
+        for seed in 0..2 {
+            let path = format!("scenarios/faults/{fault}.toml");
+            let outcome = run(&path, seed, &modelled);
+            assert_eq!(violated(&outcome), Vec::<String>::new(), "{fault}");
+            assert_eq!(run(&path, seed, &modelled).fingerprint(), outcome.fingerprint(), "{fault}");
+        }
+    }
+}
+
+#[test]
+fn many_cores_help_a_server_that_checks_signatures_on_all_of_them() {
+    let throughput = |architecture, cores| {
+        let sets = [
+            &format!("architecture={architecture}"),
+            &format!("topology.cores={cores}"),
+            "topology.machines=each",
+            "topology.crypto=modelled",
+            "topology.storage=modelled",
+            "topology.incoming=1",
+            "topology.mailboxes=1",
+            "topology.clients=64",
+            "workload.closed=8",
+            "workload.bundles=3000",
+        ];
+        run("scenarios/honest/one-machine.toml", 1, &sets).throughput_per_s()
+    };
+    let [one, eight] = [1, 8].map(|cores| throughput("multithreaded", cores));
+    assert!(eight > 2.0 * one, "{eight} on eight cores, {one} on one");
+    assert!(eight > 1.2 * throughput("central", 8), "its ordered section pays for no signature");
+}
+
+#[test]
 fn modelled_crypto_and_storage_give_the_same_verdicts() {
     let modelled = ["topology.crypto=modelled", "topology.storage=modelled"];
     for (path, exposed) in

@@ -20,6 +20,9 @@ use crate::{
     protocol::frame::FRAME_MAX,
 };
 
+/// How often a request is signed: for a nonce that is stale, and for a counter that an earlier life of the client used.
+const SIGNED_MAX: u32 = 4;
+
 /// An answer, whole.
 #[derive(Clone, Debug)]
 pub struct Answer {
@@ -98,28 +101,33 @@ impl Connection {
         whole(self.begin(method, path, headers, body).await?).await
     }
 
-    /// The same for a request that the client must sign; if the nonce is stale, once more.
+    /// The same for a request that the client must sign. If the server does not take its nonce or its counter, once more with
+    /// the nonce that it tells and a higher counter: it may know both from before this client started.
     pub async fn begin_signed(
         &mut self,
         caller: &Caller,
         path: &str,
         headers: &[(hyper::header::HeaderName, String)],
     ) -> io::Result<Response<Incoming>> {
-        for last in [false, true] {
+        for tries in 1.. {
             let mut all = headers.to_vec();
-            all.push((AUTHORIZATION, caller.sign("GET", path)));
+            let (header, used) = caller.sign_with("GET", path);
+            all.push((AUTHORIZATION, header));
             let response = self.begin(Method::GET, path, &all, Bytes::new()).await?;
             let told = response.headers().get(WWW_AUTHENTICATE).and_then(|value| value.to_str().ok());
             let nonce = told.and_then(|told| told.strip_prefix("Noise nonce=\"")?.strip_suffix('"'));
             let nonce =
                 nonce.or_else(|| response.headers().get(NONCE_HEADER).and_then(|value| value.to_str().ok()));
-            caller.learn(nonce);
-            if last || response.status() != StatusCode::UNAUTHORIZED {
+            let told = caller.learn(nonce);
+            if tries == SIGNED_MAX || response.status() != StatusCode::UNAUTHORIZED {
                 return Ok(response);
+            }
+            if told == Some(used) {
+                caller.count_on();
             }
             whole(response).await?;
         }
-        unreachable!("the second try returns")
+        unreachable!("the last try returns")
     }
 }
 

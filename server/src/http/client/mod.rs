@@ -68,21 +68,31 @@ impl Caller {
 
     /// The header that signs a request.
     pub fn sign(&self, method: &str, path: &str) -> String {
-        let nonce = *self.nonce.lock().unwrap_or_else(PoisonError::into_inner);
-        let counter = self.counter.fetch_add(1, Ordering::Relaxed);
-        Credentials::sign(&*self.signer, self.deployment, nonce, counter, method, path).header()
+        self.sign_with(method, path).0
     }
 
-    /// Takes over the server's nonce.
-    fn learn(&self, nonce: Option<&str>) {
+    /// The same, and the nonce that it is signed with.
+    fn sign_with(&self, method: &str, path: &str) -> (String, [u8; 16]) {
+        let nonce = *self.nonce.lock().unwrap_or_else(PoisonError::into_inner);
+        let counter = self.counter.fetch_add(1, Ordering::Relaxed);
+        let credentials = Credentials::sign(&*self.signer, self.deployment, nonce, counter, method, path);
+        (credentials.header(), nonce)
+    }
+
+    /// Takes over the server's nonce, if it tells one. A server that starts anew has forgotten all counters, and they only
+    /// grow.
+    fn learn(&self, nonce: Option<&str>) -> Option<[u8; 16]> {
         let mut told = [0; 16];
-        if nonce.is_some_and(|nonce| hex::decode_to_slice(nonce, &mut told).is_ok()) {
-            let mut nonce = self.nonce.lock().unwrap_or_else(PoisonError::into_inner);
-            if *nonce != told {
-                // counters are the nonce's: a server that starts anew has forgotten them, and they only grow
-                *nonce = told;
-            }
-        }
+        hex::decode_to_slice(nonce?, &mut told).ok()?;
+        *self.nonce.lock().unwrap_or_else(PoisonError::into_inner) = told;
+        Some(told)
+    }
+
+    /// Leaves out counters that an earlier life of this client may have used with the same nonce: as many again as were
+    /// counted, and all that a server remembers one by one.
+    fn count_on(&self) {
+        let on = |counter: u64| Some(counter.saturating_mul(2).saturating_add(64));
+        self.counter.fetch_update(Ordering::Relaxed, Ordering::Relaxed, on).ok();
     }
 }
 

@@ -98,7 +98,7 @@ const WRONG: &[(&str, &str)] = &[
     ),
     (
         "architecture = \"central\"\n[swarm]\n",
-        "3:2: in central the actors of the server are one, and none of them can cheat alone: let client/0 or client/* \
+        "3:1: in central the actors of the server are one, and none of them can cheat alone: let client/0 or client/* \
          cheat, or write architecture = \"parallel\"",
     ),
     (
