@@ -349,7 +349,7 @@ impl World {
             0 => virtual_ns,
             sending => sending,
         };
-        let mut load = Load::of_cores(self.drawn.topology.cores);
+        let mut load = Load::of_machines(self.drawn.topology.cores, self.drawn.architecture.is_monolith());
         let links = self.fabric.busiest_links();
         for (machine, name) in self.processes.iter().enumerate() {
             load.add(*name, Resource::Cores, self.machines[machine].cores.busy_ns(), sending_ns);

@@ -33,14 +33,16 @@ impl Resource {
 pub struct Load {
     shares: BTreeMap<(ActorName, Resource), f64>,
     cores: u32,
+    /// Whether one server is all of the roles but the witnesses.
+    monolith: bool,
     /// For how long all cores were busy, in nanoseconds of one.
     pub busy_ns: u64,
 }
 
 impl Load {
-    /// Machines with so many cores each.
-    pub fn of_cores(cores: u32) -> Load {
-        Load { cores, ..Load::default() }
+    /// Machines with so many cores each; whether one of them is all of the server.
+    pub fn of_machines(cores: u32, monolith: bool) -> Load {
+        Load { cores, monolith, ..Load::default() }
     }
 
     /// Something was busy for so long of the time.
@@ -60,6 +62,7 @@ impl Load {
         let ((who, what), share) = serves.max_by(|one, other| one.1.total_cmp(other.1))?;
         // of many actors of a role chance decides which
         let whose = match who.role {
+            Role::Sequencer if self.monolith => "of the server".to_owned(),
             Role::Sequencer => "of the sequencer".to_owned(),
             Role::Incoming => "of an incoming actor".to_owned(),
             Role::Mailbox => "of a mailbox actor".to_owned(),
@@ -68,8 +71,11 @@ impl Load {
         Some((format!("{} {whose}", what.name()), *share))
     }
 
-    /// How many cores the actors of a role keep busy, together.
+    /// How many cores the actors of a role keep busy, together; none if it has no machine of its own.
     pub fn cores_of(&self, role: Role) -> Option<f64> {
+        if self.monolith {
+            return None;
+        }
         let of_role =
             self.shares.iter().filter(|((who, what), _)| who.role == role && *what == Resource::Cores);
         let shares: Vec<f64> = of_role.map(|(_, share)| share * f64::from(self.cores)).collect();
@@ -83,7 +89,7 @@ mod tests {
 
     #[test]
     fn the_busiest_of_all_that_serves_is_named_with_its_share() {
-        let mut load = Load::of_cores(2);
+        let mut load = Load::of_machines(2, false);
         load.add(ActorName::new(Role::Client, 0), Resource::Cores, 2000, 1000);
         load.add(ActorName::new(Role::Incoming, 1), Resource::Disk, 700, 1000);
         load.add(ActorName::SEQUENCER, Resource::Cores, 1000, 1000);
