@@ -10,6 +10,7 @@ use std::fs;
 use std::path::Path;
 
 use experiment::{body, experiment, plot, table, texts, written};
+use reports::gallery;
 use reports::page::{self, Cell, Column, Table};
 use resvg::usvg::roxmltree::Document;
 
@@ -137,12 +138,29 @@ fn a_plot_that_is_no_picture_is_named() {
 }
 
 #[test]
+fn a_gallery_finds_pages_by_what_they_say_of_themselves() {
+    let scratch = tempfile::tempdir().unwrap();
+    let page = experiment();
+    for name in ["second", "first"] {
+        page::write(&scratch.path().join(name), &page).unwrap();
+    }
+    fs::create_dir(scratch.path().join("no-page")).unwrap();
+    let entries = gallery::entries(scratch.path()).unwrap();
+    let names: Vec<&str> = entries.iter().map(|entry| entry.directory.as_str()).collect();
+    assert_eq!(names, ["first", "second"]);
+    assert_eq!((&entries[0].question, &entries[0].answer), (&page.question, &page.answer));
+    assert_eq!(entries[0].thumbnail, "throughput.png");
+    let error = gallery::entries(&scratch.path().join("nowhere")).unwrap_err().to_string();
+    assert!(error.contains("nowhere"), "{error}");
+}
+
+#[test]
 fn equal_pages_are_equal_bytes() {
     let (one, other) = (written(&experiment()).0, written(&experiment()).0);
     let mut files: Vec<_> =
         fs::read_dir(one.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     files.sort();
-    assert_eq!(files.len(), 6);
+    assert_eq!(files.len(), 7);
     for file in files {
         assert!(
             fs::read(one.path().join(&file)).unwrap() == fs::read(other.path().join(&file)).unwrap(),

@@ -3,7 +3,7 @@
 use server::protocol::id::Role;
 
 use super::inversion;
-use crate::outcome::Outcome;
+use crate::{outcome::Outcome, speed::peak_bytes};
 
 /// Something that is measured of a run.
 #[derive(Debug)]
@@ -16,6 +16,8 @@ pub struct Metric {
     pub unit: &'static str,
     /// Whether its axis has powers of ten.
     pub logarithmic: bool,
+    /// Whether it is of the machine that ran it, and so measured only where it is asked for.
+    pub here: bool,
     /// Reads it off a run; nothing if there is nothing to read.
     read: fn(&Outcome) -> Option<f64>,
 }
@@ -36,6 +38,7 @@ pub const METRICS: &[Metric] = &[
         title: "highest rate sustained",
         unit: "bundles/s",
         logarithmic: true,
+        here: false,
         // no run knows it: it is what a search found
         read: |_| None,
     },
@@ -44,6 +47,7 @@ pub const METRICS: &[Metric] = &[
         title: "throughput",
         unit: "bundles/s",
         logarithmic: true,
+        here: false,
         read: |outcome| Some(outcome.throughput_per_s()),
     },
     Metric {
@@ -51,6 +55,7 @@ pub const METRICS: &[Metric] = &[
         title: "deliveries",
         unit: "deliveries/s",
         logarithmic: true,
+        here: false,
         read: |outcome| Some(outcome.deliveries_per_s()),
     },
     Metric {
@@ -58,6 +63,7 @@ pub const METRICS: &[Metric] = &[
         title: "receipt latency, median",
         unit: "ms",
         logarithmic: true,
+        here: false,
         read: |outcome| outcome.record().receipt.summary().map(|summary| summary.p50 / 1e3),
     },
     Metric {
@@ -65,6 +71,7 @@ pub const METRICS: &[Metric] = &[
         title: "receipt latency, 99th percentile",
         unit: "ms",
         logarithmic: true,
+        here: false,
         read: |outcome| outcome.record().receipt.summary().map(|summary| summary.p99 / 1e3),
     },
     Metric {
@@ -72,6 +79,7 @@ pub const METRICS: &[Metric] = &[
         title: "delivery latency, median",
         unit: "ms",
         logarithmic: true,
+        here: false,
         read: |outcome| outcome.record().delivery.summary().map(|summary| summary.p50 / 1e3),
     },
     Metric {
@@ -79,6 +87,7 @@ pub const METRICS: &[Metric] = &[
         title: "delivery latency, 99th percentile",
         unit: "ms",
         logarithmic: true,
+        here: false,
         read: |outcome| outcome.record().delivery.summary().map(|summary| summary.p99 / 1e3),
     },
     Metric {
@@ -86,6 +95,7 @@ pub const METRICS: &[Metric] = &[
         title: "signatures of the server per bundle",
         unit: "signatures",
         logarithmic: true,
+        here: false,
         read: |outcome| {
             let clients = Role::Client.name();
             let by_role = outcome.record().signed.iter();
@@ -97,6 +107,7 @@ pub const METRICS: &[Metric] = &[
         title: "bytes that the server sends per bundle",
         unit: "B",
         logarithmic: true,
+        here: false,
         read: |outcome| {
             let clients = [Role::Client.name(), "crowd"];
             let by_role = outcome.run.wire_bytes.iter();
@@ -111,6 +122,7 @@ pub const METRICS: &[Metric] = &[
         title: "cores that the sequencer keeps busy",
         unit: "cores",
         logarithmic: true,
+        here: false,
         read: |outcome| outcome.run.load.cores_of(Role::Sequencer),
     },
     Metric {
@@ -118,6 +130,7 @@ pub const METRICS: &[Metric] = &[
         title: "bytes that the sequencer sends a second",
         unit: "B/s",
         logarithmic: true,
+        here: false,
         read: |outcome| {
             let bytes = *outcome.run.wire_bytes.get(Role::Sequencer.name())?;
             Some(bytes as f64 * 1e9 / outcome.run.virtual_ns as f64)
@@ -128,6 +141,7 @@ pub const METRICS: &[Metric] = &[
         title: "bundles before one that had its receipt when they were made",
         unit: "%",
         logarithmic: false,
+        here: false,
         read: |outcome| inverted(outcome, |inversions| inversions.real_time),
     },
     Metric {
@@ -135,6 +149,7 @@ pub const METRICS: &[Metric] = &[
         title: "bundles before one that their client held when it made them",
         unit: "%",
         logarithmic: false,
+        here: false,
         read: |outcome| inverted(outcome, |inversions| inversions.causal),
     },
     Metric {
@@ -142,7 +157,24 @@ pub const METRICS: &[Metric] = &[
         title: "bundles before an earlier one of their sender",
         unit: "%",
         logarithmic: false,
+        here: false,
         read: |outcome| inverted(outcome, |inversions| inversions.of_sender),
+    },
+    Metric {
+        name: "wall",
+        title: "time that the run took here",
+        unit: "s",
+        logarithmic: false,
+        here: true,
+        read: |outcome| Some(outcome.wall.as_secs_f64()),
+    },
+    Metric {
+        name: "memory",
+        title: "most memory of the process so far",
+        unit: "GB",
+        logarithmic: false,
+        here: true,
+        read: |_| peak_bytes().map(|bytes| bytes as f64 / 1e9),
     },
 ];
 

@@ -182,7 +182,7 @@ struct Probe<'a> {
 impl Probe<'_> {
     fn row(&self) -> Result<Row, InputError> {
         match self.curve.search {
-            None => Ok(row(&self.run(&[])?, Vec::new(), None)),
+            None => Ok(self.curve.row(&self.run(&[])?, None)),
             Some(search) => self.peak(search),
         }
     }
@@ -202,7 +202,7 @@ impl Probe<'_> {
             let trial = trial(&outcome, rate, search.bound_ns);
             trials.push(trial);
             if trial.sustained {
-                best = Some(row(&outcome, Vec::new(), Some(rate)));
+                best = Some(self.curve.row(&outcome, Some(rate)));
             }
             Ok::<bool, InputError>(trial.sustained)
         })?;
@@ -227,18 +227,19 @@ fn trial(outcome: &Outcome, offered_per_s: f64, bound_ns: u64) -> Trial {
     Trial { offered_per_s, p50_ms: ms(summary.map(|summary| summary.p50)), p99_ms, sustained }
 }
 
-/// What is kept of a run. The throughput of a peak is the rate that was sustained.
-fn row(outcome: &Outcome, trials: Vec<Trial>, sustained_per_s: Option<f64>) -> Row {
-    let measured = METRICS.iter().filter_map(|metric| Some((metric.name.to_owned(), metric.of(outcome)?)));
-    let mut metrics: BTreeMap<String, f64> = measured.collect();
-    if let Some(rate) = sustained_per_s {
-        metrics.insert(metric::PEAK.to_owned(), rate);
-    }
-    Row {
-        metrics,
-        busiest: outcome.run.load.busiest(),
-        latency: outcome.record().delivery.points(LatencyKind::Delivery),
-        trials,
-        broken: (!outcome.held()).then(|| outcome.signature()),
+impl Curve {
+    /// What is kept of a run, and of a peak the rate that was sustained in it.
+    fn row(&self, outcome: &Outcome, sustained_per_s: Option<f64>) -> Row {
+        let wanted = METRICS.iter().filter(|metric| !metric.here || self.show.contains(metric));
+        let measured = wanted.filter_map(|metric| Some((metric.name.to_owned(), metric.of(outcome)?)));
+        let mut metrics: BTreeMap<String, f64> = measured.collect();
+        metrics.extend(sustained_per_s.map(|rate| (metric::PEAK.to_owned(), rate)));
+        Row {
+            metrics,
+            busiest: outcome.run.load.busiest(),
+            latency: outcome.record().delivery.points(LatencyKind::Delivery),
+            trials: Vec::new(),
+            broken: (!outcome.held()).then(|| outcome.signature()),
+        }
     }
 }
