@@ -131,7 +131,7 @@ fn a_journal_with_a_wrong_line_is_refused_with_its_place() {
     let scratch = Scratch::new();
     sweep_to(&scratch.name("out"), &["--for", "0s"]);
     let header = journal(&scratch.path("out"));
-    for (line, why) in [("{\"scenario\":0}", "missing field"), ("garbage", "expected value")] {
+    for (line, why) in [("{\"key\":[0,0]}", "missing field"), ("garbage", "expected value")] {
         fs::write(scratch.path("out").join("journal.jsonl"), format!("{header}{line}\n")).unwrap();
         let output = sweep_to(&scratch.name("out"), &[]);
         assert_eq!(output.status.code(), Some(2));
