@@ -26,8 +26,6 @@ const SECONDS: u32 = 5;
 const EPOCH_MS: u32 = 5;
 /// Requests of the twin's runs.
 const REQUESTS: u64 = 6000;
-/// What is set into the twin to count by: for a request, and for a byte.
-const PROBE_NS: [f64; 2] = [1000.0, 1.0];
 
 /// What one request of a load comes to.
 #[derive(Clone, Copy, Debug)]
@@ -91,22 +89,16 @@ pub fn http(directory: &Path, rest: &Profile, told: &dyn Fn(&str)) -> Result<Htt
 
 fn per_request(load: &Load, real: &Measured, rest: &Profile) -> Result<PerRequest, CalibrateError> {
     let answered = real.requests_per_s * f64::from(load.seconds);
-    let busy_with = |http: Http| -> Result<f64, CalibrateError> {
-        let outcome = twin::run(load, REQUESTS, &Profile { http, ..rest.clone() })?;
-        delivered(&outcome)?;
-        Ok(outcome.run.load.busy_ns as f64 / REQUESTS as f64)
-    };
-    let free = Profile::zero().http;
-    let twin_ns = busy_with(free.clone())?;
-    let [request, byte] = PROBE_NS;
-    let requests = busy_with(Http { request: Cost::always(request), ..free.clone() })? - twin_ns;
-    let bytes = busy_with(Http { event_byte: byte, ..free })? - twin_ns;
+    let outcome = twin::run(load, REQUESTS, &Profile { http: Profile::zero().http, ..rest.clone() })?;
+    delivered(&outcome)?;
+    let counts = outcome.crowd().unwrap_or_default();
+    let per_request = |count: u64| count as f64 / REQUESTS as f64;
     Ok(PerRequest {
         server_ns: real.server_ns as f64 / answered,
-        twin_ns,
+        twin_ns: per_request(outcome.run.load.busy_ns),
         generator_ns: real.generator_ns as f64 / answered,
-        requests: (requests / request).max(1.0),
-        bytes: (bytes / byte).max(0.0),
+        requests: per_request(counts.requests),
+        bytes: per_request(counts.event_bytes),
     })
 }
 

@@ -45,6 +45,10 @@ pub struct Counts {
     pub put_off: u64,
     /// Connections lost.
     pub lost_connections: u64,
+    /// Requests that the fronts answered.
+    pub requests: u64,
+    /// Bytes of events that they sent.
+    pub event_bytes: u64,
 }
 
 /// A bundle that is not where it should be.

@@ -23,13 +23,17 @@ use tokio::{
 };
 
 use super::{
+    account::Counts,
     letter,
     queue::{Queue, read},
 };
-use crate::model::{
-    SimTasks,
-    cpu::Cpu,
-    network::{SimNetwork, SimStream},
+use crate::{
+    history::History,
+    model::{
+        SimTasks,
+        cpu::Cpu,
+        network::{SimNetwork, SimStream},
+    },
 };
 
 /// Letters taken to the queue at once.
@@ -46,6 +50,8 @@ pub struct Entrance {
     pub trust: Trust,
     /// Who does the work of the web.
     pub work: Vec<Cpu>,
+    /// Where it is counted.
+    pub history: History,
 }
 
 impl Entrance {
@@ -76,10 +82,25 @@ impl Entrance {
         }
     }
 
-    /// So many requests, or events, each by itself.
-    async fn work_for(&self, ledger: Ledger, times: u64) {
+    /// So many requests, each by itself.
+    async fn answer(&self, requests: u64) {
+        self.count(|counts| counts.requests += requests);
         for cpu in &self.work {
-            cpu.spend_apart(&ledger, times).await;
+            cpu.spend_apart(&Ledger { requests: 1, ..Ledger::default() }, requests).await;
+        }
+    }
+
+    /// Events of so many bytes.
+    async fn stream(&self, bytes: u64) {
+        self.count(|counts| counts.event_bytes += bytes);
+        for cpu in &self.work {
+            cpu.spend_apart(&Ledger { events: 1, coded_bytes: bytes, ..Ledger::default() }, 1).await;
+        }
+    }
+
+    fn count(&self, count: impl FnOnce(&mut Counts)) {
+        if let Some(account) = &mut self.history.record().crowd {
+            count(&mut account.counts);
         }
     }
 
@@ -94,8 +115,7 @@ impl Entrance {
                 letter::tell(&mut text, &client, &message, &self.trust);
                 event_bytes += if is_event(&message) { text.len() - before } else { 0 };
             }
-            self.work_for(Ledger { events: 1, coded_bytes: event_bytes as u64, ..Ledger::default() }, 1)
-                .await;
+            self.stream(event_bytes as u64).await;
             queue.push(|bytes| bytes.append(&mut text));
         }
     }
@@ -134,7 +154,7 @@ impl Reception<'_> {
             }
             buffer.drain(..taken);
             let requests = letters.iter().filter(|(_, message)| message.is_some()).count() as u64;
-            self.entrance.work_for(Ledger { requests: 1, ..Ledger::default() }, requests).await;
+            self.entrance.answer(requests).await;
             for (client, message) in letters {
                 if !self.hand_on(client, message).await {
                     return;

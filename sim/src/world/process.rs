@@ -72,7 +72,8 @@ impl World {
         let several = self.drawn.architecture.is_monolith() && name == ActorName::SEQUENCER;
         if self.crowd.is_some() && (several || matches!(name.role, Role::Handler | Role::Mailbox)) {
             let (trust, work) = (self.setup.trust.clone(), self.web_work(&cpu));
-            let entrance = Entrance { door: node.door(), several, trust, work };
+            let history = self.history.clone();
+            let entrance = Entrance { door: node.door(), several, trust, work, history };
             SimTasks.spawn(entrance.serve(network.clone().over(Socket::Crowd)));
         }
         let mut observer = self.history.observer(name, self.parts_of(name).collect(), self.label_of(name));
