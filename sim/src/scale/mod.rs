@@ -73,7 +73,7 @@ struct File {
 #[serde(tag = "kind", rename_all = "kebab-case")]
 enum Table {
     Blame(BlameTable),
-    Curve(CurveTable),
+    Curve(Box<CurveTable>),
 }
 
 impl Experiment {
@@ -91,7 +91,7 @@ impl Experiment {
             .map_err(|error| wrong(error.to_string().trim_end().replace('\n', " ")))?;
         let kind = match experiment {
             Table::Blame(table) => Kind::Blame(Matrix::of(table)?),
-            Table::Curve(table) => Kind::Curve(Curve::of(table).map_err(wrong)?),
+            Table::Curve(table) => Kind::Curve(Curve::of(*table).map_err(wrong)?),
         };
         let experiment = Experiment { path: path.to_owned(), question, kind };
         if !(1..=SEEDS_MAX).contains(&experiment.seeds()) {

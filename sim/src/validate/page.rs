@@ -57,7 +57,7 @@ fn answer(all: &[Compared]) -> String {
         let held = pairs.iter().filter(|pair| pair.error_percent().abs() <= bar).count();
         format!("{held} of {}", pairs.len())
     };
-    let at = |of: fn(&AtShare) -> [Pair; 2]| all.iter().flat_map(move |one| one.shares.iter().map(of));
+    let at = |of: Quantity| all.iter().flat_map(move |one| one.shares.iter().map(of));
     let medians = at(|at| at.delivery_us).chain(at(|at| at.receipt_us)).map(|pairs| pairs[0]).collect();
     let tails = all.iter().flat_map(|one| &one.shares).filter(|at| at.share_percent == SHARE_OF_TAIL);
     let tails = tails.flat_map(|at| [at.delivery_us[1], at.receipt_us[1]]).collect();
@@ -72,14 +72,16 @@ fn answer(all: &[Compared]) -> String {
     )
 }
 
+/// Picks a quantity of a load: median and 99th percentile.
+type Quantity = fn(&AtShare) -> [Pair; 2];
+
 fn plot(one: &Compared, machine: &str) -> Result<Vec<Plot>, ChartError> {
     let line = |name: &str, of: &dyn Fn(&AtShare) -> f64, style| Series {
         name: name.to_owned(),
         points: one.shares.iter().map(|at| Point::exact(f64::from(at.offered_per_s), of(at) / 1e3)).collect(),
         style,
     };
-    let kinds: [(&str, fn(&AtShare) -> [Pair; 2]); 2] =
-        [("delivery", |at| at.delivery_us), ("receipt", |at| at.receipt_us)];
+    let kinds: [(&str, Quantity); 2] = [("delivery", |at| at.delivery_us), ("receipt", |at| at.receipt_us)];
     let plots = kinds.into_iter().map(|(kind, of)| {
         let series = [("median", 0), ("99th percentile", 1)].into_iter().flat_map(|(name, which)| {
             [
