@@ -10,7 +10,7 @@
 //! | `page.md` | the same words and tables; the plots are the files beside it |
 //! | `*.svg`, `*.png` | each plot |
 //! | `*.csv` | each table, numbers in full |
-//! | `answer.csv` | question and answer, for a [gallery](crate::gallery) |
+//! | `answer.csv` | question and answer, for a [gallery] |
 //!
 //! *Invariants*: every word of the input is escaped; no file is written outside the directory; an equal page gives
 //! equal bytes; an error names the file.

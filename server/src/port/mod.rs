@@ -1,6 +1,6 @@
 //! The four ports: all that an actor's node needs of the world.
 //!
-//! Each has a production adapter beside it ([`tokio`], [`file`]) and a simulated one in the testbed. Bytes cross
+//! Each has a production adapter beside it ([`mod@tokio`], [`mod@file`]) and a simulated one in the testbed. Bytes cross
 //! every link and every disk, so the codec is part of what is tested.
 //!
 //! # Invariants

@@ -18,7 +18,7 @@ pub fn answer(curve: &Curve, of_point: &OfPoint<'_>) -> String {
         let lines = curve.series.iter().enumerate();
         let said = lines.filter_map(|(series, line)| of_line(curve, metric, series, line, of_point));
         let said = said.collect::<Vec<_>>().join("; ");
-        format!("{}: {said}.", capital(metric.title))
+        format!("{}, over {}: {said}.", capital(metric.title), curve.name)
     };
     // the first metrics answer; the others are on the page
     shown.iter().take(2).map(sentence).collect::<Vec<_>>().join(" ")
@@ -47,13 +47,12 @@ fn of_line(
         return Some(format!("{} {} {unit}", line.name, text::number(first.1)));
     }
     let mut said = format!(
-        "{} {} {unit} at {} to {} {unit} at {} ({})",
+        "{} {} {unit} at {} to {} {unit} at {}",
         line.name,
         text::number(first.1),
         text::shortest(first.0),
         text::number(last.1),
         text::shortest(last.0),
-        curve.name,
     );
     if line.ideal {
         said.push_str(&scaling(&values, of_point, series));
