@@ -465,6 +465,12 @@ impl World {
         self.streams.stream(name)
     }
 
+    /// Kills the process of an actor, if there is one, and starts it anew.
+    pub fn restart(&self, name: ActorName) {
+        self.machines[self.machine_of(name)].is_raised();
+        madsim::runtime::Handle::current().restart(self.node_of(name));
+    }
+
     /// What is left of processes that have stopped by themselves goes with them.
     fn bury(&self) {
         for (machine, tuning) in self.machines.iter().enumerate() {

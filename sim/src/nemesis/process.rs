@@ -54,7 +54,7 @@ pub(super) fn bring_up(world: &World, actor: ActorName) {
     });
     if last {
         world.neighbours_of(actor).into_iter().for_each(|part| world.history.comes_back(part));
-        Handle::current().restart(world.node_of(actor));
+        world.restart(actor);
     }
 }
 

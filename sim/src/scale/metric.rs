@@ -12,6 +12,8 @@ pub struct Metric {
     pub name: &'static str,
     /// What it is.
     pub title: &'static str,
+    /// What that means, if the title does not say it.
+    pub means: &'static str,
     /// Its unit.
     pub unit: &'static str,
     /// Whether its axis has powers of ten.
@@ -36,6 +38,7 @@ pub const METRICS: &[Metric] = &[
     Metric {
         name: PEAK,
         title: "highest rate sustained",
+        means: "",
         unit: "bundles/s",
         logarithmic: true,
         here: false,
@@ -45,6 +48,7 @@ pub const METRICS: &[Metric] = &[
     Metric {
         name: "throughput",
         title: "throughput",
+        means: "",
         unit: "bundles/s",
         logarithmic: true,
         here: false,
@@ -53,6 +57,7 @@ pub const METRICS: &[Metric] = &[
     Metric {
         name: "deliveries",
         title: "deliveries",
+        means: "",
         unit: "deliveries/s",
         logarithmic: true,
         here: false,
@@ -61,6 +66,7 @@ pub const METRICS: &[Metric] = &[
     Metric {
         name: "receipt-p50",
         title: "receipt latency, median",
+        means: "",
         unit: "ms",
         logarithmic: true,
         here: false,
@@ -69,6 +75,7 @@ pub const METRICS: &[Metric] = &[
     Metric {
         name: "receipt-p99",
         title: "receipt latency, 99th percentile",
+        means: "",
         unit: "ms",
         logarithmic: true,
         here: false,
@@ -77,6 +84,7 @@ pub const METRICS: &[Metric] = &[
     Metric {
         name: "delivery-p50",
         title: "delivery latency, median",
+        means: "",
         unit: "ms",
         logarithmic: true,
         here: false,
@@ -85,6 +93,7 @@ pub const METRICS: &[Metric] = &[
     Metric {
         name: "delivery-p99",
         title: "delivery latency, 99th percentile",
+        means: "",
         unit: "ms",
         logarithmic: true,
         here: false,
@@ -93,6 +102,7 @@ pub const METRICS: &[Metric] = &[
     Metric {
         name: "server-signatures",
         title: "signatures of the server per bundle",
+        means: "",
         unit: "signatures",
         logarithmic: true,
         here: false,
@@ -105,6 +115,7 @@ pub const METRICS: &[Metric] = &[
     Metric {
         name: "server-bytes",
         title: "bytes that the server sends per bundle",
+        means: "",
         unit: "B",
         logarithmic: true,
         here: false,
@@ -120,6 +131,7 @@ pub const METRICS: &[Metric] = &[
     Metric {
         name: "sequencer-cores",
         title: "cores that the sequencer keeps busy",
+        means: "",
         unit: "cores",
         logarithmic: true,
         here: false,
@@ -128,6 +140,7 @@ pub const METRICS: &[Metric] = &[
     Metric {
         name: "sequencer-bytes",
         title: "bytes that the sequencer sends a second",
+        means: "",
         unit: "B/s",
         logarithmic: true,
         here: false,
@@ -138,24 +151,27 @@ pub const METRICS: &[Metric] = &[
     },
     Metric {
         name: "real-time-inversions",
-        title: "bundles before one that had its receipt when they were made",
-        unit: "%",
+        title: "real-time inversions",
+        means: "Bundles that stand before one that had its receipt when they were made",
+        unit: "% of bundles",
         logarithmic: false,
         here: false,
         read: |outcome| inverted(outcome, |inversions| inversions.real_time),
     },
     Metric {
         name: "causal-inversions",
-        title: "bundles before one that their client held when it made them",
-        unit: "%",
+        title: "causal inversions",
+        means: "Bundles that stand before one that their client held when it made them",
+        unit: "% of bundles",
         logarithmic: false,
         here: false,
         read: |outcome| inverted(outcome, |inversions| inversions.causal),
     },
     Metric {
         name: "sender-inversions",
-        title: "bundles before an earlier one of their sender",
-        unit: "%",
+        title: "inversions of a sender",
+        means: "Bundles that stand before an earlier one of their sender",
+        unit: "% of bundles",
         logarithmic: false,
         here: false,
         read: |outcome| inverted(outcome, |inversions| inversions.of_sender),
@@ -163,6 +179,7 @@ pub const METRICS: &[Metric] = &[
     Metric {
         name: "wall",
         title: "time that the run took here",
+        means: "",
         unit: "s",
         logarithmic: false,
         here: true,
@@ -171,6 +188,7 @@ pub const METRICS: &[Metric] = &[
     Metric {
         name: "memory",
         title: "most memory of the process so far",
+        means: "",
         unit: "GB",
         logarithmic: false,
         here: true,
@@ -182,6 +200,13 @@ impl Metric {
     /// Measures it.
     pub fn of(&self, outcome: &Outcome) -> Option<f64> {
         (self.read)(outcome).filter(|value| value.is_finite())
+    }
+
+    /// What a caption says of it.
+    pub fn caption(&self) -> String {
+        let means = if self.means.is_empty() { self.title } else { self.means };
+        let mut letters = means.chars();
+        letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
     }
 
     /// What stands at its axis.

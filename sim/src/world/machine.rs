@@ -38,6 +38,11 @@ impl Tuning {
         self.starts.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// A process is about to start, and nothing is left of the one before it: there is nothing to bury.
+    pub fn is_raised(&self) {
+        self.ended.store(RUNS, Ordering::Relaxed);
+    }
+
     /// How often a process has started here.
     pub fn starts(&self) -> u64 {
         self.starts.load(Ordering::Relaxed)

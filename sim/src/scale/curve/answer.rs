@@ -3,7 +3,7 @@
 use reports::{stats, text};
 
 use super::{Curve, Line, run::Row};
-use crate::scale::metric::Metric;
+use crate::scale::metric::{Metric, PEAK};
 
 /// A series stops keeping up where a step of the parameter brings less than this share of what it would in proportion.
 const KEEPS_UP: f64 = 0.7;
@@ -18,15 +18,10 @@ pub fn answer(curve: &Curve, of_point: &OfPoint<'_>) -> String {
         let lines = curve.series.iter().enumerate();
         let said = lines.filter_map(|(series, line)| of_line(curve, metric, series, line, of_point));
         let said = said.collect::<Vec<_>>().join("; ");
-        format!("{}, over {}: {said}.", capital(metric.title), curve.name)
+        format!("{}, over {}: {said}.", metric.caption(), curve.name)
     };
     // the first metrics answer; the others are on the page
     shown.iter().take(2).map(sentence).collect::<Vec<_>>().join(" ")
-}
-
-fn capital(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
 
 fn of_line(
@@ -54,7 +49,7 @@ fn of_line(
         text::number(last.1),
         text::shortest(last.0),
     );
-    if line.ideal {
+    if line.ideal && metric.name == PEAK {
         said.push_str(&scaling(&values, of_point, series));
     }
     Some(said)

@@ -80,7 +80,7 @@ impl<'a> Draft<'a> {
             let plot = LinesPlot { x: self.curve.dimension(), y, series, marks: Vec::new() };
             Ok(Plot {
                 file: metric.name.to_owned(),
-                caption: format!("{}; bands are 95 % confidence intervals over seeds.", metric.title),
+                caption: format!("{}; bands are 95 % confidence intervals over seeds.", metric.caption()),
                 svg: chart::lines(&self.heading(metric.title), &plot)?,
             })
         });
