@@ -27,7 +27,7 @@ use crate::{
 const BATCH_MAX: usize = 128;
 /// Jobs that wait; more wait at their requests.
 const JOBS_MAX: usize = 4096;
-/// It is load when so many jobs came within so long: then a wait of half of that finds several.
+/// It is load when so many jobs came within so long: then a wait of a quarter of that finds several.
 const LOAD: (usize, u64) = (24, 4_000_000);
 /// How long a task waits then: a small part of what a receipt takes under load.
 const GATHER_NS: u64 = 1_000_000;
