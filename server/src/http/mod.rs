@@ -64,11 +64,11 @@ use crate::{
 };
 
 use agent::Agent;
-use checker::Checker;
 use gate::Gate;
 use hub::Hubs;
 use rates::Rates;
 
+pub use checker::Checker;
 pub use gate::{Credentials, NONCE_HEADER, REQUEST_TAG, request_preimage};
 pub use limits::Limits;
 pub use problem::Problem;
@@ -145,7 +145,7 @@ impl Front {
             agent,
         } = parts;
         Arc::new(Front {
-            checker: Checker::new(trust.clone(), limits.checkers, (&clock, &work), spawn),
+            checker: Checker::new(trust.clone(), limits.checkers, &work, spawn),
             gate: Gate::new(trust.deployment, secret, clock.clone()),
             rates: Rates::new(&limits, clock.clone()),
             hubs: Hubs::new(&doors, &trust.roster, &clock, spawn),
