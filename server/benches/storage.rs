@@ -47,7 +47,7 @@ fn attempt(within: &Path, bundles: u64) -> [f64; 2] {
     let mut store = Store::beside(redb, log, LOG_BLOCKS).expect("both are new");
     let logged = steps_a_second(bundles, |changes| {
         let fold = store.commit(changes).expect("it is stored");
-        fold.into_iter().for_each(|fold| drop(std::thread::spawn(move || fold.run())));
+        fold.into_iter().for_each(|fold| drop(std::thread::spawn(move || fold.run(|| ()))));
     });
     [alone, logged]
 }

@@ -201,6 +201,36 @@ fn a_payload_that_looks_like_a_block_is_none() {
     assert_eq!(files.rows().unwrap(), Rows::new(), "a torn record, and nothing in it is believed");
 }
 
+/// Until there is half a log to take over.
+fn half_a_log(store: &mut Store) -> Fold {
+    (0..).find_map(|key| store.commit(put(key, 100)).unwrap()).unwrap()
+}
+
+#[test]
+fn a_database_pauses_while_it_takes_over_and_no_longer_when_somebody_waits() {
+    let mut store = Files::default().open().unwrap();
+    let mut pauses = 0;
+    half_a_log(&mut store).run(|| pauses += 1);
+    assert!(pauses as u64 >= BLOCKS / 2, "{pauses} pauses");
+
+    let fold = half_a_log(&mut store);
+    let (paused, wait) = std::sync::mpsc::channel();
+    let taking_over = thread::spawn(move || {
+        let mut pauses = 0;
+        fold.run(|| {
+            pauses += 1;
+            let _ = paused.send(());
+            thread::sleep(std::time::Duration::from_millis(300));
+        });
+        pauses
+    });
+    wait.recv().unwrap();
+    for key in 0..BLOCKS as u8 {
+        store.commit(put(key, 100)).unwrap().into_iter().for_each(|fold| fold.run(|| ()));
+    }
+    assert_eq!(taking_over.join().unwrap(), 1, "what was left of the log was full, so it was waited for");
+}
+
 fn changes() -> impl Strategy<Value = Changes> {
     let value = prop_oneof![Just(None), (any::<u8>(), 0usize..20_000).prop_map(|(b, n)| Some(vec![b; n]))];
     prop::collection::btree_map(prop::collection::vec(0u8..6, 1..2), value, 1..4)
@@ -230,9 +260,9 @@ proptest! {
                 prop_assert_eq!(store.load().unwrap(), after(&all));
             } else if takes_over == 0 {
                 // on another thread, whenever it comes to it
-                threads.extend(fold.map(|fold| thread::spawn(move || fold.run())));
+                threads.extend(fold.map(|fold| thread::spawn(move || fold.run(|| ()))));
             } else {
-                fold.into_iter().for_each(Fold::run);
+                fold.into_iter().for_each(|fold| fold.run(|| ()));
             }
         }
         drop(store);

@@ -11,22 +11,22 @@ use std::{
     fs::{self, File, OpenOptions},
     io,
     path::{Path, PathBuf},
+    time::{Duration, Instant},
 };
 
 use redb::backends::FileBackend;
 
-use super::{
-    Changes, Rows, Storage, StorageError,
-    log::BLOCK,
-    redb::Redb,
-    store::{Fold, Store},
-};
+use super::{Changes, Rows, Storage, StorageError, log::BLOCK, redb::Redb, store::Store};
 
 /// Blocks of an actor's log, of 64 MiB: what is noted of a client's last 64 bundles is put and deleted many times before the
 /// database sees it; and a restart has no more to read.
 const ACTOR_BLOCKS: u64 = (64 << 20) / BLOCK as u64;
 /// Blocks of a client's log, of 256 KiB: there may be many clients in a process.
 const CLIENT_BLOCKS: u64 = (256 << 10) / BLOCK as u64;
+/// Work from one break to the next, and how much longer a break is: a fifth of a processor is enough for what the log of a
+/// busy actor holds, and who waits lets no more breaks be taken.
+const BREAK_AFTER: Duration = Duration::from_micros(500);
+const RESTS: u32 = 4;
 
 /// A store in files; commits run on a thread where blocking is allowed.
 pub struct FileStorage {
@@ -116,6 +116,21 @@ fn put_aside(path: &Path) -> Result<(), StorageError> {
     }
 }
 
+/// Breaks of somebody who works beside others and has time: the database takes over half a log while the other half fills.
+/// In one go that would take a processor for a tenth of a second, and all that arrives then would wait.
+struct Breaks(Instant);
+
+impl Breaks {
+    /// Rests for a multiple of the time that was worked since the last break.
+    fn pause(&mut self) {
+        let worked = self.0.elapsed();
+        if worked >= BREAK_AFTER {
+            std::thread::sleep(worked.saturating_mul(RESTS));
+            self.0 = Instant::now();
+        }
+    }
+}
+
 async fn blocking<T: Send + 'static>(
     task: impl FnOnce() -> Result<T, StorageError> + Send + 'static,
 ) -> Result<T, StorageError> {
@@ -162,7 +177,10 @@ impl Storage for FileStorage {
         .await?;
         self.store = Some(store);
         if let Some(fold) = fold {
-            tokio::task::spawn_blocking(move || Fold::run(fold));
+            tokio::task::spawn_blocking(move || {
+                let mut breaks = Breaks(Instant::now());
+                fold.run(|| breaks.pause());
+            });
         }
         Ok(())
     }

@@ -24,6 +24,8 @@ const TAKEN: TableDefinition<'static, (), u64> = TableDefinition::new("taken");
 
 /// Memory for the pages of one database.
 const CACHE_BYTES: usize = 16 << 20;
+/// Rows from one pause to the next: well below a millisecond.
+const PIECE: usize = 64;
 
 /// Rows in a `redb` database.
 pub struct Redb(Database);
@@ -113,12 +115,17 @@ impl Redb {
 
     /// Applies the changes in one synced transaction.
     pub fn commit(&self, changes: &Changes) -> Result<(), StorageError> {
-        self.write(changes, |_| Ok(()))
+        self.write(changes, &mut || (), |_| Ok(()))
     }
 
-    /// The same, with changes that a log holds up to a block.
-    pub fn take_over(&self, changes: &Changes, upto: u64) -> Result<(), StorageError> {
-        self.write(changes, |transaction| {
+    /// The same, with changes that a log holds up to a block; there is a pause whenever some are in.
+    pub fn take_over(
+        &self,
+        changes: &Changes,
+        upto: u64,
+        pause: &mut impl FnMut(),
+    ) -> Result<(), StorageError> {
+        self.write(changes, pause, |transaction| {
             let mut table = transaction.open_table(TAKEN).map_err(failed)?;
             table.insert((), upto).map_err(failed)?;
             Ok(())
@@ -128,13 +135,17 @@ impl Redb {
     fn write(
         &self,
         changes: &Changes,
+        pause: &mut impl FnMut(),
         besides: impl FnOnce(&WriteTransaction) -> Result<(), StorageError>,
     ) -> Result<(), StorageError> {
         let mut transaction = self.0.begin_write().map_err(failed)?;
         transaction.set_two_phase_commit(true);
         {
             let mut table = transaction.open_table(ROWS).map_err(failed)?;
-            for (key, value) in changes {
+            for (index, (key, value)) in changes.iter().enumerate() {
+                if index % PIECE == PIECE - 1 {
+                    pause();
+                }
                 match value {
                     Some(value) => table.insert(key.as_slice(), value.as_slice()).map_err(failed)?,
                     None => table.remove(key.as_slice()).map_err(failed)?,

@@ -8,7 +8,10 @@
 //! - A block of the log is written over only when the database has taken it over, synced.
 //! - Memory is bounded by the log: what is not taken over yet is kept for that, and is no more than the log holds.
 
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{
+    Arc, Condvar, Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicBool, Ordering},
+};
 
 use redb::StorageBackend;
 
@@ -35,6 +38,8 @@ pub struct Store {
 struct Folding {
     state: Mutex<State>,
     ended: Condvar,
+    /// Somebody waits for it to end.
+    is_awaited: AtomicBool,
 }
 
 #[derive(Default)]
@@ -69,10 +74,12 @@ impl Folding {
     }
 
     fn wait(&self) {
+        self.is_awaited.store(true, Ordering::Relaxed);
         let mut state = self.lock();
         while matches!(*state, State::Busy) {
             state = self.ended.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
+        self.is_awaited.store(false, Ordering::Relaxed);
     }
 }
 
@@ -86,11 +93,18 @@ pub struct Fold {
 }
 
 impl Fold {
-    /// Takes it over. If that fails, so does the next commit.
-    pub fn run(mut self) {
-        let changes = merged(std::mem::take(&mut self.changes));
+    /// Takes it over. If that fails, so does the next commit. There is a pause after each piece of the work, unless
+    /// somebody waits for it.
+    pub fn run(mut self, mut pause: impl FnMut()) {
+        let folding = self.folding.clone();
+        let mut pause = || {
+            if !folding.is_awaited.load(Ordering::Relaxed) {
+                pause();
+            }
+        };
+        let changes = merged(std::mem::take(&mut self.changes), &mut pause);
         self.ran = true;
-        self.folding.end(self.redb.take_over(&changes, self.upto).map(|()| self.upto));
+        self.folding.end(self.redb.take_over(&changes, self.upto, &mut pause).map(|()| self.upto));
     }
 }
 
@@ -103,9 +117,12 @@ impl Drop for Fold {
 }
 
 /// Many changes as one: of each row the last.
-fn merged(changes: Vec<Changes>) -> Changes {
+fn merged(changes: Vec<Changes>, pause: &mut impl FnMut()) -> Changes {
     let mut all = Changes::new();
-    changes.into_iter().for_each(|changes| all.extend(changes));
+    for changes in changes {
+        all.extend(changes);
+        pause();
+    }
     all
 }
 
@@ -127,7 +144,7 @@ impl Store {
         let records =
             records.map_err(|error| StorageError::Corrupt(format!("a record of the log: {error}")))?;
         if taken.is_none_or(|taken| taken < found.upto) {
-            redb.take_over(&merged(records), found.upto)?;
+            redb.take_over(&merged(records, &mut || ()), found.upto, &mut || ())?;
             log.taken_over(found.upto);
         }
         Ok(Store {
@@ -166,7 +183,8 @@ impl Store {
         self.folding.wait();
         self.take_note()?;
         self.pending.push(changes);
-        self.redb.take_over(&merged(std::mem::take(&mut self.pending)), self.log.last())?;
+        let all = merged(std::mem::take(&mut self.pending), &mut || ());
+        self.redb.take_over(&all, self.log.last(), &mut || ())?;
         self.log.taken_over(self.log.last());
         Ok(())
     }
@@ -193,7 +211,7 @@ impl Store {
     /// Makes room: waits for what is being taken over, or takes over all there is.
     fn fold_now(&mut self) -> Result<(), StorageError> {
         if let Some(fold) = self.fold_if(true) {
-            fold.run();
+            fold.run(|| ());
         }
         self.folding.wait();
         self.take_note()

@@ -5,10 +5,7 @@ use std::io;
 
 use server::{
     actor::step::STATEMENTS,
-    port::{
-        Changes, Rows, Storage, StorageError,
-        store::{Fold, Store},
-    },
+    port::{Changes, Rows, Storage, StorageError, store::Store},
 };
 
 use super::{
@@ -148,7 +145,9 @@ impl Storage for SimStorage {
         self.disk.mark_used();
         traps.pass(machine, Boundary::AfterCommit).await;
         // the disk takes it behind this commit, and the next one waits behind it
-        fold.into_iter().for_each(Fold::run);
+        if let Some(fold) = fold {
+            fold.run(|| ());
+        }
         Ok(())
     }
 }
