@@ -5,9 +5,11 @@
 //! sender's bundles in their order, none twice, none missing in the end.
 //!
 //! Latencies are of HDR histograms. In an open loop they count from when a request *should* have been sent, so a
-//! server that stalls is charged for all that would have been sent meanwhile (coordinated omission). In a closed loop they
+//! server that stalls is charged for all that would have been sent meanwhile (coordinated omission); but from when it
+//! *was* sent if its connection was idle, and only the load generator late. In a closed loop they
 //! count from the sending, and say nothing of a client that would not have waited.
 
+mod pace;
 mod reader;
 mod report;
 mod sender;
@@ -32,6 +34,7 @@ use server::{
 };
 use tokio::sync::watch;
 
+use pace::Pace;
 use reader::{Got, Reader};
 use report::Report;
 use sender::{Sender, Sent};
@@ -60,8 +63,8 @@ pub struct Load {
     /// Bytes of a payload.
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(8..=1_048_576))]
     payload: u32,
-    /// Requests a second over all connections; without it each connection sends again when it is answered.
-    #[arg(long)]
+    /// Requests a second over all connections, as a Poisson process; without it each connection sends again when it is answered.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     rate: Option<u32>,
     /// For how long.
     #[arg(long, default_value_t = 10)]
@@ -128,7 +131,7 @@ impl Load {
         let (stop, stopped) = watch::channel(false);
         let mut readers = Vec::new();
         for index in 0..self.readers {
-            let reader = Reader::open(shared.clone(), &self.label("reader", index)).await?;
+            let reader = Reader::open(shared.clone(), &self.label("reader", index), u64::from(index)).await?;
             readers.push(tokio::spawn(reader.follow(stopped.clone())));
         }
         let mut senders = Vec::new();
@@ -143,8 +146,12 @@ impl Load {
         }
         let began = shared.now_ns();
         let ends = began + self.seconds * 1_000_000_000;
-        let running: Vec<_> =
-            ready.into_iter().map(|sender| tokio::spawn(sender.send(began, ends))).collect();
+        let paces = self.paces(began, ends, &shared.clock);
+        let running: Vec<_> = ready
+            .into_iter()
+            .zip(paces)
+            .map(|(sender, pace)| tokio::spawn(sender.send(pace, ends)))
+            .collect();
         let mut sent = Sent::default();
         for sender in running {
             sent.add(sender.await.map_err(|error| error.to_string())??);
@@ -174,6 +181,13 @@ impl Load {
         }
         got.missing = if self.readers > 0 { expected.saturating_sub(got.deliveries) } else { 0 };
         Ok(got)
+    }
+
+    fn paces(&self, began: u64, ends: u64, clock: &SystemClock) -> Vec<Pace> {
+        match self.rate {
+            Some(rate) => pace::open(rate, self.connections, (began, ends), self.series, clock.clone()),
+            None => (0..self.connections).map(|_| Pace::Closed).collect(),
+        }
     }
 
     fn label(&self, what: &str, index: u32) -> String {

@@ -111,8 +111,9 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// Opens the stream of events of a label's client.
-    pub async fn open(shared: Arc<Shared>, label: &str) -> Result<Reader, String> {
+    /// Opens the stream of events of a label's client. Readers that got all the same would acknowledge it all at
+    /// once, as clients never do: one begins as if it had got `ahead` already.
+    pub async fn open(shared: Arc<Shared>, label: &str, ahead: u64) -> Result<Reader, String> {
         let failed = |error: std::io::Error| error.to_string();
         let caller = Caller::new(Box::new(key_of(label)), shared.trust.deployment);
         let mut connection = shared.connect().await.map_err(failed)?;
@@ -129,7 +130,7 @@ impl Reader {
             shared,
             last: BTreeMap::new(),
             acks: 0,
-            unacknowledged: 0,
+            unacknowledged: ahead % ACK_EVERY,
             got: Got::default(),
         })
     }

@@ -19,7 +19,7 @@ use server::{
     },
 };
 
-use super::{Load, Shared};
+use super::{Load, Shared, pace::Pace};
 
 /// Most bundles of one client in a request: half of what it may have under way.
 const OF_ONE_CLIENT: u32 = 32;
@@ -109,8 +109,6 @@ pub struct Sender {
     bundles: u32,
     recipients: usize,
     payload: usize,
-    /// Nanoseconds from one request to the next; 0 for a closed loop.
-    interval_ns: u64,
     offset: usize,
     signed: VecDeque<Bytes>,
     sent: Sent,
@@ -121,15 +119,12 @@ impl Sender {
     pub fn new(shared: Arc<Shared>, load: &Load, index: u32) -> Self {
         let authors = load.bundles.div_ceil(OF_ONE_CLIENT);
         let label = |author| format!("{} {author}", load.label("sender", index));
-        let interval_ns =
-            load.rate.map_or(0, |rate| u64::from(load.connections) * 1_000_000_000 / u64::from(rate.max(1)));
         Sender {
             shared,
             authors: (0..authors).map(|author| Author::of(&label(author))).collect(),
             bundles: load.bundles,
             recipients: load.recipients as usize,
             payload: load.payload as usize,
-            interval_ns,
             offset: index as usize,
             signed: VecDeque::new(),
             sent: Sent::default(),
@@ -170,33 +165,31 @@ impl Sender {
     }
 
     /// Sends until the time is over.
-    pub async fn send(mut self, began: u64, ends: u64) -> Result<Sent, String> {
+    pub async fn send(mut self, mut pace: Pace, ends: u64) -> Result<Sent, String> {
         let mut connection = self.shared.connect().await.map_err(|error| error.to_string())?;
-        // senders begin evenly over the first interval
-        let mut wanted = began + self.interval_ns * (self.offset as u64 % 64) / 64;
-        loop {
-            if self.interval_ns > 0 {
-                self.shared.clock.sleep_until(server::port::Time(wanted)).await;
-            } else {
-                wanted = self.shared.now_ns();
+        let mut idle_since = 0;
+        while let Some(due) = pace.next(&self.shared.clock).await {
+            let now = self.shared.now_ns();
+            if now >= ends {
+                break;
             }
-            if self.shared.now_ns() >= ends {
-                return Ok(self.sent);
-            }
+            // a connection that was idle is late by the generator's own wake-up only, which is not the server's to answer for
+            let wanted = if idle_since <= due { now } else { due };
             let body = match self.signed.pop_front() {
                 Some(body) => body,
                 None => self.request(),
             };
             super::reader::departs(&body, wanted);
             self.submit(&mut connection, body).await?;
-            let taken_us = (self.shared.now_ns() - wanted) / 1000;
+            idle_since = self.shared.now_ns();
+            let taken_us = (idle_since - wanted) / 1000;
             self.sent.receipt_us.saturating_record(taken_us.max(1));
             self.sent.requests += 1;
             self.sent.bundles += u64::from(self.bundles);
             let recipients = self.recipients.min(self.shared.recipients.len());
             self.sent.deliveries += u64::from(self.bundles) * recipients as u64;
-            wanted += self.interval_ns;
         }
+        Ok(self.sent)
     }
 
     /// Submits until every bundle has its receipt.
