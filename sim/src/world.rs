@@ -46,6 +46,7 @@ use crate::{
         crypto,
         disk::Disk,
         load::{Load, Resource},
+        memory::Memory,
         network::{Fabric, Machine, Socket},
         skew::Skew,
         storage::{Place, SimStorage},
@@ -101,6 +102,8 @@ pub struct World {
     profile: Arc<Profile>,
     /// What the processes share if one front stands before all of them.
     hosted: Option<host::Shared>,
+    /// What the server remembers of signatures if all its actors are on one machine: they are one process in production.
+    memory: Memory,
     weakness: Weakness,
     meter: Option<Meter>,
     setup: Setup,
@@ -271,6 +274,7 @@ impl World {
             health: Health::of(drawn.faults.len() as u64),
             nodes: OnceLock::new(),
             hosted: None,
+            memory: Memory::default(),
             drawn,
             time,
             history,

@@ -1,7 +1,7 @@
 //! The node: the one loop that drives any actor over the ports.
 //!
 //! ```text
-//! drain the inbox → handle each → settle → spend the work → one transaction, synced → sign → release → send
+//! drain the inbox → handle each → settle → one transaction, synced → sign → release → send
 //! ```
 //!
 //! # Invariants
@@ -300,10 +300,14 @@ where
         }
         self.actor.settle(&mut step);
         let promises = self.make_durable(&mut step).await?;
+        step.work.signed = promises.len() as u64;
         for draft in promises {
             let issued = draft.sign(self.identity.deployment, &*self.identity.signer);
             self.observer.issued(&issued);
             self.actor.release(issued, &mut step);
+        }
+        if step.work.signed > 0 {
+            self.work.spend(&Ledger { signed: step.work.signed, ..Ledger::default() }).await;
         }
         let now = self.clock.now();
         self.observer.stepped(now, &step);
@@ -328,10 +332,11 @@ where
             }
             digests.push(digest);
         }
-        step.work.signed += promises.len() as u64;
-        step.work.commits += u64::from(!step.changes.is_empty());
         self.work.spend(&step.work).await;
         if !step.changes.is_empty() {
+            step.work.commits = 1;
+            // on a thread of its own, which waits for a processor as this one has
+            self.work.spend(&Ledger { commits: 1, ..Ledger::default() }).await;
             self.storage.commit(std::mem::take(&mut step.changes)).await?;
         }
         let now = self.clock.now();

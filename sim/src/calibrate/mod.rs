@@ -11,6 +11,7 @@ mod disk;
 mod fit;
 mod machine;
 mod meter;
+mod wake;
 mod web;
 
 use std::path::Path;
@@ -39,6 +40,9 @@ pub enum CalibrateError {
     /// The server, or the load generator.
     #[error(transparent)]
     Real(#[from] RealError),
+    /// Connections of this machine to itself.
+    #[error("the loopback interface: {0}")]
+    Loopback(std::io::Error),
     /// A run in which not everything arrived.
     #[error("{0} deliveries are missing from a run that measures actors: what it measured means nothing")]
     Undelivered(u64),
@@ -55,10 +59,12 @@ pub fn calibrate(directory: &Path, told: &dyn Fn(&str)) -> Result<Profile, Calib
     let bytes = Bytes { hash: crypto::hash_byte(), code: codec::byte() };
     told("durable writes");
     let disk = disk::disk(directory)?;
+    told("wake-ups");
+    let wake = wake::socket()?;
     told("actors");
     let role = actors::actors()?;
     let rest =
-        Profile { machine: machine::describe(), crypto, bytes, disk, http: Profile::zero().http, role };
+        Profile { machine: machine::describe(), crypto, bytes, disk, wake, http: Profile::zero().http, role };
     told("requests and events, on a real server");
     let http = web::http(directory, &rest, told)?;
     Ok(Profile { http, ..rest })

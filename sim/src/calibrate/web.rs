@@ -22,6 +22,8 @@ const CONNECTIONS: u32 = 64;
 const RECIPIENTS: [u32; 2] = [1, 8];
 /// Seconds of each.
 const SECONDS: u32 = 5;
+/// How often each is measured: the median counts.
+const REPEATS: usize = 3;
 /// Milliseconds of an epoch.
 const EPOCH_MS: u32 = 5;
 /// Requests of the twin's runs.
@@ -71,7 +73,9 @@ pub fn http(directory: &Path, rest: &Profile, told: &dyn Fn(&str)) -> Result<Htt
             seconds: SECONDS,
             epoch_ms: EPOCH_MS,
         };
-        let load = per_request(&load, &server.measure(&load, directory)?, rest)?;
+        let measured =
+            (0..REPEATS).map(|_| server.measure(&load, directory)).collect::<Result<Vec<_>, _>>()?;
+        let load = per_request(&load, &Measured::median(&measured), rest)?;
         told(&load.to_string());
         loads.push(load);
     }

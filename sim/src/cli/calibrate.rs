@@ -34,7 +34,7 @@ pub fn act(arguments: Arguments) -> Result<bool, Failed> {
 }
 
 fn table(profile: &Profile) -> String {
-    let Profile { machine, crypto, bytes, disk, http, role } = profile;
+    let Profile { machine, crypto, bytes, disk, wake, http, role } = profile;
     let mut table = Table::new(["operation", "median", "mean", "slowest of 20 parts"]);
     let us = |ns: f64| format!("{:.2} µs", ns / 1000.0);
     let mut cost = |name: &str, cost: &Cost| {
@@ -50,6 +50,7 @@ fn table(profile: &Profile) -> String {
     cost("commit, processor", &disk.commit);
     cost("commit, disk", &disk.sync);
     cost("write 1 kB", &Cost::always(disk.byte * 1024.0));
+    cost("wake-up", wake);
     cost("request, server", &http.request);
     cost("1 kB of events, server", &Cost::always(http.event_byte * 1024.0));
     cost("request, client", &http.ask);

@@ -21,6 +21,9 @@ pub struct Arguments {
     /// Seconds of each load on the real server.
     #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=600))]
     seconds: u32,
+    /// How often each load is measured on the real server; the median counts.
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=99))]
+    repeats: u32,
     /// Requests of each load in the simulator.
     #[arg(long, default_value_t = 12_000, value_parser = clap::value_parser!(u64).range(100..=20_000))]
     requests: u64,
@@ -37,12 +40,14 @@ pub struct Arguments {
 
 /// Compares. How good a prediction is depends on the machine and its neighbours, and is no failure.
 pub fn act(arguments: Arguments) -> Result<bool, Failed> {
-    let Arguments { costs, seconds, requests, disk, out, json } = arguments;
+    let Arguments { costs, seconds, repeats, requests, disk, out, json } = arguments;
     let profile = costs.as_deref().map_or_else(|| Ok(Profile::standard()), Profile::read)?;
     let told = |what: &str| eprintln!("measuring {what}");
-    let compared = validate::validate(&profile, &disk, Patience { seconds, requests }, &told)?;
+    let compared = validate::validate(&profile, &disk, Patience { seconds, repeats, requests }, &told)?;
     let costs = costs.map_or_else(String::new, |path| format!(" --costs {}", path.display()));
-    let command = format!("cargo sim validate{costs} --seconds {seconds} --requests {requests} --out DIR");
+    let command = format!(
+        "cargo sim validate{costs} --seconds {seconds} --repeats {repeats} --requests {requests} --out DIR"
+    );
     let page = validate::page(&compared, reproduce(command, 1, &profile.machine))?;
     if json {
         say_json(&serde_json::json!({ "answer": page.answer, "architectures": compared }));

@@ -1,17 +1,28 @@
 //! The front: what serves a crowd on the machine of a request handler or mailbox actor.
 //!
 //! It stands where the HTTP server stands in production: it seats each client that has something to say at the actor's door, hands
-//! on what it says, and sends it what the actor has for it. It is charged for requests and events as that is, and who reads
-//! too slowly loses the connection.
+//! on what it says, and sends it what the actor has for it. It is charged for requests and events as that is, checks with the
+//! production checker what clients sign, and who reads too slowly loses the connection. Requests and streams are threads of
+//! control of their own, on all cores of the machine; what they come to goes on in the order in which they came.
 
-use std::collections::{BTreeMap, btree_map::Entry};
+use std::{
+    collections::{BTreeMap, btree_map::Entry},
+    future::poll_fn,
+    sync::Arc,
+    task::Poll,
+};
 
-use futures_util::future::select;
+use futures_util::{
+    future::{Either, select},
+    stream::{FuturesOrdered, StreamExt},
+};
 use server::{
     actor::Ledger,
+    http::Checker,
     node::{Door, Post, Seat},
     port::{Network, Spawn},
     protocol::{
+        frame::FrameError,
         id::{ActorId, ClientId},
         message::Message,
         statement::Trust,
@@ -24,7 +35,7 @@ use tokio::{
 
 use super::{
     account::Counts,
-    letter,
+    letter::{self, Said},
     queue::{Queue, read},
 };
 use crate::{
@@ -36,8 +47,8 @@ use crate::{
     },
 };
 
-/// Letters taken to the queue at once.
-const AT_ONCE: usize = 64;
+/// Requests, or streams, of a connection that are at work; more wait in it.
+const AT_WORK: usize = 256;
 
 /// The way in to an actor for a crowd.
 #[derive(Clone)]
@@ -48,6 +59,8 @@ pub struct Entrance {
     pub several: bool,
     /// Checks what is told.
     pub trust: Trust,
+    /// Checks what clients sign.
+    pub checker: Arc<Checker>,
     /// Who does the work of the web.
     pub work: Vec<Cpu>,
     /// Where it is counted.
@@ -90,12 +103,42 @@ impl Entrance {
         }
     }
 
-    /// Events of so many bytes.
+    /// An event of so many bytes.
     async fn stream(&self, bytes: u64) {
         self.count(|counts| counts.event_bytes += bytes);
         for cpu in &self.work {
             cpu.spend_apart(&Ledger { events: 1, coded_bytes: bytes, ..Ledger::default() }, 1).await;
         }
+    }
+
+    /// What clients say, when their requests have come as far as the actor. What one says wrongly goes no further.
+    async fn hear(&self, letters: Vec<Said>) -> Vec<Said> {
+        self.answer(letters.iter().filter(|(_, message)| message.is_some()).count() as u64).await;
+        if self.are_signed(&letters).await {
+            return letters;
+        }
+        let mut signed = Vec::new();
+        for letter in letters {
+            if self.are_signed(std::slice::from_ref(&letter)).await {
+                signed.push(letter);
+            }
+        }
+        signed
+    }
+
+    async fn are_signed(&self, letters: &[Said]) -> bool {
+        let messages = || letters.iter().filter_map(|(_, message)| message.as_ref());
+        let submissions = messages().filter_map(|message| match message {
+            Message::Submit(submission) => Some(&submission.bundle),
+            _ => None,
+        });
+        let acks = messages().filter_map(|message| match message {
+            Message::Acknowledged(ack) => Some(ack),
+            _ => None,
+        });
+        let (submissions, acks): (Vec<_>, Vec<_>) = (submissions.collect(), acks.collect());
+        (submissions.is_empty() || self.checker.are_signed(&submissions).await)
+            && (acks.is_empty() || self.checker.are_signed(&acks).await)
     }
 
     fn count(&self, count: impl FnOnce(&mut Counts)) {
@@ -106,19 +149,45 @@ impl Entrance {
 
     /// Puts what the actor has for clients into the queue.
     async fn tell(&self, mut letters: UnboundedReceiver<(ActorId, Message)>, queue: &Queue) {
-        let mut some = Vec::new();
-        while letters.recv_many(&mut some, AT_ONCE).await > 0 {
-            let (mut text, mut event_bytes) = (Vec::new(), 0);
-            for (to, message) in some.drain(..) {
-                let Some(client) = to.client() else { continue };
-                let before = text.len();
-                letter::tell(&mut text, &client, &message, &self.trust);
-                event_bytes += if is_event(&message) { text.len() - before } else { 0 };
+        let mut at_work = FuturesOrdered::new();
+        loop {
+            match first_of(&mut at_work, letters.recv()).await {
+                Either::Left(text) => queue.push(|bytes| bytes.extend(text)),
+                Either::Right(None) => return,
+                Either::Right(Some((to, message))) => at_work.push_back(self.write(to, message)),
             }
-            self.stream(event_bytes as u64).await;
-            queue.push(|bytes| bytes.append(&mut text));
         }
     }
+
+    /// A letter as text, when it has been streamed.
+    async fn write(&self, to: ActorId, message: Message) -> Vec<u8> {
+        let mut text = Vec::new();
+        let Some(client) = to.client() else { return text };
+        letter::tell(&mut text, &client, &message, &self.trust);
+        if is_event(&message) {
+            self.stream(text.len() as u64).await;
+        }
+        text
+    }
+}
+
+/// What is done first: the oldest of what is at work, or, if there is room for more of it, something else.
+async fn first_of<F: Future, M>(
+    at_work: &mut FuturesOrdered<F>,
+    more: impl Future<Output = M>,
+) -> Either<F::Output, M> {
+    let (is_idle, has_room) = (at_work.is_empty(), at_work.len() < AT_WORK);
+    let (mut done, mut more) = (std::pin::pin!(at_work.next()), std::pin::pin!(more));
+    poll_fn(|context| {
+        if !is_idle && let Poll::Ready(Some(done)) = done.as_mut().poll(context) {
+            return Poll::Ready(Either::Left(done));
+        }
+        if has_room {
+            return more.as_mut().poll(context).map(Either::Right);
+        }
+        Poll::Pending
+    })
+    .await
 }
 
 /// Whether a message is told as an event. Others are the answers of requests, or placements: of those a crowd, which checks
@@ -138,31 +207,25 @@ struct Reception<'a> {
 impl Reception<'_> {
     /// Hands on what clients say, until the connection is lost.
     async fn hear(mut self, mut reader: impl AsyncRead + Unpin) {
-        let mut buffer = Vec::new();
+        let entrance = self.entrance;
+        let (mut buffer, mut at_work) = (Vec::new(), FuturesOrdered::new());
         loop {
-            let (mut taken, mut letters) = (0, Vec::new());
-            loop {
-                match letter::first(&buffer[taken..]) {
-                    Ok(Some((letter, length))) => {
-                        taken += length;
-                        letters.push(letter);
+            // garbled on its way: whoever sent it connects anew
+            let Ok(letters) = whole(&mut buffer) else { return };
+            if !letters.is_empty() {
+                at_work.push_back(entrance.hear(letters));
+            }
+            let more = read(&mut reader, |bytes| buffer.extend(bytes));
+            match first_of(&mut at_work, more).await {
+                Either::Left(letters) => {
+                    for (client, message) in letters {
+                        if !self.hand_on(client, message).await {
+                            return;
+                        }
                     }
-                    Ok(None) => break,
-                    // garbled on its way: whoever sent it connects anew
-                    Err(_) => return,
                 }
-            }
-            buffer.drain(..taken);
-            let requests = letters.iter().filter(|(_, message)| message.is_some()).count() as u64;
-            self.entrance.answer(requests).await;
-            for (client, message) in letters {
-                if !self.hand_on(client, message).await {
-                    return;
-                }
-            }
-            let more = read(&mut reader, |bytes| buffer.extend(bytes)).await;
-            if !matches!(more, Ok(Some(()))) {
-                return;
+                Either::Right(Ok(Some(()))) => {}
+                Either::Right(_) => return,
             }
         }
     }
@@ -186,4 +249,15 @@ impl Reception<'_> {
         };
         seat.say(message).await
     }
+}
+
+/// The letters that have arrived whole, taken out.
+fn whole(buffer: &mut Vec<u8>) -> Result<Vec<Said>, FrameError> {
+    let (mut taken, mut letters) = (0, Vec::new());
+    while let Some((letter, length)) = letter::first(&buffer[taken..])? {
+        taken += length;
+        letters.push(letter);
+    }
+    buffer.drain(..taken);
+    Ok(letters)
 }

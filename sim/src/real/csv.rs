@@ -36,6 +36,23 @@ struct Row {
 }
 
 impl Measured {
+    /// Of several runs of one load, in each quantity the median.
+    pub fn median(runs: &[Measured]) -> Measured {
+        let of = |quantity: &dyn Fn(&Measured) -> f64| {
+            let mut values: Vec<f64> = runs.iter().map(quantity).collect();
+            values.sort_by(f64::total_cmp);
+            values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+        };
+        Measured {
+            requests_per_s: of(&|run| run.requests_per_s),
+            deliveries_per_s: of(&|run| run.deliveries_per_s),
+            receipt_us: [0, 1].map(|at| of(&|run| run.receipt_us[at])),
+            delivery_us: [0, 1].map(|at| of(&|run| run.delivery_us[at])),
+            server_ns: of(&|run| run.server_ns as f64) as u64,
+            generator_ns: of(&|run| run.generator_ns as f64) as u64,
+        }
+    }
+
     pub(super) fn read(text: &str, server_ns: u64, generator_ns: u64) -> Result<Measured, RealError> {
         let mut rows = ::csv::Reader::from_reader(text.as_bytes()).into_deserialize::<Row>();
         let row = rows.next().ok_or_else(|| RealError::Row("there is none".to_owned()))?;
@@ -68,6 +85,19 @@ mod tests {
         let measured =
             Measured::read(&format!("{HEADER}8,1000,990,300,900,7000,9000,0,0,0\n"), 5, 6).unwrap();
         assert_eq!((measured.requests_per_s, measured.delivery_us), (1000.0, [7000.0, 9000.0]));
+    }
+
+    #[test]
+    fn of_several_runs_the_median_counts_in_each_quantity() {
+        let rows = [
+            "8,1000,990,300,900,7000,9000,0,0,0\n",
+            "8,10,995,1,5000,1,1,0,0,0\n",
+            "8,900,1,310,1,8000,2,0,0,0\n",
+        ];
+        let runs = rows.map(|row| Measured::read(&format!("{HEADER}{row}"), 5, 6).unwrap());
+        let median = Measured::median(&runs);
+        assert_eq!((median.requests_per_s, median.deliveries_per_s), (900.0, 990.0));
+        assert_eq!((median.receipt_us, median.delivery_us), ([300.0, 900.0], [7000.0, 2.0]));
     }
 
     #[test]

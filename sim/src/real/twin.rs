@@ -23,8 +23,6 @@ machines = \"one\"
 crypto = \"modelled\"
 storage = \"modelled\"
 challenge_bound = \"4000 epochs\"
-[network]
-latency = \"30us\"
 [expect]
 catch_up = \"60s\"
 ";
@@ -48,6 +46,8 @@ pub fn run(load: &Load, bundles: u64, profile: &Profile) -> Result<Outcome, Scen
         format!("workload.bundles={}", bundles.min(BUNDLES_MAX)),
         format!("workload.recipients={}", load.recipients),
         format!("workload.payload={PAYLOAD_BYTES}B"),
+        // the loopback interface takes no time, but whoever is told something must wake up
+        format!("network.latency={}us", (profile.wake.mean() / 1e3).round()),
     ];
     let pace = load.rate_per_s.map_or("closed = 1".to_owned(), |rate| format!("rate = \"{rate}/s\""));
     let scenario = Scenario::parse("twin", &format!("{DEPLOYMENT}[workload]\n{pace}\n"), &sets)?;

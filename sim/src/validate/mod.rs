@@ -84,6 +84,9 @@ pub struct Compared {
 pub struct Patience {
     /// Seconds on the real server.
     pub seconds: u32,
+    /// How often on the real server, each time on a new one: of each quantity the median counts, for what else runs on
+    /// the machine, or under it, comes and goes.
+    pub repeats: u32,
     /// Requests in the simulator.
     pub requests: u64,
 }
@@ -147,7 +150,8 @@ impl Bench<'_> {
         };
         let at = rate.map_or("its peak".to_owned(), |rate| format!("{rate} requests/s"));
         (self.told)(&format!("{}, {at}", architecture.name()));
-        let real = self.server.measure(&load, self.directory)?;
+        let measured = (0..self.patience.repeats).map(|_| self.server.measure(&load, self.directory));
+        let real = Measured::median(&measured.collect::<Result<Vec<_>, _>>()?);
         Ok((real, twin::run(&load, self.patience.requests, self.profile)?))
     }
 }

@@ -35,7 +35,7 @@ pub fn page(all: &[Compared], reproduce: Reproduce) -> Result<Page, ChartError> 
         limits: vec![
             "The cost of a request was calibrated on the central server at its peak: that point is no prediction."
                 .to_owned(),
-            "The load generator spaces the requests of a connection evenly; the simulator's arrive as a Poisson process."
+            "Requests come as a Poisson process on both sides; the load generator deals them to its connections in turn, one at a time each."
                 .to_owned(),
             "Server and load generator share the cores of one machine, and so do their twins.".to_owned(),
         ],

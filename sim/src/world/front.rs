@@ -97,7 +97,7 @@ impl World {
     }
 
     /// The usual bounds, but what is waited for is waited for less long.
-    fn limits(&self) -> Limits {
+    pub(super) fn limits(&self) -> Limits {
         let checkers = match self.drawn.architecture {
             Architecture::Central => 1,
             _ => self.drawn.topology.cores as usize,

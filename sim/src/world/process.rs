@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use server::{
     actor::{RecoverError, Recovered, Setup},
+    http::Checker,
     node::{Identity, Node, NodeError},
-    port::{Ports, Spawn as _},
+    port::{Ports, Spawn as _, any_work::AnyWork},
     protocol::id::{ActorId, Role},
     watch::shelf::Shelf,
 };
@@ -71,9 +72,10 @@ impl World {
         }
         let several = self.drawn.architecture.is_monolith() && name == ActorName::SEQUENCER;
         if self.crowd.is_some() && (several || matches!(name.role, Role::Handler | Role::Mailbox)) {
-            let (trust, work) = (self.setup.trust.clone(), self.web_work(&cpu));
-            let history = self.history.clone();
-            let entrance = Entrance { door: node.door(), several, trust, work, history };
+            let (trust, work) = (setup.trust.clone(), AnyWork::new(cpu.on_one()));
+            let checker = Arc::new(Checker::new(trust.clone(), self.limits().checkers, &work, &SimTasks));
+            let (work, history) = (self.web_work(&cpu), self.history.clone());
+            let entrance = Entrance { door: node.door(), several, trust, checker, work, history };
             SimTasks.spawn(entrance.serve(network.clone().over(Socket::Crowd)));
         }
         let mut observer = self.history.observer(name, self.parts_of(name).collect(), self.label_of(name));
@@ -145,14 +147,20 @@ impl World {
         if !self.remembers() {
             return (cpu, setup);
         }
-        let memory = Memory::default();
+        let is_client = self.processes.get(machine).is_some_and(|name| name.role == Role::Client);
+        let memory = match self.drawn.topology.machines {
+            Machines::One if !is_client => self.memory.clone(),
+            _ => Memory::default(),
+        };
         setup.trust.verifier = memory.around(setup.trust.verifier);
         (cpu.remembering(memory), setup)
     }
 
     /// Whether a process remembers the signatures that it has checked: if it meets one more than once.
     fn remembers(&self) -> bool {
-        self.drawn.architecture.is_monolith() || self.drawn.topology.transport == Transport::Http
+        let topology = &self.drawn.topology;
+        let has_front = topology.transport == Transport::Http || self.crowd.is_some();
+        self.drawn.architecture.is_monolith() || has_front || topology.machines == Machines::One
     }
 
     /// The clock of a machine: one that can be set wrong, if a fault will.

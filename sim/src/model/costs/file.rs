@@ -79,6 +79,7 @@ impl Profile {
             ("crypto.verify", &self.crypto.verify),
             ("disk.commit", &self.disk.commit),
             ("disk.sync", &self.disk.sync),
+            ("wake", &self.wake),
             ("http.request", &self.http.request),
             ("http.ask", &self.http.ask),
         ] {

@@ -31,6 +31,8 @@ pub struct Profile {
     pub bytes: Bytes,
     /// Durable writes.
     pub disk: Disk,
+    /// From what is said to somebody on the same machine, who sleeps, until that hears it.
+    pub wake: Cost,
     /// The HTTP API.
     pub http: Http,
     /// What an actor computes besides, by role; of a role that is not listed as of `other`.
@@ -120,6 +122,7 @@ impl Profile {
             crypto: Crypto { sign: free(), verify: free(), batch: vec![(1.0, 0.0)] },
             bytes: Bytes { hash: 0.0, code: 0.0 },
             disk: Disk { commit: free(), byte: 0.0, sync: free() },
+            wake: free(),
             http: Http { request: free(), event_byte: 0.0, ask: free(), hear_byte: 0.0 },
             role: BTreeMap::from([(OTHER.to_owned(), other)]),
         }
