@@ -63,6 +63,8 @@ pub struct EpochDeliveries {
     pub cut: Signed<Cut>,
     /// Who gets what.
     pub by_client: BTreeMap<ClientId, Vec<Entry>>,
+    /// What it follows on: where the mailboxes stand of those who get something.
+    pub heads: BTreeMap<ClientId, MailboxHead>,
 }
 
 /// The mailbox actor.
@@ -175,16 +177,20 @@ impl Mailbox {
         }
         by_client.retain(|_, entries| !entries.is_empty());
         by_client.values_mut().for_each(|entries| entries.sort_by_key(|entry| entry.sequence));
-        EpochDeliveries { cut, by_client }
+        let head_of = |client: &ClientId| self.mailboxes.get(client).copied().unwrap_or_default();
+        let heads = by_client.keys().map(|client| (*client, head_of(client))).collect();
+        EpochDeliveries { cut, by_client, heads }
     }
 
     /// Appends the deliveries, promises the attestation and keeps what each client will be shown.
     pub fn attest(&mut self, deliveries: EpochDeliveries, step: &mut Step) {
-        let EpochDeliveries { cut, by_client } = deliveries;
+        let EpochDeliveries { cut, by_client, heads } = deliveries;
         let bases: Vec<_> = by_client.keys().map(|client| self.mailboxes.prune_to(client)).collect();
         self.apply_acknowledgements(step);
         for (client, entries) in &by_client {
-            let head = self.mailboxes.get(client).copied().unwrap_or_default();
+            let acknowledged = self.mailboxes.get(client).map_or(Count(0), |head| head.acknowledged);
+            let head = heads.get(client).copied().unwrap_or_default();
+            let head = MailboxHead { acknowledged: acknowledged.min(head.count), ..head };
             let head = entries.iter().fold(head, |head, entry| head.deliver(entry.sequence, entry.leaf));
             self.put_head(*client, head, step);
         }

@@ -6,7 +6,7 @@ use server::{
     actor::{Draft, Input, mailbox::EpochDeliveries},
     protocol::{
         ack::Ack,
-        attestation::Attestation,
+        attestation::{Attestation, MailboxHead},
         board::Exhibit,
         derivation::Entry,
         digest::Digest,
@@ -31,6 +31,7 @@ pub(super) fn attack(name: &str) -> Option<Box<dyn Attack>> {
         "forge-ack" => Box::new(ForgeAck),
         "attest-again" => Box::<AttestAgain>::default(),
         "purge-early" => Box::<PurgeEarly>::default(),
+        "restart-chain" => Box::new(RestartChain),
         "frame-incoming" => Box::new(FrameIncoming),
         _ => return None,
     })
@@ -224,6 +225,21 @@ impl Attack for PurgeEarly {
             }
             !purged
         });
+    }
+}
+
+/// D12: begins a mailbox anew, as if nothing had been delivered to it. Exposed (*badattestation*) by its client.
+struct RestartChain;
+
+impl Attack for RestartChain {
+    fn deliveries(&mut self, deliveries: &mut EpochDeliveries, context: &mut Context<'_>) {
+        for (client, head) in &mut deliveries.heads {
+            if head.count > Count(0) && context.is_against(client) && context.on() {
+                *head = MailboxHead { generation: head.generation, ..MailboxHead::default() };
+                context.fired();
+                break;
+            }
+        }
     }
 }
 

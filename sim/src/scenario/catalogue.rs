@@ -290,6 +290,13 @@ pub const ATTACKS: &[AttackKind] = &[
         "deletes a delivery before its client has acknowledged it",
     ),
     attack(
+        "D12",
+        "restart-chain",
+        MAILBOX,
+        Ending::Exposed,
+        "begins a mailbox anew, as if nothing had been delivered to it",
+    ),
+    attack(
         "D13",
         "frame-incoming",
         MAILBOX,
