@@ -32,6 +32,8 @@ impl Resource {
 #[derive(Clone, Debug, Default)]
 pub struct Load {
     shares: BTreeMap<(ActorName, Resource), f64>,
+    /// For how long the machines of a role kept cores busy, together, in nanoseconds of one.
+    work_ns: BTreeMap<Role, u64>,
     cores: u32,
     /// Whether one server is all of the roles but the witnesses.
     monolith: bool,
@@ -47,6 +49,9 @@ impl Load {
 
     /// Something was busy for so long of the time.
     pub fn add(&mut self, who: ActorName, what: Resource, busy_ns: u64, of_ns: u64) {
+        if what == Resource::Cores {
+            *self.work_ns.entry(who.role).or_default() += busy_ns;
+        }
         let of_ns = match what {
             Resource::Cores => of_ns.saturating_mul(u64::from(self.cores)),
             _ => of_ns,
@@ -69,6 +74,17 @@ impl Load {
             role => format!("of a {}", role.name()),
         };
         Some((format!("{} {whose}", what.name()), *share))
+    }
+
+    /// For how long the machines of a role worked, together, in nanoseconds of one core; none if it has none of its own. Of
+    /// no role: of the one server that is all of them.
+    pub fn work_of(&self, role: Option<Role>) -> Option<u64> {
+        let role = match role {
+            Some(_) if self.monolith => return None,
+            None if !self.monolith => return None,
+            role => role.unwrap_or(Role::Sequencer),
+        };
+        self.work_ns.get(&role).copied()
     }
 
     /// How many cores the actors of a role keep busy, together; none if it has no machine of its own.
@@ -96,5 +112,13 @@ mod tests {
         assert_eq!(load.busiest(), Some(("disk of an incoming actor".to_owned(), 0.7)));
         assert_eq!(load.cores_of(Role::Sequencer), Some(1.0));
         assert_eq!(load.cores_of(Role::Witness), None);
+        assert_eq!((load.work_of(Some(Role::Sequencer)), load.work_of(None)), (Some(1000), None));
+    }
+
+    #[test]
+    fn one_server_has_its_work_and_no_role_of_it() {
+        let mut load = Load::of_machines(2, true);
+        load.add(ActorName::SEQUENCER, Resource::Cores, 700, 1000);
+        assert_eq!((load.work_of(None), load.work_of(Some(Role::Mailbox))), (Some(700), None));
     }
 }

@@ -150,6 +150,60 @@ pub const METRICS: &[Metric] = &[
         },
     },
     Metric {
+        name: "handler-work",
+        title: "request handlers",
+        means: "Processor time of the request handlers per bundle",
+        unit: "µs per bundle",
+        logarithmic: true,
+        here: false,
+        read: |outcome| work(outcome, Some(Role::Handler)),
+    },
+    Metric {
+        name: "incoming-work",
+        title: "incoming actors",
+        means: "Processor time of the incoming actors per bundle",
+        unit: "µs per bundle",
+        logarithmic: true,
+        here: false,
+        read: |outcome| work(outcome, Some(Role::Incoming)),
+    },
+    Metric {
+        name: "sequencer-work",
+        title: "sequencer",
+        means: "Processor time of the sequencer per bundle",
+        unit: "µs per bundle",
+        logarithmic: true,
+        here: false,
+        read: |outcome| work(outcome, Some(Role::Sequencer)),
+    },
+    Metric {
+        name: "mailbox-work",
+        title: "mailbox actors",
+        means: "Processor time of the mailbox actors per bundle",
+        unit: "µs per bundle",
+        logarithmic: true,
+        here: false,
+        read: |outcome| work(outcome, Some(Role::Mailbox)),
+    },
+    Metric {
+        name: "witness-work",
+        title: "witnesses",
+        means: "Processor time of the witnesses per bundle",
+        unit: "µs per bundle",
+        logarithmic: true,
+        here: false,
+        read: |outcome| work(outcome, Some(Role::Witness)),
+    },
+    Metric {
+        name: "server-work",
+        title: "one server",
+        means: "Processor time of the one server that is all of them per bundle",
+        unit: "µs per bundle",
+        logarithmic: true,
+        here: false,
+        read: |outcome| work(outcome, None),
+    },
+    Metric {
         name: "real-time-inversions",
         title: "real-time inversions",
         means: "Bundles that stand before one that had its receipt when they were made",
@@ -229,6 +283,12 @@ pub fn find(name: &str) -> Result<&'static Metric, String> {
 fn per_bundle(outcome: &Outcome, total: u64) -> Option<f64> {
     let delivered = outcome.bundles().delivered;
     (delivered > 0).then(|| total as f64 / delivered as f64)
+}
+
+fn work(outcome: &Outcome, role: Option<Role>) -> Option<f64> {
+    let work_ns = outcome.run.load.work_of(role)?;
+    let delivered = outcome.bundles().delivered;
+    (delivered > 0).then(|| work_ns as f64 / 1e3 / delivered as f64)
 }
 
 fn inverted(outcome: &Outcome, which: fn(&inversion::Inversions) -> u64) -> Option<f64> {

@@ -190,6 +190,8 @@ mod tests {
             (curve("x = { name = \"actors\", points = [] }\n"), "x.points must have a point"),
             (curve(&format!("{x}find = \"peak\"\n")), "find = \"peak\" needs a bound"),
             (curve(&format!("{x}find = \"peak\"\nbound = \"soon\"\n")), "bound"),
+            (curve(&format!("stack = [\"incoming-work\", \"wall\"]\n{x}")), "they cannot be added up"),
+            (curve(&format!("heat = [\"warmth\"]\n{x}")), "unknown metric \"warmth\""),
             (curve(x).replace("throughput", "thruput"), "unknown metric \"thruput\""),
         ] {
             let error = read(&text).unwrap_err().to_string();

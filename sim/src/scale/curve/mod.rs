@@ -10,6 +10,8 @@
 //! bound = "100ms"                        # on the 99th percentile of delivery
 //! length = "400ms"                       # for how long bundles are sent at each rate
 //! show = ["throughput", "delivery-p99"]  # what is plotted (`cargo sim list metrics`)
+//! stack = ["incoming-work", …]           # what is plotted as parts of one whole, a bar a point
+//! heat = ["delivery-p99"]                # what is plotted over x and the series, as colours
 //! x = { name = "actors", scale = "log2", points = [{ at = 1, set = ["topology.incoming=1"] }, …] }
 //! [[experiment.series]]
 //! name = "parallel"
@@ -52,6 +54,10 @@ pub(super) struct CurveTable {
     length: Option<String>,
     start: Option<f64>,
     show: Vec<String>,
+    #[serde(default)]
+    stack: Vec<String>,
+    #[serde(default)]
+    heat: Vec<String>,
     x: XTable,
     #[serde(default)]
     series: Vec<SeriesTable>,
@@ -129,6 +135,10 @@ pub struct Curve {
     pub search: Option<Search>,
     /// What is plotted.
     pub show: Vec<&'static Metric>,
+    /// What is plotted as the parts of one whole, all in one unit.
+    pub stack: Vec<&'static Metric>,
+    /// What is plotted over the parameter and the series.
+    pub heat: Vec<&'static Metric>,
     /// What the parameter is called.
     pub name: String,
     /// How its axis is divided.
@@ -190,7 +200,17 @@ impl Curve {
                 Some(Search { bound_ns: duration("bound", &bound)?, length_ns, start_per_s })
             }
         };
-        let show = table.show.iter().map(|name| metric::find(name)).collect::<Result<Vec<_>, String>>()?;
+        let metrics = |names: &[String]| {
+            names.iter().map(|name| metric::find(name)).collect::<Result<Vec<_>, String>>()
+        };
+        let (show, stack, heat) = (metrics(&table.show)?, metrics(&table.stack)?, metrics(&table.heat)?);
+        if let Some(other) = stack.iter().find(|metric| metric.unit != stack[0].unit) {
+            let (first, [one, two]) = (stack[0], [stack[0].unit, other.unit]);
+            return Err(format!(
+                "stack: {} is in {one}, {} in {two}: they cannot be added up",
+                first.name, other.name
+            ));
+        }
         let mut series = table.series;
         if series.is_empty() {
             series.push(SeriesTable { name: "all".to_owned(), set: Vec::new(), points: None, ideal: false });
@@ -207,6 +227,8 @@ impl Curve {
             sets: table.set,
             search,
             show,
+            stack,
+            heat,
             name: table.x.name,
             scale,
             points,

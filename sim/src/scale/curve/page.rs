@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use reports::{
-    chart::{self, ChartError, Dimension, Distribution, Heading, LinesPlot, Mark, Point, Series, Style},
+    chart::{
+        self, Bar, ChartError, Dimension, Distribution, Heading, HeatPlot, LinesPlot, Mark, Point, Series,
+        StackedPlot, Style,
+    },
     page::{Cell, Column, Page, Plot, Reproduce, Section, Table},
     stats,
 };
@@ -45,6 +48,7 @@ pub fn page(
     if let Some(search) = curve.search {
         sections.push(draft.over_load(search)?);
     }
+    sections.extend(draft.stack()?);
     sections.push(draft.distributions()?);
     sections.push(draft.table());
     let mut limits = curve.limits.clone();
@@ -84,9 +88,56 @@ impl<'a> Draft<'a> {
                 svg: chart::lines(&self.heading(metric.title), &plot)?,
             })
         });
-        let plots = plots.collect::<Result<_, ChartError>>()?;
+        let maps = self.curve.heat.iter().map(|metric| self.heat(metric));
+        let plots = plots.chain(maps).collect::<Result<_, ChartError>>()?;
         let title = format!("Over {}", self.curve.name);
         Ok(Section { title, text: String::new(), plots, tables: Vec::new() })
+    }
+
+    /// A metric over the parameter and the series.
+    fn heat(&self, metric: &Metric) -> Result<Plot, ChartError> {
+        let points = || 0..self.curve.points.len();
+        let value = |series, point| Some(estimate(metric, &self.of_point(series, point))?.value);
+        let rows = 0..self.curve.series.len();
+        let plot = HeatPlot {
+            x: self.curve.name.clone(),
+            y: "series".to_owned(),
+            columns: self.curve.points.iter().map(|point| reports::text::shortest(point.at)).collect(),
+            rows: self.curve.series.iter().map(|line| line.name.clone()).collect(),
+            value: Dimension::linear(metric.unit),
+            values: rows.map(|series| points().map(|point| value(series, point)).collect()).collect(),
+        };
+        Ok(Plot {
+            file: format!("{}-map", metric.name),
+            caption: format!("{}, the mean over seeds.", metric.caption()),
+            svg: chart::heat(&self.heading(metric.title), &plot)?,
+        })
+    }
+
+    /// What each point comes to, in its parts.
+    fn stack(&self) -> Result<Option<Section>, ChartError> {
+        let Some(first) = self.curve.stack.first() else { return Ok(None) };
+        let bars = self.curve.keys().map(|(series, point)| {
+            let rows = self.of_point(series, point);
+            let part = |metric: &&Metric| estimate(metric, &rows).map_or(0.0, |estimate| estimate.value);
+            let at = reports::text::shortest(self.curve.points[point].at);
+            Bar {
+                label: format!("{}, {at}", self.curve.series[series].name),
+                parts: self.curve.stack.iter().map(part).collect(),
+            }
+        });
+        let plot = StackedPlot {
+            title: format!("processor time ({})", first.unit),
+            categories: self.curve.stack.iter().map(|metric| metric.title.to_owned()).collect(),
+            bars: bars.collect(),
+        };
+        let plot = Plot {
+            file: "parts".to_owned(),
+            caption: format!("Each series at each {}, the mean over seeds.", self.curve.name),
+            svg: chart::stacked(&self.heading("What a bundle costs"), &plot)?,
+        };
+        let (title, text) = ("What a bundle costs".to_owned(), String::new());
+        Ok(Some(Section { title, text, plots: vec![plot], tables: Vec::new() }))
     }
 
     fn lines(&self, metric: &Metric, series: usize, line: &Line) -> Vec<Series> {
