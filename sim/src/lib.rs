@@ -7,6 +7,7 @@ compile_error!(
 );
 
 pub mod adversary;
+pub mod barrier;
 pub mod calibrate;
 pub mod check;
 pub mod command;

@@ -117,6 +117,21 @@ fn many_cores_help_a_server_that_checks_signatures_on_all_of_them() {
 }
 
 #[test]
+fn a_cut_waits_for_nobody_and_a_barrier_for_everybody() {
+    let median_and_missed = |cut| {
+        let sets = [&format!("topology.cut={cut}"), "fault.0.factor=100", "workload.bundles=600"];
+        let outcome = run("scenarios/scaling/straggler.toml", 1, &sets);
+        assert_eq!(violated(&outcome), Vec::<String>::new(), "{cut}");
+        let record = outcome.record();
+        let missed = record.coverage.get("a late incoming actor missed a cut").copied().unwrap_or(0);
+        (record.delivery.summary().unwrap().p50, missed)
+    };
+    let [(fast, missed), (slow, none)] = ["nobody", "everybody"].map(median_and_missed);
+    assert!(missed > 10 && none == 0, "{missed} and {none} cuts without somebody");
+    assert!(slow > 1.3 * fast, "{slow} µs is not much slower than {fast} µs");
+}
+
+#[test]
 fn modelled_crypto_and_storage_give_the_same_verdicts() {
     let modelled = ["topology.crypto=modelled", "topology.storage=modelled"];
     for (path, exposed) in

@@ -92,6 +92,7 @@ impl Draw {
             epoch_ns: self.quantity("topology.epoch", &topology.epoch_ns),
             cores: self.count("topology.cores", &topology.cores),
             transport: topology.transport,
+            cut: topology.cut,
             machines: topology.machines,
             costs: topology.costs.clone(),
             crypto: topology.crypto,

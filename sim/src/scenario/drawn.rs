@@ -8,7 +8,7 @@
 //!   them per bundle.
 
 use super::{
-    Architecture, Blame, Costs, Crypto, Machines, Storage, Transport, catalogue::AttackKind,
+    Architecture, Blame, Costs, Crypto, Machines, Storage, Transport, Waits, catalogue::AttackKind,
     fault::DrawnFault, name::ActorName, value::Range,
 };
 
@@ -58,6 +58,8 @@ pub struct DrawnTopology {
     pub cores: u32,
     /// How clients speak to the server.
     pub transport: Transport,
+    /// What a cut waits for.
+    pub cut: Waits,
     /// On how many machines all this runs.
     pub machines: Machines,
     /// How long the work of an actor takes.

@@ -155,6 +155,8 @@ pub struct Topology {
     pub cores: Range<u32>,
     /// `transport`: how clients speak to the server; `"links"` unless given.
     pub transport: Transport,
+    /// `cut`: what a cut waits for; `"nobody"` unless given.
+    pub cut: Waits,
     /// `machines`: on how many machines all this runs; `"each"` unless given.
     pub machines: Machines,
     /// `costs`: how long the work of an actor takes; `"default"` unless given.
@@ -172,6 +174,15 @@ pub enum Transport {
     Links,
     /// The HTTP API: requests, answers and event streams.
     Http,
+}
+
+/// What a cut waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Waits {
+    /// It takes the seals that are there: production.
+    Nobody,
+    /// For a seal of every incoming actor, as a barrier would: to compare with.
+    Everybody,
 }
 
 /// On how many machines the processes of a run are.

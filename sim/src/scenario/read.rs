@@ -14,7 +14,7 @@ use std::{
 
 use super::{
     Architecture, Costs, Crypto, LatencyRange, Machines, Network, PaceRange, Scenario, ScenarioError,
-    Storage, Topology, Transport, Workload, chaos,
+    Storage, Topology, Transport, Waits, Workload, chaos,
     error::{Wrong, hint},
     name::Sizes,
     nemesis,
@@ -183,6 +183,7 @@ fn topology(section: &Section<'_>, architecture: Architecture) -> Result<Topolog
         "epoch",
         "cores",
         "transport",
+        "cut",
         "machines",
         "costs",
         "crypto",
@@ -203,6 +204,7 @@ fn topology(section: &Section<'_>, architecture: Architecture) -> Result<Topolog
         epoch_ns: section.quantity("epoch", &DURATION, EPOCH_MIN_NS..=EPOCH_MAX_NS, 5_000_000)?,
         cores: section.count("cores", 1..=CORES_MAX, 2)?,
         transport: section.word("transport", "transport", TRANSPORT, Transport::Links)?,
+        cut: section.word("cut", "choice", WAITS, Waits::Nobody)?,
         machines: section.word("machines", "choice", MACHINES, Machines::Each)?,
         costs: costs(section)?,
         crypto: section.word("crypto", "crypto", CRYPTO, Crypto::Ed25519)?,
@@ -246,6 +248,7 @@ fn quorum(section: &Section<'_>, witnesses: Range<u32>) -> Result<Range<u32>, Pr
 pub(super) const BOOL: &[(&str, bool)] = &[("true", true), ("false", false)];
 
 const TRANSPORT: &[(&str, Transport)] = &[("links", Transport::Links), ("http", Transport::Http)];
+const WAITS: &[(&str, Waits)] = &[("nobody", Waits::Nobody), ("everybody", Waits::Everybody)];
 const MACHINES: &[(&str, Machines)] = &[("each", Machines::Each), ("one", Machines::One)];
 const CRYPTO: &[(&str, Crypto)] = &[("ed25519", Crypto::Ed25519), ("modelled", Crypto::Modelled)];
 const STORAGE: &[(&str, Storage)] = &[("redb", Storage::Redb), ("modelled", Storage::Modelled)];

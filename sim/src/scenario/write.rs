@@ -10,7 +10,7 @@
 use toml_edit::{Array, InlineTable, Value};
 
 use super::{
-    Blame, Costs, Crypto, Machines, Storage, Transport,
+    Blame, Costs, Crypto, Machines, Storage, Transport, Waits,
     drawn::{Drawn, DrawnAdversary, DrawnExpect, DrawnNetwork, DrawnTopology, DrawnWorkload, Latency, Pace},
     fault::{DrawnFault, Parameter},
     name::ActorName,
@@ -92,6 +92,7 @@ fn topology(topology: &DrawnTopology) -> Keys {
         ("epoch", duration(topology.epoch_ns)),
         ("cores", integer(topology.cores)),
         ("transport", if topology.transport == Transport::Links { "links" } else { "http" }.into()),
+        ("cut", if topology.cut == Waits::Nobody { "nobody" } else { "everybody" }.into()),
         ("machines", if topology.machines == Machines::Each { "each" } else { "one" }.into()),
         ("costs", costs(&topology.costs)),
         ("crypto", if topology.crypto == Crypto::Ed25519 { "ed25519" } else { "modelled" }.into()),

@@ -17,13 +17,14 @@ use server::{
 
 use super::World;
 use crate::{
-    adversary::{AnyActor, Cheat, Corrupt, Scheme, Schemes, Task},
+    adversary::{AnyActor, Boxed, Cheat, Corrupt, Scheme, Schemes, Task},
+    barrier::Barrier,
     control::flaw::{self, Fallible, Flawed},
     crowd::{Crowd, Manners},
     history::History,
     model::{clock::VirtualTime, crypto},
     random::Streams,
-    scenario::{ActorName, Drawn, DrawnTopology as Topology},
+    scenario::{ActorName, Drawn, DrawnTopology as Topology, Waits},
     workload,
 };
 
@@ -56,7 +57,14 @@ impl World {
                 let handler = name.index % self.drawn.topology.handlers;
                 self.corruptible(name, Client::recover(id, salting, handler, setup, recovered)?)
             }
-            _ => self.corruptible(name, Sequencer::recover(setup, recovered)?),
+            _ => {
+                let incoming = setup.trust.roster.incoming();
+                let sequencer = self.corruptible(name, Sequencer::recover(setup, recovered)?);
+                match self.drawn.topology.cut {
+                    Waits::Nobody => sequencer,
+                    Waits::Everybody => Box::new(Barrier::new(Boxed(sequencer), incoming)),
+                }
+            }
         })
     }
 
