@@ -36,7 +36,12 @@ pub(super) fn find(case: &Case<'_>) -> Result<String, String> {
         slowest = slowest.max(in_time(case, *name, "suspected", since.epoch)?);
     }
     for pair @ [one, two] in expect.pairs.iter().filter(|pair| pair.iter().all(|name| case.is_due(*name))) {
-        let since = case.record.blame.pairs.get(pair).ok_or(format!("{one} and {two} are no pair"))?;
+        let Some(since) = case.record.blame.pairs.get(pair) else {
+            if case.is_cut_short(pair) {
+                continue;
+            }
+            return Err(format!("{one} and {two} are no pair"));
+        };
         slowest = slowest.max(in_time(case, *one, "of a pair", since.epoch)?);
         slowest = slowest.max(in_time(case, *two, "of a pair", since.epoch)?);
     }
@@ -101,6 +106,23 @@ impl Case<'_> {
     }
 }
 
+impl Case<'_> {
+    /// Whether a fault struck one of a pair while their dispute was still to come: a client whose handler crashes goes to
+    /// another one, and has nothing left to complain of.
+    fn is_cut_short(&self, pair: &[ActorName; 2]) -> bool {
+        let cheats = pair.iter().filter_map(|name| first_cheat(self, *name));
+        let Some(cheat) = cheats.min() else { return false };
+        let epoch_ns = self.drawn.topology.epoch_ns;
+        let until_ns = (cheat.0 + self.drawn.expect.within_epochs).saturating_mul(epoch_ns);
+        let mut meanwhile = self
+            .drawn
+            .faults
+            .iter()
+            .filter(|fault| fault.at_ns < until_ns && fault.end_ns() > cheat.0 * epoch_ns);
+        meanwhile.any(|fault| pair.iter().any(|name| fault.strikes(*name)))
+    }
+}
+
 /// The epoch of the first evidence that exposes an actor.
 pub fn first_caught(case: &Case<'_>, name: ActorName) -> Option<Epoch> {
     let verdicts = case.judged.iter().filter(|judged| judged.exposed == Some(name));
@@ -116,7 +138,7 @@ pub fn first_cheat(case: &Case<'_>, name: ActorName) -> Option<Epoch> {
 #[cfg(test)]
 mod tests {
     use super::super::specimen::Specimen;
-    use crate::scenario::{ActorName, Blame};
+    use crate::scenario::{ActorName, Blame, DrawnFault, Given};
     use server::protocol::id::Role;
 
     fn cheater() -> ActorName {
@@ -198,6 +220,23 @@ mod tests {
         assert_eq!(specimen.fails("expected"), None);
         specimen.drawn.expect.unserved = vec![ActorName::new(Role::Client, 1)];
         assert!(specimen.fails("expected").unwrap().contains("find itself unserved"));
+    }
+
+    #[test]
+    fn a_pair_is_not_due_if_a_fault_struck_one_of_it_meanwhile_and_no_other() {
+        let mut specimen = Specimen::honest();
+        specimen.drawn.expect.pairs = vec![[ActorName::SEQUENCER, cheater()]];
+        specimen.cheats(cheater(), "swap-deliveries", 1);
+        let epoch_ns = specimen.drawn.topology.epoch_ns;
+        let late = (specimen.drawn.expect.within_epochs + 2) * epoch_ns;
+        let other = ActorName::new(Role::Client, 1);
+        for (at_ns, who, due) in
+            [(epoch_ns, other, true), (late, cheater(), true), (epoch_ns, cheater(), false)]
+        {
+            specimen.drawn.faults =
+                vec![DrawnFault::new("crash", at_ns, epoch_ns, [("actor", Given::Actor(who))])];
+            assert_eq!(specimen.fails("expected").is_some(), due, "{who} at {at_ns}");
+        }
     }
 
     #[test]

@@ -208,6 +208,11 @@ impl DrawnFault {
         self.at_ns.saturating_add(self.for_ns)
     }
 
+    /// Whether it names this actor.
+    pub fn strikes(&self, name: ActorName) -> bool {
+        self.parameters.values().any(|given| given.actors().contains(&name))
+    }
+
     /// The actor under a key.
     pub fn actor(&self, key: &str) -> Option<ActorName> {
         match self.parameters.get(key) {
