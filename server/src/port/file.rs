@@ -11,12 +11,15 @@ use std::{
     fs::{self, File, OpenOptions},
     io,
     path::{Path, PathBuf},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use redb::backends::FileBackend;
 
-use super::{Changes, Rows, Storage, StorageError, log::BLOCK, redb::Redb, store::Store};
+use super::{
+    Changes, Clock, Rows, Storage, StorageError, Time, log::BLOCK, redb::Redb, store::Store,
+    tokio::SystemClock,
+};
 
 /// Blocks of an actor's log, of 64 MiB: what is noted of a client's last 64 bundles is put and deleted many times before the
 /// database sees it; and a restart has no more to read.
@@ -25,8 +28,8 @@ const ACTOR_BLOCKS: u64 = (64 << 20) / BLOCK as u64;
 const CLIENT_BLOCKS: u64 = (256 << 10) / BLOCK as u64;
 /// Work from one break to the next, and how much longer a break is: a fifth of a processor is enough for what the log of a
 /// busy actor holds, and who waits lets no more breaks be taken.
-const BREAK_AFTER: Duration = Duration::from_micros(500);
-const RESTS: u32 = 4;
+const BREAK_AFTER_NS: u64 = 500_000;
+const RESTS: u64 = 4;
 
 /// A store in files; commits run on a thread where blocking is allowed.
 pub struct FileStorage {
@@ -118,15 +121,18 @@ fn put_aside(path: &Path) -> Result<(), StorageError> {
 
 /// Breaks of somebody who works beside others and has time: the database takes over half a log while the other half fills.
 /// In one go that would take a processor for a tenth of a second, and all that arrives then would wait.
-struct Breaks(Instant);
+struct Breaks {
+    clock: SystemClock,
+    since: Time,
+}
 
 impl Breaks {
     /// Rests for a multiple of the time that was worked since the last break.
     fn pause(&mut self) {
-        let worked = self.0.elapsed();
-        if worked >= BREAK_AFTER {
-            std::thread::sleep(worked.saturating_mul(RESTS));
-            self.0 = Instant::now();
+        let worked_ns = self.clock.now().0 - self.since.0;
+        if worked_ns >= BREAK_AFTER_NS {
+            std::thread::sleep(Duration::from_nanos(RESTS * worked_ns));
+            self.since = self.clock.now();
         }
     }
 }
@@ -178,7 +184,7 @@ impl Storage for FileStorage {
         self.store = Some(store);
         if let Some(fold) = fold {
             tokio::task::spawn_blocking(move || {
-                let mut breaks = Breaks(Instant::now());
+                let mut breaks = Breaks { clock: SystemClock::default(), since: Time(0) };
                 fold.run(|| breaks.pause());
             });
         }

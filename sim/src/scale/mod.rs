@@ -39,7 +39,7 @@ pub enum Kind {
     /// The blame matrix: attack × verdict.
     Blame(Matrix),
     /// Runs over a parameter, for each of some series.
-    Curve(Curve),
+    Curve(Box<Curve>),
 }
 
 /// Why an experiment cannot be run.
@@ -91,7 +91,7 @@ impl Experiment {
             .map_err(|error| wrong(error.to_string().trim_end().replace('\n', " ")))?;
         let kind = match experiment {
             Table::Blame(table) => Kind::Blame(Matrix::of(table)?),
-            Table::Curve(table) => Kind::Curve(Curve::of(*table).map_err(wrong)?),
+            Table::Curve(table) => Kind::Curve(Box::new(Curve::of(*table).map_err(wrong)?)),
         };
         let experiment = Experiment { path: path.to_owned(), question, kind };
         if !(1..=SEEDS_MAX).contains(&experiment.seeds()) {

@@ -17,7 +17,7 @@ const WRONG: &[(&str, &str)] = &[
     (
         "[topology]\n  hanlders = 3\n",
         "3:3: unknown key \"hanlders\" in [topology], did you mean \"handlers\"? known keys: handlers, incoming, \
-         mailboxes, clients, crowd, witnesses, quorum, challenge_bound, epoch, cores, transport, machines, costs, crypto, storage",
+         mailboxes, clients, crowd, witnesses, quorum, challenge_bound, epoch, cores, transport, cut, machines, costs, crypto, storage",
     ),
     (
         "network.lose = 0\n",

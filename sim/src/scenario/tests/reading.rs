@@ -5,7 +5,7 @@ use super::*;
 #[test]
 fn every_key_has_its_default() {
     let topology = "handlers = 1\nincoming = 2\nmailboxes = 2\nclients = 12\ncrowd = 0\nwitnesses = 1\nquorum = 0\nchallenge_bound = \"40 epochs\"\nepoch = \"5ms\"\ncores = 2\n\
-                    transport = \"links\"\nmachines = \"each\"\n\
+                    transport = \"links\"\ncut = \"nobody\"\nmachines = \"each\"\n\
                     costs = \"default\"\ncrypto = \"ed25519\"\nstorage = \"redb\"\n";
     let network = "latency = { median = \"300us\", p99 = \"2ms\" }\nbandwidth = \"1Gbit/s\"\nloss = 0.0\n";
     let workload = "bundles = 500\nrate = \"500/s\"\nrecipients = \"1..5\"\npayload = \"64B..1kB\"\n";
