@@ -33,6 +33,10 @@ pub const POINTS: &[Point] = &[
         name: "an incoming actor challenged the sequencer to order a seal",
         line: "incoming: an acknowledged seal stays out of the cuts",
     },
+    Point {
+        name: "an incoming actor met a branch and asked who vouches for it",
+        line: "incoming: mailbox actors attest two cuts of an epoch",
+    },
     Point { name: "several seals of one actor went into one cut", line: "sequencer: it caught up" },
     Point { name: "a cut without news", line: "sequencer: nothing was sealed" },
     Point { name: "a late incoming actor missed a cut", line: "sequencer: the next cut takes what is late" },

@@ -340,6 +340,8 @@ impl Client {
             self.grievances.connected(peer, step);
         } else if peer == self.handler() {
             self.submissions.connected(peer, step);
+        } else if peer.role() == Role::Handler && !self.connected.contains(&self.handler()) {
+            self.turn_away(step);
         } else if peer.role() == Role::Witness {
             self.docket.connected(peer, step);
         }

@@ -12,8 +12,10 @@
 
 mod admission;
 mod batches;
+mod custody;
 mod disputes;
 mod ledgers;
+mod views;
 
 use std::collections::BTreeMap;
 
@@ -21,6 +23,7 @@ use admission::Admission;
 pub use admission::{IN_FLIGHT_MAX, RECENT};
 use batches::{Batches, Sealed};
 use ledgers::{LEDGER, Ledgers};
+use views::Views;
 
 use super::{
     Actor, Input, Issued, RecoverError, Recovered, Setup, Step,
@@ -39,15 +42,12 @@ use crate::{
         map::Map,
         merkle::Tree,
         message::Message,
-        predicate::{
-            chain::{BrokenChain, Linked},
-            equivocation::Equivocation,
-        },
+        predicate::equivocation::Equivocation,
         receipt::{Receipt, bundle_leaf},
         refusal::Refusal,
         seal::{Manifest, Positions, Seal},
         seal_ack::SealAck,
-        statement::{Citation, Kind, Signed, Terms, Unverified},
+        statement::{Citation, Signed, Terms, Unverified},
     },
 };
 
@@ -127,6 +127,7 @@ pub struct Incoming {
     sending: Batches,
     ledgers: Ledgers,
     docket: Docket,
+    views: Views,
     /// The seals that no cut has taken yet, with when each was out.
     unordered: BTreeMap<BatchNumber, (Signed<Seal>, Time)>,
     /// The last attestation of each mailbox actor: two versions of its log would show here.
@@ -155,6 +156,7 @@ impl Incoming {
             sending: Batches::new(setup.trust.roster.clone()),
             ledgers: Ledgers::default(),
             docket: Docket::new(ActorId::Server(Role::Incoming, index)),
+            views: Views::default(),
             unordered: BTreeMap::new(),
             attested: BTreeMap::new(),
             held: None,
@@ -358,44 +360,6 @@ impl Incoming {
     pub fn let_in(&mut self, cut: Citation) {
         self.admission.see(cut);
     }
-
-    /// A mailbox actor has signed for what a cut reaches: custody of that is its own now.
-    fn hand_over(&mut self, from: ActorId, attestation: Unverified<Attestation>, step: &mut Step) {
-        step.work.verified += 1;
-        let attestation = match attestation.verify(&self.setup.trust) {
-            Ok(attestation) => attestation,
-            Err(error) => return step.notice(Notice::Suspicious { from, why: error.to_string() }),
-        };
-        let last = self.attested.insert(attestation.mailbox, attestation.to_unverified());
-        if let Some(last) = last.filter(|last| last.digest() != attestation.digest()) {
-            let later = Linked::Attestation(attestation.to_unverified());
-            if last.claimed_slot().checked_add(1) == Some(attestation.epoch.0)
-                && last.digest() != attestation.previous
-            {
-                accuse(BrokenChain { earlier: Some(last.cite()), later }, &self.setup.trust, step);
-            } else if last.claimed_slot() == attestation.epoch.0 {
-                let equivocation = Equivocation { first: last.cite(), second: attestation.cite() };
-                accuse(equivocation, &self.setup.trust, step);
-            }
-        }
-        // of a cut that has not been seen yet nothing is known; a later attestation will cover it
-        let Some((cut, next)) = self.ordered.get(&attestation.epoch) else { return };
-        if *cut == attestation.cut.digest {
-            self.sending.have(ActorId::Server(Role::Mailbox, attestation.mailbox), *next);
-            self.retire(step);
-        }
-    }
-
-    /// Gives up what every mailbox actor has attested.
-    fn retire(&mut self, step: &mut Step) {
-        for (batch, start, end) in self.sending.retire() {
-            (start.0..end.0).for_each(|position| step.delete(row(LOG, &Position(position).to_bytes())));
-            // the newest seal guards its slot and stays, until a newer one does
-            if let Some(guard) = self.guard.replace(batch) {
-                step.forget(Kind::Seal, guard.0);
-            }
-        }
-    }
 }
 
 fn appended(position: Position, submission: &Submission) -> Notice {
@@ -453,6 +417,9 @@ impl Actor for Incoming {
             }
             Input::Message(from, Message::Posted(posting)) if from.role() == Role::Witness => {
                 self.challenged(from, *posting, step);
+            }
+            Input::Message(_, Message::Vouched(vouched)) => {
+                self.views.vouched(&vouched, &self.setup.trust, step)
             }
             Input::Message(from, Message::Attested(attestation)) => self.hand_over(from, attestation, step),
             Input::Message(from @ ActorId::SEQUENCER, Message::Ordered(cut)) => self.see_cut(cut, from, step),

@@ -354,6 +354,7 @@ impl Actor for Mailbox {
                 }
             }
             Input::Message(from, Message::Cosigned(cosignature)) => self.cosigned(from, cosignature, step),
+            Input::Message(from, Message::Vouch(epoch)) => self.vouch(from, epoch, step),
             Input::Message(_, Message::Complained(complained)) => self.complained(*complained, step),
             Input::Message(from, Message::Acknowledged(ack)) => self.acknowledge(from, ack, step),
             Input::Message(from, Message::Ordered(cut)) => self.intake.take_cut(from, cut, step),

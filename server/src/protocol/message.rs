@@ -4,6 +4,8 @@
 //! batches, cuts or deliveries connects to who has them and says from where on ([`Message::Subscribe`]); after a lost
 //! connection it does so again. So nothing is lost between two actors, and no message needs an answer of its own.
 
+use std::collections::BTreeSet;
+
 use super::{
     ack::Ack,
     attestation::{Attestation, MailboxHead},
@@ -26,7 +28,7 @@ use super::{
     roster::MEMBERS_MAX,
     seal::Seal,
     seal_ack::SealAck,
-    statement::Unverified,
+    statement::{Kind, Signed, Trust, Unverified},
 };
 
 /// What a client got since the attestation that it holds; nothing, perhaps, and that is shown too.
@@ -55,6 +57,15 @@ pub struct Introduction {
     pub cut: Unverified<Cut>,
     /// The client's mailbox in it.
     pub mailbox: Pruned<MailboxHead>,
+}
+
+/// An attestation and the witnesses that have cosigned it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Vouched {
+    /// The attestation.
+    pub attestation: Unverified<Attestation>,
+    /// A cosignature of each.
+    pub cosignatures: Vec<Unverified<Cosignature>>,
 }
 
 /// What actors send each other.
@@ -116,6 +127,10 @@ pub enum Message {
     Defended(Box<Defended>),
     /// Witness → mailbox actors.
     Cosigned(Unverified<Cosignature>),
+    /// Incoming actor → mailbox actor: which witnesses stand by its attestation of this epoch?
+    Vouch(Epoch),
+    /// Mailbox actor → incoming actor: these do.
+    Vouched(Box<Vouched>),
     /// Challenger → witness → target.
     Posted(Box<Posting>),
     /// Target → witness → challenger.
@@ -152,6 +167,25 @@ impl Delivery {
         let bundle = parcel.bundle.committed_as(leaf)?;
         let own = matches!(&parcel.envelopes[..], [(envelope, _)] if envelope.recipient == *client);
         (own && parcel.matches(&bundle.commitment)).then_some((parcel, bundle))
+    }
+
+    /// Whether as many witnesses have seen the attestation as the roster asks for.
+    pub fn is_cosigned(&self, trust: &Trust) -> bool {
+        let quorum = trust.roster.quorum() as usize;
+        if quorum == 0 {
+            return true;
+        }
+        let head = self.attestation.cite();
+        let covers = |cosignature: &Signed<Cosignature>| {
+            cosignature.covers(Kind::Attestation, head.actor, head.slot, head.digest)
+        };
+        let sound = self
+            .cosignatures
+            .iter()
+            .filter_map(|cosignature| cosignature.clone().verify(trust).ok())
+            .filter(covers);
+        let witnesses: BTreeSet<u32> = sound.map(|cosignature| cosignature.witness).collect();
+        witnesses.len() >= quorum
     }
 
     /// What the next delivery is measured by; none if this one shows no cut.
@@ -191,6 +225,8 @@ impl Message {
             Message::Exposed(_) => "exposed",
             Message::Acknowledged(_) => "acknowledged",
             Message::Retired(_) => "retired",
+            Message::Vouch(_) => "vouch",
+            Message::Vouched(_) => "vouched",
         }
     }
 }
@@ -222,6 +258,8 @@ coded!(enum Message "message tag" {
     24 Answered(answered),
     25 Exposed(evidence),
     26 Retired(recovery),
+    27 Vouch(epoch),
+    28 Vouched(vouched),
 });
 
 coded!(struct Delivery {
@@ -232,5 +270,7 @@ coded!(struct Delivery {
     parcels: list("parcels", LEAVES_MAX as usize),
     cosignatures: list("cosignatures", MEMBERS_MAX),
 });
+
+coded!(struct Vouched { attestation, cosignatures: list("cosignatures", MEMBERS_MAX) });
 
 coded!(struct Introduction { attestation, cut, mailbox });

@@ -167,6 +167,7 @@ fn leads_on(
 ) -> bool {
     delivery.derivation(start).check(client, trust).is_ok_and(|derived| {
         derived.attestation.actor() == target
+            && delivery.is_cosigned(trust)
             && (derived.attestation.epoch >= epoch || !derived.entries.is_empty())
             && derived.entries.iter().all(|entry| delivery.has(client, entry.leaf))
     })

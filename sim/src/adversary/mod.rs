@@ -16,6 +16,7 @@ mod incoming;
 mod mailbox;
 mod queue;
 mod sequencer;
+mod witness;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -117,6 +118,7 @@ fn attack(name: &str) -> Option<Box<dyn Attack>> {
         .or_else(|| incoming::attack(name))
         .or_else(|| sequencer::attack(name))
         .or_else(|| mailbox::attack(name))
+        .or_else(|| witness::attack(name))
 }
 
 /// The schemes of one actor; they outlive its node.

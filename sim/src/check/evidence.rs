@@ -1,18 +1,9 @@
-//! I5, I7, I8 and I9: evidence names its signers only, contains what they signed, holds nothing superfluous, and is
-//! sound where an honest actor produced it.
+//! I5, I8 and I9: evidence names its signers only, contains what they signed, and is sound where an honest actor
+//! produced it.
 
-use std::collections::BTreeMap;
-
-use server::protocol::{
-    evidence::Evidence,
-    judge::{Verdict, judge},
-    statement::Trust,
-};
+use server::protocol::judge::Verdict;
 
 use super::Case;
-
-/// Pieces of evidence tried per run.
-const TRIED_MAX: usize = 5;
 
 /// I5: only cheaters are exposed: whoever handled what they forged or forked is not.
 pub(super) fn signers(case: &Case<'_>) -> Result<String, String> {
@@ -51,58 +42,6 @@ pub(super) fn sound(case: &Case<'_>) -> Result<String, String> {
     Ok(format!("{} pieces of evidence", case.judged.len()))
 }
 
-/// I7: no list of the evidence holds an element without which it would prove the same.
-pub(super) fn minimal(case: &Case<'_>) -> Result<String, String> {
-    let Some(trust) = &case.trust else { return Ok("nobody to judge".to_owned()) };
-    let exposures = case.judged.iter().filter(|judged| judged.exposed.is_some());
-    // one of each predicate first: what a run repeats is alike
-    let mut chosen: BTreeMap<&str, usize> = BTreeMap::new();
-    for judged in exposures {
-        chosen.entry(case.record.caught[judged.evidence].evidence.predicate()).or_insert(judged.evidence);
-    }
-    let mut tried = 0;
-    for index in chosen.into_values().take(TRIED_MAX) {
-        let evidence = &case.record.caught[index].evidence;
-        for (what, smaller) in without(evidence) {
-            tried += 1;
-            if proves(&smaller, trust) {
-                return Err(format!(
-                    "evidence {index} ({}) proves the same without {what}",
-                    evidence.predicate()
-                ));
-            }
-        }
-    }
-    Ok(format!("{tried} pieces left out"))
-}
-
-fn proves(evidence: &Evidence, trust: &Trust) -> bool {
-    matches!(judge(evidence, trust), Verdict::Exposed { .. })
-}
-
-/// The evidence less each one of its parts that a list or an option holds.
-fn without(evidence: &Evidence) -> Vec<(String, Evidence)> {
-    let mut all = Vec::new();
-    if let Evidence::BadAttestation(bad) = evidence {
-        for index in 0..bad.derivation.seals.len() {
-            let mut smaller = bad.clone();
-            smaller.derivation.seals.remove(index);
-            all.push((format!("seal {index}"), smaller.into()));
-        }
-        if bad.derivation.previous.is_some() {
-            let mut smaller = bad.clone();
-            smaller.derivation.previous = None;
-            all.push(("the attestation before".to_owned(), smaller.into()));
-        }
-        if bad.derivation.before.is_some() {
-            let mut smaller = bad.clone();
-            smaller.derivation.before = None;
-            all.push(("the cut before".to_owned(), smaller.into()));
-        }
-    }
-    all
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::specimen::Specimen;
@@ -136,10 +75,5 @@ mod tests {
         assert!(specimen.fails("sound-evidence").unwrap().contains("client/0 produced"));
         specimen.cheats(ActorName::new(Role::Client, 0), "fork-bundle", 1);
         assert_eq!(specimen.fails("sound-evidence"), None);
-    }
-
-    #[test]
-    fn no_evidence_is_minimal() {
-        assert_eq!(Specimen::honest().fails("minimal"), None);
     }
 }

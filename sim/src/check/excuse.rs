@@ -60,10 +60,11 @@ impl Case<'_> {
         path.into_iter().any(|name| self.is_excuse(name) || self.is_gone(name))
     }
 
-    /// Cheaters of whom a mailbox actor has demanded a batch in public: what waits for it is excused.
+    /// Whoever cheated or was put back and of whom a mailbox actor has demanded a batch in public: what waits for it is
+    /// excused.
     fn withholders(&self) -> impl Iterator<Item = ActorName> {
         let demanded = |name: &ActorName| self.record.blame.of(*name).any(|one| one.demand == "batch");
-        self.drawn.adversaries.iter().map(|adversary| adversary.actor).filter(move |name| demanded(name))
+        self.record.attacks.keys().map(|(who, _)| *who).filter(move |name| demanded(name))
     }
 
     /// Incoming actors that are gone for good, if a mailbox actor stands still for want of a batch of theirs.

@@ -17,6 +17,7 @@ mod fifo;
 mod fired;
 mod invention;
 mod loss;
+mod minimal;
 mod obligation;
 mod once;
 mod order;
@@ -208,7 +209,7 @@ pub const CHECKS: &[Kind] = &[
     Kind {
         name: "minimal",
         line: "I7: evidence holds nothing without which it would prove the same",
-        find: evidence::minimal,
+        find: minimal::find,
     },
     Kind {
         name: "own-statement",

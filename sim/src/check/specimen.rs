@@ -10,7 +10,7 @@ use server::protocol::{
     judge::Verdict,
     predicate::equivocation::Equivocation,
     roster::{Member, Roster, Rules},
-    statement::{Citation, Kind, Terms},
+    statement::{Citation, Kind, Terms, Trust},
 };
 
 use super::{Case, Judged, check_all};
@@ -30,6 +30,8 @@ pub struct Specimen {
     pub drawn: Drawn,
     pub record: Record,
     pub judged: Vec<Judged>,
+    /// What checks signatures; none, unless a test needs it.
+    pub trust: Option<Trust>,
     roster: Roster,
 }
 
@@ -73,7 +75,7 @@ impl Specimen {
             seen.insert(digest(200 + number), ActorName::SEQUENCER);
         }
         let scenario = Scenario::parse("specimen", SCENARIO, &[]).unwrap();
-        Specimen { drawn: scenario.draw(0), record, judged: Vec::new(), roster: roster() }
+        Specimen { drawn: scenario.draw(0), record, judged: Vec::new(), trust: None, roster: roster() }
     }
 
     /// A verdict out of nowhere.
@@ -132,8 +134,8 @@ impl Specimen {
     /// What a check finds wrong.
     pub fn fails(&self, name: &str) -> Option<String> {
         let roster = Some(self.roster.clone());
-        let case =
-            Case { drawn: &self.drawn, record: &self.record, judged: &self.judged, roster, trust: None };
+        let trust = self.trust.clone();
+        let case = Case { drawn: &self.drawn, record: &self.record, judged: &self.judged, roster, trust };
         let checks = check_all(&case);
         let check = checks.into_iter().find(|check| check.name == name).expect("a check of that name");
         (!check.held).then_some(check.why)

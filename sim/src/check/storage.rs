@@ -11,6 +11,8 @@ use crate::scenario::ActorName;
 
 /// Rows that an incoming actor keeps for each client: 64 bundles that may be asked for again, their receipts, and those behind.
 const PER_SENDER: u64 = 3 * 64;
+/// Ledgers of sealed runs that an incoming actor keeps, to show where bundles stand.
+const LEDGERS: u64 = 1024;
 /// Epochs that the sequencer keeps for whoever comes back, and others that a mailbox actor or witness may.
 const EPOCHS_KEPT: u64 = 4096;
 /// Rows of anything else.
@@ -57,7 +59,7 @@ fn bound_of(case: &Case<'_>, name: ActorName) -> u64 {
                 .take_while(|((client, _), _)| *client == name.index)
                 .count() as u64
         }
-        Role::Incoming => clients * PER_SENDER,
+        Role::Incoming => clients * PER_SENDER + LEDGERS,
         Role::Sequencer | Role::Witness => EPOCHS_KEPT + FIXED * u64::from(case.drawn.topology.incoming),
         // of each epoch that a client may still need: cut, attestation and the runs taken
         Role::Mailbox => {

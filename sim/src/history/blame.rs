@@ -134,16 +134,18 @@ impl Blame {
 
     /// An obligation does not bind for now.
     pub fn idle(&mut self, by: ActorName, id: u64) {
-        let own = self.suspicions.iter_mut().find(|((_, keeper, number), _)| (*keeper, *number) == (by, id));
-        own.into_iter().for_each(|(_, suspicion)| suspicion.idle = true);
+        self.numbered(by, id).for_each(|suspicion| suspicion.idle = true);
     }
 
     /// An obligation is discharged.
     pub fn clear(&mut self, now: Moment, by: ActorName, id: u64) {
-        let own = self.suspicions.iter_mut().find(|((_, keeper, number), _)| (*keeper, *number) == (by, id));
-        if let Some((_, suspicion)) = own {
-            suspicion.cleared.get_or_insert(now);
-        }
+        self.numbered(by, id).for_each(|suspicion| _ = suspicion.cleared.get_or_insert(now));
+    }
+
+    /// The obligations of this number on a board: a witness that was put back to what it was before gives one again.
+    fn numbered(&mut self, by: ActorName, id: u64) -> impl Iterator<Item = &mut Suspicion> {
+        let own = self.suspicions.iter_mut();
+        own.filter(move |((_, keeper, number), _)| (*keeper, *number) == (by, id)).map(|(_, one)| one)
     }
 
     /// Someone found that it or the other one, or the link between them, is to blame.
@@ -233,6 +235,17 @@ mod tests {
         assert_eq!(blame.suspected(), [(ActorName::SEQUENCER, moment(9))].into());
         blame.clear(moment(12), WITNESS, 7);
         assert!(blame.suspected().is_empty() && blame.ever(ActorName::SEQUENCER) && !blame.has_open());
+    }
+
+    #[test]
+    fn what_a_witness_numbers_a_second_time_is_cleared_too() {
+        let mut blame = Blame::new(BTreeSet::new());
+        let handler = ActorName::new(Role::Handler, 0);
+        blame.open(moment(1), WITNESS, handler, 7, "admit");
+        blame.clear(moment(2), WITNESS, 7);
+        blame.suspect(moment(3), WITNESS, ActorName::SEQUENCER, 7, "cut");
+        blame.clear(moment(4), WITNESS, 7);
+        assert!(blame.suspected().is_empty());
     }
 
     #[test]

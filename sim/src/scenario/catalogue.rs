@@ -62,6 +62,7 @@ const HANDLER: &[Role] = &[Role::Handler];
 const INCOMING: &[Role] = &[Role::Incoming];
 const SEQUENCER: &[Role] = &[Role::Sequencer];
 const MAILBOX: &[Role] = &[Role::Mailbox];
+const WITNESS: &[Role] = &[Role::Witness];
 
 const fn attack(
     id: &'static str,
@@ -316,6 +317,13 @@ pub const ATTACKS: &[AttackKind] = &[
         SEQUENCER,
         Ending::Exposed,
         "keeps a mailbox actor and its clients on a branch of their own",
+    ),
+    attack(
+        "F06",
+        "cosign-branch",
+        WITNESS,
+        Ending::Exposed,
+        "cosigns both branches of a sequencer that forks",
     ),
     attack(
         "B16a",

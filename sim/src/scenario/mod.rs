@@ -298,7 +298,7 @@ pub struct Adversary {
 pub struct Swarm {
     /// `cheaters`: how many, of all but one actors; drawn from 1 on unless given.
     pub cheaters: Option<Range<u32>>,
-    /// `roles`: the roles that may cheat; all unless given.
+    /// `roles`: the roles that may cheat; all but witnesses unless given.
     pub roles: Vec<Role>,
 }
 

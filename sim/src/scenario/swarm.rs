@@ -42,7 +42,10 @@ fn roles(section: &Section<'_>) -> Result<Vec<Role>, Problem> {
         .into_iter()
         .filter(|role| ATTACKS.iter().any(|attack| attack.roles.contains(role)))
         .collect();
-    let Some(node) = section.find("roles") else { return Ok(cheating) };
+    let Some(node) = section.find("roles") else {
+        // what the others do is seen by honest witnesses: those cheat only where the scenario says so
+        return Ok(cheating.into_iter().filter(|role| *role != Role::Witness).collect());
+    };
     let items = list("roles", node, "a list of roles", "roles = [\"incoming\", \"mailbox\"]")?;
     if items.is_empty() {
         return Err(node.problem(Wrong::NoActors { key: "roles".to_owned() }));

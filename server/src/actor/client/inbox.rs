@@ -4,8 +4,6 @@
 //! - A delivery is taken only if it starts at what this client holds of the mailbox actor's chain.
 //! - A delivery that was derived otherwise than it was attested becomes evidence, and the derived order counts.
 
-use std::collections::BTreeSet;
-
 use super::{EVIDENCE, FRESH, HELD};
 use crate::{
     actor::{
@@ -216,6 +214,9 @@ impl Inbox {
             Lookup::Absent => MailboxHead::default(),
             Lookup::Hidden => return step.notice(unusable("the start of the mailbox is not shown")),
         };
+        if self.held.is_some() && attested.epoch <= self.epoch() {
+            return step.notice(Notice::Reached("a delivery came twice"));
+        }
         let away = attested.epoch.0.saturating_sub(self.epoch().0);
         let held = self.head();
         if (head.count, head.head) != (held.count, held.head) || (self.held.is_some() && away < least) {
@@ -232,7 +233,8 @@ impl Inbox {
             self.news = true;
             return taken;
         }
-        if !self.is_cosigned(&delivery, step) {
+        step.work.verified += delivery.cosignatures.len() as u64;
+        if !delivery.is_cosigned(&self.trust) {
             step.notice(Notice::Unusable { why: "too few witnesses have seen the attestation".to_owned() });
             return taken;
         }
@@ -274,24 +276,6 @@ impl Inbox {
         self.hold(Held { head: derived.attested, start }, step);
         taken.cut = Some(derived.cut.cite());
         taken
-    }
-
-    /// Whether as many witnesses have seen the attestation as the roster asks for.
-    fn is_cosigned(&self, delivery: &Delivery, step: &mut Step) -> bool {
-        let quorum = self.trust.roster.quorum() as usize;
-        if quorum == 0 {
-            return true;
-        }
-        let head = delivery.attestation.cite();
-        let mut seen = BTreeSet::new();
-        for cosignature in &delivery.cosignatures {
-            step.work.verified += 1;
-            let Ok(signed) = cosignature.clone().verify(&self.trust) else { continue };
-            if signed.covers(Kind::Attestation, head.actor, head.slot, head.digest) {
-                seen.insert(signed.witness);
-            }
-        }
-        seen.len() >= quorum
     }
 
     /// Whether a delivery begins with the epoch after the one that is held.

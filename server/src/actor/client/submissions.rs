@@ -54,8 +54,6 @@ struct Pending {
     /// When to send it again; none if it has not been sent.
     again_at: Option<Time>,
     attempts: u32,
-    /// When it was sent first.
-    since: Option<Time>,
     /// It is on the board.
     posted: bool,
     /// It was refused: its handler hands on what it is given.
@@ -64,16 +62,7 @@ struct Pending {
 
 impl Pending {
     fn new(content: Content, token: u64, bundle: Option<Signed<Bundle>>) -> Self {
-        Pending {
-            content,
-            token,
-            bundle,
-            again_at: None,
-            attempts: 0,
-            since: None,
-            posted: false,
-            refused: false,
-        }
+        Pending { content, token, bundle, again_at: None, attempts: 0, posted: false, refused: false }
     }
 }
 
@@ -237,7 +226,6 @@ impl Submissions {
         let Some(bundle) = &pending.bundle else { return };
         let wait = self.setup.timing.retry_ns << pending.attempts.min(BACKOFF_MAX);
         (pending.again_at, pending.attempts) = (Some(step.now.after(wait)), pending.attempts + 1);
-        pending.since = pending.since.or(Some(step.now));
         let submission = Submission { bundle: bundle.to_unverified(), content: pending.content.clone() };
         step.send(handler, Message::Submit(submission));
     }
@@ -331,8 +319,8 @@ impl Submissions {
         self.places.demand(docket, &self.setup, step);
         let target = ActorId::Server(Role::Incoming, self.setup.trust.roster.incoming_of(&self.id));
         let client = self.id;
-        // only the first: those behind it can be admitted after it alone
-        let Some((number, pending)) = self.pending.first_key_value().filter(|(_, one)| one.since.is_some())
+        // only the first: those behind it can be admitted after it alone; handed in or not, if no handler is there
+        let Some((number, pending)) = self.pending.first_key_value().filter(|(_, one)| one.bundle.is_some())
         else {
             return;
         };

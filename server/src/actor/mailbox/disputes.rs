@@ -13,7 +13,7 @@ use crate::{
         cosignature::Cosignature,
         derivation::RETAINED,
         id::{ActorId, BatchNumber, ClientId, Count, Epoch, Role},
-        message::{Delivery, Introduction, Message},
+        message::{Delivery, Introduction, Message, Vouched},
         statement::{Citation, Kind, Unverified},
     },
 };
@@ -140,12 +140,17 @@ impl Mailbox {
         if self.last.is_none_or(|(last, _)| last != newest) {
             return None; // the map is ahead of what is signed
         }
-        if newest.0.saturating_sub(from.0) > RETAINED
+        let out = self.archive.is_out(newest);
+        if (!out || newest.0.saturating_sub(from.0) > RETAINED)
             && let Some(first) = self.outbox.first_after(&client, from)
         {
-            // more than fits: the first piece, the next when that is acknowledged
+            // more than fits, or than witnesses have seen: the first piece, the next when that is acknowledged
             let (after, parcels) = (first.after.clone(), first.parcels.clone());
-            return delivery(client, from, first.epoch, after, parcels, &self.archive);
+            let first = Some(first.epoch).filter(|epoch| self.archive.is_out(*epoch))?;
+            return delivery(client, from, first, after, parcels, &self.archive);
+        }
+        if !out {
+            return None;
         }
         let parcels = self.outbox.parcels_after(&client, from);
         let mailbox = self.mailboxes.prune_to(&client);
@@ -207,6 +212,16 @@ impl Mailbox {
             if self.last.is_some_and(|(last, _)| last == epoch) {
                 self.push_quiet(epoch, step);
             }
+        }
+    }
+
+    /// An incoming actor that has seen two versions of a cut asks who stands by the one that was followed here.
+    pub(super) fn vouch(&self, from: ActorId, epoch: Epoch, step: &mut Step) {
+        let cosignatures = self.archive.cosignatures(epoch);
+        let attestation = self.archive.attestation(epoch).filter(|_| !cosignatures.is_empty());
+        if let (Role::Incoming, Some(attestation)) = (from.role(), attestation) {
+            let vouched = Vouched { attestation: attestation.to_unverified(), cosignatures };
+            step.send(from, Message::Vouched(Box::new(vouched)));
         }
     }
 

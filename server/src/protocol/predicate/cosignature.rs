@@ -2,12 +2,14 @@
 //!
 //! A witness keeps the last head of every log durably before it signs, and cosigns what extends it and nothing else;
 //! a head that it cosigns again has the digest that it had. So an honest witness cosigns one digest for every slot
-//! of a log, whatever the signer of the log does.
+//! of a log, whatever the signer of the log does. And it cosigns an attestation only if the cut that the attestation
+//! cites is the one in its own log: two cosigned attestations of one epoch cite one cut.
 
 use std::collections::BTreeMap;
 
 use super::{Finding, Predicate, doubt, need, verified};
 use crate::protocol::{
+    attestation::Attestation,
     codec::{Decode, DecodeError, Encode, Reader, Writer, coded},
     cosignature::Cosignature,
     digest::Digest,
@@ -15,43 +17,88 @@ use crate::protocol::{
     statement::{Citation, Kind, Trust, Unverified},
 };
 
-/// Two cosignatures of one witness, with two digests for one slot of a log. It may be one cosignature twice.
+/// Two cosignatures of one witness that claim two digests for one slot of a log. It may be one cosignature twice.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SplitView {
     /// One.
-    pub first: Unverified<Cosignature>,
+    pub first: View,
     /// The other.
-    pub second: Unverified<Cosignature>,
+    pub second: View,
+}
+
+/// What a witness has seen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct View {
+    /// Its word.
+    pub cosignature: Unverified<Cosignature>,
+    /// An attestation that it covers, if the cut that this one cites matters.
+    pub attestation: Option<Unverified<Attestation>>,
+}
+
+/// A slot of a log: of what kind, and whose.
+type Place = (Kind, ActorId, u64);
+
+impl View {
+    /// The heads that are cosigned, and nothing besides.
+    pub fn of(cosignature: Unverified<Cosignature>) -> Self {
+        View { cosignature, attestation: None }
+    }
+
+    /// That this contradicts another view. Two versions of one attestation do so by themselves.
+    pub fn against(&self, other: &View) -> SplitView {
+        let actor = |view: &View| view.attestation.as_ref().map(Unverified::claimed_actor);
+        let told = |view: &View| match actor(self) == actor(other) {
+            true => View::of(view.cosignature.clone()),
+            false => view.clone(),
+        };
+        SplitView { first: told(self), second: told(other) }
+    }
+
+    fn statements(&self) -> impl Iterator<Item = Citation> {
+        let attestation = self.attestation.as_ref().map(Unverified::cite);
+        std::iter::once(self.cosignature.cite()).chain(attestation)
+    }
+
+    /// Whose it is, and which digests it claims.
+    fn claims(&self, trust: &Trust) -> Result<(u32, BTreeMap<Place, Vec<Digest>>), String> {
+        let cosignature = verified(&self.cosignature, trust)?;
+        let mut claims: BTreeMap<Place, Vec<Digest>> = BTreeMap::new();
+        for head in cosignature.heads.iter().filter(|head| is_log(head.kind)) {
+            claims.entry((head.kind, head.actor, head.slot)).or_default().push(head.digest);
+        }
+        if let Some(attestation) = &self.attestation {
+            let head = attestation.cite();
+            let covered = cosignature.covers(head.kind, head.actor, head.slot, head.digest);
+            need(covered, "the attestation is not cosigned")?;
+            let attestation = verified(attestation, trust)?;
+            let place = (Kind::Cut, ActorId::SEQUENCER, attestation.epoch.0);
+            claims.entry(place).or_default().push(attestation.cut.digest);
+        }
+        Ok((cosignature.witness, claims))
+    }
 }
 
 impl Predicate for SplitView {
     const NAME: &'static str = "splitview";
 
     fn accused(&self) -> ActorId {
-        self.first.claimed_actor()
+        self.first.cosignature.claimed_actor()
     }
 
     fn statements(&self) -> Vec<Citation> {
-        vec![self.first.cite(), self.second.cite()]
+        self.first.statements().chain(self.second.statements()).collect()
     }
 
     fn judge(&self, trust: &Trust) -> Finding {
-        let (first, second) = (verified(&self.first, trust)?, verified(&self.second, trust)?);
-        need(first.witness == second.witness, "the cosignatures are not of one witness")?;
-        let logs = |heads: &[Citation]| -> Vec<Citation> {
-            heads.iter().filter(|head| is_log(head.kind)).copied().collect()
-        };
-        let slot_of = |head: &Citation| (head.kind, head.actor, head.slot);
-        let known = logs(&first.heads).into_iter().map(|head| (slot_of(&head), head.digest));
-        let known: BTreeMap<(Kind, ActorId, u64), Digest> = known.collect();
-        for head in logs(&second.heads) {
-            let before = known.get(&slot_of(&head)).copied();
-            if let Some(before) = before.filter(|before| *before != head.digest) {
-                let (kind, digest) = (head.kind.name(), head.digest);
-                return Ok(format!(
-                    "cosigned {kind} {} of {} as {before:?} and as {digest:?}",
-                    head.slot, head.actor
-                ));
+        let ((one, first), (other, second)) = (self.first.claims(trust)?, self.second.claims(trust)?);
+        need(one == other, "the cosignatures are not of one witness")?;
+        for (place, digests) in second {
+            let before = first.get(&place).into_iter().flatten();
+            let pair = before.flat_map(|before| digests.iter().map(move |digest| (before, digest)));
+            if let Some((before, digest)) = pair.into_iter().find(|(before, digest)| before != digest) {
+                let (kind, actor, slot) = place;
+                let kind = kind.name();
+                return Ok(format!("cosigned {kind} {slot} of {actor} as {before:?} and as {digest:?}"));
             }
         }
         doubt("the cosignatures do not contradict each other")
@@ -64,3 +111,5 @@ fn is_log(kind: Kind) -> bool {
 }
 
 coded!(struct SplitView { first, second });
+
+coded!(struct View { cosignature, attestation });

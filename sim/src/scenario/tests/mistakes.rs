@@ -129,8 +129,8 @@ const WRONG: &[(&str, &str)] = &[
     ),
     ("chaos = 3\n", "2:9: the choice must be a word, not 3; known: true, false"),
     (
-        "[swarm]\nroles = [\"witness\"]\n",
-        "3:10: unknown role \"witness\"; known: client, handler, incoming, sequencer, mailbox",
+        "[swarm]\nroles = [\"operator\"]\n",
+        "3:10: unknown role \"operator\"; known: client, handler, incoming, sequencer, mailbox, witness",
     ),
     ("[topology]\nhandlers = 0\n", "3:12: handlers must lie in 1..=4096"),
     ("[topology]\nclients = \"3..200000\"\n", "3:11: clients must lie in 0..=100000"),
