@@ -170,7 +170,7 @@ type RealPorts<N, S> = Ports<N, SystemClock, S, RealWork, TokioTasks>;
 
 impl<N: Network, S: Storage, F: Fn(ActorId) -> N, G: Fn(&Path) -> S> Start<'_, F, G> {
     fn identity(&self, actor: ActorId, actors: Vec<ActorId>) -> Result<Identity, StartError> {
-        let signer = Box::new(self.deployment.signer(actor)?);
+        let signer = self.deployment.signer(actor)?;
         let has_stored = FileStorage::has_stored(&self.deployment.store(actor));
         Ok(Identity { actors, deployment: self.setup.trust.deployment, signer, has_stored })
     }

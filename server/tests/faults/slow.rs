@@ -29,7 +29,7 @@ use server::{
         store::Store,
         tokio::{RealWork, SystemClock, Tcp, TokioTasks},
     },
-    protocol::{crypto::Ed25519, remembered::Remembered},
+    protocol::signing::Signing,
     watch::Watch,
 };
 
@@ -221,7 +221,7 @@ async fn serve_on(architecture: Architecture, data: &Path, port: u16) -> Running
         _ => Plan { architecture, incoming: 1, mailboxes: 1, witnesses: 0 },
     };
     let timing = Timing { heartbeat_ns: 100_000_000, ..Timing::of_epoch(5_000_000) };
-    let deployment = Deployment::open(data, plan, Arc::new(Remembered::new(Ed25519))).unwrap();
+    let deployment = Deployment::open(data, plan, Signing::Ed25519).unwrap();
     let watch = Watch {
         metrics: Arc::default(),
         shelf: Arc::default(),

@@ -86,7 +86,7 @@ pub struct Agent {
     directory: PathBuf,
     secret: [u8; 32],
     deployment: Deployment,
-    handler: Ed25519Signer,
+    handler: Box<dyn Signer>,
     mailroom: Arc<Mailroom>,
     start: Start,
     devices: Mutex<BTreeMap<String, Arc<Device>>>,
@@ -106,7 +106,7 @@ impl Agent {
     pub fn open(
         directory: PathBuf,
         deployment: Deployment,
-        handler: Ed25519Signer,
+        handler: Box<dyn Signer>,
         start: Start,
     ) -> Result<Agent, AgentError> {
         keys::private_directory(&directory)?;
