@@ -124,7 +124,7 @@ impl Service {
         let board = Switchboard::default();
         let agent = match legacy {
             Legacy::Refused => None,
-            Legacy::Served => Some(agent(&deployment, &data, timing, &board)?),
+            Legacy::Served => Some(agent(&deployment, &data, timing, limits.mailroom_bytes, &board)?),
         };
         door.serve(
             deployment,
@@ -210,6 +210,7 @@ fn agent(
     deployment: &Deployment,
     data: &Path,
     timing: Timing,
+    mailroom_bytes: usize,
     board: &Switchboard,
 ) -> Result<Agent, ServiceError> {
     let setup = Setup { trust: deployment.trust.clone(), timing };
@@ -220,7 +221,8 @@ fn agent(
         Box::pin(async move { Client::run(parts, hook) })
     });
     let signer = deployment.signer(HANDLER).map_err(StartError::Key)?;
-    Ok(Agent::open(data.join("agent"), deployment.trust.deployment, signer, start)?)
+    let (directory, clock) = (data.join("agent"), AnyClock::new(SystemClock::default()));
+    Ok(Agent::open(directory, deployment.trust.deployment, signer, start, clock, mailroom_bytes)?)
 }
 
 fn watch_of(deployment: &Deployment) -> Watch {
