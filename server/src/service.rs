@@ -9,6 +9,7 @@ use std::{
 };
 
 use tokio::sync::mpsc;
+use tracing::warn;
 
 use crate::{
     actor::{Setup, Timing},
@@ -31,12 +32,11 @@ use crate::{
         tokio::{RealWork, SystemClock, Tcp, TokioTasks},
     },
     protocol::{
-        crypto::Ed25519,
         id::{ActorId, Role},
-        remembered::Remembered,
+        signing::Signing,
         statement::Trust,
     },
-    watch::Watch,
+    watch::{Watch, metrics::Metrics},
 };
 
 /// What a service is to be.
@@ -44,6 +44,8 @@ use crate::{
 pub struct Settings {
     /// Its actors.
     pub plan: Plan,
+    /// How it signs.
+    pub signing: Signing,
     /// Its directory.
     pub data: PathBuf,
     /// Where it listens.
@@ -111,18 +113,18 @@ pub struct Service {
 impl Service {
     /// Starts everything on the current tokio runtime.
     pub async fn start(settings: Settings) -> Result<Service, ServiceError> {
-        let Settings { plan, data, listen, tls, timing, mut limits, legacy } = settings;
+        let Settings { plan, signing, data, listen, tls, timing, mut limits, legacy } = settings;
         if plan.architecture == Architecture::Central {
             limits.checkers = 1;
         }
-        let deployment = Deployment::open(&data, plan, Arc::new(Remembered::new(Ed25519)))?;
-        let door = Opened::on(listen, tls).await?;
+        let deployment = Deployment::open(&data, plan, signing)?;
         let watch = watch_of(&deployment);
+        let door = Opened::on(listen, tls).await?;
         let running = architecture::start(&deployment, timing, &watch)?;
         let board = Switchboard::default();
         let agent = match legacy {
             Legacy::Refused => None,
-            Legacy::Served => Some(agent(&deployment, &data, timing, &board)?),
+            Legacy::Served => Some(agent(&deployment, &data, timing, limits.mailroom_bytes, &board)?),
         };
         door.serve(
             deployment,
@@ -143,7 +145,7 @@ impl Service {
         tls: Option<Tls>,
         limits: Limits,
     ) -> Result<Service, ServiceError> {
-        let deployment = Deployment::open_for(data, actor, Arc::new(Remembered::new(Ed25519)))?;
+        let deployment = Deployment::open_for(data, actor)?;
         let place = cluster.place(actor).ok_or(ServiceError::NoPlace(actor))?;
         let opened = Opened::on(place.http.unwrap_or(NOWHERE), tls).await?;
         let watch = watch_of(&deployment);
@@ -208,6 +210,7 @@ fn agent(
     deployment: &Deployment,
     data: &Path,
     timing: Timing,
+    mailroom_bytes: usize,
     board: &Switchboard,
 ) -> Result<Agent, ServiceError> {
     let setup = Setup { trust: deployment.trust.clone(), timing };
@@ -218,12 +221,19 @@ fn agent(
         Box::pin(async move { Client::run(parts, hook) })
     });
     let signer = deployment.signer(HANDLER).map_err(StartError::Key)?;
-    Ok(Agent::open(data.join("agent"), deployment.trust.deployment, signer, start)?)
+    let (directory, clock) = (data.join("agent"), AnyClock::new(SystemClock::default()));
+    Ok(Agent::open(directory, deployment.trust.deployment, signer, start, clock, mailroom_bytes)?)
 }
 
 fn watch_of(deployment: &Deployment) -> Watch {
+    let proves = deployment.trust.verifier.proves();
+    if !proves {
+        warn!(
+            "UNSIGNED, FOR MEASURING: nothing here is signed or checked; whoever reaches this server can speak for anybody"
+        );
+    }
     Watch {
-        metrics: Arc::default(),
+        metrics: Arc::new(if proves { Metrics::default() } else { Metrics::for_measuring() }),
         shelf: Arc::default(),
         deployment: deployment.trust.deployment,
         evidence: deployment.evidence(),

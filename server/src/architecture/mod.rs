@@ -10,7 +10,7 @@
 
 mod monolith;
 
-use std::str::FromStr;
+use std::{path::Path, str::FromStr};
 
 use tokio::sync::mpsc;
 
@@ -22,7 +22,7 @@ use crate::{
     deployment::{Deployment, keys::KeyError},
     node::{Door, Identity, Node, NodeError},
     port::{
-        Network, Ports,
+        Network, Ports, Storage,
         file::FileStorage,
         local::Switchboard,
         tokio::{RealWork, SystemClock, TokioTasks},
@@ -91,10 +91,21 @@ pub struct Running {
 
 /// Starts all actors of a deployment in this process, on the current tokio runtime.
 pub fn start(deployment: &Deployment, timing: Timing, watch: &Watch) -> Result<Running, StartError> {
-    let (sender, stopped) = mpsc::unbounded_channel();
+    start_on(FileStorage::of_actor, deployment, timing, watch)
+}
+
+/// The same on other storage than files, made for the path where an actor stores: on a disk with faults, say.
+pub fn start_on<S: Storage>(
+    storage: impl Fn(&Path) -> S,
+    deployment: &Deployment,
+    timing: Timing,
+    watch: &Watch,
+) -> Result<Running, StartError> {
+    let (stopping, stopped) = mpsc::unbounded_channel();
     let board = Switchboard::default();
     let setup = Setup { trust: deployment.trust.clone(), timing };
-    let start = Start { deployment, setup, watch, network: |actor| board.of(actor), stopped: sender };
+    let network = |actor| board.of(actor);
+    let start = Start { deployment, setup, watch, network, storage, stopped: stopping };
     let actors = deployment.actors();
     let mut doors = Vec::new();
     match deployment.architecture() {
@@ -121,15 +132,17 @@ pub fn start_one<N: Network>(
 ) -> Result<Running, StartError> {
     let (sender, stopped) = mpsc::unbounded_channel();
     let setup = Setup { trust: deployment.trust.clone(), timing };
-    let start = Start { deployment, setup, watch, network: |_| network.clone(), stopped: sender };
+    let (network, storage) = (|_| network.clone(), FileStorage::of_actor);
+    let start = Start { deployment, setup, watch, network, storage, stopped: sender };
     Ok(Running { doors: vec![(actor, start.actor(actor)?)], stopped })
 }
 
-struct Start<'a, F> {
+struct Start<'a, F, G> {
     deployment: &'a Deployment,
     setup: Setup,
     watch: &'a Watch,
     network: F,
+    storage: G,
     stopped: mpsc::UnboundedSender<(ActorId, NodeError)>,
 }
 
@@ -153,20 +166,20 @@ macro_rules! run {
     }};
 }
 
-type RealPorts<N> = Ports<N, SystemClock, FileStorage, RealWork, TokioTasks>;
+type RealPorts<N, S> = Ports<N, SystemClock, S, RealWork, TokioTasks>;
 
-impl<N: Network, F: Fn(ActorId) -> N> Start<'_, F> {
+impl<N: Network, S: Storage, F: Fn(ActorId) -> N, G: Fn(&Path) -> S> Start<'_, F, G> {
     fn identity(&self, actor: ActorId, actors: Vec<ActorId>) -> Result<Identity, StartError> {
-        let signer = Box::new(self.deployment.signer(actor)?);
+        let signer = self.deployment.signer(actor)?;
         let has_stored = FileStorage::has_stored(&self.deployment.store(actor));
         Ok(Identity { actors, deployment: self.setup.trust.deployment, signer, has_stored })
     }
 
-    fn ports(&self, actor: ActorId) -> Result<RealPorts<N>, StartError> {
+    fn ports(&self, actor: ActorId) -> Result<RealPorts<N, S>, StartError> {
         Ok(Ports {
             network: (self.network)(actor),
             clock: SystemClock::default(),
-            storage: FileStorage::of_actor(&self.deployment.store(actor)),
+            storage: (self.storage)(&self.deployment.store(actor)),
             work: RealWork,
             spawn: TokioTasks,
         })

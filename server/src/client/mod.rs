@@ -9,7 +9,7 @@
 
 mod web;
 
-use std::{collections::BTreeMap, fs, io, path::PathBuf, sync::Arc};
+use std::{collections::BTreeMap, fs, io, ops::ControlFlow, path::PathBuf, sync::Arc};
 
 use bytes::Bytes;
 use hyper::Method;
@@ -104,18 +104,26 @@ struct Pace {
 struct Telling<F> {
     notices: mpsc::UnboundedSender<Notice>,
     first: F,
+    /// What it said last.
+    flow: ControlFlow<()>,
 }
 
-impl<F: FnMut(&Notice) + Send + 'static> Observer for Telling<F> {
+impl<F: FnMut(&Notice) -> ControlFlow<()> + Send + 'static> Observer for Telling<F> {
     fn promised(&mut self, _: Time, _: &Draft, _: Digest) {}
 
     fn notice(&mut self, _: Time, notice: Notice) {
-        (self.first)(&notice);
+        if self.flow.is_continue() {
+            self.flow = (self.first)(&notice);
+        }
         // the application may have seen enough
         let _ = self.notices.send(notice);
     }
 
     fn stepped(&mut self, _: Time, _: &Step) {}
+
+    fn wants_more(&self) -> bool {
+        self.flow.is_continue()
+    }
 }
 
 /// What a client is made of, wherever its server is.
@@ -148,13 +156,14 @@ impl Client {
             store: directory.join("client.redb"),
             setup: Setup { trust: told.trust, timing: told.timing },
         };
-        Client::run(parts, |_| {})
+        Client::run(parts, |_| ControlFlow::Continue(()))
     }
 
-    /// Runs a client. Each notice goes to `first` before the client takes its next step: what it stores is stored.
+    /// Runs a client. Each notice goes to `first` before the client takes its next step: what it stores is stored. After a
+    /// break it is told no more, and the client ends before that step: it tells again what it told in this one when it is run again.
     pub fn run<N: Network>(
         parts: Parts<N>,
-        first: impl FnMut(&Notice) + Send + 'static,
+        first: impl FnMut(&Notice) -> ControlFlow<()> + Send + 'static,
     ) -> Result<Client, ClientError> {
         let Parts { network, host, secret, store, setup } = parts;
         let signer = || Box::new(Ed25519Signer::from_secret(&secret));
@@ -182,7 +191,8 @@ impl Client {
             let client = actor::client::Client::recover(id, salting, 0, setup, stored)?;
             Ok(client.keeping_contents())
         };
-        let running = tokio::spawn(node.run(identity, ports, Telling { notices: sender, first }, recover));
+        let telling = Telling { notices: sender, first, flow: ControlFlow::Continue(()) };
+        let running = tokio::spawn(node.run(identity, ports, telling, recover));
         Ok(Client { id, trust, door, tokens: 0, notices, running })
     }
 

@@ -1,13 +1,13 @@
 //! `cargo server actor`: one actor of a cluster; and `cargo server init`: the keys and the roster for one.
 
-use std::{path::PathBuf, process::ExitCode, sync::Arc};
+use std::{path::PathBuf, process::ExitCode};
 
 use clap::Args;
 use server::{
     architecture::Architecture,
     cluster::Cluster,
     deployment::{Deployment, Plan},
-    protocol::{crypto::Ed25519, id::ActorId},
+    protocol::{id::ActorId, signing::Signing},
     service::Service,
 };
 
@@ -38,7 +38,7 @@ impl Init {
     pub fn execute(&self) -> ExitCode {
         let Init { incoming, mailboxes, witnesses, .. } = *self;
         let plan = Plan { architecture: Architecture::Parallel, incoming, mailboxes, witnesses };
-        match Deployment::open(&self.data, plan, Arc::new(Ed25519)) {
+        match Deployment::open(&self.data, plan, Signing::Ed25519) {
             Ok(deployment) => {
                 deployment.actors().iter().for_each(|actor| println!("{actor}"));
                 ExitCode::SUCCESS

@@ -8,6 +8,7 @@ use server::{
     actor::Timing,
     architecture::Architecture,
     deployment::Plan,
+    protocol::signing::Signing,
     service::{Legacy, Service, Settings},
 };
 use tokio::signal::unix::{SignalKind, signal};
@@ -49,6 +50,10 @@ pub struct Run {
     /// whoever knows a device's id reads its messages.
     #[arg(long)]
     json_api: bool,
+    /// Sign and check nothing, to measure what that costs: the directory is made for it, and its deployment is refused by
+    /// clients, by `verify`, and by a server without this option. Whoever reaches it can speak for anybody.
+    #[arg(long, conflicts_with = "json_api")]
+    unsigned_for_measuring: bool,
     #[command(flatten)]
     serving: Serving,
 }
@@ -69,6 +74,10 @@ impl Run {
         }
     }
 
+    fn signing(&self) -> Signing {
+        if self.unsigned_for_measuring { Signing::UnsignedForMeasuring } else { Signing::Ed25519 }
+    }
+
     fn timing(&self) -> Timing {
         let epoch_ns = self.epoch_ms * 1_000_000;
         let heartbeat_ns = (self.heartbeat_ms * 1_000_000).max(epoch_ns);
@@ -79,6 +88,7 @@ impl Run {
         let tls = self.serving.tls()?;
         let settings = Settings {
             plan: self.plan(),
+            signing: self.signing(),
             data: self.data.clone(),
             listen: self.listen,
             tls,

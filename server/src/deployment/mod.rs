@@ -16,17 +16,17 @@ pub mod keys;
 use std::{
     fs,
     path::{Path, PathBuf},
-    sync::Arc,
 };
 
 use crate::{
     architecture::Architecture,
     protocol::{
-        crypto::{Ed25519Signer, Signer, Verifier},
+        crypto::Signer,
         file::FileError,
         id::{ActorId, Role},
         roster::{Member, Roster, RosterError, Rules},
         roster_file,
+        signing::Signing,
         statement::{Signed, Trust},
     },
 };
@@ -116,6 +116,7 @@ pub enum DeploymentError {
 pub struct Deployment {
     directory: PathBuf,
     architecture: Architecture,
+    signing: Signing,
     /// The roster file.
     pub roster: String,
     /// What checks everybody's signatures.
@@ -123,41 +124,34 @@ pub struct Deployment {
 }
 
 impl Deployment {
-    /// Opens the deployment in a directory; makes keys and roster if it is new.
-    pub fn open(
-        directory: &Path,
-        plan: Plan,
-        verifier: Arc<dyn Verifier>,
-    ) -> Result<Deployment, DeploymentError> {
+    /// Opens the deployment in a directory; makes keys and roster if it is new. One that signs otherwise is refused.
+    pub fn open(directory: &Path, plan: Plan, signing: Signing) -> Result<Deployment, DeploymentError> {
         for part in ["", "keys", "store", "evidence"] {
             keys::private_directory(&directory.join(part))?;
         }
         let mut members = Vec::new();
         for actor in plan.actors() {
             let secret = keys::read_or_make(&key_path(directory, plan.architecture, actor))?;
-            let key = Ed25519Signer::from_secret(&secret.0).public();
+            let key = signing.signer(&secret.0).public();
             members.push(Member { actor, operator: 0, key });
         }
         let operator = keys::read_or_make(&directory.join("keys/operator-0.key"))?;
-        let operator = Ed25519Signer::from_secret(&operator.0);
+        let operator = signing.signer(&operator.0);
         let rules = Rules { challenge_bound: CHALLENGE_BOUND, quorum: 0 };
         let roster = Roster::first(rules, vec![operator.public()], members)?;
-        let roster = Signed::sign(roster.clone(), roster.deployment(), &operator);
-        settle_roster(&directory.join("roster.json"), &roster, plan)?;
+        let roster = Signed::sign(roster.clone(), roster.deployment(), &*operator);
+        settle_roster(&directory.join("roster.json"), &roster, plan, signing)?;
         Ok(Deployment {
             directory: directory.to_owned(),
             architecture: plan.architecture,
+            signing,
             roster: roster_file::to_json(&roster),
-            trust: Trust::new((*roster).clone(), verifier),
+            trust: Trust::new((*roster).clone(), signing.remembering()),
         })
     }
 
     /// Opens a directory with a roster and the key of one actor of the pipeline: others run the rest.
-    pub fn open_for(
-        directory: &Path,
-        actor: ActorId,
-        verifier: Arc<dyn Verifier>,
-    ) -> Result<Deployment, DeploymentError> {
+    pub fn open_for(directory: &Path, actor: ActorId) -> Result<Deployment, DeploymentError> {
         for part in ["store", "evidence"] {
             keys::private_directory(&directory.join(part))?;
         }
@@ -166,10 +160,11 @@ impl Deployment {
             fs::read_to_string(&path).map_err(|error| DeploymentError::File { path: path.clone(), error })?;
         let trust = roster_file::from_json(&roster)
             .map_err(|error| DeploymentError::Roster { path: path.clone(), error })?;
-        let trust = Trust { verifier, ..trust };
+        let trust = Trust { verifier: Signing::Ed25519.remembering(), ..trust };
         let deployment = Deployment {
             directory: directory.to_owned(),
             architecture: Architecture::Parallel,
+            signing: Signing::Ed25519,
             roster,
             trust,
         };
@@ -191,9 +186,9 @@ impl Deployment {
     }
 
     /// The key of an actor.
-    pub fn signer(&self, actor: ActorId) -> Result<Ed25519Signer, KeyError> {
+    pub fn signer(&self, actor: ActorId) -> Result<Box<dyn Signer>, KeyError> {
         let path = key_path(&self.directory, self.architecture, actor);
-        Ok(Ed25519Signer::from_secret(&keys::read(&path)?.0))
+        Ok(self.signing.signer(&keys::read(&path)?.0))
     }
 
     /// Where an actor stores. Where one key signs for all roles, one store holds them all.
@@ -219,7 +214,12 @@ fn key_path(directory: &Path, architecture: Architecture, actor: ActorId) -> Pat
 }
 
 /// Writes the roster file, or checks that the one that is there is the same.
-fn settle_roster(path: &Path, roster: &Signed<Roster>, plan: Plan) -> Result<(), DeploymentError> {
+fn settle_roster(
+    path: &Path,
+    roster: &Signed<Roster>,
+    plan: Plan,
+    signing: Signing,
+) -> Result<(), DeploymentError> {
     let failed = |error| DeploymentError::File { path: path.to_owned(), error };
     let text = roster_file::to_json(roster);
     if !path.exists() {
@@ -229,7 +229,7 @@ fn settle_roster(path: &Path, roster: &Signed<Roster>, plan: Plan) -> Result<(),
     if there == text {
         return Ok(());
     }
-    let trust = roster_file::from_json(&there)
+    let trust = roster_file::from_json_of(signing, &there)
         .map_err(|error| DeploymentError::Roster { path: path.to_owned(), error })?;
     Err(DeploymentError::Another {
         path: path.to_owned(),

@@ -25,6 +25,9 @@ pub struct Limits {
     pub answer_ns: u64,
     /// How often an event stream shows that it is alive.
     pub heartbeat_ns: u64,
+    /// Bytes of messages that the agent keeps for a device that signs nothing, 128 for each message besides its text: from
+    /// there on it takes no more for it until the device deletes some, and meanwhile sends nothing for it.
+    pub mailroom_bytes: usize,
     /// How many tasks check signatures at once.
     pub checkers: usize,
 }
@@ -45,6 +48,7 @@ impl Default for Limits {
             write_ns: 20 * SECOND,
             answer_ns: 5 * SECOND,
             heartbeat_ns: 15 * SECOND,
+            mailroom_bytes: 4 << 20,
             checkers: 2,
         }
     }

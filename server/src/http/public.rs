@@ -24,7 +24,7 @@ const LIST_MAX: usize = 512;
 /// `GET /v1/deployment`: what a client must know beside the roster.
 pub async fn deployment(State(front): State<Arc<Front>>) -> Json<Value> {
     let timing = &front.timing;
-    Json(json!({
+    let mut told = json!({
         "deployment": front.trust.deployment.to_string(),
         "architecture": front.architecture.name(),
         "epoch_us": timing.epoch_ns / 1000,
@@ -38,7 +38,11 @@ pub async fn deployment(State(front): State<Arc<Front>>) -> Json<Value> {
         },
         "elsewhere": front.elsewhere.iter().map(|(actor, url)| (actor.to_string(), url)).collect::<BTreeMap<_, _>>(),
         "actors": front.doors.iter().map(|(actor, _)| actor.to_string()).collect::<Vec<_>>(),
-    }))
+    });
+    if !front.trust.verifier.proves() {
+        told["unsigned_for_measuring"] = true.into();
+    }
+    Json(told)
 }
 
 /// `GET /v1/roster`: the roster file.

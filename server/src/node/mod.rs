@@ -54,6 +54,10 @@ pub trait Observer: Send + 'static {
     fn notice(&mut self, now: Time, notice: Notice);
     /// A step is over.
     fn stepped(&mut self, now: Time, step: &Step);
+    /// Whether the node is to take another step. If not, it ends here: what it has told may be told again by its next life.
+    fn wants_more(&self) -> bool {
+        true
+    }
 }
 
 /// Who signs, for which deployment.
@@ -149,7 +153,7 @@ impl Node {
         self.door.clone()
     }
 
-    /// Recovers the actor from storage and drives it until storage fails.
+    /// Recovers the actor from storage and drives it until storage fails, or its observer wants no more.
     pub async fn run<A, N, C, S, W, P>(
         self,
         identity: Identity,
@@ -279,6 +283,9 @@ where
                 alarm = None;
             }
             self.step(&mut events, rang).await?;
+            if !self.observer.wants_more() {
+                return Ok(());
+            }
         }
     }
 

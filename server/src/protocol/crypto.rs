@@ -50,6 +50,10 @@ pub trait Verifier: Send + Sync {
     fn verify(&self, claim: Claim<'_>) -> bool;
     /// Whether all of them are. Cheaper than one by one; false says nothing about which one is bad.
     fn verify_all(&self, claims: &[Claim<'_>]) -> bool;
+    /// Whether what it finds valid proves anything to anybody: not if nothing was signed ([`super::signing`]).
+    fn proves(&self) -> bool {
+        true
+    }
 }
 
 /// The secret key of a production actor or client.

@@ -40,6 +40,14 @@ pub enum FileError {
         "the roster is not signed by its operator (that of a run with modelled signatures proves nothing)"
     )]
     Signature,
+    /// The roster of a deployment that is made for measuring, where another is expected.
+    #[error(
+        "the deployment is made for measuring: nothing in it is signed, so nobody in it can be believed or blamed"
+    )]
+    Unsigned,
+    /// The roster of a deployment that signs, where one is expected that is made for measuring.
+    #[error("the deployment is not made for measuring: what its actors and clients say is signed")]
+    NotUnsigned,
     /// What the file shows is not what its bytes say.
     #[error("the file was altered: it is not what its `bytes` render to")]
     Altered,

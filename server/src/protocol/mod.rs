@@ -51,4 +51,5 @@ pub mod roster;
 pub mod roster_file;
 pub mod seal;
 pub mod seal_ack;
+pub mod signing;
 pub mod statement;

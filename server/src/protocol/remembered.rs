@@ -90,6 +90,10 @@ impl<V: Verifier> Verifier for Remembered<V> {
         }
         valid
     }
+
+    fn proves(&self) -> bool {
+        self.verifier.proves()
+    }
 }
 
 #[cfg(test)]

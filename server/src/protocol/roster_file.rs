@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     codec::Encode,
-    crypto::Ed25519,
     file::{self, FileError},
     roster::Roster,
+    signing::{Signing, UNSIGNED},
     statement::{Signed, Trust, Unverified},
 };
 
@@ -58,11 +58,21 @@ fn render(roster: &Roster, bytes: &Unverified<Roster>) -> String {
     file::render(&file)
 }
 
-/// Reads a roster file; what it trusts is checked with Ed25519.
+/// Reads a roster file; what it trusts is checked with Ed25519. That of a deployment in which nothing is signed is refused.
 pub fn from_json(text: &str) -> Result<Trust, FileError> {
+    from_json_of(Signing::Ed25519, text)
+}
+
+/// Reads the roster file of a deployment that signs in this way; that of any other is refused.
+pub fn from_json_of(signing: Signing, text: &str) -> Result<Trust, FileError> {
     let file: File = file::parse(text)?;
     let unverified: Unverified<Roster> = file::decode(&file.format, FORMAT, &file.bytes)?;
-    let trust = Trust::new(unverified.self_certified().clone(), std::sync::Arc::new(Ed25519));
+    match (signing, unverified.cite().signature == UNSIGNED) {
+        (Signing::Ed25519, true) => return Err(FileError::Unsigned),
+        (Signing::UnsignedForMeasuring, false) => return Err(FileError::NotUnsigned),
+        _ => {}
+    }
+    let trust = Trust::new(unverified.self_certified().clone(), signing.verifier());
     let roster = unverified.clone().verify(&trust).map_err(|_| FileError::Signature)?;
     if render(&roster, &unverified) != text {
         return Err(FileError::Altered);

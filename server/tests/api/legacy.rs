@@ -1,5 +1,7 @@
 //! The JSON API of the earlier server, as its clients use it.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use hyper::{
     Method, StatusCode,
@@ -125,6 +127,104 @@ async fn what_is_not_asked_well_is_refused<N: Network, P: Spawn>(way: &Way<N, P>
         assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{path}: {}", answer.told());
     }
     assert_eq!(way.get("/self/messages").await.status, StatusCode::BAD_REQUEST, "no device");
+}
+
+async fn say<N: Network, P: Spawn>(way: &Way<N, P>, from: &str, to: &[&str], text: &str) -> Answer {
+    let batch: Vec<Value> = to.iter().map(|to| json!({ "deviceId": to, "payload": text })).collect();
+    ask(way, from, Method::POST, "/message", json!({ "batch": batch })).await
+}
+
+async fn held<N: Network, P: Spawn>(way: &Way<N, P>, device: &str) -> Vec<Value> {
+    let held = read(&ask(way, device, Method::GET, "/self/messages", Value::Null).await);
+    held.as_array().unwrap().clone()
+}
+
+/// Waits until a device is kept so many messages.
+async fn kept<N: Network, P: Spawn>(way: &Way<N, P>, device: &str, count: usize) -> Vec<Value> {
+    loop {
+        match held(way, device).await {
+            held if held.len() >= count => return held,
+            _ => tokio::time::sleep(Duration::from_millis(5)).await,
+        }
+    }
+}
+
+async fn delete<N: Network, P: Spawn>(way: &Way<N, P>, device: &str, upto: u64) {
+    let upto = json!({ "seqID": upto });
+    assert_eq!(read(&ask(way, device, Method::DELETE, "/self/messages", upto).await), json!({}));
+}
+
+/// Reads and deletes, one by one, until a device has had so many messages; their numbers and texts.
+async fn drain<N: Network, P: Spawn>(way: &Way<N, P>, device: &str, count: usize) -> Vec<(u64, String)> {
+    let mut had = Vec::new();
+    while had.len() < count {
+        let message = kept(way, device, 1).await.remove(0);
+        let number = message["seqID"].as_u64().unwrap();
+        had.push((number, message["encPayload"].as_str().unwrap().to_owned()));
+        delete(way, device, number).await;
+    }
+    had
+}
+
+/// A mailroom that holds three of the messages of the test below, the third of which exceeds the bound.
+const MAILROOM_BYTES: usize = 600;
+
+fn text(number: u64) -> String {
+    format!("{number:0>100}")
+}
+
+#[test]
+fn a_full_mailroom_takes_no_more_and_loses_nothing() {
+    const ALL: u64 = 12;
+    let directory = tempfile::tempdir().unwrap();
+    let mut settings = settings(Architecture::Parallel, &directory);
+    settings.legacy = Legacy::Served;
+    settings.limits.mailroom_bytes = MAILROOM_BYTES;
+    on_tokio(async {
+        let service = Service::start(settings.clone()).await.unwrap();
+        let here = way(&service);
+        for number in 1..=ALL {
+            let said = say(&here, "ann", &["bob", "cid"], &text(number)).await;
+            assert_eq!(read(&said), json!({}));
+        }
+        // bob deletes what he reads, so all of it has come his way, in order
+        let expected: Vec<_> = (1..=ALL).map(|number| (number, text(number))).collect();
+        assert_eq!(drain(&here, "bob", ALL as usize).await, expected);
+        assert_eq!(kept(&here, "cid", 3).await.len(), 3);
+        let said = say(&here, "cid", &["bob"], "full").await;
+        assert_eq!(said.status, StatusCode::SERVICE_UNAVAILABLE);
+        assert!(said.told().contains("full"), "{}", said.told());
+        assert!(service.stop(1_000_000_000).await);
+    });
+    // the next life finds it full, and goes on where that one ended
+    on_tokio(async {
+        let service = Service::start(settings.clone()).await.unwrap();
+        let here = way(&service);
+        let first = held(&here, "cid").await;
+        assert_eq!(
+            first.iter().map(|message| message["seqID"].as_u64().unwrap()).collect::<Vec<_>>(),
+            [1, 2, 3]
+        );
+        let expected: Vec<_> = (1..=ALL).map(|number| (number, text(number))).collect();
+        assert_eq!(drain(&here, "cid", ALL as usize).await, expected);
+        let said = say(&here, "cid", &["cid"], "there is room").await;
+        assert_eq!(read(&said), json!({}));
+        kept(&here, "cid", 1).await;
+        delete(&here, "cid", ALL + 1).await;
+        assert!(service.stop(1_000_000_000).await);
+    });
+    // what was deleted does not come back
+    on_tokio(async {
+        let service = Service::start(settings.clone()).await.unwrap();
+        let here = way(&service);
+        for device in ["bob", "cid"] {
+            assert_eq!(read(&say(&here, "ann", &[device], "at last").await), json!({}));
+            let held = kept(&here, device, 1).await;
+            assert_eq!(held.len(), 1, "{held:?}");
+            assert_eq!(held[0]["encPayload"], "at last");
+        }
+        assert!(std::fs::read_dir(directory.path().join("evidence")).unwrap().next().is_none());
+    });
 }
 
 #[test]

@@ -19,6 +19,7 @@ use server::{
     http::Limits,
     port::tls::Tls,
     port::tokio::{Tcp, TokioTasks},
+    protocol::signing::Signing,
     service::{Legacy, Service, Settings},
 };
 use tempfile::TempDir;
@@ -33,6 +34,7 @@ pub fn settings(architecture: Architecture, directory: &TempDir) -> Settings {
     };
     Settings {
         plan,
+        signing: Signing::Ed25519,
         data: directory.path().to_owned(),
         listen: ([127, 0, 0, 1], 0).into(),
         tls: None,

@@ -29,6 +29,7 @@ use server::{
     protocol::{
         id::{ActorId, ClientId, Role},
         roster_file,
+        signing::Signing,
         statement::Trust,
     },
 };
@@ -78,6 +79,9 @@ pub struct Load {
     /// Makes other clients than a run with another number.
     #[arg(long, default_value_t = 0)]
     series: u64,
+    /// The server is one that is made for measuring, in which nothing is signed.
+    #[arg(long)]
+    unsigned_for_measuring: bool,
     /// Appends a row to this file.
     #[arg(long)]
     csv: Option<PathBuf>,
@@ -88,6 +92,7 @@ struct Shared {
     web: Web,
     host: String,
     trust: Trust,
+    signing: Signing,
     clock: SystemClock,
     recipients: Vec<ClientId>,
 }
@@ -201,14 +206,18 @@ impl Load {
         let stream = web.connect(HANDLER).await.map_err(failed)?;
         let mut connection = Connection::over(stream, &host, &TokioTasks).await.map_err(failed)?;
         let roster = connection.ask(Method::GET, "/v1/roster", &[], Bytes::new()).await.map_err(failed)?;
-        let trust = roster_file::from_json(&String::from_utf8_lossy(&roster.body))
+        let signing =
+            if self.unsigned_for_measuring { Signing::UnsignedForMeasuring } else { Signing::Ed25519 };
+        let trust = roster_file::from_json_of(signing, &String::from_utf8_lossy(&roster.body))
             .map_err(|error| format!("{}: the roster: {error}", self.server))?;
         let count = self.readers.max(self.recipients);
-        let recipients = (0..count).map(|index| sender::client_of(&self.label("reader", index))).collect();
+        let recipients = (0..count)
+            .map(|index| sender::client_of(&*sender::signer_of(signing, &self.label("reader", index))));
+        let recipients = recipients.collect();
         let clock = SystemClock::default();
         // times in payloads must not be zero
         clock.sleep_until(Time(1_000_000)).await;
-        Ok(Shared { web, host, trust, clock, recipients })
+        Ok(Shared { web, host, trust, signing, clock, recipients })
     }
 
     fn described(&self) -> report::Described {

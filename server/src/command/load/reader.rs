@@ -31,7 +31,7 @@ use tokio::sync::watch;
 
 use super::{
     Shared,
-    sender::{client_of, histogram, key_of},
+    sender::{client_of, histogram, signer_of},
 };
 
 /// Deliveries between two acks.
@@ -115,7 +115,9 @@ impl Reader {
     /// once, as clients never do: one begins as if it had got `ahead` already.
     pub async fn open(shared: Arc<Shared>, label: &str, ahead: u64) -> Result<Reader, String> {
         let failed = |error: std::io::Error| error.to_string();
-        let caller = Caller::new(Box::new(key_of(label)), shared.trust.deployment);
+        let signer = || signer_of(shared.signing, label);
+        let id = client_of(&*signer());
+        let caller = Caller::new(signer(), shared.trust.deployment);
         let mut connection = shared.connect().await.map_err(failed)?;
         let response = connection.begin_signed(&caller, "/v1/events", &[]).await.map_err(failed)?;
         if response.status() != StatusCode::OK {
@@ -124,7 +126,7 @@ impl Reader {
         let requests = shared.connect().await.map_err(failed)?;
         Ok(Reader {
             label: label.to_owned(),
-            id: client_of(label),
+            id,
             events: Events::of(response.into_body()),
             requests,
             shared,
@@ -188,7 +190,8 @@ impl Reader {
             head: head.head,
             attestation: delivery.attestation.cite(),
         };
-        let ack = Signed::sign(ack, self.shared.trust.deployment, &key_of(&self.label));
+        let ack =
+            Signed::sign(ack, self.shared.trust.deployment, &*signer_of(self.shared.signing, &self.label));
         let mut body = Vec::new();
         frame::append(&mut body, &Message::Acknowledged(ack.to_unverified()));
         // an ack that is lost is made up for by the next

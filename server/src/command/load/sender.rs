@@ -10,11 +10,12 @@ use server::{
     port::Clock,
     protocol::{
         bundle::{Bundle, Content, Envelope, Submission},
-        crypto::{Ed25519Signer, Signer},
+        crypto::Signer,
         digest::Digest,
         frame,
         id::{BundleNumber, ClientId, Epoch},
         message::Message,
+        signing::Signing,
         statement::{Signed, Terms, Trust},
     },
 };
@@ -26,14 +27,14 @@ const OF_ONE_CLIENT: u32 = 32;
 /// Tries of one request.
 const TRIES: u32 = 1000;
 
-/// The key of a label.
-pub fn key_of(label: &str) -> Ed25519Signer {
-    Ed25519Signer::from_secret(&Digest::of(&[b"noise/load/1", label.as_bytes()]).0)
+/// The signer of a label.
+pub fn signer_of(signing: Signing, label: &str) -> Box<dyn Signer> {
+    signing.signer(&Digest::of(&[b"noise/load/1", label.as_bytes()]).0)
 }
 
-/// The client of a label.
-pub fn client_of(label: &str) -> ClientId {
-    ClientId(key_of(label).public())
+/// The client that signs with it.
+pub fn client_of(signer: &dyn Signer) -> ClientId {
+    ClientId(signer.public())
 }
 
 /// A latency histogram: up to two minutes, three digits.
@@ -75,15 +76,15 @@ impl Sent {
 /// A client that signs bundle after bundle.
 struct Author {
     id: ClientId,
-    signer: Ed25519Signer,
+    signer: Box<dyn Signer>,
     next: u64,
     previous: Digest,
 }
 
 impl Author {
-    fn of(label: &str) -> Self {
-        let signer = key_of(label);
-        Author { id: ClientId(signer.public()), signer, next: 0, previous: Digest::ZERO }
+    fn of(signing: Signing, label: &str) -> Self {
+        let signer = signer_of(signing, label);
+        Author { id: client_of(&*signer), signer, next: 0, previous: Digest::ZERO }
     }
 
     fn write(&mut self, content: Content, trust: &Trust) -> Submission {
@@ -96,7 +97,7 @@ impl Author {
             expiry: Epoch(u64::MAX),
             seen: None,
         };
-        let bundle = Signed::sign(bundle, trust.deployment, &self.signer);
+        let bundle = Signed::sign(bundle, trust.deployment, &*self.signer);
         (self.next, self.previous) = (self.next + 1, bundle.digest());
         Submission { bundle: bundle.to_unverified(), content }
     }
@@ -120,8 +121,8 @@ impl Sender {
         let authors = load.bundles.div_ceil(OF_ONE_CLIENT);
         let label = |author| format!("{} {author}", load.label("sender", index));
         Sender {
+            authors: (0..authors).map(|author| Author::of(shared.signing, &label(author))).collect(),
             shared,
-            authors: (0..authors).map(|author| Author::of(&label(author))).collect(),
             bundles: load.bundles,
             recipients: load.recipients as usize,
             payload: load.payload as usize,

@@ -7,34 +7,35 @@
 //!
 //! # Invariants
 //! - A message is in the mailroom, synced, before the agent's client can forget it; it stays until the device deletes it.
+//! - A mailroom that is full takes no more: what is under way to the device waits where it is, in order ([`device`]).
 //! - A one-time key is out of the mailroom, synced, before it is handed out.
 
+mod device;
 mod mailroom;
 pub mod routes;
 
 use std::{
     collections::BTreeMap,
     future::Future,
+    ops::ControlFlow,
     path::PathBuf,
     pin::Pin,
     sync::{Arc, Mutex, PoisonError},
 };
 
-use futures_util::future::{Either, select};
-use serde_json::{Value, json};
-use tokio::sync::{mpsc, oneshot, watch};
-
 use crate::{
     actor::Notice,
     client::{Client, ClientError},
     deployment::keys::{self, KeyError},
-    port::StorageError,
+    port::{StorageError, any_clock::AnyClock},
     protocol::{
-        crypto::{Ed25519Signer, PublicKey, Signer},
+        crypto::{Ed25519Signer, Signer},
         digest::Digest,
-        id::{BundleNumber, ClientId, Deployment},
+        id::{ClientId, Deployment},
     },
 };
+
+use device::{Device, Keeper};
 
 pub use mailroom::Mailroom;
 
@@ -42,13 +43,11 @@ pub use mailroom::Mailroom;
 const DEVICES_MAX: usize = 4096;
 /// Longest device id.
 pub const DEVICE_BYTES_MAX: usize = 256;
-/// Messages of a device on their way to its client.
-const OUTGOING_MAX: usize = 64;
 /// What a voucher's signature begins with.
 const VOUCHER_TAG: &[u8] = b"noise/agent/1";
 
-/// Told of every notice of a device's client before the client goes on.
-pub type Hook = Box<dyn FnMut(&Notice) + Send>;
+/// Told of every notice of a device's client before the client goes on, which it does not after a break.
+pub type Hook = Box<dyn FnMut(&Notice) -> ControlFlow<()> + Send>;
 
 /// Starts the client of a device: its secret key, where it stores, who is told.
 pub type Start = Box<
@@ -68,30 +67,16 @@ pub enum AgentError {
     Store(#[from] StorageError),
 }
 
-/// What a device sends: to each recipient a payload.
-struct Outgoing {
-    batch: Vec<(ClientId, Vec<u8>)>,
-    receipted: oneshot::Sender<()>,
-}
-
-/// A device whose client runs.
-pub struct Device {
-    outgoing: mpsc::Sender<Outgoing>,
-    /// Something changed in its part of the mailroom.
-    changed: watch::Sender<()>,
-}
-
 /// The agent of all devices.
 pub struct Agent {
     directory: PathBuf,
     secret: [u8; 32],
     deployment: Deployment,
-    handler: Ed25519Signer,
+    handler: Box<dyn Signer>,
     mailroom: Arc<Mailroom>,
-    start: Start,
+    start: Arc<Start>,
+    clock: AnyClock,
     devices: Mutex<BTreeMap<String, Arc<Device>>>,
-    /// Held while a device's client is being started: it must not be started twice.
-    starting: tokio::sync::Mutex<()>,
 }
 
 /// The handler's word that a client is a device of its own: the signature is by its key in the roster, over
@@ -102,81 +87,54 @@ pub struct Voucher {
 }
 
 impl Agent {
-    /// An agent that keeps what it must in this directory; `handler` signs its vouchers.
+    /// An agent that keeps what it must in this directory, and of each device so many bytes at most until it deletes them;
+    /// `handler` signs its vouchers.
     pub fn open(
         directory: PathBuf,
         deployment: Deployment,
-        handler: Ed25519Signer,
+        handler: Box<dyn Signer>,
         start: Start,
+        clock: AnyClock,
+        mailroom_bytes: usize,
     ) -> Result<Agent, AgentError> {
         keys::private_directory(&directory)?;
         keys::private_directory(&directory.join("devices"))?;
         let secret = keys::read_or_make(&directory.join("agent.key"))?.0;
-        let mailroom = Arc::new(Mailroom::open(&directory.join("mailroom.redb"))?);
-        let (devices, starting) = (Mutex::default(), tokio::sync::Mutex::default());
-        Ok(Agent { directory, secret, deployment, handler, mailroom, start, devices, starting })
-    }
-
-    fn key(&self, device: &str) -> [u8; 32] {
-        Digest::of(&[b"noise/agent/device/1", &self.secret, device.as_bytes()]).0
+        let mailroom = Arc::new(Mailroom::open(&directory.join("mailroom.redb"), mailroom_bytes)?);
+        let (start, devices) = (Arc::new(start), Mutex::default());
+        Ok(Agent { directory, secret, deployment, handler, mailroom, start, clock, devices })
     }
 
     /// The client that a device is.
     pub fn client_of(&self, device: &str) -> ClientId {
-        ClientId(Ed25519Signer::from_secret(&self.key(device)).public())
+        ClientId(Ed25519Signer::from_secret(&client_key(self.secret, device)).public())
     }
 
     fn running(&self, device: &str) -> Option<Arc<Device>> {
         self.devices.lock().unwrap_or_else(PoisonError::into_inner).get(device).cloned()
     }
 
-    /// A device, its client running. `None` if there are too many, or it cannot be started.
-    async fn device(&self, device: &str) -> Option<Arc<Device>> {
-        if let Some(running) = self.running(device) {
-            return Some(running);
+    /// A device, its client running if there is room for what it is sent. `None` if there are too many.
+    fn device(&self, device: &str) -> Option<Arc<Device>> {
+        let mut devices = self.devices.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(running) = devices.get(device) {
+            return Some(running.clone());
         }
-        let _starting = self.starting.lock().await;
-        if let Some(running) = self.running(device) {
-            return Some(running);
-        }
-        if self.devices.lock().unwrap_or_else(PoisonError::into_inner).len() >= DEVICES_MAX {
+        if devices.len() >= DEVICES_MAX {
             return None;
         }
-        let (changed, _) = watch::channel(());
-        let (outgoing, orders) = mpsc::channel(OUTGOING_MAX);
         let name = hex::encode(&Digest::of(&[device.as_bytes()]).0[..16]);
-        let store = self.directory.join("devices").join(name).with_extension("redb");
-        let hook = self.hook(device, changed.clone());
-        let client = (self.start)(self.key(device), store, hook).await;
-        let client = client.map_err(|error| tracing::warn!(device, %error, "no client")).ok()?;
-        tokio::spawn(run(client, device.to_owned(), orders));
-        let running = Arc::new(Device { outgoing, changed });
-        let mut devices = self.devices.lock().unwrap_or_else(PoisonError::into_inner);
+        let keeper = Keeper {
+            device: device.to_owned(),
+            secret: self.secret,
+            store: self.directory.join("devices").join(name).with_extension("redb"),
+            mailroom: self.mailroom.clone(),
+            start: self.start.clone(),
+            clock: self.clock.clone(),
+        };
+        let running = Arc::new(keeper.start());
         devices.insert(device.to_owned(), running.clone());
         Some(running)
-    }
-
-    /// Puts every delivery into the mailroom before the client takes its next step.
-    fn hook(&self, device: &str, changed: watch::Sender<()>) -> Hook {
-        let (device, mailroom, secret) = (device.to_owned(), self.mailroom.clone(), self.secret);
-        Box::new(move |notice| {
-            let Notice::Delivered { count, sender, content: Some(content), .. } = notice else { return };
-            let message = read(secret, *sender, &content.payload, &content.ciphertext);
-            if let Err(error) = mailroom.put_message(&device, count.0, &message) {
-                // what cannot be stored must not be acknowledged: the client must not go on
-                tracing::error!(device, %error, "the mailroom cannot store");
-                std::process::abort();
-            }
-            changed.send_replace(());
-        })
-    }
-
-    /// Sends for a device, and waits for the receipts. None if it cannot be sent now.
-    async fn send(&self, from: &str, batch: Vec<(ClientId, Vec<u8>)>) -> Option<()> {
-        let device = self.device(from).await?;
-        let (receipted, receipt) = oneshot::channel();
-        device.outgoing.send(Outgoing { batch, receipted }).await.ok()?;
-        receipt.await.ok()
     }
 
     /// The handler vouches for a device.
@@ -187,53 +145,7 @@ impl Agent {
     }
 }
 
-/// What a device is shown of a delivery: of another device its id and JSON, of any other client its key and bytes.
-fn read(secret: [u8; 32], sender: ClientId, payload: &[u8], ciphertext: &[u8]) -> Value {
-    let of_device = |device: &str| {
-        let key = Digest::of(&[b"noise/agent/device/1", &secret, device.as_bytes()]).0;
-        Ed25519Signer::from_secret(&key).public() == sender.0
-    };
-    let device = std::str::from_utf8(payload).ok().filter(|device| of_device(device));
-    match (device, serde_json::from_slice::<Value>(ciphertext)) {
-        (Some(device), Ok(payload)) => json!({ "sender": device, "encPayload": payload }),
-        _ => {
-            let PublicKey(key) = sender.0;
-            json!({ "sender": hex::encode(key), "encPayload": hex::encode(ciphertext) })
-        }
-    }
-}
-
-/// Runs the client of a device: sends what it is told to, and tells when that has its receipt.
-async fn run(mut client: Client, device: String, mut orders: mpsc::Receiver<Outgoing>) {
-    let mut drawn: BTreeMap<u64, oneshot::Sender<()>> = BTreeMap::new();
-    let mut submitted: BTreeMap<BundleNumber, oneshot::Sender<()>> = BTreeMap::new();
-    loop {
-        let order = {
-            let (next, order) = (std::pin::pin!(client.next()), std::pin::pin!(orders.recv()));
-            match select(next, order).await {
-                Either::Left((None, _)) | Either::Right((None, _)) => return,
-                Either::Left((Some(notice), _)) => Either::Left(notice),
-                Either::Right((Some(order), _)) => Either::Right(order),
-            }
-        };
-        match order {
-            Either::Right(Outgoing { batch, receipted }) => {
-                // without a token nobody waits, and the device is told to try again
-                if let Some(token) = client.send(device.clone().into_bytes(), batch) {
-                    drawn.insert(token, receipted);
-                }
-            }
-            Either::Left(Notice::Submitted { token, number, .. }) => {
-                submitted.extend(drawn.remove(&token).map(|receipted| (number, receipted)));
-            }
-            Either::Left(Notice::Overloaded { token }) => drop(drawn.remove(&token)),
-            Either::Left(Notice::Receipted { number, .. }) => {
-                if let Some(receipted) = submitted.remove(&number) {
-                    // whoever asked may be gone
-                    let _ = receipted.send(());
-                }
-            }
-            Either::Left(_) => {}
-        }
-    }
+/// The secret key of the client that a device is.
+fn client_key(secret: [u8; 32], device: &str) -> [u8; 32] {
+    Digest::of(&[b"noise/agent/device/1", &secret, device.as_bytes()]).0
 }

@@ -34,6 +34,10 @@ fn stored(error: StorageError) -> Problem {
     Problem::internal("the server cannot store")
 }
 
+fn too_many_devices() -> Problem {
+    Problem::unavailable("there are too many devices")
+}
+
 impl Front {
     fn agent(&self) -> Result<&Agent, Problem> {
         let off = "the JSON API of the earlier server is off: it is for clients that sign nothing";
@@ -84,9 +88,13 @@ pub async fn send(
             front.limits.client_rate
         )));
     }
+    let running = agent.device(&from).ok_or_else(too_many_devices)?;
     for bundle in bundles(agent, batch, front.limits.recipients)? {
+        if !agent.mailroom.has_room(&from) {
+            return Err(Problem::unavailable("the mailroom of this device is full: delete what was read"));
+        }
         let deadline = front.clock.sleep(front.clock.now().after(front.limits.answer_ns));
-        match select(std::pin::pin!(agent.send(&from, bundle)), deadline).await {
+        match select(std::pin::pin!(running.send(bundle)), deadline).await {
             Either::Left((Some(()), _)) => {}
             _ => return Err(Problem::unavailable("the message is not acknowledged")),
         }
@@ -124,7 +132,7 @@ fn shown(number: u64, mut message: Value) -> Value {
 /// `GET /self/messages`.
 pub async fn messages(State(front): State<Arc<Front>>, headers: HeaderMap) -> Result<Json<Value>, Problem> {
     let (agent, device) = (front.agent()?, device(&headers)?);
-    agent.device(&device).await.ok_or_else(|| Problem::unavailable("there are too many devices"))?;
+    agent.device(&device).ok_or_else(too_many_devices)?;
     let held = agent.mailroom.messages_after(&device, 0);
     Ok(Json(held.into_iter().map(|(number, message)| shown(number, message)).collect()))
 }
@@ -145,6 +153,10 @@ pub async fn delete(
     let (agent, device) = (front.agent()?, device(&headers)?);
     let Read { seq_id } = front.json(&headers, body).await?;
     agent.mailroom.delete_messages(&device, seq_id).map_err(stored)?;
+    if let Some(running) = agent.running(&device) {
+        // it may have waited for room
+        running.change();
+    }
     Ok(Json(json!({})))
 }
 
@@ -183,7 +195,7 @@ pub async fn take_key(
     for device in [device_id.clone(), unescaped(&device_id)] {
         if let Some(key) = agent.mailroom.take_key(&device).map_err(stored)? {
             if let Some(running) = agent.running(&device) {
-                running.changed.send_replace(());
+                running.change();
             }
             return Ok(Json(json!({ "otkey": key })));
         }
@@ -218,10 +230,9 @@ pub async fn vouch(
 /// `GET /events`.
 pub async fn events(State(front): State<Arc<Front>>, headers: HeaderMap) -> Result<Response, Problem> {
     let (agent, device) = (front.agent()?, device(&headers)?);
-    let running =
-        agent.device(&device).await.ok_or_else(|| Problem::unavailable("there are too many devices"))?;
+    let running = agent.device(&device).ok_or_else(too_many_devices)?;
     let last = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse().ok());
-    let changed = running.changed.subscribe();
+    let changed = running.subscribe();
     let events =
         Events { front: front.clone(), device, changed, last: last.unwrap_or(0), asked: false, first: true };
     let mut response = Response::new(Body::from_stream(stream::unfold(events, Events::next)));

@@ -1,0 +1,212 @@
+//! A device: the client that runs for it, and what stands between that and its mailroom.
+//!
+//! # Invariants
+//! - A delivery that finds no room in the mailroom ends the client before its next step: what it has told and not deleted stays in its
+//!   store, and what it was not sent stays with the mailbox actor. It is started again when the device has made room, and tells
+//!   again what was not taken.
+
+use std::{collections::BTreeMap, ops::ControlFlow, path::PathBuf, sync::Arc};
+
+use futures_util::future::{Either, select};
+use serde_json::{Value, json};
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::{Hook, Mailroom, Start, client_key};
+use crate::{
+    actor::Notice,
+    client::Client,
+    port::{Clock, any_clock::AnyClock},
+    protocol::{
+        crypto::{Ed25519Signer, PublicKey, Signer},
+        id::{BundleNumber, ClientId},
+    },
+};
+
+/// Messages of a device on their way to its client.
+const OUTGOING_MAX: usize = 64;
+/// The pause before a client is started again: its store is closed a moment after it has ended.
+const PAUSE_NS: u64 = 100_000_000;
+
+/// What a device sends: to each recipient a payload.
+struct Outgoing {
+    batch: Vec<(ClientId, Vec<u8>)>,
+    receipted: oneshot::Sender<()>,
+}
+
+/// The way to a device's client.
+pub struct Device {
+    outgoing: mpsc::Sender<Outgoing>,
+    changed: watch::Sender<()>,
+}
+
+impl Device {
+    /// Sends, and waits for the receipts. None if it cannot be sent now.
+    pub async fn send(&self, batch: Vec<(ClientId, Vec<u8>)>) -> Option<()> {
+        let (receipted, receipt) = oneshot::channel();
+        self.outgoing.send(Outgoing { batch, receipted }).await.ok()?;
+        receipt.await.ok()
+    }
+
+    /// Hears of every change in its part of the mailroom.
+    pub fn subscribe(&self) -> watch::Receiver<()> {
+        self.changed.subscribe()
+    }
+
+    /// Something changed there.
+    pub fn change(&self) {
+        self.changed.send_replace(());
+    }
+}
+
+/// What runs a device's client.
+pub struct Keeper {
+    /// The device's id.
+    pub device: String,
+    /// The agent's secret.
+    pub secret: [u8; 32],
+    /// Where the client stores.
+    pub store: PathBuf,
+    /// Where its deliveries go.
+    pub mailroom: Arc<Mailroom>,
+    /// Starts it.
+    pub start: Arc<Start>,
+    /// Time.
+    pub clock: AnyClock,
+}
+
+/// Why a client is no longer served.
+#[derive(PartialEq, Eq)]
+enum Over {
+    /// It has ended.
+    Ended,
+    /// Nobody can want anything of the device any more.
+    Forgotten,
+}
+
+impl Keeper {
+    /// Runs the client from now on, whenever there is room for what it is sent.
+    pub fn start(self) -> Device {
+        let (changed, changes) = watch::channel(());
+        let (outgoing, orders) = mpsc::channel(OUTGOING_MAX);
+        tokio::spawn(self.run(changed.clone(), changes, orders));
+        Device { outgoing, changed }
+    }
+
+    async fn run(
+        self,
+        changed: watch::Sender<()>,
+        mut changes: watch::Receiver<()>,
+        mut orders: mpsc::Receiver<Outgoing>,
+    ) {
+        loop {
+            if self.wait_for_room(&mut changes, &mut orders).await == Over::Forgotten {
+                return;
+            }
+            let hook = self.hook(changed.clone());
+            match (self.start)(client_key(self.secret, &self.device), self.store.clone(), hook).await {
+                Ok(client) => {
+                    if self.serve(client, &mut orders).await == Over::Forgotten {
+                        return;
+                    }
+                }
+                Err(error) => tracing::warn!(device = self.device, %error, "no client"),
+            }
+            self.clock.sleep(self.clock.now().after(PAUSE_NS)).await;
+        }
+    }
+
+    /// Waits until there is room. What is to be sent meanwhile is not: whoever asked hears that by the end of its channel.
+    async fn wait_for_room(
+        &self,
+        changes: &mut watch::Receiver<()>,
+        orders: &mut mpsc::Receiver<Outgoing>,
+    ) -> Over {
+        loop {
+            changes.borrow_and_update();
+            if self.mailroom.has_room(&self.device) {
+                return Over::Ended;
+            }
+            match select(std::pin::pin!(orders.recv()), std::pin::pin!(changes.changed())).await {
+                Either::Left((Some(order), _)) => drop(order),
+                Either::Left((None, _)) => return Over::Forgotten,
+                Either::Right(_) => {}
+            }
+        }
+    }
+
+    /// Puts every delivery into the mailroom before the client takes its next step; without room there is none.
+    fn hook(&self, changed: watch::Sender<()>) -> Hook {
+        let (device, mailroom, secret) = (self.device.clone(), self.mailroom.clone(), self.secret);
+        Box::new(move |notice| {
+            let Notice::Delivered { count, sender, content: Some(content), .. } = notice else {
+                return ControlFlow::Continue(());
+            };
+            let message = read(secret, *sender, &content.payload, &content.ciphertext);
+            match mailroom.put_message(&device, count.0, &message) {
+                Ok(true) => {
+                    changed.send_replace(());
+                    ControlFlow::Continue(())
+                }
+                Ok(false) => {
+                    tracing::debug!(device, "the mailroom is full");
+                    ControlFlow::Break(())
+                }
+                Err(error) => {
+                    // what cannot be stored must not be forgotten: the client must not go on
+                    tracing::error!(device, %error, "the mailroom cannot store");
+                    std::process::abort();
+                }
+            }
+        })
+    }
+
+    /// Sends what the client is told to, and tells when that has its receipt.
+    async fn serve(&self, mut client: Client, orders: &mut mpsc::Receiver<Outgoing>) -> Over {
+        let mut drawn: BTreeMap<u64, oneshot::Sender<()>> = BTreeMap::new();
+        let mut submitted: BTreeMap<BundleNumber, oneshot::Sender<()>> = BTreeMap::new();
+        loop {
+            let order = {
+                let (next, order) = (std::pin::pin!(client.next()), std::pin::pin!(orders.recv()));
+                match select(next, order).await {
+                    Either::Left((None, _)) => return Over::Ended,
+                    Either::Right((None, _)) => return Over::Forgotten,
+                    Either::Left((Some(notice), _)) => Either::Left(notice),
+                    Either::Right((Some(order), _)) => Either::Right(order),
+                }
+            };
+            match order {
+                Either::Right(Outgoing { batch, receipted }) => {
+                    // without a token nobody waits, and the device is told to try again
+                    if let Some(token) = client.send(self.device.clone().into_bytes(), batch) {
+                        drawn.insert(token, receipted);
+                    }
+                }
+                Either::Left(Notice::Submitted { token, number, .. }) => {
+                    submitted.extend(drawn.remove(&token).map(|receipted| (number, receipted)));
+                }
+                Either::Left(Notice::Overloaded { token }) => drop(drawn.remove(&token)),
+                Either::Left(Notice::Receipted { number, .. }) => {
+                    if let Some(receipted) = submitted.remove(&number) {
+                        // whoever asked may be gone
+                        let _ = receipted.send(());
+                    }
+                }
+                Either::Left(_) => {}
+            }
+        }
+    }
+}
+
+/// What a device is shown of a delivery: of another device its id and JSON, of any other client its key and bytes.
+fn read(secret: [u8; 32], sender: ClientId, payload: &[u8], ciphertext: &[u8]) -> Value {
+    let of_device =
+        |device: &str| Ed25519Signer::from_secret(&client_key(secret, device)).public() == sender.0;
+    let device = std::str::from_utf8(payload).ok().filter(|device| of_device(device));
+    match (device, serde_json::from_slice::<Value>(ciphertext)) {
+        (Some(device), Ok(payload)) => json!({ "sender": device, "encPayload": payload }),
+        _ => {
+            let PublicKey(key) = sender.0;
+            json!({ "sender": hex::encode(key), "encPayload": hex::encode(ciphertext) })
+        }
+    }
+}
