@@ -17,6 +17,7 @@ use super::{
     derivation::{Derivation, EPOCHS_MAX, SEALS_MAX, SealPart},
     digest::Digest,
     evidence::Evidence,
+    handler_receipt::HandlerReceipt,
     id::{ActorId, BundleNumber, ClientId, Count, Epoch},
     map::Pruned,
     merkle::LEAVES_MAX,
@@ -77,6 +78,8 @@ pub enum Message {
         /// When to try again.
         after_ms: u32,
     },
+    /// Handler → client: it has this bundle in its custody.
+    HandlerReceipted(Unverified<HandlerReceipt>),
     /// From here on: a batch number of an incoming actor, an epoch of the sequencer.
     Subscribe(u64),
     /// Client → mailbox actor: it holds its mailbox up to this count, as attested in this epoch.
@@ -191,6 +194,7 @@ impl Message {
             Message::Exposed(_) => "exposed",
             Message::Acknowledged(_) => "acknowledged",
             Message::Retired(_) => "retired",
+            Message::HandlerReceipted(_) => "handler-receipted",
         }
     }
 }
@@ -222,6 +226,7 @@ coded!(enum Message "message tag" {
     24 Answered(answered),
     25 Exposed(evidence),
     26 Retired(recovery),
+    27 HandlerReceipted(receipt),
 });
 
 coded!(struct Delivery {
