@@ -11,7 +11,7 @@ use std::{
 use tokio::sync::mpsc;
 
 use crate::{
-    actor::{Setup, Timing},
+    actor::{Setup, Timing, handler::Custody},
     architecture::{self, Architecture, Running, StartError},
     client::{self, Client},
     cluster::Cluster,
@@ -54,6 +54,8 @@ pub struct Settings {
     pub timing: Timing,
     /// What may be asked for.
     pub limits: Limits,
+    /// Whether request handlers sign for what they take; in a server of one key nobody could tell the difference.
+    pub custody: Custody,
     /// Who else is served.
     pub legacy: Legacy,
 }
@@ -111,11 +113,12 @@ pub struct Service {
 impl Service {
     /// Starts everything on the current tokio runtime.
     pub async fn start(settings: Settings) -> Result<Service, ServiceError> {
-        let Settings { plan, data, listen, tls, timing, mut limits, legacy } = settings;
+        let Settings { plan, data, listen, tls, timing, mut limits, custody, legacy } = settings;
         if plan.architecture == Architecture::Central {
             limits.checkers = 1;
         }
-        let deployment = Deployment::open(&data, plan, Arc::new(Remembered::new(Ed25519)))?;
+        let deployment =
+            Deployment::open(&data, plan, Arc::new(Remembered::new(Ed25519)))?.with_custody(custody);
         let door = Opened::on(listen, tls).await?;
         let watch = watch_of(&deployment);
         let running = architecture::start(&deployment, timing, &watch)?;
@@ -144,6 +147,7 @@ impl Service {
         limits: Limits,
     ) -> Result<Service, ServiceError> {
         let deployment = Deployment::open_for(data, actor, Arc::new(Remembered::new(Ed25519)))?;
+        let deployment = deployment.with_custody(cluster.custody());
         let place = cluster.place(actor).ok_or(ServiceError::NoPlace(actor))?;
         let opened = Opened::on(place.http.unwrap_or(NOWHERE), tls).await?;
         let watch = watch_of(&deployment);

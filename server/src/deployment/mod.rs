@@ -20,6 +20,7 @@ use std::{
 };
 
 use crate::{
+    actor::handler::Custody,
     architecture::Architecture,
     protocol::{
         crypto::{Ed25519Signer, Signer, Verifier},
@@ -116,6 +117,7 @@ pub enum DeploymentError {
 pub struct Deployment {
     directory: PathBuf,
     architecture: Architecture,
+    custody: Custody,
     /// The roster file.
     pub roster: String,
     /// What checks everybody's signatures.
@@ -147,6 +149,7 @@ impl Deployment {
         Ok(Deployment {
             directory: directory.to_owned(),
             architecture: plan.architecture,
+            custody: Custody::default(),
             roster: roster_file::to_json(&roster),
             trust: Trust::new((*roster).clone(), verifier),
         })
@@ -170,6 +173,7 @@ impl Deployment {
         let deployment = Deployment {
             directory: directory.to_owned(),
             architecture: Architecture::Parallel,
+            custody: Custody::default(),
             roster,
             trust,
         };
@@ -178,6 +182,18 @@ impl Deployment {
             Some(listed) if listed == key => Ok(deployment),
             _ => Err(DeploymentError::NotListed { path, actor }),
         }
+    }
+
+    /// The same, whose request handlers take what they are given into custody or not. Nothing else knows of it: a
+    /// handler receipt says all that one must know.
+    #[must_use]
+    pub fn with_custody(self, custody: Custody) -> Self {
+        Deployment { custody, ..self }
+    }
+
+    /// Whether its request handlers sign for what they take.
+    pub fn custody(&self) -> Custody {
+        self.custody
     }
 
     /// How it is built.
