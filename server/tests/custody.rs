@@ -184,6 +184,12 @@ fn a_handler_gets_through_by_the_board_what_its_link_swallows() {
     assert_eq!((receipts(&world, 0), in_custody(&world)), (1, 0));
     assert_eq!((suspected(&world), open(&world)), (vec![], vec![]));
     assert_eq!(pairs(&world), vec![(HANDLER, incoming(0))]);
+    // what is answered is not asked again of a witness that comes back
+    world.disconnect(witness(0));
+    world.reconnect(witness(0));
+    world.run_for(30);
+    let asked = |notice: &&Notice| matches!(notice, Notice::Obliged { demand: "custody", .. });
+    assert_eq!(world.told(witness(0)).iter().filter(asked).count(), 1);
 }
 
 /// A13: it signs, hands nothing on, and does not say what became of it.
