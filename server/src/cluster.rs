@@ -3,6 +3,7 @@
 //! ```toml
 //! epoch_ms = 5
 //! heartbeat_ms = 1000
+//! handler_receipts = true      # request handlers sign for what they take; they do not unless told to
 //! [actor."handler/0"]
 //! listen = "10.0.0.1:7000"     # for other actors
 //! http = "10.0.0.1:8080"       # for clients: handlers, mailbox actors, witnesses
@@ -19,7 +20,7 @@ use std::{
 use serde::Deserialize;
 
 use crate::{
-    actor::Timing,
+    actor::{Timing, handler::Custody},
     protocol::id::{ActorId, ActorNameError},
 };
 
@@ -28,6 +29,8 @@ use crate::{
 struct File {
     epoch_ms: u32,
     heartbeat_ms: u32,
+    #[serde(default)]
+    handler_receipts: bool,
     actor: BTreeMap<String, Place>,
 }
 
@@ -46,6 +49,7 @@ pub struct Place {
 /// Where all actors are, and their pace.
 pub struct Cluster {
     timing: Timing,
+    custody: Custody,
     places: BTreeMap<ActorId, Place>,
 }
 
@@ -98,12 +102,18 @@ impl Cluster {
         let places = file.actor.into_iter().map(named).collect::<Result<_, ClusterError>>()?;
         let timing = Timing::of_epoch(u64::from(file.epoch_ms) * 1_000_000);
         let heartbeat_ns = u64::from(file.heartbeat_ms) * 1_000_000;
-        Ok(Cluster { timing: Timing { heartbeat_ns, ..timing }, places })
+        let custody = if file.handler_receipts { Custody::Taken } else { Custody::NotTaken };
+        Ok(Cluster { timing: Timing { heartbeat_ns, ..timing }, custody, places })
     }
 
     /// The pace.
     pub fn timing(&self) -> Timing {
         self.timing
+    }
+
+    /// Whether its request handlers sign for what they take.
+    pub fn custody(&self) -> Custody {
+        self.custody
     }
 
     /// Where an actor is.

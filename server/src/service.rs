@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use tracing::warn;
 
 use crate::{
-    actor::{Setup, Timing},
+    actor::{Setup, Timing, handler::Custody},
     architecture::{self, Architecture, Running, StartError},
     client::{self, Client},
     cluster::Cluster,
@@ -56,6 +56,8 @@ pub struct Settings {
     pub timing: Timing,
     /// What may be asked for.
     pub limits: Limits,
+    /// Whether request handlers sign for what they take; in a server of one key nobody could tell the difference.
+    pub custody: Custody,
     /// Who else is served.
     pub legacy: Legacy,
 }
@@ -113,11 +115,11 @@ pub struct Service {
 impl Service {
     /// Starts everything on the current tokio runtime.
     pub async fn start(settings: Settings) -> Result<Service, ServiceError> {
-        let Settings { plan, signing, data, listen, tls, timing, mut limits, legacy } = settings;
+        let Settings { plan, signing, data, listen, tls, timing, mut limits, custody, legacy } = settings;
         if plan.architecture == Architecture::Central {
             limits.checkers = 1;
         }
-        let deployment = Deployment::open(&data, plan, signing)?;
+        let deployment = Deployment::open(&data, plan, signing)?.with_custody(custody);
         let watch = watch_of(&deployment);
         let door = Opened::on(listen, tls).await?;
         let running = architecture::start(&deployment, timing, &watch)?;
@@ -145,7 +147,7 @@ impl Service {
         tls: Option<Tls>,
         limits: Limits,
     ) -> Result<Service, ServiceError> {
-        let deployment = Deployment::open_for(data, actor)?;
+        let deployment = Deployment::open_for(data, actor)?.with_custody(cluster.custody());
         let place = cluster.place(actor).ok_or(ServiceError::NoPlace(actor))?;
         let opened = Opened::on(place.http.unwrap_or(NOWHERE), tls).await?;
         let watch = watch_of(&deployment);

@@ -21,6 +21,7 @@ use server::{
         cut::Cut,
         derivation::Derivation,
         evidence::Evidence,
+        handler_receipt::HandlerReceipt,
         id::{ActorId, ClientId, Epoch},
         map::{Lookup, Pruned},
         merkle::Opening,
@@ -72,6 +73,7 @@ fn all_canonical(bytes: &[u8]) -> usize {
         canonical::<Unverified<Cut>>,
         canonical::<Unverified<Attestation>>,
         canonical::<Unverified<Ack>>,
+        canonical::<Unverified<HandlerReceipt>>,
     ];
     for kind in Kind::ALL {
         if let Ok(draft) = Draft::from_body(kind, bytes) {

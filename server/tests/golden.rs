@@ -28,6 +28,7 @@ use server::protocol::{
     derivation::{Derivation, SealPart},
     digest::Digest,
     evidence::Evidence,
+    handler_receipt::HandlerReceipt,
     id::{
         ActorId, BatchNumber, BundleNumber, ClientId, Count, Deployment, Epoch, Generation, Position, Role,
         SequenceId,
@@ -43,7 +44,7 @@ use server::protocol::{
     seal_ack::SealAck,
     statement::{Citation, Kind, Signed, Statement, Terms, Trust, Unverified, preimage},
 };
-use support::{SEQUENCER, incoming, mailbox, roster, signer, signer_of};
+use support::{HANDLER, SEQUENCER, incoming, mailbox, roster, signer, signer_of};
 
 const TERMS: Terms = Terms { roster: 0, key: 0 };
 
@@ -192,6 +193,7 @@ fn later_statements(golden: &mut Golden, bundle: &Signed<Bundle>) {
         Demand::Attest(Epoch(3)),
         Demand::Deliver { client: me, held: Count(3), epoch: Epoch(4) },
         Demand::Answer(cited),
+        Demand::Custody(cited),
     ];
     for (number, demand) in (0..).zip(demands) {
         let challenge = Challenge { challenger: client, number, terms: TERMS, target: mailbox(0), demand };
@@ -213,6 +215,10 @@ fn later_statements(golden: &mut Golden, bundle: &Signed<Bundle>) {
     let witness = ActorId::Server(Role::Witness, 0);
     let cosignature = Cosignature { witness: 0, number: 0, terms: TERMS, heads: vec![cited] };
     golden.statement("cosignature", cosignature, &signer_of(witness));
+    let receipt = HandlerReceipt { handler: 0, number: 0, terms: TERMS, bundle: cited, incoming: 1 };
+    let by_hand = [head(0x20, &[2, 0, 0, 0, 0], 0), cited.to_bytes(), vec![0, 0, 0, 1]].concat();
+    assert_eq!((receipt.body(), cited.to_bytes().len()), (by_hand, 138));
+    golden.statement("handler-receipt", receipt, &signer_of(HANDLER));
 }
 
 /// Bundle, receipt, refusals, Merkle tree: gives the bundle.

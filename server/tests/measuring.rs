@@ -11,7 +11,7 @@ use std::{
 };
 
 use server::{
-    actor::Timing,
+    actor::{Timing, handler::Custody},
     architecture::Architecture,
     deployment::{Deployment, Plan},
     http::Limits,
@@ -31,6 +31,7 @@ fn settings(signing: Signing, data: &Path) -> Settings {
         tls: None,
         timing: Timing::of_epoch(5_000_000),
         limits: Limits::default(),
+        custody: Custody::default(),
         legacy: Legacy::Refused,
     }
 }

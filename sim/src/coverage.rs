@@ -92,6 +92,14 @@ pub const POINTS: &[Point] = &[
         line: "handler: the client is told, and tries again",
     },
     Point {
+        name: "a handler asked in public for what it has in custody",
+        line: "handler: the incoming actor says nothing to it",
+    },
+    Point {
+        name: "a handler had in custody after a crash what it had before",
+        line: "handler: it hands on again what it signed for",
+    },
+    Point {
         name: "a witness relayed no challenge that demands too much",
         line: "witness: nobody is suspected for what is not owed",
     },
@@ -132,6 +140,10 @@ pub const POINTS: &[Point] = &[
     Point {
         name: "a mailbox actor was asked in public to answer a complaint",
         line: "witness: a complaint was not answered in time",
+    },
+    Point {
+        name: "a handler was asked in public what became of a bundle",
+        line: "witness: it had signed for it, and no receipt came",
     },
     Point { name: "an obligation rested", line: "witness: its target waits for another, or it is not due" },
     Point { name: "what was owed was shown", line: "witness: an obligation was fulfilled" },

@@ -4,9 +4,10 @@
 
 use std::path::{Path, PathBuf};
 
+use server::protocol::id::Role;
 use sim::{
     command,
-    scenario::{ATTACKS, Blame, Ending, Scenario},
+    scenario::{ATTACKS, ActorName, Blame, Ending, Scenario},
 };
 
 /// What must hold of every attack, whatever becomes of the cheater.
@@ -88,4 +89,42 @@ fn a_swarm_in_chaos_blames_no_honest_actor() {
     for seed in 0..6 {
         assert_always(&path, &["topology.crypto=modelled"], seed);
     }
+}
+
+/// A13: what its catalogue row says beyond the pair. While nobody shows a receipt, a handler that lost what it signed
+/// for is suspected, and one that kept it is not, whatever the incoming actor does.
+#[test]
+fn a_handler_is_suspected_for_what_it_signed_for_and_lost_and_for_nothing_else() {
+    let handler = ActorName::new(Role::Handler, 0);
+    for (file, guilty) in [("A13-lose-custody.toml", true), ("B01a-censor-custodian.toml", false)] {
+        let path = files().into_iter().find(|path| path.ends_with(file)).unwrap();
+        let scenario = read(&path, &["topology.crypto=modelled", "topology.storage=modelled"]);
+        for seed in 0..3 {
+            let outcome = command::run(file, &scenario, seed, false).unwrap();
+            let case = outcome.case();
+            let asked: Vec<_> = case.record.blame.of(handler).collect();
+            assert!(
+                asked.iter().any(|one| one.demand == "custody"),
+                "{file} with seed {seed}: it was not asked"
+            );
+            let suspected = asked.iter().any(|one| one.suspected.is_some());
+            assert_eq!(suspected, guilty, "{file} with seed {seed}");
+        }
+    }
+}
+
+/// Bundles outlive crashes in the custody of a handler: the run must have had such, or it says nothing.
+#[test]
+fn what_a_handler_signed_for_is_there_after_a_crash() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios/faults/crash-custodian.toml");
+    let sets = ["topology.crypto=modelled", "topology.storage=modelled"];
+    let mut outlived = 0;
+    for seed in 0..12 {
+        let outcome = command::run("crash-custodian", &read(&path, &sets), seed, false).unwrap();
+        let violated: Vec<_> = outcome.checks.iter().filter(|check| !check.held).collect();
+        assert!(violated.is_empty(), "seed {seed}: {violated:?}");
+        let point = "a handler had in custody after a crash what it had before";
+        outlived += outcome.case().record.coverage.get(point).copied().unwrap_or(0);
+    }
+    assert!(outlived > 0, "no handler crashed while it had something in custody");
 }

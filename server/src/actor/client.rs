@@ -19,7 +19,7 @@ use super::{
     docket::{Docket, accuse, witnesses},
     step::{Notice, row},
 };
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 
 use crate::{
     port::Time,
@@ -55,6 +55,9 @@ const SEEN: u8 = 5;
 /// Rows: digest → evidence.
 const EVIDENCE: u8 = 6;
 
+/// Receipts that are shown again to witnesses that come back: a handler fails a client seldom.
+const ASKED_FOR_MAX: usize = 16;
+
 /// A client.
 pub struct Client {
     id: ClientId,
@@ -69,6 +72,8 @@ pub struct Client {
     docket: Docket,
     seen: Option<Citation>,
     notices: Vec<Notice>,
+    /// The last receipts that a handler was asked for in public: a witness that comes back may still wait for them.
+    asked_for: VecDeque<Receipted>,
 }
 
 impl Client {
@@ -92,6 +97,7 @@ impl Client {
             docket: Docket::new(ActorId::Client(id)),
             seen: None,
             notices: Vec::new(),
+            asked_for: VecDeque::new(),
             setup,
         };
         for issued in recovered.statements {
@@ -158,15 +164,29 @@ impl Client {
     }
 
     fn receipted(&mut self, receipted: Receipted, step: &mut Step) {
-        let by_the_board = self.submissions.receipted(receipted, step);
+        let came = self.submissions.receipted(receipted, step);
         for placement in self.submissions.shown_early() {
             self.placed(&placement, step);
         }
-        if by_the_board {
-            // it went by way of the board: between this client and its handler something did not pass
-            let (one, other) = (self.me(), self.handler());
-            step.notice(Notice::Pair { one, other, why: "a bundle" });
+        if came.by_the_board || came.asked_for.is_some() {
             self.submissions.satisfied(&mut self.docket);
+        }
+        if let Some(receipted) = came.asked_for {
+            // whichever way it came: nobody need be suspected any more for not showing it
+            for witness in witnesses(&self.setup.trust.roster) {
+                step.send(witness, Message::Receipted(receipted.clone()));
+            }
+            self.asked_for.push_back(receipted);
+            self.asked_for.drain(..self.asked_for.len().saturating_sub(ASKED_FOR_MAX));
+        }
+        if came.by_the_board {
+            // between this client and its handler something did not pass; or behind the handler, if that has signed for it
+            let incoming = self.setup.trust.roster.incoming_of(&self.id);
+            let (one, other) = match came.custodian {
+                Some(handler) => (handler, ActorId::Server(Role::Incoming, incoming)),
+                None => (self.me(), self.handler()),
+            };
+            step.notice(Notice::Pair { one, other, why: "a bundle" });
             self.turn_away(step);
         }
     }
@@ -344,6 +364,8 @@ impl Client {
             self.turn_away(step);
         } else if peer.role() == Role::Witness {
             self.docket.connected(peer, step);
+            let asked_for = self.asked_for.iter().cloned();
+            asked_for.for_each(|receipted| step.send(peer, Message::Receipted(receipted)));
         }
     }
 
@@ -358,6 +380,7 @@ impl Client {
                 self.submissions.retry_later(number, after_ms, step);
             }
             Message::Placed(placement) => self.placed(&placement, step),
+            Message::HandlerReceipted(receipt) => self.submissions.entrusted(from, receipt, step),
             Message::Delivery(delivery) if mailbox => self.delivered(*delivery, step),
             Message::Introduction(introduction) if mailbox => self.inbox.introduce(*introduction, step),
             Message::Admitted(admission) if mailbox => {

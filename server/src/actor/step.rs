@@ -15,6 +15,7 @@ use crate::{
         derivation::Entry,
         digest::Digest,
         evidence::Evidence,
+        handler_receipt::HandlerReceipt,
         id::{ActorId, BundleNumber, ClientId, Count, Deployment, Epoch, Position},
         message::Message,
         receipt::Receipt,
@@ -239,7 +240,8 @@ statements!(
     Admission,
     Defence,
     Recovery,
-    Cosignature
+    Cosignature,
+    HandlerReceipt
 );
 
 /// What a client was sent.

@@ -189,7 +189,10 @@ impl<N: Network, S: Storage, F: Fn(ActorId) -> N, G: Fn(&Path) -> S> Start<'_, F
         let setup = self.setup.clone();
         let ActorId::Server(role, index) = actor else { unreachable!("a roster has no clients") };
         match role {
-            Role::Handler => run!(self, actor, move |_| Ok(Handler::new(index, setup))),
+            Role::Handler => {
+                let custody = self.deployment.custody();
+                run!(self, actor, move |stored| Handler::recover(index, setup, custody, stored))
+            }
             Role::Incoming => run!(self, actor, move |stored| Incoming::recover(index, setup, stored)),
             Role::Mailbox => run!(self, actor, move |stored| Mailbox::recover(index, setup, stored)),
             Role::Witness => run!(self, actor, move |stored| Witness::recover(index, setup, stored)),

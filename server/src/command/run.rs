@@ -5,7 +5,7 @@ use std::{net::SocketAddr, path::PathBuf, pin::pin, process::ExitCode};
 use clap::Args;
 use futures_util::future::{Either, select};
 use server::{
-    actor::Timing,
+    actor::{Timing, handler::Custody},
     architecture::Architecture,
     deployment::Plan,
     protocol::signing::Signing,
@@ -54,6 +54,10 @@ pub struct Run {
     /// clients, by `verify`, and by a server without this option. Whoever reaches it can speak for anybody.
     #[arg(long, conflicts_with = "json_api")]
     unsigned_for_measuring: bool,
+    /// Let the request handler sign for each bundle that it takes, and be answerable for it until it has a receipt or a
+    /// refusal (parallel).
+    #[arg(long)]
+    handler_receipts: bool,
     #[command(flatten)]
     serving: Serving,
 }
@@ -94,6 +98,7 @@ impl Run {
             tls,
             timing: self.timing(),
             limits: self.serving.limits(),
+            custody: if self.handler_receipts { Custody::Taken } else { Custody::NotTaken },
             legacy: if self.json_api { Legacy::Served } else { Legacy::Refused },
         };
         Service::start(settings).await.map_err(Failure::start)

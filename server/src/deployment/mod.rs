@@ -19,6 +19,7 @@ use std::{
 };
 
 use crate::{
+    actor::handler::Custody,
     architecture::Architecture,
     protocol::{
         crypto::Signer,
@@ -117,6 +118,7 @@ pub struct Deployment {
     directory: PathBuf,
     architecture: Architecture,
     signing: Signing,
+    custody: Custody,
     /// The roster file.
     pub roster: String,
     /// What checks everybody's signatures.
@@ -145,6 +147,7 @@ impl Deployment {
             directory: directory.to_owned(),
             architecture: plan.architecture,
             signing,
+            custody: Custody::default(),
             roster: roster_file::to_json(&roster),
             trust: Trust::new((*roster).clone(), signing.remembering()),
         })
@@ -165,6 +168,7 @@ impl Deployment {
             directory: directory.to_owned(),
             architecture: Architecture::Parallel,
             signing: Signing::Ed25519,
+            custody: Custody::default(),
             roster,
             trust,
         };
@@ -173,6 +177,18 @@ impl Deployment {
             Some(listed) if listed == key => Ok(deployment),
             _ => Err(DeploymentError::NotListed { path, actor }),
         }
+    }
+
+    /// The same, whose request handlers take what they are given into custody or not. Nothing else knows of it: a
+    /// handler receipt says all that one must know.
+    #[must_use]
+    pub fn with_custody(self, custody: Custody) -> Self {
+        Deployment { custody, ..self }
+    }
+
+    /// Whether its request handlers sign for what they take.
+    pub fn custody(&self) -> Custody {
+        self.custody
     }
 
     /// How it is built.

@@ -261,9 +261,11 @@ fn answered(message: &Message) -> Option<BundleNumber> {
 /// The role that says such a thing to clients.
 fn speaker(message: &Message) -> Role {
     match message {
-        Message::Receipted(_) | Message::Refused(..) | Message::RetryLater { .. } | Message::Placed(_) => {
-            Role::Handler
-        }
+        Message::Receipted(_)
+        | Message::Refused(..)
+        | Message::RetryLater { .. }
+        | Message::Placed(_)
+        | Message::HandlerReceipted(_) => Role::Handler,
         Message::Answered(_) | Message::Cosigned(_) => Role::Witness,
         _ => Role::Mailbox,
     }

@@ -189,10 +189,12 @@ impl Front {
                     )),
                 }
             }
-            // evidence is signed by whom it accuses, and who brings it does not matter
-            Message::Exposed(_) => Ok(ClientId(crate::protocol::crypto::PublicKey([0; 32]))),
+            // evidence is signed by whom it accuses, a receipt by who gave it, and who brings them does not matter
+            Message::Exposed(_) | Message::Receipted(_) => {
+                Ok(ClientId(crate::protocol::crypto::PublicKey([0; 32])))
+            }
             other => Err(Problem::malformed(format!(
-                "the body may hold challenges and evidence only, not {}",
+                "the body may hold challenges, receipts and evidence only, not {}",
                 other.name()
             ))),
         }

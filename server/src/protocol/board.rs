@@ -15,6 +15,7 @@ use super::{
     complaint::{Admission, Complaint, Defence},
     cut::Cut,
     digest::Digest,
+    handler_receipt::HandlerReceipt,
     id::ClientId,
     message::{Delivery, Introduction},
     receipt::Receipted,
@@ -50,6 +51,18 @@ pub enum Attachment {
     Start(Box<Introduction>),
     /// The complaint to answer.
     Complaint(Complained),
+    /// The bundle that a handler signed for.
+    Entrusted(Box<Entrusted>),
+}
+
+/// A bundle with the receipt of the handler that has it: the handler may have given both up against an answer, and can
+/// go on from here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entrusted {
+    /// The handler's receipt.
+    pub receipt: Unverified<HandlerReceipt>,
+    /// The bundle with its content.
+    pub submission: Submission,
 }
 
 /// A receipt with what it is for: only in a dispute does a witness learn who the recipients are.
@@ -154,7 +167,10 @@ coded!(enum Attachment "attachment of a challenge" {
     3 Start(start),
     4 Complaint(complained),
     5 Promised(promised),
+    6 Entrusted(entrusted),
 });
+
+coded!(struct Entrusted { receipt, submission });
 
 impl Encode for Promised {
     fn encode(&self, out: &mut Writer) {

@@ -6,8 +6,8 @@
 //! position(8)`, 3 seal `batch(8)`, 4 open `citation of the seal`, 5 batch `citation of a seal ‖
 //! batch(8) ‖ mailbox actor(4)`,
 //! 6 cut `epoch(8)`, 7 order `citation of the seal`, 8 attest `epoch(8)`, 9 deliver `client(32) ‖ count held(8) ‖
-//! epoch(8)`, 10 answer `citation of the complaint`. Answers: 1 shown `digest of the exhibit(32)`, 2 blocked `citation
-//! of the target's own challenge`.
+//! epoch(8)`, 10 answer `citation of the complaint`, 11 custody `citation of the handler receipt`. Answers: 1 shown `digest
+//! of the exhibit(32)`, 2 blocked `citation of the target's own challenge`.
 //!
 //! Absence and unsigned bytes are no evidence (rule R11): a demand only opens an obligation, and what discharges
 //! it is content, checked by whoever relays it. An open obligation makes its target *suspected*, never exposed.
@@ -83,6 +83,9 @@ pub enum Demand {
     },
     /// Of a mailbox actor: an admission or a defence.
     Answer(Citation),
+    /// Of a request handler: what the incoming actor said to the bundle of this receipt of its own, which is posted
+    /// beside the challenge with the bundle.
+    Custody(Citation),
 }
 
 impl Demand {
@@ -99,6 +102,7 @@ impl Demand {
             Demand::Attest(_) => "attest",
             Demand::Deliver { .. } => "deliver",
             Demand::Answer(_) => "answer",
+            Demand::Custody(_) => "custody",
         }
     }
 
@@ -143,6 +147,7 @@ coded!(enum Demand "demand of a challenge" {
     8 Attest(epoch),
     9 Deliver { client, held, epoch },
     10 Answer(complaint),
+    11 Custody(receipt),
 });
 
 coded!(enum Answer "answer of a response" { 1 Shown(exhibit), 2 Blocked(challenge) });

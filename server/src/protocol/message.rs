@@ -19,6 +19,7 @@ use super::{
     derivation::{Derivation, EPOCHS_MAX, SEALS_MAX, SealPart},
     digest::Digest,
     evidence::Evidence,
+    handler_receipt::HandlerReceipt,
     id::{ActorId, BundleNumber, ClientId, Count, Epoch},
     map::Pruned,
     merkle::LEAVES_MAX,
@@ -88,6 +89,8 @@ pub enum Message {
         /// When to try again.
         after_ms: u32,
     },
+    /// Handler → client: it has this bundle in its custody.
+    HandlerReceipted(Unverified<HandlerReceipt>),
     /// From here on: a batch number of an incoming actor, an epoch of the sequencer.
     Subscribe(u64),
     /// Client → mailbox actor: it holds its mailbox up to this count, as attested in this epoch.
@@ -227,6 +230,7 @@ impl Message {
             Message::Retired(_) => "retired",
             Message::Vouch(_) => "vouch",
             Message::Vouched(_) => "vouched",
+            Message::HandlerReceipted(_) => "handler-receipted",
         }
     }
 }
@@ -260,6 +264,7 @@ coded!(enum Message "message tag" {
     26 Retired(recovery),
     27 Vouch(epoch),
     28 Vouched(vouched),
+    29 HandlerReceipted(receipt),
 });
 
 coded!(struct Delivery {

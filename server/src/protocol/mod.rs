@@ -14,7 +14,8 @@
 //! `kind ‖ actor ‖ slot ‖ digest ‖ signature(64)`: 110 bytes for a server actor, 138 for a client.
 //! An actor is `role(1) ‖ index(4)`, a client `1 ‖ public key(32)`.
 //! The fields of every kind are listed with its type: [`bundle`], [`receipt`], [`refusal`], [`seal`], [`seal_ack`],
-//! [`cut`], [`attestation`], [`ack`], [`challenge`], [`complaint`], [`recovery`], [`cosignature`], [`roster`].
+//! [`cut`], [`attestation`], [`ack`], [`challenge`], [`complaint`], [`recovery`], [`cosignature`], [`handler_receipt`],
+//! [`roster`].
 //!
 //! # Hashes
 //! All SHA-256, told apart by their first byte: `00` Merkle leaf and `01` Merkle node (RFC 6962), `02` map leaf
@@ -36,6 +37,7 @@ pub mod digest;
 pub mod evidence;
 pub mod file;
 pub mod frame;
+pub mod handler_receipt;
 pub mod id;
 pub mod judge;
 pub mod map;

@@ -9,7 +9,7 @@
 
 use super::{
     attestation::{Attestation, MailboxHead},
-    board::{Attachment, Exhibit, Promised, Resumption},
+    board::{Attachment, Entrusted, Exhibit, Promised, Resumption},
     challenge::{Challenge, Demand},
     complaint::{Charge, Complaint},
     derivation::RETAINED,
@@ -17,7 +17,9 @@ use super::{
     id::{ActorId, ClientId, Count, Epoch, Role},
     map::Lookup,
     message::{Delivery, Introduction},
-    statement::{Kind, Signed, Statement, Trust, Unverified},
+    receipt::Receipted,
+    refusal::Refusal,
+    statement::{Citation, Kind, Signed, Statement, Trust, Unverified},
 };
 
 /// Whether a challenge demands what its target owes.
@@ -71,6 +73,18 @@ pub fn is_founded(challenge: &Challenge, attachment: &Attachment, trust: &Trust)
                     target == ActorId::Server(Role::Mailbox, roster.mailbox_of(&client))
                 })
         }
+        (Demand::Custody(cited), Attachment::Entrusted(entrusted)) => {
+            let Entrusted { receipt, submission } = &**entrusted;
+            receipt.cite() == *cited
+                && submission.is_whole()
+                && signed_by(receipt, target, trust).is_some_and(|receipt| {
+                    receipt.bundle == submission.bundle.cite()
+                        && receipt.bundle.actor == challenger
+                        && receipt
+                            .name()
+                            .is_some_and(|(client, _)| receipt.incoming == roster.incoming_of(&client))
+                })
+        }
         _ => false,
     }
 }
@@ -79,17 +93,18 @@ pub fn is_founded(challenge: &Challenge, attachment: &Attachment, trust: &Trust)
 pub fn discharges(challenge: &Challenge, attachment: &Attachment, exhibit: &Exhibit, trust: &Trust) -> bool {
     let target = challenge.target;
     match (&challenge.demand, exhibit) {
-        (Demand::Admit { client, bundle, .. }, Exhibit::Receipted(receipted)) => {
+        (Demand::Admit { bundle, .. }, Exhibit::Receipted(receipted)) => {
             let Attachment::Submission(submission) = attachment else { return false };
             submission.bundle.digest() == *bundle
-                && receipted.client == *client
-                && signed_by(&receipted.receipt, target, trust).is_some_and(|receipt| {
-                    receipt.position_of(&submission.bundle.cite(), &receipted.opening).is_some()
-                })
+                && is_receipted(&submission.bundle.cite(), receipted, target, trust)
         }
         (Demand::Admit { client, bundle, .. }, Exhibit::Refused(refusal)) => {
-            signed_by(refusal, target, trust)
-                .is_some_and(|refusal| refusal.client == *client && refusal.bundle == *bundle)
+            is_refused((*client, *bundle), refusal, target, trust)
+        }
+        (Demand::Custody(_), exhibit) => {
+            let Attachment::Entrusted(entrusted) = attachment else { return false };
+            let receipt = entrusted.receipt.claimed();
+            is_answered(&receipt.bundle, exhibit, receipt.target(), trust)
         }
         (Demand::Place { position, .. }, Exhibit::Placement(placement)) => {
             let Attachment::Promised(promised) = attachment else { return false };
@@ -147,6 +162,33 @@ pub fn discharges(challenge: &Challenge, attachment: &Attachment, exhibit: &Exhi
         }
         _ => false,
     }
+}
+
+/// Whether an incoming actor has answered this bundle, with a receipt or a refusal.
+pub fn is_answered(bundle: &Citation, exhibit: &Exhibit, incoming: ActorId, trust: &Trust) -> bool {
+    match (exhibit, bundle.actor.client()) {
+        (Exhibit::Receipted(receipted), _) => is_receipted(bundle, receipted, incoming, trust),
+        (Exhibit::Refused(refusal), Some(client)) => {
+            is_refused((client, bundle.digest), refusal, incoming, trust)
+        }
+        _ => false,
+    }
+}
+
+fn is_receipted(bundle: &Citation, receipted: &Receipted, incoming: ActorId, trust: &Trust) -> bool {
+    bundle.actor == ActorId::Client(receipted.client)
+        && signed_by(&receipted.receipt, incoming, trust)
+            .is_some_and(|receipt| receipt.position_of(bundle, &receipted.opening).is_some())
+}
+
+fn is_refused(
+    (client, bundle): (ClientId, Digest),
+    refusal: &Unverified<Refusal>,
+    incoming: ActorId,
+    trust: &Trust,
+) -> bool {
+    signed_by(refusal, incoming, trust)
+        .is_some_and(|refusal| refusal.client == client && refusal.bundle == bundle)
 }
 
 fn start_of(attachment: &Attachment) -> Option<&Introduction> {

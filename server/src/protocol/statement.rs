@@ -55,11 +55,13 @@ pub enum Kind {
     Recovery = 0x1e,
     /// [`super::cosignature::Cosignature`].
     Cosignature = 0x1f,
+    /// [`super::handler_receipt::HandlerReceipt`].
+    HandlerReceipt = 0x20,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Kind; 16] = [
+    pub const ALL: [Kind; 17] = [
         Kind::Roster,
         Kind::Bundle,
         Kind::Receipt,
@@ -76,6 +78,7 @@ impl Kind {
         Kind::Defence,
         Kind::Recovery,
         Kind::Cosignature,
+        Kind::HandlerReceipt,
     ];
 
     /// The kind's name in evidence and reports.
@@ -97,6 +100,7 @@ impl Kind {
             Kind::Defence => "defence",
             Kind::Recovery => "recovery",
             Kind::Cosignature => "cosignature",
+            Kind::HandlerReceipt => "handler-receipt",
         }
     }
 

@@ -12,7 +12,7 @@ use std::{collections::BTreeMap, future::Future, sync::Arc, time::Duration};
 
 use person::{HANDLER, Way};
 use server::{
-    actor::{Notice, Timing},
+    actor::{Notice, Timing, handler::Custody},
     architecture::Architecture,
     client::{Client, Options, Scheme, Url},
     deployment::Plan,
@@ -40,6 +40,7 @@ pub fn settings(architecture: Architecture, directory: &TempDir) -> Settings {
         tls: None,
         timing: Timing::of_epoch(5_000_000),
         limits: Limits::default(),
+        custody: Custody::default(),
         legacy: Legacy::Refused,
     }
 }

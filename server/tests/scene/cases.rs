@@ -9,6 +9,7 @@ use server::protocol::{
     cut::{Cut, Reached},
     digest::Digest,
     evidence::Evidence,
+    handler_receipt::HandlerReceipt,
     id::{ActorId, BatchNumber, BundleNumber, Count, Epoch, Position, SequenceId},
     map::{KeyRange, Pruned},
     merkle::Opening,
@@ -37,7 +38,7 @@ use super::{
     Parcelled, Scene, TERMS, attestation, cited, complaint, content, cut, defence, draft, mailboxes,
     manifest, receipt, refusal, seal, tree,
 };
-use crate::support::{SEQUENCER, client, incoming, mailbox};
+use crate::support::{HANDLER, SEQUENCER, client, incoming, mailbox};
 
 /// A lie, and what is closest to it and honest.
 pub struct Case {
@@ -83,6 +84,11 @@ fn equivocations(scene: &Scene, all: &mut Vec<Case>) {
     let honest = Equivocation { first: scene.cuts[1].cite(), second: scene.cuts[1].cite() };
     let pair = Equivocation { first: scene.cuts[1].cite(), second: other };
     add(all, "equiv", SEQUENCER, pair, vec![honest.into()]);
+    let [first, second] = &scene.handler_receipts;
+    let again = scene.sign(HandlerReceipt { number: first.number, ..(**second).clone() });
+    let honest = Equivocation { first: first.cite(), second: second.cite() };
+    let pair = Equivocation { first: first.cite(), second: again.cite() };
+    add(all, "equiv: handler receipt", HANDLER, pair, vec![honest.into()]);
 }
 
 fn chains(scene: &Scene, all: &mut Vec<Case>) {

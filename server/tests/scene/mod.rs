@@ -17,6 +17,7 @@ use server::protocol::{
     crypto::{Ed25519, PublicKey, Signer},
     cut::{Cut, Reached},
     digest::Digest,
+    handler_receipt::HandlerReceipt,
     id::{
         ActorId, BatchNumber, BundleNumber, ClientId, Count, Epoch, Generation, Position, Role, SequenceId,
     },
@@ -274,6 +275,8 @@ pub struct Scene {
     pub ack: Signed<Ack>,
     pub seal_ack: Signed<SealAck>,
     pub cosignatures: [Signed<Cosignature>; 2],
+    /// Two, for the bundles of client 0.
+    pub handler_receipts: [Signed<HandlerReceipt>; 2],
 }
 
 impl Scene {
@@ -319,7 +322,12 @@ impl Scene {
             let heads = heads[number as usize].clone();
             pen.sign(Cosignature { witness: 0, number, terms: TERMS, heads })
         };
+        let in_custody = |number: u64| {
+            let bundle = early[number as usize].bundle.cite();
+            pen.sign(HandlerReceipt { handler: 0, number, terms: TERMS, bundle, incoming: 0 })
+        };
         Scene {
+            handler_receipts: [in_custody(0), in_custody(1)],
             receipts: [
                 pen.sign(receipt(0, 0, Digest::ZERO, &early)),
                 pen.sign(receipt(0, 2, seal_0.chain, &late)),

@@ -15,7 +15,7 @@ use server::{
     actor::{
         Actor, Draft, Draught, Input, Notice, Recovered, Setup, Step, Timing,
         client::Client,
-        handler::Handler,
+        handler::{Custody, Handler},
         incoming::Incoming,
         mailbox::Mailbox,
         sequencer::Sequencer,
@@ -201,6 +201,15 @@ impl Bench {
         let own = setup.clone();
         let build = Box::new(move |_| Box::new(Handler::new(0, own.clone())) as Box<dyn Actor>);
         Bench::new(HANDLER, signer_of(HANDLER), setup.trust.deployment, build)
+    }
+
+    /// A handler that signs for what it takes, or not.
+    pub fn custodian(custody: Custody, setup: &Setup) -> Self {
+        let own = setup.clone();
+        let build = move |recovered| {
+            Box::new(Handler::recover(0, own.clone(), custody, recovered).unwrap()) as Box<dyn Actor>
+        };
+        Bench::new(HANDLER, signer_of(HANDLER), setup.trust.deployment, Box::new(build))
     }
 
     pub fn incoming(index: u32, setup: &Setup) -> Self {

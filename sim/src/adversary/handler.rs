@@ -1,10 +1,15 @@
-//! Request handlers that cheat (family A of the catalogue). They sign nothing, so nothing of theirs convicts them.
+//! Request handlers that cheat (family A of the catalogue). They sign nothing but handler receipts, so nothing else of
+//! theirs can be held against them, and that not as proof.
+
+use std::collections::BTreeSet;
 
 use server::{
-    actor::Input,
+    actor::{Draft, Input},
     port::Time,
     protocol::{
+        board::Attachment,
         bundle::Submission,
+        challenge::Demand,
         digest::Digest,
         id::{ActorId, BundleNumber, ClientId, Position, Role},
         merkle::Tree,
@@ -22,6 +27,7 @@ pub(super) fn attack(name: &str) -> Option<Box<dyn Attack>> {
         "reorder-bundles" => Box::<ReorderBundles>::default(),
         "mangle-bundles" => Box::new(MangleBundles),
         "forge-receipt" => Box::new(ForgeReceipt),
+        "lose-custody" => Box::<LoseCustody>::default(),
         "misroute-bundles" => Box::new(MisrouteBundles),
         _ => return None,
     })
@@ -127,6 +133,68 @@ impl Attack for ForgeReceipt {
             context.fired();
         }
         vec![input]
+    }
+}
+
+/// A13: signs for the victim's bundles and hands none on, not even over the board; nor does it say there what became of
+/// them. By its own signature the client is none of the pair of which one is to blame, and while nobody else shows a
+/// receipt the handler is suspected.
+#[derive(Default)]
+struct LoseCustody {
+    /// What it has signed for and lost.
+    lost: BTreeSet<(ClientId, BundleNumber)>,
+}
+
+impl LoseCustody {
+    fn loses(&mut self, submission: &Submission, context: &mut Context<'_>) -> bool {
+        let Some(client) = client_of(submission).filter(|client| context.is_against(client)) else {
+            return false;
+        };
+        let name = (client, BundleNumber(submission.bundle.claimed_slot()));
+        self.lost.contains(&name) || (context.on() && self.lost.insert(name))
+    }
+}
+
+impl Attack for LoseCustody {
+    fn before(&mut self, input: Input, context: &mut Context<'_>) -> Vec<Input> {
+        if !context.is_time() {
+            self.lost.clear();
+        }
+        let asked = match &input {
+            Input::Message(_, Message::Posted(posting)) => match &posting.attachment {
+                Attachment::Entrusted(entrusted) => self.loses(&entrusted.submission, context),
+                _ => false,
+            },
+            _ => false,
+        };
+        if asked {
+            context.fired();
+            return Vec::new();
+        }
+        vec![input]
+    }
+
+    fn drafts(&mut self, drafts: &mut Vec<Draft>, _: &mut Context<'_>) {
+        drafts.retain(|draft| {
+            let Draft::Challenge(challenge) = draft else { return true };
+            let Demand::Admit { client, number, .. } = challenge.demand else { return true };
+            !self.lost.contains(&(client, number))
+        });
+    }
+
+    fn sends(&mut self, sends: &mut Vec<(ActorId, Message)>, context: &mut Context<'_>) {
+        sends.retain(|(_, message)| match message {
+            Message::Submit(submission) => !self.loses(submission, context),
+            _ => true,
+        });
+        for (_, message) in sends {
+            let Message::HandlerReceipted(receipt) = message else { continue };
+            let receipt = receipt.clone().verify(context.trust).ok();
+            let name = receipt.and_then(|receipt| receipt.name());
+            if name.is_some_and(|name| self.lost.contains(&name)) {
+                context.fired();
+            }
+        }
     }
 }
 

@@ -42,6 +42,7 @@ fn obligation(demand: &str) -> &'static str {
         "order" => "the sequencer was asked in public to order a seal",
         "attest" => "a mailbox actor was asked in public to attest",
         "deliver" => "a mailbox actor was asked in public to deliver",
+        "custody" => "a handler was asked in public what became of a bundle",
         _ => "a mailbox actor was asked in public to answer a complaint",
     }
 }

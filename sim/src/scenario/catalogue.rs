@@ -112,6 +112,13 @@ pub const ATTACKS: &[AttackKind] = &[
     attack("A10", "reorder-bundles", HANDLER, Ending::Harmless, "hands two bundles on in the other order"),
     attack("A11", "mangle-bundles", HANDLER, Ending::Pair, "alters the bytes of the victim's bundles"),
     attack("A12", "forge-receipt", HANDLER, Ending::Harmless, "answers with receipts that nobody signed"),
+    attack(
+        "A13",
+        "lose-custody",
+        HANDLER,
+        Ending::Pair,
+        "signs for the victim's bundles and hands none of them on",
+    ),
     attack("B01", "censor-client", INCOMING, Ending::Suspected, "ignores the bundles of the victim"),
     attack(
         "B02",
@@ -335,6 +342,11 @@ pub const ATTACKS: &[AttackKind] = &[
 ];
 
 impl AttackKind {
+    /// Whether it is a breach of a handler receipt, so that there must be such.
+    pub fn needs_handler_receipts(&self) -> bool {
+        self.name == "lose-custody"
+    }
+
     /// The attack of that name.
     pub fn named(name: &str) -> Option<&'static AttackKind> {
         ATTACKS.iter().find(|attack| attack.name == name)

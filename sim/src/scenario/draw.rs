@@ -37,7 +37,7 @@ impl Scenario {
             faults.map(|(index, item)| item.draw(index, &sizes, draw.0)).collect();
         let mut expect = draw.expect(&self.expect, &self.adversaries, &adversaries);
         if let Some(swarm) = &self.swarm {
-            adversaries.extend(swarm.draw(&sizes, &adversaries, draw.0));
+            adversaries.extend(swarm.draw(&sizes, &adversaries, topology.handler_receipts, draw.0));
         }
         if let Some(chaos) = &self.chaos {
             faults.extend(chaos.draw(&workload, &sizes, draw.0));
@@ -93,6 +93,7 @@ impl Draw {
             cores: self.count("topology.cores", &topology.cores),
             transport: topology.transport,
             cut: topology.cut,
+            handler_receipts: topology.handler_receipts,
             machines: topology.machines,
             costs: topology.costs.clone(),
             crypto: topology.crypto,

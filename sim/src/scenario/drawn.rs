@@ -60,6 +60,8 @@ pub struct DrawnTopology {
     pub transport: Transport,
     /// What a cut waits for.
     pub cut: Waits,
+    /// Whether request handlers sign for what they take.
+    pub handler_receipts: bool,
     /// On how many machines all this runs.
     pub machines: Machines,
     /// How long the work of an actor takes.

@@ -191,6 +191,23 @@ pub enum Wrong {
         /// The key.
         key: &'static str,
     },
+    /// Handler receipts of a monolith.
+    #[error(
+        "in {architecture} one key signs for all roles, and a handler receipt would move no custody: write handler_receipts = \
+         false, or architecture = \"parallel\""
+    )]
+    OneKey {
+        /// The architecture.
+        architecture: &'static str,
+    },
+    /// A breach of what nobody signs.
+    #[error(
+        "{attack} breaks a handler receipt, and handlers give none: write handler_receipts = true in [topology]"
+    )]
+    NoHandlerReceipts {
+        /// The attack.
+        attack: &'static str,
+    },
     /// A cheater that is a part of a monolith.
     #[error(
         "in {architecture} the actors of the server are one, and none of them can cheat alone: let client/0 or client/* \

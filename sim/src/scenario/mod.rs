@@ -157,6 +157,8 @@ pub struct Topology {
     pub transport: Transport,
     /// `cut`: what a cut waits for; `"nobody"` unless given.
     pub cut: Waits,
+    /// `handler_receipts`: whether request handlers sign for what they take; not unless given.
+    pub handler_receipts: bool,
     /// `machines`: on how many machines all this runs; `"each"` unless given.
     pub machines: Machines,
     /// `costs`: how long the work of an actor takes; `"default"` unless given.

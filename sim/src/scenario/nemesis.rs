@@ -30,10 +30,10 @@ pub(super) fn faults(top: &Section<'_>, sizes: &Sizes) -> Result<Vec<Fault>, Pro
 pub(super) fn adversaries(
     top: &Section<'_>,
     sizes: &Sizes,
-    architecture: Architecture,
+    server: (Architecture, bool),
 ) -> Result<Vec<Adversary>, Problem> {
     let nodes = tables(top, "adversary", "[[adversary]] above each one, or adversary = []")?;
-    nodes.iter().map(|node| adversary(node, sizes, architecture)).collect()
+    nodes.iter().map(|node| adversary(node, sizes, server)).collect()
 }
 
 fn tables<'a>(top: &Section<'a>, key: &str, example: &'static str) -> Result<&'a [Node], Problem> {
@@ -43,19 +43,27 @@ fn tables<'a>(top: &Section<'a>, key: &str, example: &'static str) -> Result<&'a
     }
 }
 
-fn adversary(node: &Node, sizes: &Sizes, architecture: Architecture) -> Result<Adversary, Problem> {
+fn adversary(
+    node: &Node,
+    sizes: &Sizes,
+    (architecture, handler_receipts): (Architecture, bool),
+) -> Result<Adversary, Problem> {
     let section = Section::of("an adversary", "adversary", node, "[[adversary]] above its keys")?;
     section.only(&["actor", "attack", "from", "until", "every", "victim", "optional"])?;
     let actor_node = section.need("actor", "\"mailbox/0\"")?;
     let actor = actor("actor", actor_node, sizes)?;
     let names: Vec<&str> = ATTACKS.iter().map(|attack| attack.name).collect();
-    let name = one_of(section.need("attack", "\"swap-deliveries\"")?, "attack", &names)?;
+    let attack_node = section.need("attack", "\"swap-deliveries\"")?;
+    let name = one_of(attack_node, "attack", &names)?;
     let attack = AttackKind::named(name).unwrap_or(&ATTACKS[0]);
     if !attack.roles.iter().any(|role| actor.may_be(*role)) {
         return Err(actor_node.problem(unfit(attack, &actor)));
     }
     if architecture.is_monolith() && !actor.may_be(Role::Client) {
         return Err(actor_node.problem(Wrong::PartOfMonolith { architecture: architecture.name() }));
+    }
+    if attack.needs_handler_receipts() && !handler_receipts {
+        return Err(attack_node.problem(Wrong::NoHandlerReceipts { attack: attack.name }));
     }
     Ok(Adversary {
         actor,

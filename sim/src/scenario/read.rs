@@ -104,7 +104,7 @@ fn scenario(name: &str, text: &str, sets: &[String]) -> Result<Scenario, Problem
     let architecture = architecture(&top)?;
     let topology = topology(&table(&top, "topology", "[topology] above its keys")?, architecture)?;
     let sizes = smallest(&topology);
-    let adversaries = nemesis::adversaries(&top, &sizes, architecture)?;
+    let adversaries = nemesis::adversaries(&top, &sizes, (architecture, topology.handler_receipts))?;
     Ok(Scenario {
         name: name.to_owned(),
         claim,
@@ -184,6 +184,7 @@ fn topology(section: &Section<'_>, architecture: Architecture) -> Result<Topolog
         "cores",
         "transport",
         "cut",
+        "handler_receipts",
         "machines",
         "costs",
         "crypto",
@@ -205,6 +206,7 @@ fn topology(section: &Section<'_>, architecture: Architecture) -> Result<Topolog
         cores: section.count("cores", 1..=CORES_MAX, 2)?,
         transport: section.word("transport", "transport", TRANSPORT, Transport::Links)?,
         cut: section.word("cut", "choice", WAITS, Waits::Nobody)?,
+        handler_receipts: handler_receipts(section, architecture)?,
         machines: section.word("machines", "choice", MACHINES, Machines::Each)?,
         costs: costs(section)?,
         crypto: section.word("crypto", "crypto", CRYPTO, Crypto::Ed25519)?,
@@ -224,6 +226,15 @@ fn parts(
     match section.find(key).filter(|_| architecture.is_monolith() && count != Range::fixed(1)) {
         Some(node) => Err(node.problem(Wrong::OneOfEach { architecture: architecture.name(), key })),
         None => Ok(count),
+    }
+}
+
+/// Whether handlers sign for what they take; the one of a monolith signs with the key of those it hands it to.
+fn handler_receipts(section: &Section<'_>, architecture: Architecture) -> Result<bool, Problem> {
+    let signs = section.word_of("handler_receipts", BOOL, false)?;
+    match section.find("handler_receipts").filter(|_| signs && architecture.is_monolith()) {
+        Some(node) => Err(node.problem(Wrong::OneKey { architecture: architecture.name() })),
+        None => Ok(signs),
     }
 }
 

@@ -60,11 +60,12 @@ fn role(node: &Node, cheating: &[Role]) -> Result<Role, Problem> {
 }
 
 impl Swarm {
-    /// The cheaters of a seed, besides those that there are.
+    /// The cheaters of a seed, besides those that there are; where handlers sign for nothing, they break no such word.
     pub(super) fn draw(
         &self,
         sizes: &Sizes,
         others: &[DrawnAdversary],
+        handler_receipts: bool,
         streams: Streams,
     ) -> Vec<DrawnAdversary> {
         let mut stream = streams.stream("swarm");
@@ -78,16 +79,23 @@ impl Swarm {
         let mut cheaters = Vec::new();
         for _ in 0..count.min(actors.len() as u32) {
             let actor = actors.remove(stream.below(actors.len() as u64) as usize);
-            cheaters.extend(cheater(actor, sizes, &mut stream));
+            cheaters.extend(cheater(actor, sizes, handler_receipts, &mut stream));
         }
         cheaters.sort_by_key(|cheater| cheater.actor);
         cheaters
     }
 }
 
-fn cheater(actor: ActorName, sizes: &Sizes, stream: &mut Stream) -> Option<DrawnAdversary> {
-    let fitting: Vec<&'static AttackKind> =
-        ATTACKS.iter().filter(|attack| attack.roles.contains(&actor.role)).collect();
+fn cheater(
+    actor: ActorName,
+    sizes: &Sizes,
+    handler_receipts: bool,
+    stream: &mut Stream,
+) -> Option<DrawnAdversary> {
+    let fits = |attack: &&AttackKind| {
+        attack.roles.contains(&actor.role) && (handler_receipts || !attack.needs_handler_receipts())
+    };
+    let fitting: Vec<&'static AttackKind> = ATTACKS.iter().filter(fits).collect();
     let attack = *stream.pick(&fitting)?;
     let (from, length, short) = (stream.within(0..=400), stream.within(50..=600), stream.chance(0.3));
     let (every, seldom) = (stream.within(2..=5), stream.chance(0.5));

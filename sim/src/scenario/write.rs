@@ -93,6 +93,7 @@ fn topology(topology: &DrawnTopology) -> Keys {
         ("cores", integer(topology.cores)),
         ("transport", if topology.transport == Transport::Links { "links" } else { "http" }.into()),
         ("cut", if topology.cut == Waits::Nobody { "nobody" } else { "everybody" }.into()),
+        ("handler_receipts", topology.handler_receipts.into()),
         ("machines", if topology.machines == Machines::Each { "each" } else { "one" }.into()),
         ("costs", costs(&topology.costs)),
         ("crypto", if topology.crypto == Crypto::Ed25519 { "ed25519" } else { "modelled" }.into()),

@@ -4,8 +4,13 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use server::{
     actor::{
-        RecoverError, Recovered, Setup, client::Client, handler::Handler, incoming::Incoming,
-        mailbox::Mailbox, sequencer::Sequencer, witness::Witness,
+        RecoverError, Recovered, Setup,
+        client::Client,
+        handler::{Custody, Handler},
+        incoming::Incoming,
+        mailbox::Mailbox,
+        sequencer::Sequencer,
+        witness::Witness,
     },
     architecture::Monolith,
     protocol::{
@@ -48,7 +53,11 @@ impl World {
         flaw::recover(self.weakness, name.role, &mut recovered);
         Ok(match name.role {
             Role::Witness => self.corruptible(name, Witness::recover(name.index, setup, recovered)?),
-            Role::Handler => self.corruptible(name, Handler::new(name.index, setup)),
+            Role::Handler => {
+                let signs = self.drawn.topology.handler_receipts;
+                let custody = if signs { Custody::Taken } else { Custody::NotTaken };
+                self.corruptible(name, Handler::recover(name.index, setup, custody, recovered)?)
+            }
             Role::Incoming => self.corruptible(name, Incoming::recover(name.index, setup, recovered)?),
             Role::Mailbox => self.corruptible(name, Mailbox::recover(name.index, setup, recovered)?),
             Role::Client => {

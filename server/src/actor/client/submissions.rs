@@ -3,7 +3,8 @@
 //! # Invariants
 //! - Numbers have no gaps, each bundle names the one before it, and no number is ever signed twice.
 //! - At most [`IN_FLIGHT_MAX`] bundles are out without a receipt; later ones wait.
-//! - A bundle that nobody takes goes to the board: from there it reaches its incoming actor, or that one is suspected.
+//! - A bundle that nobody takes goes to the board: from there it reaches its incoming actor, or that one is suspected. If
+//!   a handler has signed for it, that one is asked first, and has its time to answer.
 
 use std::collections::BTreeMap;
 
@@ -21,12 +22,13 @@ use crate::{
     port::Time,
     protocol::{
         batch::Placement,
-        board::Attachment,
+        board::{Attachment, Entrusted},
         bundle::{Bundle, CIPHERTEXT_MAX, Content, Envelope, PAYLOAD_MAX, Submission},
         challenge::Demand,
         codec::{Decode, DecodeError, Encode, Reader},
         digest::Digest,
         evidence::Evidence,
+        handler_receipt::HandlerReceipt,
         id::{ActorId, BundleNumber, ClientId, Epoch, Position, Role},
         message::Message,
         predicate::refusal::BadRefusal,
@@ -58,11 +60,57 @@ struct Pending {
     posted: bool,
     /// It was refused: its handler hands on what it is given.
     refused: bool,
+    /// A handler has signed for it.
+    custody: Option<InCustody>,
+}
+
+/// The receipt of a handler for a bundle without receipt. It is not stored: whoever asks again gets one.
+struct InCustody {
+    receipt: Signed<HandlerReceipt>,
+    /// Since when the handler is asked in public what became of it.
+    asked: Option<Time>,
+}
+
+impl Pending {
+    /// Asks the handler that has signed for it in public what became of it, if there is one and it was not asked before.
+    fn ask_custodian(&mut self, docket: &mut Docket, setup: &Setup, step: &mut Step) -> bool {
+        let (Some(bundle), Some(custody)) = (&self.bundle, &mut self.custody) else { return false };
+        if custody.asked.is_some() || setup.trust.roster.witnesses() == 0 {
+            return false;
+        }
+        custody.asked = Some(step.now);
+        let submission = Submission { bundle: bundle.to_unverified(), content: self.content.clone() };
+        let receipt = custody.receipt.to_unverified();
+        let demand = Demand::Custody(receipt.cite());
+        let attachment = Attachment::Entrusted(Box::new(Entrusted { receipt, submission }));
+        docket.demand(custody.receipt.actor(), demand, attachment, step);
+        true
+    }
+}
+
+/// What a receipt came to besides itself.
+#[derive(Default)]
+pub struct Came {
+    /// It came only because the bundle went by way of the board.
+    pub by_the_board: bool,
+    /// Who had signed for the bundle.
+    pub custodian: Option<ActorId>,
+    /// The receipt, if a handler was asked for it in public.
+    pub asked_for: Option<Receipted>,
 }
 
 impl Pending {
     fn new(content: Content, token: u64, bundle: Option<Signed<Bundle>>) -> Self {
-        Pending { content, token, bundle, again_at: None, attempts: 0, posted: false, refused: false }
+        Pending {
+            content,
+            token,
+            bundle,
+            again_at: None,
+            attempts: 0,
+            posted: false,
+            refused: false,
+            custody: None,
+        }
     }
 }
 
@@ -244,12 +292,11 @@ impl Submissions {
         }
     }
 
-    /// A receipt arrived. Only one that holds the bundle at a place counts. Whether it came only because the bundle went
-    /// by way of the board.
-    pub fn receipted(&mut self, receipted: Receipted, step: &mut Step) -> bool {
+    /// A receipt arrived. Only one that holds the bundle at a place counts.
+    pub fn receipted(&mut self, receipted: Receipted, step: &mut Step) -> Came {
         let number = receipted.number;
         let Some(bundle) = self.pending.get(&number).and_then(|pending| pending.bundle.as_ref()) else {
-            return false;
+            return Came::default();
         };
         let incoming = self.setup.trust.roster.incoming_of(&self.id);
         let from = ActorId::Server(Role::Incoming, incoming);
@@ -262,18 +309,48 @@ impl Submissions {
         };
         let Some(position) = position else {
             step.notice(Notice::Suspicious { from, why: "a receipt for something else".to_owned() });
-            return false;
+            return Came::default();
         };
-        let Some(Pending { bundle: Some(bundle), content, posted, refused, .. }) =
+        let Some(Pending { bundle: Some(bundle), content, posted, refused, custody, .. }) =
             self.pending.remove(&number)
         else {
-            return false;
+            return Came::default();
         };
         step.put(row(RECEIPT, &number.to_bytes()), receipted.to_bytes());
+        let asked = custody.as_ref().is_some_and(|custody| custody.asked.is_some());
+        let asked_for = asked.then(|| receipted.clone());
         self.place(bundle, content, receipted, step.now);
         step.notice(Notice::Receipted { number, incoming, position });
         self.submit_waiting(step);
-        posted && !refused
+        let custodian = custody.map(|custody| custody.receipt.actor());
+        Came { by_the_board: posted && !refused, custodian, asked_for }
+    }
+
+    /// A handler has signed for a bundle. Only its word for a bundle that waits counts; once it is asked in public what
+    /// became of one, that is the one it must answer for.
+    pub fn entrusted(&mut self, from: ActorId, receipt: Unverified<HandlerReceipt>, step: &mut Step) {
+        let cited = receipt.cite();
+        let number = BundleNumber(receipt.claimed().bundle.slot);
+        let Some(pending) = self.pending.get_mut(&number) else { return };
+        let known = |custody: &InCustody| custody.asked.is_some() || custody.receipt.cite() == cited;
+        if pending.custody.as_ref().is_some_and(known) {
+            return;
+        }
+        step.work.verified += 1;
+        let incoming = self.setup.trust.roster.incoming_of(&self.id);
+        let own = pending.bundle.as_ref().map(Signed::cite);
+        match receipt.verify(&self.setup.trust) {
+            Ok(receipt)
+                if receipt.actor() == from && receipt.incoming == incoming && own == Some(receipt.bundle) =>
+            {
+                pending.custody = Some(InCustody { receipt, asked: None });
+            }
+            Ok(_) => {
+                let why = "a handler receipt for something else".to_owned();
+                step.notice(Notice::Suspicious { from, why });
+            }
+            Err(error) => step.notice(Notice::Suspicious { from, why: error.to_string() }),
+        }
     }
 
     fn place(&mut self, bundle: Signed<Bundle>, content: Content, receipted: Receipted, since: Time) {
@@ -320,38 +397,44 @@ impl Submissions {
         let target = ActorId::Server(Role::Incoming, self.setup.trust.roster.incoming_of(&self.id));
         let client = self.id;
         // only the first: those behind it can be admitted after it alone; handed in or not, if no handler is there
-        let Some((number, pending)) = self.pending.first_key_value().filter(|(_, one)| one.bundle.is_some())
-        else {
-            return;
-        };
-        if self.front.is_none_or(|(front, _)| front != *number) {
-            self.front = Some((*number, step.now));
+        let first = self.pending.first_key_value().filter(|(_, one)| one.bundle.is_some());
+        let Some(number) = first.map(|(number, _)| *number) else { return };
+        if self.front.is_none_or(|(front, _)| front != number) {
+            self.front = Some((number, step.now));
         }
         let due = self.front_due().is_some_and(|due| due <= step.now);
-        let Some(bundle) = pending.bundle.as_ref().filter(|_| due) else { return };
+        let Some(pending) = self.pending.get_mut(&number).filter(|_| due) else { return };
+        if pending.ask_custodian(docket, &self.setup, step) {
+            return; // it has its time to answer
+        }
+        let Some(bundle) = &pending.bundle else { return };
         if self.setup.trust.roster.witnesses() == 0 {
             // nobody is there who could carry it on
-            step.notice(Notice::Unserved { number: *number });
+            step.notice(Notice::Unserved { number });
         }
-        let demand = Demand::Admit { client, number: *number, bundle: bundle.digest() };
+        let demand = Demand::Admit { client, number, bundle: bundle.digest() };
         let submission = Submission { bundle: bundle.to_unverified(), content: pending.content.clone() };
         docket.demand(target, demand, Attachment::Submission(Box::new(submission)), step);
-        if let Some(pending) = self.pending.first_entry() {
-            pending.into_mut().posted = true;
-        }
+        pending.posted = true;
     }
 
-    /// When the first bundle without receipt has waited for too long, counted from when it was the first.
+    /// When the first bundle without receipt has waited for too long, counted from when it was the first. A handler that
+    /// has signed for it has a challenge bound to answer, and half a one until the answer is here.
     fn front_due(&self) -> Option<Time> {
         let (number, since) = self.front?;
-        let waits = self.pending.get(&number).is_some_and(|pending| !pending.posted);
-        waits.then(|| since.after(self.setup.challenge_ns()))
+        let pending = self.pending.get(&number).filter(|pending| !pending.posted)?;
+        let bound_ns = self.setup.challenge_ns();
+        let asked = pending.custody.as_ref().and_then(|custody| custody.asked);
+        Some(asked.map_or(since.after(bound_ns), |asked| asked.after(bound_ns + bound_ns / 2)))
     }
 
     /// What is admitted need not be demanded any more.
     pub fn satisfied(&self, docket: &mut Docket) {
         let waits = |demand: &Demand| match demand {
             Demand::Admit { number, .. } => self.pending.contains_key(number),
+            Demand::Custody(receipt) => self.pending.values().any(|pending| {
+                pending.custody.as_ref().is_some_and(|custody| custody.receipt.cite() == *receipt)
+            }),
             _ => true,
         };
         docket.retain(|challenge| waits(&challenge.demand), &self.setup.trust);
@@ -391,6 +474,8 @@ impl Submissions {
                 step.notice(Notice::Refused { number: refusal.number, reason: refusal.reason.name() });
                 if let Some(pending) = self.pending.get_mut(&refusal.number) {
                     pending.refused = true;
+                    // its handler has handed it on, and has done with it
+                    pending.custody.take_if(|custody| custody.asked.is_none());
                 }
                 return self.doubt(refusal, step);
             }

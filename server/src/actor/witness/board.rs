@@ -16,7 +16,7 @@ use crate::{
     },
     port::Time,
     protocol::{
-        board::{Answered, Attachment, Exhibit, Posting},
+        board::{Answered, Attachment, Entrusted, Exhibit, Posting},
         challenge::{Answer, Challenge, Demand},
         codec::Encode,
         digest::Digest,
@@ -174,13 +174,35 @@ impl Board {
 
     /// Something of an actor was seen that may discharge what it owes.
     pub fn observe(&mut self, target: ActorId, exhibit: &Exhibit, step: &mut Step) {
+        self.close_shown(|open| open.challenge.target == target || open.custody().is_some(), exhibit, step);
+    }
+
+    /// Closes the obligations among these that an exhibit discharges.
+    fn close_shown(&mut self, among: impl Fn(&Obligation) -> bool, exhibit: &Exhibit, step: &mut Step) {
         let shown = |open: &Obligation| {
-            open.challenge.target == target
-                && discharges(&open.challenge, &open.attachment, exhibit, &self.setup.trust)
+            among(open) && discharges(&open.challenge, &open.attachment, exhibit, &self.setup.trust)
         };
         let done: Vec<u64> = self.open.iter().filter(|(_, open)| shown(open)).map(|(id, _)| *id).collect();
         let how = if matches!(exhibit, Exhibit::Refused(_)) { "refused" } else { "shown" };
-        done.into_iter().for_each(|id| self.close(id, how, step));
+        for id in done {
+            self.tell_handlers(id, exhibit, step);
+            self.close(id, how, step);
+        }
+    }
+
+    /// What an incoming actor says to a bundle is for its client; a handler that has demanded it has to know, too.
+    fn tell_handlers(&self, id: u64, exhibit: &Exhibit, step: &mut Step) {
+        let Some(open) = self.open.get(&id) else { return };
+        for handler in open.challengers.iter().filter(|challenger| challenger.role() == Role::Handler) {
+            match exhibit {
+                Exhibit::Receipted(receipted) => step.send(*handler, Message::Receipted(receipted.clone())),
+                Exhibit::Refused(refusal) => {
+                    let Demand::Admit { client, .. } = open.challenge.demand else { continue };
+                    step.send(*handler, Message::Refused(refusal.clone(), client));
+                }
+                _ => {}
+            }
+        }
     }
 
     /// A target answers.
@@ -209,6 +231,8 @@ impl Board {
                         step.send(challenger, Message::Answered(Box::new(answered.clone())));
                     }
                     self.close(id, "shown", step);
+                    // the word of an incoming actor clears its handler, too
+                    self.close_shown(|open| open.custody().is_some(), &answered.exhibit, step);
                 }
             }
         }
@@ -228,6 +252,9 @@ impl Board {
         if let (Demand::Batch { batch, mailbox, .. }, Some(j)) = (demand, target.index_of(Role::Incoming))
             && auditor.last_attested(*mailbox, j).is_some_and(|slot| slot >= batch.0)
         {
+            return true;
+        }
+        if open.custody().is_some_and(|entrusted| self.out.contains(&entrusted.receipt.claimed().target())) {
             return true;
         }
         let through_sequencer =
@@ -254,11 +281,26 @@ impl Board {
 
     /// Whether its target waits for another: one that is challenged, or out.
     fn is_blocked(&self, open: &Obligation) -> bool {
+        if let Some(entrusted) = open.custody() {
+            let incoming = entrusted.receipt.claimed().target();
+            return open.blocked.is_some_and(|on| self.is_asked(incoming, on, open.challenge.target));
+        }
         let upstream = |on: &Digest| {
             let challenged = self.open.values().any(|other| other.versions.contains(on));
             challenged || self.out.iter().any(|out| out.role() == Role::Incoming)
         };
         open.blocked.as_ref().is_some_and(upstream)
+    }
+
+    /// Whether this challenge stands: of a handler, that an incoming actor admit a bundle. An honest one answers each
+    /// at once, so that it is of another bundle helps nobody for long.
+    fn is_asked(&self, incoming: ActorId, on: Digest, handler: ActorId) -> bool {
+        self.open.values().any(|other| {
+            other.versions.contains(&on)
+                && other.challenge.target == incoming
+                && matches!(other.challenge.demand, Demand::Admit { .. })
+                && other.challengers.contains(&handler)
+        })
     }
 
     /// Lets time do its work: asks again, suspects, clears.
@@ -345,6 +387,14 @@ impl Obligation {
 
     fn posting(&self) -> Posting {
         Posting { challenge: self.challenge.to_unverified(), attachment: self.attachment.clone() }
+    }
+
+    /// The bundle of which a handler is asked what became of it, with the receipt that it gave.
+    fn custody(&self) -> Option<&Entrusted> {
+        match (&self.challenge.demand, &self.attachment) {
+            (Demand::Custody(_), Attachment::Entrusted(entrusted)) => Some(entrusted),
+            _ => None,
+        }
     }
 
     fn ask(&self, step: &mut Step) {

@@ -313,7 +313,7 @@ fn path(message: &Message) -> Option<&'static str> {
         Message::Submit(_) => Some("/v1/bundles"),
         Message::Acknowledged(_) => Some("/v1/acks"),
         Message::Complained(_) => Some("/v1/complaints"),
-        Message::Posted(_) | Message::Exposed(_) => Some("/v1/postings"),
+        Message::Posted(_) | Message::Exposed(_) | Message::Receipted(_) => Some("/v1/postings"),
         _ => None,
     }
 }

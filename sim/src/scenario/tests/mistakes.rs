@@ -17,7 +17,7 @@ const WRONG: &[(&str, &str)] = &[
     (
         "[topology]\n  hanlders = 3\n",
         "3:3: unknown key \"hanlders\" in [topology], did you mean \"handlers\"? known keys: handlers, incoming, \
-         mailboxes, clients, crowd, witnesses, quorum, challenge_bound, epoch, cores, transport, cut, machines, costs, crypto, storage",
+         mailboxes, clients, crowd, witnesses, quorum, challenge_bound, epoch, cores, transport, cut, handler_receipts, machines, costs, crypto, storage",
     ),
     (
         "network.lose = 0\n",
@@ -101,6 +101,12 @@ const WRONG: &[(&str, &str)] = &[
         "3:1: in central the actors of the server are one, and none of them can cheat alone: let client/0 or client/* \
          cheat, or write architecture = \"parallel\"",
     ),
+    (
+        "architecture = \"central\"\n[topology]\nhandler_receipts = true\n",
+        "4:20: in central one key signs for all roles, and a handler receipt would move no custody: write \
+         handler_receipts = false, or architecture = \"parallel\"",
+    ),
+    ("[topology]\nhandler_receipts = 1\n", "3:20: the choice must be a word, not 1; known: true, false"),
     (
         "architecture = \"paralel\"\n",
         "2:16: unknown architecture \"paralel\", did you mean \"parallel\"? known: central, multithreaded, parallel, \

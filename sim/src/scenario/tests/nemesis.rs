@@ -113,6 +113,10 @@ const WRONG_CHEATS: &[(&str, &str)] = &[
          cheat, or write architecture = \"parallel\"",
     ),
     (
+        "[[adversary]]\nactor = \"handler/0\"\nattack = \"lose-custody\"\n",
+        "4:10: lose-custody breaks a handler receipt, and handlers give none: write handler_receipts = true in [topology]",
+    ),
+    (
         "[[adversary]]\nactor = \"mailbox/0\"\nattack = \"swap-deliveries\"\nevery = 0\n",
         "5:9: every must lie in 1..=1000000",
     ),
