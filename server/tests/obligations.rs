@@ -10,13 +10,19 @@ use std::{
     sync::{Arc, Mutex},
 };
 
+use ed25519_dalek::{
+    SigningKey,
+    hazmat::{ExpandedSecretKey, raw_sign},
+};
 use server::{
     actor::{Input, Notice},
     protocol::{
         batch::{Ledger, Placement},
         board::{Attachment, Complained, Posting, Promised},
+        bundle::Submission,
         challenge::{Challenge, Demand},
         complaint::{Charge, Complaint},
+        crypto::{Ed25519Signer, PublicKey, Signature, Signer},
         digest::Digest,
         evidence::Evidence,
         id::{ActorId, BatchNumber, BundleNumber, Count, Epoch, Position},
@@ -27,8 +33,10 @@ use server::{
         statement::{Kind, Signed, Terms, Unverified},
     },
 };
+use sha2::{Digest as _, Sha512};
 use support::{
-    Bench, Boundary, SEQUENCER, World, caught, client, client_key, incoming, mailbox, signer_of, witness,
+    Bench, Boundary, SEQUENCER, World, caught, client, client_key, client_secret, incoming, mailbox,
+    signer_of, witness,
 };
 
 /// What is open on the board by what its witness told, by number.
@@ -212,6 +220,44 @@ fn a_bundle_of_long_ago_is_answered_too() {
     let by = ActorId::Client(bundle.client);
     post(&mut world, by, incoming(0), demand, Attachment::Submission(Box::new(submission)));
     check(&world, "an old bundle");
+}
+
+/// Signs validly, and otherwise than the holder of the same secret did before: the nonce is the signer's to choose.
+struct Again([u8; 32]);
+
+impl Signer for Again {
+    fn public(&self) -> PublicKey {
+        Ed25519Signer::from_secret(&self.0).public()
+    }
+
+    fn sign(&self, preimage: &[u8]) -> Signature {
+        let mut expanded: [u8; 64] = Sha512::digest(self.0).into();
+        expanded[63] ^= 1;
+        let (key, own) = (ExpandedSecretKey::from_bytes(&expanded), SigningKey::from_bytes(&self.0));
+        Signature(raw_sign::<Sha512>(&key, preimage, &own.verifying_key()).to_bytes())
+    }
+}
+
+#[test]
+fn a_bundle_that_its_client_signs_twice_is_answered() {
+    let mut world = World::watched(1, 1, 2);
+    let submissions = keep(&mut world, |message| match message {
+        Message::Submit(submission) => Some(submission.clone()),
+        _ => None,
+    });
+    world.connect_all();
+    exchange(&mut world, 3);
+    let submission = submissions.lock().unwrap()[0].clone();
+    let bundle = submission.bundle.clone().verify(&world.setup.trust).unwrap();
+    let index = (0..2).find(|index| client(*index) == bundle.client).unwrap();
+    let twin = Signed::sign((*bundle).clone(), world.setup.trust.deployment, &Again(client_secret(index)));
+    let twin = twin.to_unverified().verify(&world.setup.trust).unwrap();
+    assert!(twin.digest() == bundle.digest() && twin.cite() != bundle.cite());
+    let demand = Demand::Admit { client: bundle.client, number: bundle.number, bundle: bundle.digest() };
+    let submission = Submission { bundle: twin.to_unverified(), content: submission.content };
+    let by = ActorId::Client(bundle.client);
+    post(&mut world, by, incoming(0), demand, Attachment::Submission(Box::new(submission)));
+    check(&world, "a bundle signed twice");
 }
 
 fn deliver(world: &World, index: usize) -> Demand {

@@ -114,6 +114,15 @@ pub struct Resumption {
     pub delivery: Option<Delivery>,
 }
 
+/// A client may sign one bundle twice; it is admitted once, and its receipt is for that signature.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Twin {
+    /// The receipt.
+    pub receipted: Receipted,
+    /// The bundle as it was admitted.
+    pub bundle: Citation,
+}
+
 /// What a target shows to discharge an obligation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Exhibit {
@@ -123,6 +132,8 @@ pub enum Exhibit {
     Receipted(Receipted),
     /// A refusal.
     Refused(Unverified<Refusal>),
+    /// A receipt for the same bundle with another signature of its client.
+    Twin(Box<Twin>),
     /// Where bundles stand.
     Placement(Placement),
     /// A seal.
@@ -157,6 +168,8 @@ impl Exhibit {
 coded!(struct Complained { complaint, evidence: string("evidence", EVIDENCE_MAX) });
 
 coded!(struct Defended { defence, evidence: string("evidence", EVIDENCE_MAX) });
+
+coded!(struct Twin { receipted, bundle });
 
 coded!(struct Resumption { ack, start, delivery });
 
@@ -206,6 +219,7 @@ coded!(enum Exhibit "exhibit of a response" {
     11 Defence(defended),
     12 Ack(ack),
     13 Resumption(resumption),
+    14 Twin(twin),
 });
 
 coded!(struct Posting { challenge, attachment });

@@ -9,7 +9,7 @@
 
 use super::{
     attestation::{Attestation, MailboxHead},
-    board::{Attachment, Entrusted, Exhibit, Promised, Resumption},
+    board::{Attachment, Entrusted, Exhibit, Promised, Resumption, Twin},
     challenge::{Challenge, Demand},
     complaint::{Charge, Complaint},
     derivation::RETAINED,
@@ -98,6 +98,10 @@ pub fn discharges(challenge: &Challenge, attachment: &Attachment, exhibit: &Exhi
             submission.bundle.digest() == *bundle
                 && is_receipted(&submission.bundle.cite(), receipted, target, trust)
         }
+        (Demand::Admit { bundle, .. }, Exhibit::Twin(twin)) => {
+            let Attachment::Submission(submission) = attachment else { return false };
+            submission.bundle.digest() == *bundle && is_twin(&submission.bundle.cite(), twin, target, trust)
+        }
         (Demand::Admit { client, bundle, .. }, Exhibit::Refused(refusal)) => {
             is_refused((*client, *bundle), refusal, target, trust)
         }
@@ -168,6 +172,7 @@ pub fn discharges(challenge: &Challenge, attachment: &Attachment, exhibit: &Exhi
 pub fn is_answered(bundle: &Citation, exhibit: &Exhibit, incoming: ActorId, trust: &Trust) -> bool {
     match (exhibit, bundle.actor.client()) {
         (Exhibit::Receipted(receipted), _) => is_receipted(bundle, receipted, incoming, trust),
+        (Exhibit::Twin(twin), _) => is_twin(bundle, twin, incoming, trust),
         (Exhibit::Refused(refusal), Some(client)) => {
             is_refused((client, bundle.digest), refusal, incoming, trust)
         }
@@ -179,6 +184,15 @@ fn is_receipted(bundle: &Citation, receipted: &Receipted, incoming: ActorId, tru
     bundle.actor == ActorId::Client(receipted.client)
         && signed_by(&receipted.receipt, incoming, trust)
             .is_some_and(|receipt| receipt.position_of(bundle, &receipted.opening).is_some())
+}
+
+/// Whether a bundle was admitted under another signature of its client.
+fn is_twin(bundle: &Citation, twin: &Twin, incoming: ActorId, trust: &Trust) -> bool {
+    let Twin { receipted, bundle: admitted } = twin;
+    admitted.is_of(bundle.kind, bundle.actor, bundle.slot)
+        && admitted.digest == bundle.digest
+        && admitted.verify(trust)
+        && is_receipted(admitted, receipted, incoming, trust)
 }
 
 fn is_refused(

@@ -74,9 +74,13 @@ impl Verifier for Modelled {
     }
 }
 
+fn secret(label: &str) -> [u8; 32] {
+    Digest::of(&[label.as_bytes()]).0
+}
+
 /// The key of whoever bears this label.
 pub fn signer(label: &str) -> Ed25519Signer {
-    Ed25519Signer::from_secret(&Digest::of(&[label.as_bytes()]).0)
+    Ed25519Signer::from_secret(&secret(label))
 }
 
 /// The key of a server actor.
@@ -126,12 +130,17 @@ pub fn watched_setup(incoming: u32, mailboxes: u32, witnesses: u32) -> Setup {
 
 /// Client `index`, whose key lies in the lower half of the key space if the index is even, else in the upper.
 pub fn client_key(index: usize) -> Ed25519Signer {
-    let in_place = |attempt: &u32| {
-        let public = signer(&format!("client {index} {attempt}")).public();
+    Ed25519Signer::from_secret(&client_secret(index))
+}
+
+/// The secret of that key.
+pub fn client_secret(index: usize) -> [u8; 32] {
+    let secrets = (0u32..).map(|attempt| secret(&format!("client {index} {attempt}")));
+    let in_place = |secret: &[u8; 32]| {
+        let public = Ed25519Signer::from_secret(secret).public();
         usize::from(public.0[0] >> 7) == index % 2
     };
-    let attempt = (0u32..).find(in_place).unwrap();
-    signer(&format!("client {index} {attempt}"))
+    secrets.into_iter().find(in_place).unwrap()
 }
 
 pub fn client(index: usize) -> ClientId {

@@ -13,6 +13,7 @@ use crate::{
         step::{Notice, row},
     },
     protocol::{
+        board::Twin,
         bundle::{Bundle, Submission},
         codec::{Decode, DecodeError, Encode, Reader, Writer},
         digest::Digest,
@@ -185,20 +186,34 @@ impl Admission {
     pub fn arrive(&mut self, from: ActorId, submission: Submission, step: &mut Step) -> Option<Receipted> {
         let client = submission.bundle.claimed_actor().client()?;
         let number = BundleNumber(submission.bundle.claimed_slot());
-        if let Some(known) = self.clients.get(&client) {
-            let same = known.recent.get(&number).filter(|recent| recent.citation == submission.bundle.cite());
-            if let Some(recent) = same {
-                step.notice(Notice::Reached("a bundle was submitted again after its admission"));
-                let (first, opening) = recent.receipt.as_ref()?;
-                let receipt = self.ticks.get(first)?.receipt.as_ref()?;
-                return Some(Receipted::new(receipt, client, number, opening.clone()));
-            }
+        if self.admitted(&client, number).is_some_and(|recent| recent.citation == submission.bundle.cite()) {
+            step.notice(Notice::Reached("a bundle was submitted again after its admission"));
+            return self.receipt_of(&client, number);
         }
         if from.role() == Role::Witness {
             self.posted.insert((client, number));
         }
         self.arrived.push((from, submission));
         None
+    }
+
+    fn admitted(&self, client: &ClientId, number: BundleNumber) -> Option<&Recent> {
+        self.clients.get(client)?.recent.get(&number)
+    }
+
+    fn receipt_of(&self, client: &ClientId, number: BundleNumber) -> Option<Receipted> {
+        let (first, opening) = self.admitted(client, number)?.receipt.as_ref()?;
+        let receipt = self.ticks.get(first)?.receipt.as_ref()?;
+        Some(Receipted::new(receipt, *client, number, opening.clone()))
+    }
+
+    /// The receipt of a bundle that was admitted under another signature of its client.
+    pub fn twin(&self, bundle: &Citation) -> Option<Twin> {
+        let (client, number) = (bundle.actor.client()?, BundleNumber(bundle.slot));
+        let admitted = self.admitted(&client, number)?.citation;
+        let twin = admitted.digest == bundle.digest && admitted != *bundle;
+        let receipted = self.receipt_of(&client, number).filter(|_| twin)?;
+        Some(Twin { receipted, bundle: admitted })
     }
 
     /// Verifies all that arrived, in one batch, and admits what is in order. `room` is how many may enter.

@@ -96,7 +96,10 @@ impl Incoming {
         let exhibit = match (challenge.demand, posting.attachment) {
             (Demand::Admit { .. }, Attachment::Submission(submission)) => {
                 // what comes of it goes where the submission came from
-                self.admission.arrive(witness, *submission, step).map(Exhibit::Receipted)
+                match self.admission.twin(&submission.bundle.cite()) {
+                    Some(twin) => Some(Exhibit::Twin(Box::new(twin))),
+                    None => self.admission.arrive(witness, *submission, step).map(Exhibit::Receipted),
+                }
             }
             (Demand::Place { position, .. }, Attachment::Promised(promised)) => {
                 let batch = self.ledgers.run_at(position);
