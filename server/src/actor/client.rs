@@ -65,6 +65,8 @@ pub struct Client {
     /// The handler that it submits through, and the one that it turns to when that one fails it.
     handler: u32,
     other_handler: u32,
+    /// Its handler was there and is gone.
+    bereft: bool,
     connected: BTreeSet<ActorId>,
     submissions: Submissions,
     inbox: Inbox,
@@ -90,6 +92,7 @@ impl Client {
             id,
             handler,
             other_handler,
+            bereft: false,
             connected: BTreeSet::new(),
             submissions: Submissions::new(id, salting, setup.clone()),
             inbox: Inbox::new(id, setup.trust.clone()),
@@ -197,6 +200,7 @@ impl Client {
         if other != self.handler() && self.connected.contains(&other) {
             self.submissions.disconnected(self.handler());
             std::mem::swap(&mut self.handler, &mut self.other_handler);
+            self.bereft = false;
             step.notice(Notice::Reached("a client went to another handler"));
             self.submissions.connected(other, step);
         }
@@ -302,6 +306,7 @@ impl Actor for Client {
                 self.connected.remove(&peer);
                 self.submissions.disconnected(peer);
                 if peer == self.handler() {
+                    self.bereft = true;
                     self.turn_away(step);
                 }
             }
@@ -359,8 +364,9 @@ impl Client {
             self.inbox.acknowledge_again();
             self.grievances.connected(peer, step);
         } else if peer == self.handler() {
+            self.bereft = false;
             self.submissions.connected(peer, step);
-        } else if peer.role() == Role::Handler && !self.connected.contains(&self.handler()) {
+        } else if peer.role() == Role::Handler && self.bereft {
             self.turn_away(step);
         } else if peer.role() == Role::Witness {
             self.docket.connected(peer, step);

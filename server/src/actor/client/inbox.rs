@@ -233,7 +233,9 @@ impl Inbox {
             self.news = true;
             return taken;
         }
-        step.work.verified += delivery.cosignatures.len() as u64;
+        // of those that nobody asks for none is checked
+        let asked_for = if self.trust.roster.quorum() > 0 { delivery.cosignatures.len() } else { 0 };
+        step.work.verified += asked_for as u64;
         if !delivery.is_cosigned(&self.trust) {
             step.notice(Notice::Unusable { why: "too few witnesses have seen the attestation".to_owned() });
             return taken;
