@@ -18,9 +18,9 @@ use server::{
     actor::{Input, Notice},
     protocol::{
         batch::{Ledger, Placement},
-        board::{Attachment, Complained, Posting, Promised},
+        board::{Answered, Attachment, Complained, Exhibit, Posting, Promised},
         bundle::Submission,
-        challenge::{Challenge, Demand},
+        challenge::{Answer, Challenge, Demand, Response},
         complaint::{Charge, Complaint},
         crypto::{Ed25519Signer, PublicKey, Signature, Signer},
         digest::Digest,
@@ -258,6 +258,56 @@ fn a_bundle_that_its_client_signs_twice_is_answered() {
     let by = ActorId::Client(bundle.client);
     post(&mut world, by, incoming(0), demand, Attachment::Submission(Box::new(submission)));
     check(&world, "a bundle signed twice");
+}
+
+/// One that owes cannot wait for what somebody else lacks.
+#[test]
+fn nobody_hides_behind_a_challenge_that_is_none_of_its_own() {
+    let mut world = World::watched(1, 1, 2);
+    let submissions = keep(&mut world, |message| match message {
+        Message::Submit(submission) => Some(submission.clone()),
+        _ => None,
+    });
+    world.connect_all();
+    exchange(&mut world, 3);
+    let submission = submissions.lock().unwrap()[0].clone();
+    let challenges = Arc::new(Mutex::new(BTreeMap::new()));
+    let into = challenges.clone();
+    world.tamper = Some(Box::new(move |_, to, message| match message {
+        // nobody answers, and who asks what is seen
+        Message::Posted(posting) => {
+            into.lock().unwrap().insert(to, posting.challenge.cite());
+            None
+        }
+        message => Some(message),
+    }));
+    let bundle = submission.bundle.clone().verify(&world.setup.trust).unwrap();
+    let demand = Demand::Admit { client: bundle.client, number: bundle.number, bundle: bundle.digest() };
+    let attachment = Attachment::Submission(Box::new(submission));
+    post(&mut world, ActorId::Client(bundle.client), incoming(0), demand, attachment);
+    let demand = deliver(&world, 3);
+    post(&mut world, ActorId::Client(client(3)), mailbox(0), demand, Attachment::None);
+    let asked = challenges.lock().unwrap().clone();
+    let response = Response {
+        target: mailbox(0),
+        number: 900,
+        terms: Terms::default(),
+        challenge: asked[&mailbox(0)],
+        answer: Answer::Blocked(asked[&incoming(0)]),
+    };
+    let response = Signed::sign(response, world.setup.trust.deployment, &signer_of(mailbox(0)));
+    let answered = Answered { response: response.to_unverified(), exhibit: Exhibit::Nothing };
+    world.turn(witness(0), vec![Input::Message(mailbox(0), Message::Answered(Box::new(answered)))]);
+    world.run_for(60);
+    let told = world.told(witness(0));
+    assert!(told.iter().any(|notice| matches!(
+        notice,
+        Notice::Reached("a target is blocked on another that it has challenged")
+    )));
+    assert!(!told.iter().any(|notice| matches!(notice, Notice::Idle { .. })));
+    let suspected =
+        |notice: &&Notice| matches!(notice, Notice::Suspected { target, .. } if *target == mailbox(0));
+    assert!(told.iter().any(|notice| suspected(&notice)));
 }
 
 fn deliver(world: &World, index: usize) -> Demand {

@@ -286,8 +286,9 @@ impl Board {
             return open.blocked.is_some_and(|on| self.is_asked(incoming, on, open.challenge.target));
         }
         let upstream = |on: &Digest| {
-            let challenged = self.open.values().any(|other| other.versions.contains(on));
-            challenged || self.out.iter().any(|out| out.role() == Role::Incoming)
+            let lacks =
+                |other: &Obligation| other.versions.contains(on) && other.is_for(open.challenge.target);
+            self.open.values().any(lacks) || self.out.iter().any(|out| out.role() == Role::Incoming)
         };
         open.blocked.as_ref().is_some_and(upstream)
     }
@@ -383,6 +384,11 @@ impl Obligation {
     fn notice(&self, id: u64) -> Notice {
         let Challenge { target, challenger, demand, .. } = &*self.challenge;
         Notice::Obliged { id, target: *target, demand: demand.name(), challenger: *challenger }
+    }
+
+    /// Whether it is a run that this mailbox actor lacks: the one thing that one may wait for.
+    fn is_for(&self, actor: ActorId) -> bool {
+        matches!(self.challenge.demand, Demand::Batch { mailbox, .. } if actor == ActorId::Server(Role::Mailbox, mailbox))
     }
 
     fn posting(&self) -> Posting {
