@@ -112,6 +112,22 @@ fn keep<T: Send + 'static>(
     kept
 }
 
+/// Keeps the bundles that clients hand in.
+fn submissions(world: &mut World) -> Arc<Mutex<Vec<Submission>>> {
+    keep(world, |message| match message {
+        Message::Submit(submission) => Some(submission.clone()),
+        _ => None,
+    })
+}
+
+/// A client demands in public that its bundle be admitted.
+fn post_bundle(world: &mut World, submission: Submission) {
+    let bundle = submission.bundle.clone().verify(&world.setup.trust).unwrap();
+    let demand = Demand::Admit { client: bundle.client, number: bundle.number, bundle: bundle.digest() };
+    let attachment = Attachment::Submission(Box::new(submission));
+    post(world, ActorId::Client(bundle.client), incoming(0), demand, attachment);
+}
+
 #[test]
 fn nothing_is_open_when_nothing_goes_wrong() {
     let world = busy();
@@ -204,10 +220,7 @@ fn a_placement_is_owed_to_its_sender_whatever_else_is_asked() {
 #[test]
 fn a_bundle_of_long_ago_is_answered_too() {
     let mut world = World::watched(1, 1, 2);
-    let submissions = keep(&mut world, |message| match message {
-        Message::Submit(submission) => Some(submission.clone()),
-        _ => None,
-    });
+    let submissions = submissions(&mut world);
     world.connect_all();
     for token in 0..70 {
         world.submit(0, token, b"0", &[1]);
@@ -215,10 +228,7 @@ fn a_bundle_of_long_ago_is_answered_too() {
     }
     world.run_for(30);
     let submission = submissions.lock().unwrap()[0].clone();
-    let bundle = submission.bundle.clone().verify(&world.setup.trust).unwrap();
-    let demand = Demand::Admit { client: bundle.client, number: bundle.number, bundle: bundle.digest() };
-    let by = ActorId::Client(bundle.client);
-    post(&mut world, by, incoming(0), demand, Attachment::Submission(Box::new(submission)));
+    post_bundle(&mut world, submission);
     check(&world, "an old bundle");
 }
 
@@ -241,10 +251,7 @@ impl Signer for Again {
 #[test]
 fn a_bundle_that_its_client_signs_twice_is_answered() {
     let mut world = World::watched(1, 1, 2);
-    let submissions = keep(&mut world, |message| match message {
-        Message::Submit(submission) => Some(submission.clone()),
-        _ => None,
-    });
+    let submissions = submissions(&mut world);
     world.connect_all();
     exchange(&mut world, 3);
     let submission = submissions.lock().unwrap()[0].clone();
@@ -253,10 +260,7 @@ fn a_bundle_that_its_client_signs_twice_is_answered() {
     let twin = Signed::sign((*bundle).clone(), world.setup.trust.deployment, &Again(client_secret(index)));
     let twin = twin.to_unverified().verify(&world.setup.trust).unwrap();
     assert!(twin.digest() == bundle.digest() && twin.cite() != bundle.cite());
-    let demand = Demand::Admit { client: bundle.client, number: bundle.number, bundle: bundle.digest() };
-    let submission = Submission { bundle: twin.to_unverified(), content: submission.content };
-    let by = ActorId::Client(bundle.client);
-    post(&mut world, by, incoming(0), demand, Attachment::Submission(Box::new(submission)));
+    post_bundle(&mut world, Submission { bundle: twin.to_unverified(), content: submission.content });
     check(&world, "a bundle signed twice");
 }
 
@@ -264,10 +268,7 @@ fn a_bundle_that_its_client_signs_twice_is_answered() {
 #[test]
 fn nobody_hides_behind_a_challenge_that_is_none_of_its_own() {
     let mut world = World::watched(1, 1, 2);
-    let submissions = keep(&mut world, |message| match message {
-        Message::Submit(submission) => Some(submission.clone()),
-        _ => None,
-    });
+    let submissions = submissions(&mut world);
     world.connect_all();
     exchange(&mut world, 3);
     let submission = submissions.lock().unwrap()[0].clone();
@@ -281,10 +282,7 @@ fn nobody_hides_behind_a_challenge_that_is_none_of_its_own() {
         }
         message => Some(message),
     }));
-    let bundle = submission.bundle.clone().verify(&world.setup.trust).unwrap();
-    let demand = Demand::Admit { client: bundle.client, number: bundle.number, bundle: bundle.digest() };
-    let attachment = Attachment::Submission(Box::new(submission));
-    post(&mut world, ActorId::Client(bundle.client), incoming(0), demand, attachment);
+    post_bundle(&mut world, submission);
     let demand = deliver(&world, 3);
     post(&mut world, ActorId::Client(client(3)), mailbox(0), demand, Attachment::None);
     let asked = challenges.lock().unwrap().clone();
