@@ -42,6 +42,7 @@ use crate::{
         id::{ActorId, BatchNumber, Epoch, Role},
         judge::judge,
         message::Message,
+        predicate::equivocation::Equivocation,
         recovery::Recovery,
         statement::{Citation, Kind, Statement as _, Terms, Unverified},
     },
@@ -214,6 +215,12 @@ impl Witness {
 
     /// Takes a head that is consistent with its log, to be cosigned. Whether it is new.
     fn take_head(&mut self, head: Citation, step: &mut Step) -> bool {
+        // the auditor forgets in a crash what it has seen; the log does not
+        if !self.exposed.contains(&head.actor)
+            && let Some(first) = self.logs.other_than(&head)
+        {
+            self.pursue(vec![Equivocation { first, second: head }.into()], step);
+        }
         let (taken, new) = self.logs.take(head, step);
         if taken && self.fresh.len() < HEADS_MAX {
             self.fresh.push(head);

@@ -73,6 +73,9 @@ async fn restore(world: &World, fault: &DrawnFault) -> bool {
     let changed = disk.snapshot() != before;
     take_down(world, actor);
     disk.put_back(before);
+    // what it had lost meanwhile it has again, or loses again
+    let neighbours = world.neighbours_of(actor);
+    world.history.record().lost.retain(|lost| !neighbours.contains(lost));
     if changed {
         let epoch = world.history.record().epoch();
         world.history.attack(actor, fault.kind.name, epoch);

@@ -42,6 +42,12 @@ impl Logs {
         self.0.get(&(kind, actor))?.get(&slot).map(|head| head.digest)
     }
 
+    /// What was seen in a head's slot, if it is another than this.
+    pub fn other_than(&self, head: &Citation) -> Option<Citation> {
+        let known = self.0.get(&(head.kind, head.actor))?.get(&head.slot)?;
+        Some(*known).filter(|known| known.digest != head.digest)
+    }
+
     /// Takes a head: whether it may be cosigned, and whether it is new.
     pub fn take(&mut self, head: Citation, step: &mut Step) -> (bool, bool) {
         let log = self.0.entry((head.kind, head.actor)).or_default();
