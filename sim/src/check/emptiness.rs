@@ -5,16 +5,18 @@ use server::protocol::id::Role;
 use super::Case;
 use crate::scenario::ActorName;
 
-/// How many of the last epochs may still be on their way when a run ends.
+/// How many of the last epochs may still be on their way when a run ends, besides those for which a mailbox actor waits
+/// before it says in public what it lacks.
 const ON_THE_WAY: u64 = 20;
 
 pub(super) fn find(case: &Case<'_>) -> Result<String, String> {
     let newest = case.record.epoch();
+    let young = ON_THE_WAY + case.drawn.topology.challenge_bound;
     let mut attested = 0;
     for index in 0..case.drawn.topology.mailboxes {
         let name = ActorName::new(Role::Mailbox, index);
         let own = case.record.attested.get(&index);
-        let mut due = case.record.cuts.keys().filter(|epoch| epoch.0 + ON_THE_WAY <= newest.0);
+        let mut due = case.record.cuts.keys().filter(|epoch| epoch.0 + young <= newest.0);
         let missing = due.find(|epoch| !own.is_some_and(|own| own.contains(epoch)));
         if let Some(epoch) = missing.filter(|_| case.is_clean(name) && !is_explained(case, name)) {
             return Err(format!("{name} has not attested epoch {epoch}, and nobody owes it anything"));

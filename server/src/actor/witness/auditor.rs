@@ -94,6 +94,22 @@ impl Auditor {
         (seals.len() as u64 == due).then_some(seals)
     }
 
+    /// Whether the seals of an incoming actor up to this one were seen and extend what the last cut takes: nothing else
+    /// can be ordered.
+    pub fn can_be_ordered(&self, incoming: u32, upto: u64) -> bool {
+        let last = self.cuts.last_key_value().map(|(_, cut)| cut.clone().believed());
+        let reached = last.and_then(|cut| cut.reached.get(incoming as usize).copied()).unwrap_or_default();
+        let next = reached.seal.map_or(0, |seal| seal.slot.saturating_add(1));
+        let Some(seals) = self.seals_between(incoming, next, upto) else { return false };
+        let (mut previous, mut end) = (reached.seal.map_or(Digest::ZERO, |seal| seal.digest), reached.end);
+        seals.into_iter().all(|seal| {
+            let (digest, seal) = (seal.digest(), seal.believed());
+            let extends = (seal.previous, seal.start) == (previous, end);
+            (previous, end) = (digest, seal.end);
+            extends
+        })
+    }
+
     /// The last seal of an incoming actor that a cut takes.
     pub fn last_ordered(&self, incoming: u32) -> Option<u64> {
         let (_, cut) = self.cuts.last_key_value()?;

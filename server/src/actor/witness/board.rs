@@ -270,10 +270,7 @@ impl Board {
             Demand::Deliver { epoch, .. } => *epoch <= self.newest,
             Demand::Order(seal) => {
                 let incoming = seal.actor.index_of(Role::Incoming);
-                incoming.is_some_and(|j| {
-                    let next = auditor.last_ordered(j).map_or(0, |slot| slot.saturating_add(1));
-                    auditor.seals_between(j, next, seal.slot).is_some()
-                })
+                incoming.is_some_and(|j| auditor.can_be_ordered(j, seal.slot))
             }
             _ => true,
         }
