@@ -67,7 +67,7 @@ impl Views {
             let (cut, attestation) = (attestation.cut.digest, Some(vouched.attestation.clone()));
             let view = View { cosignature: cosignature.clone(), attestation };
             let (other, first) = views.entry(signed.witness).or_insert((cut, view.clone()));
-            if *other != cut && accuse(first.against(&view), trust, step) {
+            if *other != cut && first.against(&view).into_iter().any(|split| accuse(split, trust, step)) {
                 self.liars.insert(signed.witness);
             }
         }

@@ -44,14 +44,11 @@ impl View {
         View { cosignature, attestation: None }
     }
 
-    /// That this contradicts another view. Two versions of one attestation do so by themselves.
-    pub fn against(&self, other: &View) -> SplitView {
-        let actor = |view: &View| view.attestation.as_ref().map(Unverified::claimed_actor);
-        let told = |view: &View| match actor(self) == actor(other) {
-            true => View::of(view.cosignature.clone()),
-            false => view.clone(),
-        };
-        SplitView { first: told(self), second: told(other) }
+    /// The ways to say that this contradicts another view, those with fewer parts first.
+    pub fn against(&self, other: &View) -> [SplitView; 4] {
+        let [one, two] = [self, other].map(|view| View::of(view.cosignature.clone()));
+        let split = |first: &View, second: &View| SplitView { first: first.clone(), second: second.clone() };
+        [split(&one, &two), split(self, &two), split(&one, other), split(self, other)]
     }
 
     fn statements(&self) -> impl Iterator<Item = Citation> {
