@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 
 use server::{
     actor::{Input, Notice, handler::Custody},
+    port::Time,
     protocol::{
         board::{Attachment, Entrusted, Posting},
         bundle::Submission,
@@ -322,6 +323,21 @@ fn a_handler_signs_for_nothing_that_may_never_be_answered() {
         assert_eq!(bench.signed.len(), signs);
         let on = turn.sends.iter().filter(|(to, message)| is_submission(HANDLER, *to, message));
         assert_eq!(on.count(), 1, "it is handed on all the same");
+    }
+}
+
+/// Told to try again at once it would try for ever in one step.
+#[test]
+fn a_handler_without_patience_comes_to_the_end_of_a_step() {
+    let mut hasty = world().setup.clone();
+    hasty.timing.retry_ns = 0;
+    let mut bench = Bench::custodian(Custody::Taken, &hasty);
+    let submission = Message::Submit(submission_of(&world(), 0));
+    let mut inputs = vec![Input::Connected(incoming(0)), Input::Message(me(0), submission)];
+    for now in 1..4 {
+        let turn = bench.turn(Time(now), std::mem::take(&mut inputs));
+        let on = turn.sends.iter().filter(|(to, message)| is_submission(HANDLER, *to, message));
+        assert!(on.count() <= 2);
     }
 }
 

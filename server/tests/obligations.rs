@@ -10,10 +10,6 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use ed25519_dalek::{
-    SigningKey,
-    hazmat::{ExpandedSecretKey, raw_sign},
-};
 use server::{
     actor::{Input, Notice},
     protocol::{
@@ -22,7 +18,6 @@ use server::{
         bundle::Submission,
         challenge::{Answer, Challenge, Demand, Response},
         complaint::{Charge, Complaint},
-        crypto::{Ed25519Signer, PublicKey, Signature, Signer},
         digest::Digest,
         evidence::Evidence,
         id::{ActorId, BatchNumber, BundleNumber, Count, Epoch, Position},
@@ -33,9 +28,8 @@ use server::{
         statement::{Kind, Signed, Terms, Unverified},
     },
 };
-use sha2::{Digest as _, Sha512};
 use support::{
-    Bench, Boundary, SEQUENCER, World, caught, client, client_key, client_secret, incoming, mailbox,
+    Again, Bench, Boundary, SEQUENCER, World, caught, client, client_key, client_secret, incoming, mailbox,
     signer_of, witness,
 };
 
@@ -230,22 +224,6 @@ fn a_bundle_of_long_ago_is_answered_too() {
     let submission = submissions.lock().unwrap()[0].clone();
     post_bundle(&mut world, submission);
     check(&world, "an old bundle");
-}
-
-/// Signs validly, and otherwise than the holder of the same secret did before: the nonce is the signer's to choose.
-struct Again([u8; 32]);
-
-impl Signer for Again {
-    fn public(&self) -> PublicKey {
-        Ed25519Signer::from_secret(&self.0).public()
-    }
-
-    fn sign(&self, preimage: &[u8]) -> Signature {
-        let mut expanded: [u8; 64] = Sha512::digest(self.0).into();
-        expanded[63] ^= 1;
-        let (key, own) = (ExpandedSecretKey::from_bytes(&expanded), SigningKey::from_bytes(&self.0));
-        Signature(raw_sign::<Sha512>(&key, preimage, &own.verifying_key()).to_bytes())
-    }
 }
 
 #[test]

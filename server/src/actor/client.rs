@@ -11,6 +11,7 @@
 
 mod grievances;
 mod inbox;
+mod pending;
 mod placing;
 mod submissions;
 

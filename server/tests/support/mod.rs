@@ -11,6 +11,10 @@ mod world;
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use ed25519_dalek::{
+    SigningKey,
+    hazmat::{ExpandedSecretKey, raw_sign},
+};
 use server::{
     actor::{
         Actor, Draft, Draught, Input, Notice, Recovered, Setup, Step, Timing,
@@ -33,6 +37,7 @@ use server::{
         statement::{Kind, Trust},
     },
 };
+use sha2::Sha512;
 pub use world::World;
 
 pub const HANDLER: ActorId = ActorId::Server(Role::Handler, 0);
@@ -81,6 +86,22 @@ fn secret(label: &str) -> [u8; 32] {
 /// The key of whoever bears this label.
 pub fn signer(label: &str) -> Ed25519Signer {
     Ed25519Signer::from_secret(&secret(label))
+}
+
+/// Signs validly, and otherwise than the holder of the same secret did before: the nonce is the signer's to choose.
+pub struct Again(pub [u8; 32]);
+
+impl Signer for Again {
+    fn public(&self) -> PublicKey {
+        Ed25519Signer::from_secret(&self.0).public()
+    }
+
+    fn sign(&self, preimage: &[u8]) -> Signature {
+        let mut expanded: [u8; 64] = <Sha512 as sha2::Digest>::digest(self.0).into();
+        expanded[63] ^= 1;
+        let (key, own) = (ExpandedSecretKey::from_bytes(&expanded), SigningKey::from_bytes(&self.0));
+        Signature(raw_sign::<Sha512>(&key, preimage, &own.verifying_key()).to_bytes())
+    }
 }
 
 /// The key of a server actor.

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 
 use super::{
     CONTENT, RECEIPT,
+    pending::{Came, InCustody, Pending},
     placing::{Places, Placing},
 };
 use crate::{
@@ -22,7 +23,7 @@ use crate::{
     port::Time,
     protocol::{
         batch::Placement,
-        board::{Attachment, Entrusted},
+        board::Attachment,
         bundle::{Bundle, CIPHERTEXT_MAX, Content, Envelope, PAYLOAD_MAX, Submission},
         challenge::Demand,
         codec::{Decode, DecodeError, Encode, Reader},
@@ -47,72 +48,6 @@ const EXPIRY: Epoch = Epoch(u64::MAX);
 const PUT_OFF_MAX_MS: u32 = 1000;
 /// A waiting time doubles with each attempt up to this many times.
 const BACKOFF_MAX: u32 = 5;
-
-/// A bundle without receipt.
-struct Pending {
-    content: Content,
-    token: u64,
-    bundle: Option<Signed<Bundle>>,
-    /// When to send it again; none if it has not been sent.
-    again_at: Option<Time>,
-    attempts: u32,
-    /// It is on the board.
-    posted: bool,
-    /// It was refused: its handler hands on what it is given.
-    refused: bool,
-    /// A handler has signed for it.
-    custody: Option<InCustody>,
-}
-
-/// The receipt of a handler for a bundle without receipt. It is not stored: whoever asks again gets one.
-struct InCustody {
-    receipt: Signed<HandlerReceipt>,
-    /// Since when the handler is asked in public what became of it.
-    asked: Option<Time>,
-}
-
-impl Pending {
-    /// Asks the handler that has signed for it in public what became of it, if there is one and it was not asked before.
-    fn ask_custodian(&mut self, docket: &mut Docket, setup: &Setup, step: &mut Step) -> bool {
-        let (Some(bundle), Some(custody)) = (&self.bundle, &mut self.custody) else { return false };
-        if custody.asked.is_some() || setup.trust.roster.witnesses() == 0 {
-            return false;
-        }
-        custody.asked = Some(step.now);
-        let submission = Submission { bundle: bundle.to_unverified(), content: self.content.clone() };
-        let receipt = custody.receipt.to_unverified();
-        let demand = Demand::Custody(receipt.cite());
-        let attachment = Attachment::Entrusted(Box::new(Entrusted { receipt, submission }));
-        docket.demand(custody.receipt.actor(), demand, attachment, step);
-        true
-    }
-}
-
-/// What a receipt came to besides itself.
-#[derive(Default)]
-pub struct Came {
-    /// It came only because the bundle went by way of the board.
-    pub by_the_board: bool,
-    /// Who had signed for the bundle.
-    pub custodian: Option<ActorId>,
-    /// The receipt, if a handler was asked for it in public.
-    pub asked_for: Option<Receipted>,
-}
-
-impl Pending {
-    fn new(content: Content, token: u64, bundle: Option<Signed<Bundle>>) -> Self {
-        Pending {
-            content,
-            token,
-            bundle,
-            again_at: None,
-            attempts: 0,
-            posted: false,
-            refused: false,
-            custody: None,
-        }
-    }
-}
 
 /// The submissions of a client.
 pub struct Submissions {

@@ -309,7 +309,8 @@ impl Keeping {
             if connected.contains(&incoming) {
                 step.send(incoming, Message::Submit(kept.submission.clone()));
             }
-            let wait = (retry_ns << kept.attempts.min(BACKOFF_MAX)).min(bound_ns);
+            // never at once, whatever the roster's bound is
+            let wait = (retry_ns << kept.attempts.min(BACKOFF_MAX)).min(bound_ns).max(1);
             (kept.attempts, kept.wake) = (kept.attempts + 1, step.now.after(wait));
             self.wakes.insert((kept.wake, name));
             if overdue && is_first {
