@@ -222,7 +222,7 @@ fn agent(
         let parts = client::Parts { network, host, secret, store, setup };
         Box::pin(async move { Client::run(parts, hook) })
     });
-    let signer = deployment.signer(HANDLER).map_err(StartError::Key)?;
+    let signer = deployment.signer(HANDLER).map_err(StartError::Deployment)?;
     let (directory, clock) = (data.join("agent"), AnyClock::new(SystemClock::default()));
     Ok(Agent::open(directory, deployment.trust.deployment, signer, start, clock, mailroom_bytes)?)
 }

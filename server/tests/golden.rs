@@ -39,7 +39,7 @@ use server::protocol::{
     receipt::{Receipt, bundle_leaf},
     recovery::{Fence, Lost, Recovery},
     refusal::{Reason, Refusal},
-    roster::Roster,
+    roster::{Roster, keys::Bounds, succession::Change},
     seal::{Manifest, Positions, Seal},
     seal_ack::SealAck,
     statement::{Citation, Kind, Signed, Statement, Terms, Trust, Unverified, preimage},
@@ -142,7 +142,7 @@ fn render() -> String {
     golden.line("deployment", first.deployment().0);
     golden.statement::<Roster>("roster", first.clone(), &signer("operator"));
     let earlier = bundle_and_queue(&mut golden);
-    epoch(&mut golden, &earlier, Trust::new(first, Arc::new(Ed25519)));
+    epoch(&mut golden, &earlier, Trust::new(first.clone(), Arc::new(Ed25519)));
     later_statements(&mut golden, &earlier);
     // a scene of two epochs, with a roster of its own: statements at work, and every lie that can be proven
     let scene = Scene::new(Pen::real());
@@ -151,7 +151,25 @@ fn render() -> String {
         let name = case.name.replace(": ", ".").replace([' ', ','], "-");
         golden.value(&format!("scene.evidence.{name}"), &case.guilty);
     }
+    keys(&mut golden, &scene, &first);
     golden.text
+}
+
+/// A key that is replaced and revoked, and evidence of what it had signed.
+fn keys(golden: &mut Golden, scene: &Scene, first: &Roster) {
+    let next = signer("incoming/0 again");
+    golden.line("key.incoming/0 again", next.public().0);
+    let fences = vec![Fence { kind: Kind::Receipt, next: 4 }, Fence { kind: Kind::Seal, next: 2 }];
+    let bounds = Bounds { fences, cosigned: Vec::new() };
+    let changes = [
+        Change::Rotate { actor: incoming(0), key: next.public() },
+        Change::Revoke { actor: incoming(0), number: 0, bounds },
+    ];
+    golden.statement::<Roster>("roster.successor", first.successor(changes).unwrap(), &signer("operator"));
+    let lie = cases(scene).into_iter().find(|case| case.name == "badseal: start").unwrap().guilty;
+    let heads = lie.statements();
+    let cosignature = scene.sign(Cosignature { witness: 0, number: 3, terms: TERMS, heads });
+    golden.value("scene.evidence.anchored", &lie.anchored_in(&[cosignature.to_unverified()]));
 }
 
 /// The statements around the pipeline: acknowledged seals, challenges, complaints, recoveries, cosignatures.

@@ -24,7 +24,7 @@ use server::{
         codec::{Decode, Encode},
         complaint::{Complaint, Defence},
         cosignature::Cosignature,
-        crypto::{Claim, Ed25519, Verifier},
+        crypto::{Claim, Ed25519, PublicKey, Verifier},
         cut::Cut,
         digest::Digest,
         evidence::Evidence,
@@ -46,7 +46,9 @@ use server::{
             seals::{CrossSeal, SealedBundle},
         },
         receipt::Receipt,
+        recovery::Fence,
         refusal::{Reason, Refusal},
+        roster::{keys::Bounds, succession::Change},
         seal::Seal,
         seal_ack::SealAck,
         statement::{Citation, Kind, Signed, Statement, Terms, Trust, Unverified},
@@ -302,6 +304,48 @@ fn a_hundred_thousand_mutations_expose_no_honest_actor() {
     }
     println!("{total} mutated evidences: {read} could be read, {exposed} exposed a liar, 0 an honest actor");
     assert!(total == 112_500 && read > 20_000 && exposed > 1_000);
+}
+
+/// Whoever has stolen a key that is revoked since can sign as its owner whatever he likes, and has what witnesses cosigned.
+#[test]
+fn fifty_thousand_mutations_with_a_stolen_key_do_not_expose_its_owner() {
+    let scene = Scene::new(Pen::modelled());
+    let trust = &scene.pen.trust;
+    let anchors = scene.cosignatures.each_ref().map(Signed::to_unverified);
+    let lies: Vec<Evidence> = cases(&scene)
+        .into_iter()
+        .flat_map(|case| case.honest.into_iter().chain([case.guilty]))
+        .flat_map(|evidence| [evidence.clone(), evidence.anchored_in(&anchors)])
+        .collect();
+    let pool: Vec<Specimen> = lies.iter().map(|evidence| Specimen::new(evidence.to_bytes())).collect();
+    let mut by_sort: BTreeMap<Sort, Vec<Vec<u8>>> = BTreeMap::new();
+    for specimen in &pool {
+        for piece in &specimen.pieces {
+            by_sort.entry(piece.sort).or_default().push(specimen.bytes[piece.start..piece.end].to_vec());
+        }
+    }
+    let (mut read, mut exposed) = (0, 0);
+    for (seed, victim) in (100..).zip([incoming(0), ActorId::SEQUENCER, mailbox(0), HANDLER]) {
+        let fences = Kind::ALL.map(|kind| Fence { kind, next: 1000 });
+        let bounds = Bounds { fences: fences.to_vec(), cosigned: vec![1000; 2] };
+        let changes = [
+            Change::Rotate { actor: victim, key: PublicKey([7; 32]) },
+            Change::Revoke { actor: victim, number: 0, bounds },
+        ];
+        let stolen = Trust::new(trust.roster.successor(changes).unwrap(), trust.verifier.clone());
+        let mut random = Random(seed);
+        for _ in 0..12_500 {
+            let bytes = mutate(&pool, &by_sort, &mut random);
+            let Ok(evidence) = Evidence::from_bytes(&bytes) else { continue };
+            read += 1;
+            let verdict = judge(&evidence, &stolen);
+            assert_ne!(verdict.exposed(), Some(victim), "{verdict} {}", hex::encode(&bytes));
+            // before the key was revoked the same was enough
+            exposed += usize::from(judge(&evidence, trust).exposed() == Some(victim));
+        }
+    }
+    println!("{read} could be read, {exposed} would expose the owner if the key were not revoked");
+    assert!(read > 10_000 && exposed > 100);
 }
 
 /// Ed25519 that answers the same question once.

@@ -22,7 +22,11 @@ use server::{
         file::FileStorage,
         tokio::{RealWork, SystemClock, Tcp, TokioTasks},
     },
-    protocol::{digest::Digest, statement::Kind},
+    protocol::{
+        crypto::Keyring,
+        digest::Digest,
+        statement::{Kind, Terms},
+    },
 };
 use support::{SEQUENCER, client, draught, signer_of, trust};
 use tokio::sync::mpsc;
@@ -51,7 +55,8 @@ fn live(file: &Path, statements: usize) -> Vec<(Kind, Digest)> {
     let identity = Identity {
         actors: vec![SEQUENCER],
         deployment: setup.trust.deployment,
-        signer: Box::new(signer_of(SEQUENCER)),
+        keys: Keyring::of(Box::new(signer_of(SEQUENCER))),
+        terms: Terms::default(),
         has_stored: FileStorage::has_stored(file),
     };
     let (sender, mut promised) = mpsc::unbounded_channel();

@@ -27,9 +27,10 @@ use server::{
         tokio::{RealWork, SystemClock, Tcp, TokioTasks},
     },
     protocol::{
-        crypto::{Ed25519Signer, PublicKey},
+        crypto::{Ed25519Signer, Keyring, PublicKey},
         digest::Digest,
         id::{ActorId, ClientId, Count, SequenceId},
+        statement::Terms,
     },
 };
 use support::{HANDLER, SEQUENCER, client, client_key, draught, incoming, mailbox, signer_of, trust};
@@ -94,14 +95,12 @@ impl Life {
             };
             runtime.spawn(async move {
                 let deployment = setup.trust.deployment;
-                let identity = |signer: Ed25519Signer| {
-                    let signer = Box::new(signer);
-                    Identity {
-                        actors: vec![me],
-                        deployment,
-                        signer,
-                        has_stored: FileStorage::has_stored(&file),
-                    }
+                let identity = |signer: Ed25519Signer| Identity {
+                    actors: vec![me],
+                    deployment,
+                    keys: Keyring::of(Box::new(signer)),
+                    terms: Terms::default(),
+                    has_stored: FileStorage::has_stored(&file),
                 };
                 let server = identity(signer_of(me));
                 let ended = match me {

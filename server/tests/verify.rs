@@ -38,7 +38,7 @@ fn the_verdict_names_offence_rule_and_statements() {
         path
     };
     let roster = Signed::sign((*trust.roster).clone(), trust.deployment, &signer("operator"));
-    let roster = write("roster.json", &roster_file::to_json(&roster));
+    let roster = write("roster.json", &roster_file::to_json(&[roster]));
     let file = |name: &str, evidence: &Evidence| write(name, &evidence.to_json(trust.deployment));
 
     let cases = cases(&scene);

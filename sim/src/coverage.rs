@@ -73,6 +73,10 @@ pub const POINTS: &[Point] = &[
         name: "a client challenged its mailbox actor to deliver",
         line: "client: what is attested does not come",
     },
+    Point {
+        name: "a statement was left that names a later roster",
+        line: "everybody: it comes again when the roster is known",
+    },
     Point { name: "a delivery came twice", line: "client: it takes it once" },
     Point {
         name: "a delivery did not go on from what was held",
@@ -199,6 +203,8 @@ pub const POINTS: &[Point] = &[
         name: "a bundle was delivered after its client had crashed",
         line: "history: its sender was away meanwhile",
     },
+    Point { name: "a key was replaced", line: "world: everybody is started anew with another roster" },
+    Point { name: "a key was revoked", line: "world: what its owner had signed with it is fenced off" },
     Point { name: "an actor was killed before it committed", line: "world: nothing of the step is left" },
     Point { name: "an actor was killed in the middle of a commit", line: "world: the step is there or not" },
     Point {

@@ -7,6 +7,7 @@
 mod cast;
 mod end;
 mod front;
+mod governance;
 mod host;
 mod machine;
 mod process;
@@ -16,15 +17,16 @@ use std::{
     sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
-pub use cast::signer;
-use cast::{operator, schemes};
+use cast::schemes;
+pub use governance::signer;
+use governance::{Governance, operator};
 pub use host::host;
 pub use machine::Health;
 use machine::Tuning;
 use madsim::{runtime::Runtime, task::NodeId};
 use server::{
     actor::{Setup, Timing},
-    port::Storage as _,
+    port::{Rows, Storage as _},
     protocol::{
         id::{ActorId, ClientId, Role},
         roster::{Member, Roster, Rules},
@@ -64,9 +66,9 @@ pub struct Run {
     pub record: Record,
     /// The hash over all that happened.
     pub fingerprint: u64,
-    /// The roster, signed.
-    pub roster: Signed<Roster>,
-    /// What checks its signatures.
+    /// The rosters, signed, the first one first.
+    pub rosters: Vec<Signed<Roster>>,
+    /// The newest, and what checks its signatures.
     pub trust: Trust,
     /// How long it took in its world.
     pub virtual_ns: u64,
@@ -106,7 +108,8 @@ pub struct World {
     memory: Memory,
     weakness: Weakness,
     meter: Option<Meter>,
-    setup: Setup,
+    /// Rosters, and what actors are told.
+    pub governance: Governance,
     /// Every actor.
     names: Vec<ActorName>,
     /// Their ids, in the same order.
@@ -211,7 +214,7 @@ impl World {
         let time = VirtualTime::current();
         let fingerprint = Fingerprint::default();
         let names = names(&drawn);
-        let signer = |name: &ActorName| signer(&drawn, streams, *name);
+        let signer = |name: &ActorName| signer(&drawn, streams, *name, 0);
         let ids: Vec<ActorId> = names
             .iter()
             .map(|name| match name.role {
@@ -222,11 +225,11 @@ impl World {
         let members = names.iter().zip(&ids).filter(|(name, _)| name.role != Role::Client);
         let members =
             members.map(|(name, id)| Member { actor: *id, operator: 0, key: signer(name).public() });
-        let operator = operator(&drawn, streams).public();
+        let operator = operator(&drawn, streams);
         let topology = &drawn.topology;
         let roster = Roster::first(
             Rules { challenge_bound: topology.challenge_bound as u32, quorum: topology.quorum },
-            vec![operator],
+            vec![operator.public()],
             members.collect(),
         )
         .expect("a topology has every role, by index");
@@ -262,7 +265,7 @@ impl World {
         World {
             fabric,
             traps,
-            setup,
+            governance: Governance::new(setup, operator),
             crowd,
             places: Arc::new(places),
             desks: clients.iter().map(|_| Desk::default()).collect(),
@@ -311,9 +314,6 @@ impl World {
         world.crowd.iter().for_each(|crowd| crowd.stop());
         nodes.iter().chain(&twin).for_each(|node| handle.kill(*node));
         world.take_stock().await;
-        let trust = world.setup.trust.clone();
-        let roster =
-            Signed::sign((*trust.roster).clone(), trust.deployment, &*operator(&world.drawn, world.streams));
         let mut record = world.history.take();
         if let Some(trace) = &mut record.trace {
             trace.passages = world.fabric.passages();
@@ -322,8 +322,8 @@ impl World {
             fingerprint: world.fingerprint(),
             record,
             machines: world.processes.clone(),
-            roster,
-            trust,
+            rosters: world.governance.rosters(),
+            trust: world.setup().trust,
             virtual_ns,
             connections: world.fabric.opened(),
             wire_bytes: world.wire_bytes(),
@@ -336,12 +336,18 @@ impl World {
     async fn take_stock(&self) {
         for (name, disk) in self.processes.iter().zip(&self.disks) {
             disk.crash();
-            let place = Place { machine: usize::MAX, traps: Traps::default() };
-            let mut storage = SimStorage::new(self.drawn.topology.storage, disk, self.time.clone(), place);
-            let rows = storage.load().await.unwrap_or_default();
+            let rows = self.stored(*name).await;
             let bytes = rows.iter().map(|(key, value)| (key.len() + value.len()) as u64).sum();
             self.history.record().stored.insert(*name, Stored { rows: rows.len() as u64, bytes });
         }
+    }
+
+    /// What is on the disk of a process that is down.
+    pub async fn stored(&self, process: ActorName) -> Rows {
+        let place = Place { machine: usize::MAX, traps: Traps::default() };
+        let disk = self.disk_of(process);
+        let mut storage = SimStorage::new(self.drawn.topology.storage, disk, self.time.clone(), place);
+        storage.load().await.unwrap_or_default()
     }
 
     /// How busy machines were while bundles were sent.
@@ -439,7 +445,18 @@ impl World {
         }
     }
 
-    fn id_of(&self, name: ActorName) -> ActorId {
+    /// Every process by its name.
+    pub fn processes(&self) -> impl Iterator<Item = ActorName> {
+        self.processes.iter().copied()
+    }
+
+    /// The process of an actor.
+    pub fn process_of(&self, name: ActorName) -> ActorName {
+        self.drawn.architecture.process_of(name)
+    }
+
+    /// The id of an actor.
+    pub fn id_of(&self, name: ActorName) -> ActorId {
         let place = self.names.iter().position(|known| *known == name);
         self.ids[place.expect("a scenario names actors that exist")]
     }

@@ -98,7 +98,7 @@ impl Client {
             submissions: Submissions::new(id, salting, setup.clone()),
             inbox: Inbox::new(id, setup.trust.clone()),
             grievances: Grievances::new(ActorId::Client(id), setup.clone()),
-            docket: Docket::new(ActorId::Client(id)),
+            docket: Docket::new(ActorId::Client(id), setup.terms_of(ActorId::Client(id))),
             seen: None,
             notices: Vec::new(),
             asked_for: VecDeque::new(),

@@ -23,6 +23,7 @@ use crate::protocol::{
 /// The challenges and responses of an actor.
 pub struct Docket {
     me: ActorId,
+    terms: Terms,
     challenges: Numbers,
     responses: Numbers,
     /// Demands that are made, with what was posted once it is signed.
@@ -51,9 +52,10 @@ pub fn accuse(evidence: impl Into<Evidence>, trust: &Trust, step: &mut Step) -> 
 
 impl Docket {
     /// Empty.
-    pub fn new(me: ActorId) -> Self {
+    pub fn new(me: ActorId, terms: Terms) -> Self {
         Docket {
             me,
+            terms,
             challenges: Numbers::default(),
             responses: Numbers::default(),
             demands: BTreeMap::new(),
@@ -90,7 +92,7 @@ impl Docket {
         let number = self.challenges.take(Kind::Challenge, step);
         self.demands.insert(demand.key(target), (number, None));
         self.attachments.insert(number, attachment);
-        step.promise(Challenge { challenger: self.me, number, terms: Terms::default(), target, demand });
+        step.promise(Challenge { challenger: self.me, number, terms: self.terms, target, demand });
     }
 
     /// What was demanded is there.
@@ -127,7 +129,7 @@ impl Docket {
     ) {
         let number = self.responses.take(Kind::Response, step);
         self.exhibits.insert(number, (witness, exhibit));
-        step.promise(Response { target: self.me, number, terms: Terms::default(), challenge, answer });
+        step.promise(Response { target: self.me, number, terms: self.terms, challenge, answer });
     }
 
     /// A statement of the docket is durable and signed: it goes out.

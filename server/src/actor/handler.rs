@@ -69,7 +69,7 @@ impl Handler {
             custody: Custody::NotTaken,
             connected: BTreeSet::new(),
             keeping: Keeping::new(index, setup.clone()),
-            docket: Docket::new(me),
+            docket: Docket::new(me, setup.terms_of(me)),
             arrived: Vec::new(),
             setup,
         }

@@ -47,7 +47,7 @@ use crate::{
         refusal::Refusal,
         seal::{Manifest, Positions, Seal},
         seal_ack::SealAck,
-        statement::{Citation, Signed, Terms, Unverified},
+        statement::{Citation, Signed, Unverified},
     },
 };
 
@@ -149,13 +149,14 @@ pub struct Incoming {
 impl Incoming {
     /// Incoming actor `index`, with what it had stored.
     pub fn recover(index: u32, setup: Setup, recovered: Recovered) -> Result<Self, RecoverError> {
+        let me = ActorId::Server(Role::Incoming, index);
         let mut actor = Incoming {
             index,
             admission: Admission::new(index, setup.trust.clone()),
             receiving: Receiving { start: Position(0), chain: Digest::ZERO, run: Vec::new(), receipted: 0 },
             sending: Batches::new(setup.trust.roster.clone()),
             ledgers: Ledgers::default(),
-            docket: Docket::new(ActorId::Server(Role::Incoming, index)),
+            docket: Docket::new(me, setup.terms_of(me)),
             views: Views::default(),
             unordered: BTreeMap::new(),
             attested: BTreeMap::new(),
@@ -250,7 +251,7 @@ impl Incoming {
         let room = QUEUE_MAX.saturating_sub(self.sending.kept() + self.receiving.run.len());
         let outcome = self.admission.admit(room, step);
         for (client, number, bundle, reason) in outcome.refused {
-            let (incoming, terms) = (self.index, Terms::default());
+            let (incoming, terms) = (self.index, self.setup.terms_of(self.me()));
             step.promise(Refusal { incoming, client, number, bundle, terms, reason });
         }
         for (_, submission) in outcome.admitted {
@@ -274,7 +275,7 @@ impl Incoming {
         step.promise(Receipt {
             incoming: self.index,
             first,
-            terms: Terms::default(),
+            terms: self.setup.terms_of(self.me()),
             count: fresh.len() as u32,
             leaves: tree.root(),
             chain: self.receiving.chain,
@@ -312,7 +313,7 @@ impl Incoming {
         let seal = Seal {
             incoming: self.index,
             batch: self.last_seal.as_ref().map_or(BatchNumber(0), |(last, _)| last.batch.next()),
-            terms: Terms::default(),
+            terms: self.setup.terms_of(self.me()),
             start: run.start,
             end: Position(run.start.0 + run.bundles.len() as u64),
             chain: run.bundles.iter().fold(chain, |chain, logged| chain.append(logged.leaf)),
@@ -331,7 +332,7 @@ impl Incoming {
         step.work.verified += 1;
         let cut = match cut.verify(&self.setup.trust) {
             Ok(cut) => cut,
-            Err(error) => return step.notice(Notice::Suspicious { from, why: error.to_string() }),
+            Err(error) => return step.disbelieve(from, &error),
         };
         step.notice(Notice::SawCut { epoch: cut.epoch, digest: cut.digest() });
         let other = self.admission.cut(cut.epoch).filter(|known| known.digest != cut.digest());

@@ -44,7 +44,7 @@ use crate::{
         id::{ActorId, BatchNumber, ClientId, Count, Epoch, Position, Role},
         map::Lookup,
         message::Message,
-        statement::{Signed, Statement as _, Terms, Unverified},
+        statement::{Signed, Statement as _, Unverified},
     },
 };
 
@@ -89,6 +89,7 @@ pub struct Mailbox {
 impl Mailbox {
     /// Mailbox actor `index`, with what it had stored.
     pub fn recover(index: u32, setup: Setup, recovered: Recovered) -> Result<Self, RecoverError> {
+        let me = ActorId::Server(Role::Mailbox, index);
         let mut actor = Mailbox {
             index,
             intake: Intake::new(index, setup.trust.clone()),
@@ -97,8 +98,8 @@ impl Mailbox {
             last: None,
             archive: Archive::new(setup.trust.roster.quorum()),
             outbox: Outbox::default(),
-            redress: Redress::new(ActorId::Server(Role::Mailbox, index)),
-            docket: Docket::new(ActorId::Server(Role::Mailbox, index)),
+            redress: Redress::new(me, setup.terms_of(me)),
+            docket: Docket::new(me, setup.terms_of(me)),
             acks: BTreeMap::new(),
             stalled: None,
             setup,
@@ -197,7 +198,7 @@ impl Mailbox {
         let attestation = Attestation {
             mailbox: self.index,
             epoch: cut.epoch,
-            terms: Terms::default(),
+            terms: self.setup.terms_of(self.me()),
             cut: cut.cite(),
             previous: self.last.map_or(Digest::ZERO, |(_, digest)| digest),
             mailboxes: self.mailboxes.len(),
@@ -254,7 +255,7 @@ impl Mailbox {
         step.work.verified += 1;
         let ack = match ack.verify(&self.setup.trust) {
             Ok(ack) => ack,
-            Err(error) => return step.notice(Notice::Suspicious { from, why: error.to_string() }),
+            Err(error) => return step.disbelieve(from, &error),
         };
         let head = self.mailboxes.get(&ack.client).copied().unwrap_or_default();
         let (count, epoch) = (ack.count, Epoch(ack.attestation.slot));

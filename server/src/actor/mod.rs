@@ -33,7 +33,7 @@ use crate::{
         evidence::Evidence,
         id::{ActorId, ClientId},
         message::Message,
-        statement::Trust,
+        statement::{Terms, Trust},
     },
 };
 
@@ -102,6 +102,11 @@ pub struct Setup {
 }
 
 impl Setup {
+    /// Under which roster and key an actor signs.
+    pub fn terms_of(&self, actor: ActorId) -> Terms {
+        self.trust.roster.terms_of(&actor)
+    }
+
     /// How long an obligation may stay open before it is made public, and then before its debtor is suspected:
     /// the challenge bound of the roster in epochs of this pace.
     pub fn challenge_ns(&self) -> u64 {

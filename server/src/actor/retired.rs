@@ -6,7 +6,7 @@
 //! take what it owes off their boards, and nobody suspects those who wait for it.
 //!
 //! # Invariants
-//! - Its recovery has the same bytes however often it restarts or loses state again.
+//! - Its recovery has the same bytes however often it restarts or loses state again with the same key.
 
 use super::{Actor, Draft, Input, Issued, Step, step::statement_row};
 use crate::{
@@ -23,20 +23,21 @@ use crate::{
 /// An actor that lost state, or several that one node stood for.
 pub struct Retired {
     actors: Vec<ActorId>,
+    terms: Terms,
     recoveries: Vec<Signed<Recovery>>,
     promised: bool,
     connected: Vec<ActorId>,
 }
 
 impl Retired {
-    /// The actors, with the recoveries that they have signed already, if they have. There is at least one.
-    pub fn new(actors: Vec<ActorId>, statements: Vec<Issued>) -> Self {
+    /// The actors, which have this key, with the recoveries that they have signed already, if they have. There is at least one.
+    pub fn new(actors: Vec<ActorId>, terms: Terms, statements: Vec<Issued>) -> Self {
         let recovery = |issued| match issued {
             Issued::Recovery(recovery) => Some(recovery),
             _ => None,
         };
         let recoveries: Vec<_> = statements.into_iter().filter_map(recovery).collect();
-        Retired { actors, promised: !recoveries.is_empty(), recoveries, connected: Vec::new() }
+        Retired { actors, terms, promised: !recoveries.is_empty(), recoveries, connected: Vec::new() }
     }
 
     fn show(&self, peer: ActorId, recovery: &Signed<Recovery>, step: &mut Step) {
@@ -67,7 +68,7 @@ impl Actor for Retired {
     fn settle(&mut self, step: &mut Step) {
         if !std::mem::replace(&mut self.promised, true) {
             for actor in &self.actors {
-                step.promise(Recovery::retiring(*actor, Terms::default()));
+                step.promise(Recovery::retiring(*actor, self.terms));
             }
         }
     }

@@ -29,7 +29,7 @@ use crate::{
         predicate::equivocation::Equivocation,
         seal::Seal,
         seal_ack::SealAck,
-        statement::{Citation, Kind, Signed, Terms, Unverified},
+        statement::{Citation, Kind, Signed, Unverified},
     },
 };
 
@@ -75,7 +75,8 @@ impl Sequencer {
     /// The sequencer, with what it had stored.
     pub fn recover(setup: Setup, recovered: Recovered) -> Result<Self, RecoverError> {
         let mut cuts = BTreeMap::new();
-        let (mut acks, mut docket) = (Numbers::default(), Docket::new(ActorId::SEQUENCER));
+        let mut acks = Numbers::default();
+        let mut docket = Docket::new(ActorId::SEQUENCER, setup.terms_of(ActorId::SEQUENCER));
         for issued in recovered.statements {
             docket.recover(&issued);
             match issued {
@@ -129,7 +130,7 @@ impl Sequencer {
         step.work.verified += 1;
         let seal = match seal.verify(&self.setup.trust) {
             Ok(seal) => seal,
-            Err(error) => return step.notice(suspicious(error.to_string())),
+            Err(error) => return step.disbelieve(from, &error),
         };
         let Some(reached) = self.reached.get(seal.incoming as usize) else { return };
         let (slot, previous) = reached.seal.map_or((0, Digest::ZERO), |held| (held.slot + 1, held.digest));
@@ -177,7 +178,7 @@ impl Sequencer {
             return;
         }
         let number = self.acks.take(Kind::SealAck, step);
-        step.promise(SealAck { number, terms: Terms::default(), after, seals });
+        step.promise(SealAck { number, terms: self.setup.terms_of(ActorId::SEQUENCER), after, seals });
     }
 
     /// A witness relays a challenge: it is answered if it can be, and asked again if not.
@@ -218,7 +219,7 @@ impl Sequencer {
         let base = self.last.as_ref().map_or(SequenceId(0), |last| last.total);
         let cut = Cut {
             epoch: self.last.as_ref().map_or(Epoch(1), |last| last.epoch.next()),
-            terms: Terms::default(),
+            terms: self.setup.terms_of(ActorId::SEQUENCER),
             previous: self.last.as_ref().map_or(Digest::ZERO, Signed::digest),
             base,
             total: SequenceId(self.reached.iter().map(|reached| reached.end.0).sum()),

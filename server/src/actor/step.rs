@@ -23,7 +23,7 @@ use crate::{
         refusal::Refusal,
         seal::Seal,
         seal_ack::SealAck,
-        statement::{Kind, Signed, Statement},
+        statement::{Kind, SignatureError, Signed, Statement, Terms},
     },
 };
 
@@ -76,6 +76,14 @@ impl Step {
     /// Deletes a row.
     pub fn delete(&mut self, key: Vec<u8>) {
         self.changes.insert(key, None);
+    }
+
+    /// A peer has sent a statement that is not believed: no honest peer would, unless it has a roster that is not known here yet.
+    pub fn disbelieve(&mut self, from: ActorId, error: &SignatureError) {
+        self.notice(match error {
+            SignatureError::Forged { .. } => Notice::Suspicious { from, why: error.to_string() },
+            SignatureError::Later { .. } => Notice::Reached("a statement was left that names a later roster"),
+        });
     }
 
     /// Promises a statement: it becomes durable with this step, is signed, and comes back in `release`.
@@ -176,6 +184,11 @@ macro_rules! statements {
             /// The statement's slot.
             pub fn slot(&self) -> u64 {
                 match self { $(Draft::$kind(body) => body.slot()),* }
+            }
+
+            /// Under which roster and key it is made.
+            pub fn terms(&self) -> Terms {
+                match self { $(Draft::$kind(body) => body.head().terms),* }
             }
 
             /// The canonical body.

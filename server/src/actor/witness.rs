@@ -44,7 +44,7 @@ use crate::{
         message::Message,
         predicate::equivocation::Equivocation,
         recovery::Recovery,
-        statement::{Citation, Kind, Statement as _, Terms, Unverified},
+        statement::{Citation, Kind, Statement as _, Unverified},
     },
 };
 
@@ -351,7 +351,7 @@ impl Witness {
             return;
         }
         let number = self.cosignatures.take(Kind::Cosignature, step);
-        let (witness, terms) = (self.index, Terms::default());
+        let (witness, terms) = (self.index, self.setup.terms_of(self.me()));
         step.promise(Cosignature { witness, number, terms, heads });
     }
 

@@ -19,7 +19,7 @@ use crate::{
         Setup, Timing, handler::Handler, incoming::Incoming, mailbox::Mailbox, sequencer::Sequencer,
         witness::Witness,
     },
-    deployment::{Deployment, keys::KeyError},
+    deployment::{Deployment, DeploymentError},
     node::{Door, Identity, Node, NodeError},
     port::{
         Network, Ports, Storage,
@@ -76,9 +76,9 @@ impl FromStr for Architecture {
 /// Why the actors of a deployment cannot be started.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// A key cannot be read.
+    /// A key cannot be read, or is another than the roster lists.
     #[error(transparent)]
-    Key(#[from] KeyError),
+    Deployment(#[from] DeploymentError),
 }
 
 /// The actors of a deployment, running.
@@ -170,9 +170,10 @@ type RealPorts<N, S> = Ports<N, SystemClock, S, RealWork, TokioTasks>;
 
 impl<N: Network, S: Storage, F: Fn(ActorId) -> N, G: Fn(&Path) -> S> Start<'_, F, G> {
     fn identity(&self, actor: ActorId, actors: Vec<ActorId>) -> Result<Identity, StartError> {
-        let signer = self.deployment.signer(actor)?;
+        let keys = self.deployment.keyring(actor)?;
+        let terms = self.setup.trust.roster.present_terms_of(&actor);
         let has_stored = FileStorage::has_stored(&self.deployment.store(actor));
-        Ok(Identity { actors, deployment: self.setup.trust.deployment, signer, has_stored })
+        Ok(Identity { actors, deployment: self.setup.trust.deployment, keys, terms, has_stored })
     }
 
     fn ports(&self, actor: ActorId) -> Result<RealPorts<N, S>, StartError> {

@@ -30,13 +30,13 @@ use crate::{
         tokio::{RealWork, SystemClock, TokioTasks},
     },
     protocol::{
-        crypto::{Ed25519Signer, Signer},
+        crypto::{Ed25519Signer, Keyring, Signer as _},
         digest::Digest,
         evidence::Evidence,
         file::FileError,
         id::{ActorId, ActorNameError, ClientId, Role},
         roster_file,
-        statement::Trust,
+        statement::{Terms, Trust},
     },
 };
 
@@ -182,7 +182,8 @@ impl Client {
         let has_stored = FileStorage::has_stored(&store);
         let ports = Ports { network, clock, storage, work: RealWork, spawn: TokioTasks };
         let actors = vec![ActorId::Client(id)];
-        let identity = Identity { actors, deployment: trust.deployment, signer: signer(), has_stored };
+        let (deployment, keys) = (trust.deployment, Keyring::of(signer()));
+        let identity = Identity { actors, deployment, keys, terms: Terms::default(), has_stored };
         let node = Node::default();
         let door = node.door();
         let (sender, notices) = mpsc::unbounded_channel();

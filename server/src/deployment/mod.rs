@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! DIR/roster.json            for clients, and for whoever judges evidence
-//! DIR/keys/<actor>.key       secret keys (0600 in 0700)
+//! DIR/keys/<actor>.key       secret keys (0600 in 0700), those that took their place as <actor>.<number>.key
 //! DIR/store/<actor>.*        what each actor has stored
 //! DIR/evidence/<...>.json    what its actors have caught others at
 //! ```
@@ -22,7 +22,7 @@ use crate::{
     actor::handler::Custody,
     architecture::Architecture,
     protocol::{
-        crypto::Signer,
+        crypto::{Keyring, Signer},
         file::FileError,
         id::{ActorId, Role},
         roster::{Member, Roster, RosterError, Rules},
@@ -91,10 +91,12 @@ pub enum DeploymentError {
     #[error(transparent)]
     Plan(#[from] RosterError),
     /// The key here is not the one that the roster lists.
-    #[error("{}: the roster does not list the key of {actor} that is here", .path.display())]
+    #[error("{}: the roster lists another key of {actor} than {}", .path.display(), .key.display())]
     NotListed {
         /// The roster file.
         path: PathBuf,
+        /// The key file.
+        key: PathBuf,
         /// Whose.
         actor: ActorId,
     },
@@ -133,7 +135,7 @@ impl Deployment {
         }
         let mut members = Vec::new();
         for actor in plan.actors() {
-            let secret = keys::read_or_make(&key_path(directory, plan.architecture, actor))?;
+            let secret = keys::read_or_make(&key_path(directory, plan.architecture, actor, 0))?;
             let key = signing.signer(&secret.0).public();
             members.push(Member { actor, operator: 0, key });
         }
@@ -142,15 +144,19 @@ impl Deployment {
         let rules = Rules { challenge_bound: CHALLENGE_BOUND, quorum: 0 };
         let roster = Roster::first(rules, vec![operator.public()], members)?;
         let roster = Signed::sign(roster.clone(), roster.deployment(), &*operator);
-        settle_roster(&directory.join("roster.json"), &roster, plan, signing)?;
-        Ok(Deployment {
+        let path = directory.join("roster.json");
+        let rosters = settle_rosters(&path, roster, plan, signing)?;
+        let newest = rosters.last().map(|newest| (**newest).clone()).ok_or_else(|| no_roster(&path))?;
+        let deployment = Deployment {
             directory: directory.to_owned(),
             architecture: plan.architecture,
             signing,
             custody: Custody::default(),
-            roster: roster_file::to_json(&roster),
-            trust: Trust::new((*roster).clone(), signing.remembering()),
-        })
+            roster: roster_file::to_json(&rosters),
+            trust: Trust::new(newest, signing.remembering()),
+        };
+        deployment.actors().into_iter().try_for_each(|actor| deployment.keyring(actor).map(|_| ()))?;
+        Ok(deployment)
     }
 
     /// Opens a directory with a roster and the key of one actor of the pipeline: others run the rest.
@@ -163,7 +169,7 @@ impl Deployment {
             fs::read_to_string(&path).map_err(|error| DeploymentError::File { path: path.clone(), error })?;
         let trust = roster_file::from_json(&roster)
             .map_err(|error| DeploymentError::Roster { path: path.clone(), error })?;
-        let trust = Trust { verifier: Signing::Ed25519.remembering(), ..trust };
+        let trust = trust.checked_by(Signing::Ed25519.remembering());
         let deployment = Deployment {
             directory: directory.to_owned(),
             architecture: Architecture::Parallel,
@@ -172,11 +178,8 @@ impl Deployment {
             roster,
             trust,
         };
-        let key = deployment.signer(actor)?.public();
-        match deployment.trust.roster.key_of(&actor) {
-            Some(listed) if listed == key => Ok(deployment),
-            _ => Err(DeploymentError::NotListed { path, actor }),
-        }
+        deployment.keyring(actor)?;
+        Ok(deployment)
     }
 
     /// The same, whose request handlers take what they are given into custody or not. Nothing else knows of it: a
@@ -201,10 +204,30 @@ impl Deployment {
         self.trust.roster.members().iter().map(|member| member.actor).collect()
     }
 
-    /// The key of an actor.
-    pub fn signer(&self, actor: ActorId) -> Result<Box<dyn Signer>, KeyError> {
-        let path = key_path(&self.directory, self.architecture, actor);
-        Ok(self.signing.signer(&keys::read(&path)?.0))
+    /// The key with which an actor signs now.
+    ///
+    /// # Errors
+    /// There is no such key here, or not the one that the roster lists.
+    pub fn signer(&self, actor: ActorId) -> Result<Box<dyn Signer>, DeploymentError> {
+        self.key(actor, self.trust.roster.current_number(&actor))
+    }
+
+    /// The keys of an actor.
+    ///
+    /// # Errors
+    /// The same, of any of them.
+    pub fn keyring(&self, actor: ActorId) -> Result<Keyring, DeploymentError> {
+        let numbers = 0..=self.trust.roster.current_number(&actor);
+        Ok(Keyring::new(numbers.map(|number| self.key(actor, number)).collect::<Result<_, _>>()?))
+    }
+
+    fn key(&self, actor: ActorId, number: u32) -> Result<Box<dyn Signer>, DeploymentError> {
+        let key = key_path(&self.directory, self.architecture, actor, number);
+        let signer = self.signing.signer(&keys::read(&key)?.0);
+        match self.trust.roster.numbered(&actor, number) {
+            Some(listed) if listed.key == signer.public() => Ok(signer),
+            _ => Err(DeploymentError::NotListed { path: self.directory.join("roster.json"), key, actor }),
+        }
     }
 
     /// Where an actor stores. Where one key signs for all roles, one store holds them all.
@@ -225,28 +248,39 @@ fn file_name(architecture: Architecture, actor: ActorId) -> String {
     }
 }
 
-fn key_path(directory: &Path, architecture: Architecture, actor: ActorId) -> PathBuf {
-    directory.join("keys").join(file_name(architecture, actor)).with_extension("key")
+/// The file of one of an actor's keys: the first has no number.
+fn key_path(directory: &Path, architecture: Architecture, actor: ActorId, number: u32) -> PathBuf {
+    let extension = if number == 0 { "key".to_owned() } else { format!("{number}.key") };
+    directory.join("keys").join(file_name(architecture, actor)).with_extension(extension)
 }
 
-/// Writes the roster file, or checks that the one that is there is the same.
-fn settle_roster(
+fn no_roster(path: &Path) -> DeploymentError {
+    DeploymentError::Roster { path: path.to_owned(), error: FileError::Succession }
+}
+
+/// Writes the roster file, or checks that the one that is there begins with the same roster; gives all that are there.
+fn settle_rosters(
     path: &Path,
-    roster: &Signed<Roster>,
+    first: Signed<Roster>,
     plan: Plan,
     signing: Signing,
-) -> Result<(), DeploymentError> {
+) -> Result<Vec<Signed<Roster>>, DeploymentError> {
     let failed = |error| DeploymentError::File { path: path.to_owned(), error };
-    let text = roster_file::to_json(roster);
     if !path.exists() {
-        return keys::publish(path, text.as_bytes(), 0o644).map_err(failed);
+        let rosters = vec![first];
+        keys::publish(path, roster_file::to_json(&rosters).as_bytes(), 0o644).map_err(failed)?;
+        return Ok(rosters);
     }
     let there = fs::read_to_string(path).map_err(failed)?;
-    if there == text {
-        return Ok(());
-    }
-    let trust = roster_file::from_json_of(signing, &there)
+    let rosters = roster_file::rosters_of(signing, &there)
         .map_err(|error| DeploymentError::Roster { path: path.to_owned(), error })?;
+    if rosters.first() == Some(&first) {
+        return Ok(rosters);
+    }
+    let trust = Trust::new(
+        rosters.last().map(|last| (**last).clone()).ok_or_else(|| no_roster(path))?,
+        signing.verifier(),
+    );
     Err(DeploymentError::Another {
         path: path.to_owned(),
         there: described(trust.roster.incoming(), trust.roster.mailboxes(), trust.roster.witnesses()),

@@ -10,6 +10,7 @@
 //! - A step that stores nothing commits nothing.
 //! - An actor whose state is lost is retired: it admits that, and signs nothing else.
 
+mod fences;
 mod link;
 mod slots;
 
@@ -24,15 +25,15 @@ use crate::{
     },
     port::{Clock, Network, Ports, Rows, Spawn, Storage, StorageError, Time, Work},
     protocol::{
-        codec::DecodeError,
-        crypto::Signer,
+        crypto::Keyring,
         digest::Digest,
         evidence::Evidence,
         id::{ActorId, Deployment},
-        statement::Kind,
+        statement::{Kind, Terms},
     },
 };
 
+pub use fences::fences;
 use link::{Connections, Event, Links, Own};
 pub use link::{Post, Seat};
 use slots::Slots;
@@ -66,8 +67,10 @@ pub struct Identity {
     pub actors: Vec<ActorId>,
     /// The deployment.
     pub deployment: Deployment,
-    /// The key.
-    pub signer: Box<dyn Signer>,
+    /// The keys.
+    pub keys: Keyring,
+    /// The key that signs now, and the roster that listed it first.
+    pub terms: Terms,
     /// Whether the actor has stored anything before: nothing in storage means then that it was lost.
     pub has_stored: bool,
 }
@@ -92,6 +95,25 @@ pub enum NodeError {
         /// The slot.
         slot: u64,
     },
+    /// It had promised a statement under a key that it does not have.
+    #[error("key {number} of the actor is missing, under which it had promised {} {slot}", .kind.name())]
+    NoKey {
+        /// Which of its keys.
+        number: u32,
+        /// The kind of statement.
+        kind: Kind,
+        /// The slot.
+        slot: u64,
+    },
+}
+
+impl Identity {
+    /// Signs what was promised, with the key under which it was.
+    fn sign(&self, draft: Draft) -> Result<Issued, NodeError> {
+        let (kind, slot, number) = (draft.kind(), draft.slot(), draft.terms().key);
+        let key = self.keys.key(number).ok_or(NodeError::NoKey { number, kind, slot })?;
+        Ok(draft.sign(self.deployment, key))
+    }
 }
 
 /// The way in for whoever is in the same process.
@@ -185,7 +207,7 @@ impl Node {
         let (recovered, slots) = read_back(rows, &identity, clock.now(), &mut observer)?;
         let ports = Ports { network, clock, storage, work, spawn };
         if lost.is_some() || slots.holds(Kind::Recovery) {
-            let retired = Retired::new(identity.actors.clone(), recovered.statements);
+            let retired = Retired::new(identity.actors.clone(), identity.terms, recovered.statements);
             return self.drive(retired, identity, slots, ports, observer).await;
         }
         self.drive(recover(recovered)?, identity, slots, ports, observer).await
@@ -224,25 +246,19 @@ fn read_back(
     identity: &Identity,
     now: Time,
     observer: &mut impl Observer,
-) -> Result<(Recovered, Slots), RecoverError> {
+) -> Result<(Recovered, Slots), NodeError> {
     let mut recovered = Recovered::default();
     let mut slots = Slots::default();
-    for (key, value) in rows {
-        if key.first() != Some(&STATEMENTS) {
-            recovered.rows.insert(key, value);
-            continue;
-        }
-        let unreadable = RecoverError::of("statement");
-        let kind = key.get(1).and_then(|byte| Kind::from_byte(*byte));
-        let kind = kind.ok_or_else(|| unreadable(DecodeError::Invalid("kind of a stored statement")))?;
-        let draft = Draft::from_body(kind, &value).map_err(unreadable)?;
-        let digest = Digest::of(&[&value]);
-        slots.restore((draft.actor(), kind), draft.slot(), digest);
+    for statement in fences::statements(&rows) {
+        let (draft, digest) = statement?;
+        slots.restore((draft.actor(), draft.kind()), draft.slot(), digest);
         observer.promised(now, &draft, digest);
-        let issued = draft.sign(identity.deployment, &*identity.signer);
+        let issued = identity.sign(draft)?;
         observer.issued(&issued);
         recovered.statements.push(issued);
     }
+    recovered.rows = rows;
+    recovered.rows.retain(|key, _| key.first() != Some(&STATEMENTS));
     Ok((recovered, slots))
 }
 
@@ -309,7 +325,7 @@ where
         let promises = self.make_durable(&mut step).await?;
         step.work.signed = promises.len() as u64;
         for draft in promises {
-            let issued = draft.sign(self.identity.deployment, &*self.identity.signer);
+            let issued = self.identity.sign(draft)?;
             self.observer.issued(&issued);
             self.actor.release(issued, &mut step);
         }

@@ -56,8 +56,13 @@ impl OpenBatch {
 impl Batch {
     /// Checks everything, for this mailbox actor.
     pub fn open(self, mailbox: u32, trust: &Trust) -> Result<OpenBatch, String> {
-        let Batch { seal, manifest, leaves: opening, parcels } = self;
-        let seal = seal.verify(trust).map_err(|error| error.to_string())?;
+        let seal = self.seal.clone().verify(trust).map_err(|error| error.to_string())?;
+        self.opened(seal, mailbox, trust)
+    }
+
+    /// The same, when the seal has been checked.
+    pub fn opened(self, seal: Signed<Seal>, mailbox: u32, trust: &Trust) -> Result<OpenBatch, String> {
+        let Batch { manifest, leaves: opening, parcels, .. } = self;
         if manifest.root() != seal.manifest {
             return Err("the manifest is not the sealed one".to_owned());
         }

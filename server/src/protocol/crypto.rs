@@ -41,6 +41,26 @@ pub trait Signer: Send + Sync {
     fn sign(&self, preimage: &[u8]) -> Signature;
 }
 
+/// The secret keys of an actor, by number: what was promised under an earlier key is signed with that, however often.
+pub struct Keyring(Vec<Box<dyn Signer>>);
+
+impl Keyring {
+    /// The key of an actor that never had another.
+    pub fn of(key: Box<dyn Signer>) -> Self {
+        Keyring(vec![key])
+    }
+
+    /// All keys of an actor, the oldest first.
+    pub fn new(keys: Vec<Box<dyn Signer>>) -> Self {
+        Keyring(keys)
+    }
+
+    /// The key of this number.
+    pub fn key(&self, number: u32) -> Option<&dyn Signer> {
+        self.0.get(number as usize).map(|key| &**key)
+    }
+}
+
 /// One signature to check: `(key, preimage, signature)`.
 pub type Claim<'a> = (PublicKey, &'a [u8], Signature);
 

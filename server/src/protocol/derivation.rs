@@ -164,6 +164,12 @@ impl Derivation {
         Epoch(self.attestation.claimed_slot())
     }
 
+    /// The newest roster that the actor names.
+    pub fn roster(&self) -> u32 {
+        let attested = self.previous.iter().chain([&self.attestation]);
+        attested.map(|attestation| attestation.claimed_terms().roster).max().unwrap_or_default()
+    }
+
     /// The statements in it.
     pub fn statements(&self) -> Vec<Citation> {
         let mut all = vec![self.attestation.cite()];

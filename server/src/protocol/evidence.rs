@@ -11,8 +11,9 @@ use super::{
     id::{ActorId, Deployment},
     judge::Verdict,
     predicate::{
-        Predicate,
+        Finding, Predicate,
         accusation::FalseAccusation,
+        anchored::Anchored,
         attestation::{BadAttestation, BadCitation, BadHosting},
         chain::BrokenChain,
         cosignature::SplitView,
@@ -62,9 +63,23 @@ macro_rules! predicates {
                 match self { $(Evidence::$predicate(predicate) => predicate.statements()),* }
             }
 
+            /// The newest roster that the accused names in it.
+            pub(super) fn roster(&self) -> Option<u32> {
+                match self { $(Evidence::$predicate(predicate) => predicate.roster()),* }
+            }
+
+            /// What the accused did; or why this proves nothing.
+            pub(super) fn find(&self, trust: &Trust) -> Finding {
+                let known = trust.roster.version();
+                if let Some(named) = self.roster().filter(|named| *named > known) {
+                    return Err(format!("it is of the time of roster {named}, and this is roster {known}"));
+                }
+                let trust = trust.judging(self.accused(), self.roster());
+                match self { $(Evidence::$predicate(predicate) => predicate.judge(&trust)),* }
+            }
+
             pub(super) fn judge(&self, trust: &Trust) -> Verdict {
-                let finding = match self { $(Evidence::$predicate(predicate) => predicate.judge(trust)),* };
-                match finding {
+                match self.find(&trust.anchored([])) {
                     Ok(offence) => {
                         Verdict::Exposed { actor: self.accused(), predicate: self.predicate(), offence }
                     }
@@ -93,6 +108,7 @@ predicates! {
     13 Denial,
     14 FalseAccusation,
     15 SplitView,
+    16 Anchored,
 }
 
 impl Evidence {

@@ -48,6 +48,11 @@ pub enum FileError {
     /// The roster of a deployment that signs, where one is expected that is made for measuring.
     #[error("the deployment is not made for measuring: what its actors and clients say is signed")]
     NotUnsigned,
+    /// Rosters that do not lead from the one that founds the deployment to the newest.
+    #[error(
+        "the rosters are no succession: the first must be version 0, and each of the others must come after the one before it"
+    )]
+    Succession,
     /// What the file shows is not what its bytes say.
     #[error("the file was altered: it is not what its `bytes` render to")]
     Altered,

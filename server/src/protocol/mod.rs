@@ -55,3 +55,4 @@ pub mod seal;
 pub mod seal_ack;
 pub mod signing;
 pub mod statement;
+pub mod trust;

@@ -1,7 +1,7 @@
 //! Recoveries: an actor that lost state says so, instead of signing again what it no longer knows.
 //!
 //! Fields after the terms: `fences: list of (kind(1) ‖ first slot not known to be taken(8)) ‖ lost: list of
-//! (first(8) ‖ end(8))`. Slot: the incarnation, from 1. Below a fence nothing more is signed; `lost` are the
+//! (first(8) ‖ end(8))`. Slot: the incarnation, from 1: one for each key. Below a fence nothing more is signed; `lost` are the
 //! positions (of an incoming actor) or epochs (of a mailbox actor) whose contents are gone. Without fences the key is
 //! retired: it signs nothing more, and everything that it had not handed on may be gone. It admits a lack of
 //! durability, which is cheaper than an equivocation.
@@ -20,7 +20,7 @@ pub const LOST_MAX: usize = 4096;
 pub struct Recovery {
     /// Who.
     pub actor: ActorId,
-    /// How often it has lost state.
+    /// Its life that is over: the number of its key, from 1.
     pub incarnation: u64,
     /// Roster and key.
     pub terms: Terms,
@@ -49,9 +49,10 @@ pub struct Lost {
 }
 
 impl Recovery {
-    /// All is lost, and the key signs nothing more.
+    /// All is lost, and the key signs nothing more. The terms are the key, and the roster that listed it first: so the same key gives
+    /// the same bytes.
     pub fn retiring(actor: ActorId, terms: Terms) -> Self {
-        Recovery { actor, incarnation: 1, terms, fences: Vec::new(), lost: Vec::new() }
+        Recovery { actor, incarnation: u64::from(terms.key) + 1, terms, fences: Vec::new(), lost: Vec::new() }
     }
 
     /// Whether the key signs nothing more.

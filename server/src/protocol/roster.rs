@@ -1,7 +1,9 @@
 //! The roster: who the actors are, which keys they hold, and how work is routed among them.
 //!
 //! Fields after the terms: `previous digest(32) ‖ order rule(1) ‖ challenge bound(4) ‖ quorum(4) ‖ operators: list of key(32) ‖
-//! members: list of (actor ‖ operator(4) ‖ key(32))`. Slot: the version. Signed by the operators.
+//! members: list of (actor ‖ operator(4) ‖ key(32))`, and in all but the first version `deployment(8) ‖ former keys: list of (actor ‖
+//! key(32) ‖ since(4) ‖ until(4) ‖ optional revocation: version(4) ‖ fences ‖ counts of cosignatures)`. Slot: the version. Signed by the
+//! operators.
 //!
 //! Clients are not listed: a client is its key. Routing is by equal ranges of the key space over the number of
 //! incoming and of mailbox actors, in the order of their index.
@@ -9,6 +11,13 @@
 //! # Invariants
 //! - The deployment is a digest of the first roster, so a changed roster makes every signature of it void.
 //! - Actors of a role are listed once each, by index from 0 without a gap.
+//! - The keys of an actor follow one another without a gap: each was listed until the next was.
+//! - No key is forgotten, so what a version proves every later one does, but by revoked keys.
+
+pub mod keys;
+pub mod succession;
+
+use keys::{Former, Listed};
 
 use super::{
     codec::{Decode, DecodeError, Encode, Reader, Writer},
@@ -21,6 +30,9 @@ use super::{
 
 /// Most actors a roster may list.
 pub const MEMBERS_MAX: usize = 16_384;
+
+/// Most former keys a roster may list.
+pub const FORMERS_MAX: usize = 65_536;
 
 /// Batches inside an epoch are ordered by rotation: the actor that comes first moves on by one each epoch, so
 /// nobody has lasting priority and there is nothing to grind.
@@ -45,6 +57,10 @@ pub struct Roster {
     rules: Rules,
     operators: Vec<PublicKey>,
     members: Vec<Member>,
+    /// The deployment; none in the first version, which founds it.
+    founded: Option<Deployment>,
+    /// The keys before the members' own, by actor and age.
+    formers: Vec<Former>,
     incoming: u32,
     mailboxes: u32,
     handlers: u32,
@@ -80,6 +96,24 @@ pub enum RosterError {
     /// An operator that does not exist.
     #[error("{0} belongs to an operator that the roster does not list")]
     UnknownOperator(ActorId),
+    /// A change of what is not there.
+    #[error("the roster lists no {0}")]
+    NotListed(ActorId),
+    /// A revocation of a key that is not a former one, or is revoked already.
+    #[error(
+        "key {number} of {actor} is no former key that counts: only a key that was replaced can be revoked, and once"
+    )]
+    NotFormer {
+        /// Whose.
+        actor: ActorId,
+        /// Which one.
+        number: u32,
+    },
+    /// Former keys that do not lead to the present one.
+    #[error(
+        "the former keys of {0} are no history: each must have been listed until the next was, and revoked after that"
+    )]
+    History(ActorId),
 }
 
 impl Roster {
@@ -91,6 +125,8 @@ impl Roster {
             rules,
             operators,
             members,
+            founded: None,
+            formers: Vec::new(),
             incoming: 0,
             mailboxes: 0,
             handlers: 0,
@@ -130,7 +166,35 @@ impl Roster {
         if quorum > witnesses {
             return Err(RosterError::Quorum { quorum, witnesses });
         }
+        self.check_histories()?;
         Ok(self)
+    }
+
+    fn check_histories(&self) -> Result<(), RosterError> {
+        let mut before: Option<&Former> = None;
+        for former in &self.formers {
+            let since = match before.filter(|before| before.actor == former.actor) {
+                Some(before) => before.until,
+                None => 0,
+            };
+            let revoked = former.revoked.as_ref().is_none_or(|revoked| {
+                let kinds: Vec<Kind> = revoked.bounds.fences.iter().map(|fence| fence.kind).collect();
+                (former.until..=self.version).contains(&revoked.version)
+                    && kinds.is_sorted_by(|one, next| one < next)
+                    && revoked.bounds.cosigned.len() == self.witnesses as usize
+            });
+            let sound = before.is_none_or(|before| before.actor <= former.actor)
+                && former.since == since
+                && (since + 1..=self.version).contains(&former.until)
+                && revoked
+                && self.key_of(&former.actor).is_some()
+                && former.actor.role() != Role::Operator;
+            if !sound {
+                return Err(RosterError::History(former.actor));
+            }
+            before = Some(former);
+        }
+        Ok(())
     }
 
     /// Its version; the first is 0.
@@ -153,15 +217,53 @@ impl Roster {
         &self.members
     }
 
-    /// The deployment that this first roster founds.
+    /// The deployment: that which the first roster founds.
     pub fn deployment(&self) -> Deployment {
+        if let Some(deployment) = self.founded {
+            return deployment;
+        }
         let digest = Digest::of(&[&self.body()]);
         let mut id = [0; 8];
         id.copy_from_slice(&digest.0[..8]);
         Deployment(id)
     }
 
-    /// The key that verifies an actor's or a client's signatures.
+    /// The former keys of an actor, the oldest first.
+    pub fn formers_of(&self, actor: &ActorId) -> &[Former] {
+        let first = self.formers.partition_point(|former| former.actor < *actor);
+        let end = self.formers.partition_point(|former| former.actor <= *actor);
+        &self.formers[first..end]
+    }
+
+    /// The number of the key that an actor signs with.
+    pub fn current_number(&self, actor: &ActorId) -> u32 {
+        self.formers_of(actor).len() as u32
+    }
+
+    /// Under what an actor signs now.
+    pub fn terms_of(&self, actor: &ActorId) -> Terms {
+        Terms { roster: self.version, key: self.current_number(actor) }
+    }
+
+    /// The key that an actor signs with now, and the roster that listed it first.
+    pub fn present_terms_of(&self, actor: &ActorId) -> Terms {
+        let key = self.current_number(actor);
+        Terms { roster: self.numbered(actor, key).map_or(0, |listed| listed.since), key }
+    }
+
+    /// The key of this number of an actor or a client.
+    pub fn numbered(&self, actor: &ActorId, number: u32) -> Option<Listed<'_>> {
+        let formers = self.formers_of(actor);
+        if let Some(former) = formers.get(number as usize) {
+            let Former { key, since, revoked, .. } = former;
+            return Some(Listed { key: *key, since: *since, revoked: revoked.as_ref() });
+        }
+        let since = formers.last().map_or(0, |last| last.until);
+        let key = self.key_of(actor).filter(|_| number as usize == formers.len())?;
+        Some(Listed { key, since, revoked: None })
+    }
+
+    /// The key with which an actor's or a client's signatures are made now.
     pub fn key_of(&self, actor: &ActorId) -> Option<PublicKey> {
         match actor {
             ActorId::Client(client) => Some(client.0),
@@ -253,6 +355,10 @@ impl Statement for Roster {
         out.u32(self.rules.quorum);
         out.list(&self.operators);
         out.list(&self.members);
+        if let Some(deployment) = self.founded {
+            out.bytes(&deployment.0);
+            out.list(&self.formers);
+        }
     }
 
     fn decode_fields(head: Head, input: &mut Reader<'_>) -> Result<Self, DecodeError> {
@@ -265,12 +371,15 @@ impl Statement for Roster {
         if input.u8()? != ORDER_BY_ROTATION {
             return Err(DecodeError::Invalid("order rule"));
         }
+        let version = head.terms.roster;
         let roster = Roster {
-            version: head.terms.roster,
+            version,
             previous,
             rules: Rules { challenge_bound: input.u32()?, quorum: input.u32()? },
             operators: input.list("operators", MEMBERS_MAX)?,
             members: input.list("members", MEMBERS_MAX)?,
+            founded: if version > 0 { Some(Deployment(input.array()?)) } else { None },
+            formers: if version > 0 { input.list("former keys", FORMERS_MAX)? } else { Vec::new() },
             incoming: 0,
             mailboxes: 0,
             handlers: 0,

@@ -8,16 +8,17 @@
 //! - A [`Signed`] was verified, or signed by the holder of the key: its body can be believed to be its signer's.
 //! - The slot of a statement holds neither key epoch nor roster version: changing either licenses nothing.
 
-use std::sync::Arc;
-
 use super::{
     codec::{Decode, DecodeError, Encode, Reader, Writer},
-    crypto::{Claim, PublicKey, Signature, Signer, Verifier},
+    crypto::{Claim, PublicKey, Signature, Signer},
     digest::Digest,
     id::{ActorId, ClientId, Deployment, Role},
     merkle,
     roster::Roster,
+    trust::Named,
 };
+
+pub use super::trust::Trust;
 
 /// The kinds of statements; the byte is the first of every body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -251,9 +252,7 @@ impl Citation {
 
     /// Whether the cited signature is its actor's.
     pub fn verify(&self, trust: &Trust) -> bool {
-        let Some(key) = trust.roster.key_of(&self.actor) else { return false };
-        let preimage = preimage(trust.deployment, self.kind, self.actor, self.slot, self.digest);
-        trust.verifier.verify((key, &preimage, self.signature))
+        trust.verifies(Named::from(self), self.signature)
     }
 }
 
@@ -276,24 +275,6 @@ impl Decode for Citation {
             digest: Digest::decode(input)?,
             signature: Signature(input.array()?),
         })
-    }
-}
-
-/// All that a verifier believes without proof: a roster, and an equation for signatures.
-#[derive(Clone)]
-pub struct Trust {
-    /// The deployment whose statements count.
-    pub deployment: Deployment,
-    /// Who is who.
-    pub roster: Arc<Roster>,
-    /// Checks signatures.
-    pub verifier: Arc<dyn Verifier>,
-}
-
-impl Trust {
-    /// Trusts a roster, with this way to check signatures.
-    pub fn new(roster: Roster, verifier: Arc<dyn Verifier>) -> Self {
-        Trust { deployment: roster.deployment(), roster: Arc::new(roster), verifier }
     }
 }
 
@@ -350,16 +331,31 @@ pub struct Unverified<T> {
     signature: Signature,
 }
 
-/// A signature that is not the claimed signer's.
+/// Why a statement is not believed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the signature of {kind} {slot} is not that of {actor}", kind = .kind.name())]
-pub struct SignatureError {
-    /// What was signed.
-    pub kind: Kind,
-    /// Who is said to have signed it.
-    pub actor: ActorId,
-    /// Which of its statements it is said to be.
-    pub slot: u64,
+pub enum SignatureError {
+    /// The signature is not the claimed signer's.
+    #[error("the signature of {kind} {slot} is not that of {actor}", kind = .kind.name())]
+    Forged {
+        /// What was signed.
+        kind: Kind,
+        /// Who is said to have signed it.
+        actor: ActorId,
+        /// Which of its statements it is said to be.
+        slot: u64,
+    },
+    /// It names a later roster than the verifier has, who cannot know the key.
+    #[error("{kind} {slot} of {actor} is of the time of roster {roster}, which is not known here", kind = .kind.name())]
+    Later {
+        /// What was signed.
+        kind: Kind,
+        /// Who is said to have signed it.
+        actor: ActorId,
+        /// Which of its statements it is said to be.
+        slot: u64,
+        /// The roster.
+        roster: u32,
+    },
 }
 
 impl<T: Statement> Unverified<T> {
@@ -400,9 +396,14 @@ impl<T: Statement> Unverified<T> {
         (merkle::leaf(&self.cite().to_bytes()) == leaf).then_some(&self.body)
     }
 
-    /// The signature to check, if the roster knows the signer.
+    /// Under which roster and key it is said to have been signed.
+    pub fn claimed_terms(&self) -> Terms {
+        self.body.head().terms
+    }
+
+    /// The signature to check, if the roster lists the key for it.
     pub fn claim(&self, trust: &Trust) -> Option<(PublicKey, Vec<u8>, Signature)> {
-        let key = trust.roster.key_of(&self.body.actor())?;
+        let key = trust.key_under(self.claimed_terms(), &Named::from(&self.cite()))?;
         let preimage = preimage(trust.deployment, T::KIND, self.body.actor(), self.body.slot(), self.digest);
         Some((key, preimage, self.signature))
     }
@@ -412,7 +413,7 @@ impl<T: Statement> Unverified<T> {
         let valid = self
             .claim(trust)
             .is_some_and(|(key, preimage, signature)| trust.verifier.verify((key, &preimage, signature)));
-        if valid { Ok(self.believed()) } else { Err(self.refused()) }
+        if valid { Ok(self.believed()) } else { Err(self.refused(trust)) }
     }
 
     /// Checks many at once; each keeps its own answer. One bad signature costs the others a second check.
@@ -435,8 +436,12 @@ impl<T: Statement> Unverified<T> {
         Signed { body: self.body, digest: self.digest, signature: self.signature }
     }
 
-    fn refused(&self) -> SignatureError {
-        SignatureError { kind: T::KIND, actor: self.body.actor(), slot: self.body.slot() }
+    fn refused(&self, trust: &Trust) -> SignatureError {
+        let Head { actor, slot, terms: Terms { roster, .. } } = self.body.head();
+        match roster > trust.roster.version() {
+            true => SignatureError::Later { kind: T::KIND, actor, slot, roster },
+            false => SignatureError::Forged { kind: T::KIND, actor, slot },
+        }
     }
 }
 

@@ -236,7 +236,8 @@ async fn whoever_breaks_the_rules_hears_which<N: Network, P: Spawn>(way: &Way<N,
     forged.bundle = Person::new("mallory", trust).bundle(&[ned.id], b"good").bundle;
     let mut other = good.clone();
     other.content.payload = b"evil".to_vec();
-    let foreign = Trust { deployment: server::protocol::id::Deployment([9; 8]), ..trust.clone() };
+    let mut foreign = trust.clone();
+    foreign.deployment = server::protocol::id::Deployment([9; 8]);
     let elsewhere = Person::new("oda", &foreign).bundle(&[ned.id], b"x");
     let status = |answer: server::http::client::Answer| {
         assert_eq!(answer.headers["content-type"], "application/problem+json", "{}", answer.told());

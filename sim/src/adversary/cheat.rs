@@ -6,7 +6,7 @@ use server::{
         mailbox::Mailbox, sequencer::Sequencer, witness::Witness,
     },
     port::Time,
-    protocol::{crypto::Signer, id::ActorId, message::Message, statement::Trust},
+    protocol::{crypto::Keyring, id::ActorId, message::Message, statement::Trust},
 };
 
 use super::{Attack, Context, Schemes};
@@ -89,7 +89,7 @@ impl Corrupt for Mailbox {
 pub struct Hands {
     schemes: Schemes,
     trust: Trust,
-    signer: Box<dyn Signer>,
+    keys: Keyring,
     more: Vec<(ActorId, Message)>,
 }
 
@@ -99,7 +99,7 @@ impl Hands {
             let mut context = Context {
                 now,
                 trust: &self.trust,
-                signer: &*self.signer,
+                keys: &self.keys,
                 random: &mut scheme.random,
                 more: &mut self.more,
                 task: &scheme.task,
@@ -119,9 +119,9 @@ pub struct Cheat<A> {
 }
 
 impl<A: Corrupt> Cheat<A> {
-    /// Puts schemes into an honest actor's hands; the signer is its own.
-    pub fn new(inner: A, schemes: Schemes, trust: Trust, signer: Box<dyn Signer>) -> Self {
-        Cheat { inner, hands: Hands { schemes, trust, signer, more: Vec::new() }, passed: 0 }
+    /// Puts schemes into an honest actor's hands; the keys are its own.
+    pub fn new(inner: A, schemes: Schemes, trust: Trust, keys: Keyring) -> Self {
+        Cheat { inner, hands: Hands { schemes, trust, keys, more: Vec::new() }, passed: 0 }
     }
 
     /// Lets the attacks see what leaves; each thing once.

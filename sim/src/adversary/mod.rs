@@ -13,6 +13,7 @@ mod cheat;
 mod client;
 mod handler;
 mod incoming;
+mod keys;
 mod mailbox;
 mod queue;
 mod sequencer;
@@ -27,7 +28,7 @@ use server::{
     port::Time,
     protocol::{
         codec::{Decode, Encode},
-        crypto::{Signature, Signer},
+        crypto::{Keyring, Signature},
         digest::Digest,
         id::{ActorId, ClientId, Role},
         message::Message,
@@ -116,6 +117,7 @@ fn attack(name: &str) -> Option<Box<dyn Attack>> {
     client::attack(name)
         .or_else(|| handler::attack(name))
         .or_else(|| incoming::attack(name))
+        .or_else(|| keys::attack(name))
         .or_else(|| sequencer::attack(name))
         .or_else(|| mailbox::attack(name))
         .or_else(|| witness::attack(name))
@@ -147,8 +149,8 @@ pub struct Context<'a> {
     pub now: Time,
     /// Roster and verification.
     pub trust: &'a Trust,
-    /// The actor's own key.
-    pub signer: &'a dyn Signer,
+    /// The actor's own keys.
+    pub keys: &'a Keyring,
     /// The adversary's own randomness.
     pub random: &'a mut Stream,
     /// To send besides.
@@ -226,9 +228,10 @@ impl Context<'_> {
         }
     }
 
-    /// Signs with the actor's key, whatever it signed before.
+    /// Signs with the actor's key that the statement names, whatever it signed before.
     pub fn sign<T: Statement>(&self, body: T) -> Signed<T> {
-        Signed::sign(body, self.trust.deployment, self.signer)
+        let key = self.keys.key(body.head().terms.key).expect("an adversary names keys that it has");
+        Signed::sign(body, self.trust.deployment, key)
     }
 
     /// Sends besides.

@@ -19,6 +19,7 @@ use server::protocol::{
 };
 
 use super::Case;
+use crate::history::Caught;
 
 /// Pieces of evidence tried per run.
 const TRIED_MAX: usize = 8;
@@ -33,10 +34,11 @@ pub(super) fn find(case: &Case<'_>) -> Result<String, String> {
     }
     let mut tried = 0;
     for index in chosen.into_values().take(TRIED_MAX) {
-        let evidence = &case.record.caught[index].evidence;
+        let Caught { evidence, roster, .. } = &case.record.caught[index];
+        let trust = trust.as_of(*roster);
         for (what, smaller) in without(evidence) {
             tried += 1;
-            if matches!(judge(&smaller, trust), Verdict::Exposed { .. }) {
+            if matches!(judge(&smaller, &trust), Verdict::Exposed { .. }) {
                 let predicate = evidence.predicate();
                 return Err(format!("evidence {index} ({predicate}) proves the same without {what}"));
             }
@@ -49,6 +51,13 @@ pub(super) fn find(case: &Case<'_>) -> Result<String, String> {
 fn without(evidence: &Evidence) -> Vec<(String, Evidence)> {
     match evidence {
         Evidence::BadAttestation(bad) => derivation(bad),
+        Evidence::Anchored(anchored) => (0..anchored.anchors.len())
+            .map(|index| {
+                let mut fewer = anchored.clone();
+                fewer.anchors.remove(index);
+                part("a cosignature", fewer)
+            })
+            .collect(),
         Evidence::BadCitation(bad) => [
             bad.previous
                 .as_ref()

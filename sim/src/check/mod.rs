@@ -242,7 +242,7 @@ pub const CHECKS: &[Kind] = &[
 /// Judges all evidence of a run.
 pub fn judge_all(run: &Run) -> Vec<Judged> {
     let verdict = |(index, caught): (usize, &crate::history::Caught)| {
-        let verdict = judge(&caught.evidence, &run.trust);
+        let verdict = judge(&caught.evidence, &run.trust.as_of(caught.roster));
         let exposed = match &verdict {
             Verdict::Exposed { actor, .. } => run.names.get(actor).copied(),
             Verdict::NotProven(_) => None,

@@ -89,7 +89,7 @@ impl Specimen {
         };
         let evidence = Evidence::from(Equivocation { first: nothing, second: nothing });
         let by = ActorName::new(Role::Client, 0);
-        self.record.caught.push(Caught { at_ns: 0, by, epoch: Epoch(epoch), evidence });
+        self.record.caught.push(Caught { at_ns: 0, by, epoch: Epoch(epoch), roster: 0, evidence });
         let evidence = self.record.caught.len() - 1;
         let (actor, predicate) = (ActorId::SEQUENCER, "equiv");
         let verdict = Verdict::Exposed { actor, predicate, offence: "nothing".to_owned() };

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use server::protocol::{crypto::Ed25519, evidence::Evidence, judge::judge, statement::Trust};
 
 use super::Case;
-use crate::scenario::Crypto;
+use crate::{history::Caught, scenario::Crypto};
 
 /// Evidence tried at most: what a run repeats a hundred times convinces a stranger alike.
 const TRIED_MAX: usize = 20;
@@ -19,11 +19,11 @@ pub(super) fn find(case: &Case<'_>) -> Result<String, String> {
     let stranger = Trust::new(roster.clone(), Arc::new(Ed25519));
     let tried = case.judged.iter().take(TRIED_MAX);
     for judged in tried.clone() {
-        let evidence = &case.record.caught[judged.evidence].evidence;
+        let Caught { evidence, roster, .. } = &case.record.caught[judged.evidence];
         let file = evidence.to_json(stranger.deployment);
         let read = Evidence::from_json(&file, stranger.deployment)
             .map_err(|error| format!("evidence {} cannot be read back: {error}", judged.evidence))?;
-        if judge(&read, &stranger) != judged.verdict {
+        if judge(&read, &stranger.as_of(*roster)) != judged.verdict {
             return Err(format!(
                 "evidence {}: a stranger finds otherwise than {}",
                 judged.evidence, judged.text

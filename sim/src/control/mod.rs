@@ -160,7 +160,8 @@ impl Control {
 
     fn convict(&self, run: &mut Run, (evidence, actor): Conviction) -> Judged {
         let (at_ns, epoch, by) = (run.virtual_ns, run.record.epoch(), ActorName::new(Role::Client, 0));
-        run.record.caught.push(Caught { at_ns, by, epoch, evidence });
+        let roster = run.trust.roster.version();
+        run.record.caught.push(Caught { at_ns, by, epoch, roster, evidence });
         let offence = "did what a wrong judge blames".to_owned();
         Judged {
             evidence: run.record.caught.len() - 1,

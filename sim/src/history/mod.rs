@@ -92,6 +92,8 @@ pub struct Caught {
     pub by: ActorName,
     /// The newest epoch at that time.
     pub epoch: Epoch,
+    /// The version of the roster that it had.
+    pub roster: u32,
     /// The evidence.
     pub evidence: Evidence,
 }
@@ -120,6 +122,8 @@ pub struct Record {
     pub seen_cuts: BTreeMap<Epoch, BTreeMap<Digest, ActorName>>,
     /// Digests by actor, kind and slot, of statements that take a slot for good.
     pub slots: BTreeMap<(ActorName, Kind, u64), BTreeSet<Digest>>,
+    /// The version of the roster that each actor started with last.
+    pub rosters: BTreeMap<ActorName, u32>,
     /// Evidence, in the order found.
     pub caught: Vec<Caught>,
     /// Where two accounts of the same thing differ.
@@ -266,6 +270,11 @@ impl History {
         record.lost_with_crash += record.handed.remove(&client).unwrap_or(0);
     }
 
+    /// These start with the roster of this version.
+    pub fn has_roster(&self, who: impl Iterator<Item = ActorName>, version: u32) {
+        self.record().rosters.extend(who.map(|who| (who, version)));
+    }
+
     /// A witness (re)starts: it says again what is open.
     pub fn witness_started(&self, who: ActorName) {
         let mut record = self.record();
@@ -338,6 +347,12 @@ impl History {
 }
 
 impl Record {
+    /// The first slot of this kind that an actor has not signed.
+    pub fn signed_next(&self, who: ActorName, kind: Kind) -> u64 {
+        let signed = self.slots.range((who, kind, 0)..=(who, kind, u64::MAX)).next_back();
+        signed.map_or(0, |((_, _, slot), _)| slot + 1)
+    }
+
     /// A client by its index.
     pub fn client(&self, id: &ClientId) -> Option<u32> {
         self.clients.get(id).copied()

@@ -172,10 +172,21 @@ impl Record {
                 let epoch = self.epoch();
                 let known = self.caught.iter().any(|caught| caught.evidence == *evidence);
                 if !known {
-                    self.caught.push(Caught { at_ns: now, by: who, epoch, evidence: *evidence });
+                    self.caught.push(Caught {
+                        at_ns: now,
+                        by: who,
+                        epoch,
+                        roster: self.roster_of(who),
+                        evidence: *evidence,
+                    });
                 }
             }
         }
+    }
+
+    /// The version of the roster that an actor has.
+    fn roster_of(&self, who: ActorName) -> u32 {
+        self.rosters.get(&who).copied().unwrap_or_default()
     }
 
     /// The name of whoever has this id, if it takes part.

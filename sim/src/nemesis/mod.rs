@@ -1,12 +1,13 @@
 //! The nemesis: makes the faults of a scenario happen, heals them, and says which had an effect.
 //!
-//! One file a group of families: [`network`], [`process`], [`disk`]. Each fault is a task that waits for its time.
+//! One file a group of families: [`network`], [`process`], [`disk`], [`keys`]. Each fault is a task that waits for its time.
 //!
 //! # Invariants
 //! - A fault counts as fired only if something was different for it.
 //! - A run is not over before every fault is healed.
 
 mod disk;
+mod keys;
 mod network;
 mod process;
 
@@ -43,6 +44,7 @@ async fn inflict(world: &World, number: usize, fault: &DrawnFault) {
         Family::Clock => process::set_clock(world, fault).await,
         Family::DiskTime | Family::DiskError => disk::hinder(world, number, fault).await,
         Family::State => disk::lose(world, fault).await,
+        Family::Keys => keys::replace(world, fault).await,
     };
     if fired {
         world.history.fault(kind);

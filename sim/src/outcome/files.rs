@@ -67,7 +67,7 @@ impl Outcome {
         chart::write_svg(directory, LATENCY_FILE, &chart::latency(&heading("Latency"), &latency)?)?;
         let throughput = chart::throughput(&heading("Throughput"), &timeline, &self.spans())?;
         chart::write_svg(directory, THROUGHPUT_FILE, &throughput)?;
-        write(directory.join("roster.json"), &roster_file::to_json(&self.run.roster))?;
+        write(directory.join("roster.json"), &roster_file::to_json(&self.run.rosters))?;
         write(directory.join("scenario.toml"), &self.drawn.to_toml())?;
         let events = self.record().trace.iter().flat_map(|trace| &trace.events);
         let lines: String = events.map(Event::line).collect();

@@ -333,6 +333,20 @@ pub const ATTACKS: &[AttackKind] = &[
         "cosigns both branches of a sequencer that forks",
     ),
     attack(
+        "F08",
+        "escape-rotation",
+        INCOMING,
+        Ending::Exposed,
+        "seals a batch again with the key that it had before",
+    ),
+    attack(
+        "F09",
+        "back-date",
+        INCOMING,
+        Ending::Harmless,
+        "is a thief of its revoked key, and signs old slots with it",
+    ),
+    attack(
         "B16a",
         "misroute-bundles",
         HANDLER,

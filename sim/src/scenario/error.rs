@@ -178,6 +178,11 @@ pub enum Wrong {
         /// The key.
         key: String,
     },
+    /// A client, where a key of the roster is meant.
+    #[error(
+        "a client's key is its name and cannot be replaced: write an actor of the server, such as \"incoming/0\""
+    )]
+    NotInRoster,
     /// An architecture that does not run yet.
     #[error("the architecture {0:?} is not built yet: write \"central\", \"multithreaded\" or \"parallel\"")]
     NotBuilt(&'static str),

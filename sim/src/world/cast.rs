@@ -20,22 +20,23 @@ use server::{
     },
 };
 
-use super::World;
+use super::{World, governance::signer};
 use crate::{
     adversary::{AnyActor, Boxed, Cheat, Corrupt, Scheme, Schemes, Task},
     barrier::Barrier,
     control::flaw::{self, Fallible, Flawed},
     crowd::{Crowd, Manners},
     history::History,
-    model::{clock::VirtualTime, crypto},
+    model::clock::VirtualTime,
     random::Streams,
     scenario::{ActorName, Drawn, DrawnTopology as Topology, Waits},
     workload,
 };
 
 impl World {
+    /// The first key of an actor: that of a client, which has no other.
     pub(super) fn signer(&self, name: ActorName) -> Box<dyn Signer> {
-        signer(&self.drawn, self.streams, name)
+        signer(&self.drawn, self.streams, name, 0)
     }
 
     pub(super) fn actor(
@@ -79,15 +80,13 @@ impl World {
 
     /// The actor, in the hands of an adversary if there is one; flawed, if the weakness of the world is its own.
     fn corruptible<A: Corrupt + Fallible>(&self, name: ActorName, honest: A) -> AnyActor {
+        let trust = self.setup().trust;
         match self.schemes.get(&name) {
-            None => match A::flaw(self.weakness, &self.setup.trust) {
+            None => match A::flaw(self.weakness, &trust) {
                 None => Box::new(honest),
                 Some(flaw) => Box::new(Flawed::new(honest, flaw)),
             },
-            Some(schemes) => {
-                let trust = self.setup.trust.clone();
-                Box::new(Cheat::new(honest, schemes.clone(), trust, self.signer(name)))
-            }
+            Some(schemes) => Box::new(Cheat::new(honest, schemes.clone(), trust, self.keyring(name))),
         }
     }
 }
@@ -131,15 +130,4 @@ pub(super) fn crowd(
     let [_, share] = workload::shares(&drawn.workload, clients, crowd);
     let (history, around) = (history.clone(), (time.clone(), streams));
     (crowd > 0).then(|| Arc::new(Crowd::new(crowd, crypto, share, setup.clone(), history, around, manners)))
-}
-
-/// The key of an actor: the parts of a monolith have one.
-pub fn signer(drawn: &Drawn, streams: Streams, name: ActorName) -> Box<dyn Signer> {
-    let name = drawn.architecture.process_of(name);
-    crypto::signer(drawn.topology.crypto, &mut streams.stream(&format!("keys/{name}")))
-}
-
-/// The key of the operator.
-pub(super) fn operator(drawn: &Drawn, streams: Streams) -> Box<dyn Signer> {
-    crypto::signer(drawn.topology.crypto, &mut streams.stream("keys/operator/0"))
 }

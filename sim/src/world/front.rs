@@ -17,11 +17,11 @@ use server::{
     },
     node::Door,
     port::{Network, any_clock::AnyClock, any_work::AnyWork},
-    protocol::{id::ActorId, roster_file, statement::Signed},
+    protocol::{id::ActorId, roster_file},
     watch::{Watch, shelf::Shelf},
 };
 
-use super::{World, cast::operator};
+use super::World;
 use crate::{
     model::{
         SimTasks,
@@ -87,7 +87,7 @@ impl World {
     ) -> HttpNetwork<SimNetwork, SimTasks> {
         HttpNetwork {
             inner: self.fabric.of(machine, self.places.clone()).over(Socket::Http),
-            caller: Arc::new(Caller::new(self.signer(name), self.setup.trust.deployment)),
+            caller: Arc::new(Caller::new(self.signer(name), self.setup().trust.deployment)),
             host: "server".to_owned(),
             silence_ns: SILENCE_NS,
             clock: AnyClock::new(self.clock_of(machine)),
@@ -114,8 +114,6 @@ impl World {
     }
 
     fn roster_file(&self) -> String {
-        let trust = &self.setup.trust;
-        let operator = operator(&self.drawn, self.streams);
-        roster_file::to_json(&Signed::sign((*trust.roster).clone(), trust.deployment, &*operator))
+        roster_file::to_json(&self.governance.rosters())
     }
 }

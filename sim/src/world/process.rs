@@ -7,7 +7,10 @@ use server::{
     http::Checker,
     node::{Identity, Node, NodeError},
     port::{Ports, Spawn as _, any_work::AnyWork},
-    protocol::id::{ActorId, Role},
+    protocol::{
+        id::{ActorId, Role},
+        statement::Trust,
+    },
     watch::shelf::Shelf,
 };
 
@@ -15,7 +18,6 @@ use super::World;
 use crate::{
     adversary::Boxed,
     crowd::Entrance,
-    history::SeenSigner,
     model::{
         SimTasks,
         cpu::{Batches, Cores, Cpu},
@@ -63,6 +65,7 @@ impl World {
         let storage = SimStorage::new(topology.storage, disk, self.time.clone(), place);
         let storage = storage.weakened(self.weakness.of(name.role));
         let node = Node::default();
+        self.history.has_roster(self.parts_of(name), setup.trust.roster.version());
         if name.role == Role::Witness {
             self.history.witness_started(name);
         }
@@ -122,10 +125,9 @@ impl World {
     fn identity(&self, name: ActorName, disk: &Disk) -> Identity {
         let parts: Vec<ActorName> = self.parts_of(name).collect();
         let actors: Vec<ActorId> = parts.iter().map(|part| self.id_of(*part)).collect();
-        let (signer, history) = (self.signer(name), self.history.clone());
-        let signer = Box::new(SeenSigner { who: name, parts, signer, history });
-        let deployment = self.setup.trust.deployment;
-        Identity { actors, deployment, signer, has_stored: disk.is_used() }
+        let Trust { roster, deployment, .. } = self.setup().trust;
+        let (keys, terms) = (self.seen_keyring(name, &parts), roster.present_terms_of(&actors[0]));
+        Identity { actors, deployment, keys, terms, has_stored: disk.is_used() }
     }
 
     /// What does the work of a process that starts, and what its actors are told.
@@ -143,7 +145,7 @@ impl World {
         };
         let profile = self.profile.clone();
         let cpu = Cpu::new(profile, (role, random), cores, batches, throttle, self.time.clone());
-        let mut setup = self.setup.clone();
+        let mut setup = self.setup();
         if !self.remembers() {
             return (cpu, setup);
         }

@@ -26,7 +26,7 @@ use crate::{
         id::{ActorId, Count},
         message::Message,
         predicate::accusation::{Accusation, FalseAccusation, exposed_by},
-        statement::{Terms, Unverified},
+        statement::Unverified,
     },
 };
 
@@ -86,7 +86,7 @@ impl Grievances {
             Charge::NotReceived(_) => "not received",
         };
         step.notice(Notice::Complained { number, against, charge: name });
-        let terms = Terms::default();
+        let terms = self.setup.terms_of(self.me);
         step.promise(Complaint { complainer: self.me, number, terms, against, acks, charge });
     }
 

@@ -20,7 +20,7 @@ use crate::{
         derivation::{Derived, Entry, RETAINED},
         digest::Digest,
         evidence::Evidence,
-        id::{BundleNumber, ClientId, Count, Epoch, Position, SequenceId},
+        id::{ActorId, BundleNumber, ClientId, Count, Epoch, Position, SequenceId},
         map::Lookup,
         message::{Delivery, Introduction, Message},
         predicate::{
@@ -28,7 +28,7 @@ use crate::{
             chain::{BrokenChain, Linked},
             equivocation::Equivocation,
         },
-        statement::{Citation, Kind, Signed, Terms, Trust, Unverified},
+        statement::{Citation, Kind, Signed, Trust, Unverified},
     },
 };
 
@@ -233,6 +233,10 @@ impl Inbox {
             self.news = true;
             return taken;
         }
+        if delivery.attestation.claimed_terms().roster > self.trust.roster.version() {
+            step.notice(Notice::Reached("a statement was left that names a later roster"));
+            return taken;
+        }
         // of those that nobody asks for none is checked
         let asked_for = if self.trust.roster.quorum() > 0 { delivery.cosignatures.len() } else { 0 };
         step.work.verified += asked_for as u64;
@@ -370,7 +374,7 @@ impl Inbox {
         step.promise(Ack {
             client: self.id,
             clock: self.clock,
-            terms: Terms::default(),
+            terms: self.trust.roster.terms_of(&ActorId::Client(self.id)),
             generation: held.head.generation,
             count: held.head.count,
             head: held.head.head,

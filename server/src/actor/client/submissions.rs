@@ -35,7 +35,7 @@ use crate::{
         predicate::refusal::BadRefusal,
         receipt::Receipted,
         refusal::Refusal,
-        statement::{Citation, Kind, Signed, Statement as _, Terms, Unverified},
+        statement::{Citation, Kind, Signed, Statement as _, Unverified},
     },
 };
 
@@ -152,7 +152,7 @@ impl Submissions {
         let bundle = Bundle {
             client: self.id,
             number: self.next,
-            terms: Terms::default(),
+            terms: self.setup.terms_of(ActorId::Client(self.id)),
             previous: self.previous,
             commitment: content.commitment(),
             expiry: EXPIRY,
@@ -236,13 +236,15 @@ impl Submissions {
         let incoming = self.setup.trust.roster.incoming_of(&self.id);
         let from = ActorId::Server(Role::Incoming, incoming);
         step.work.verified += 1;
-        let position = match receipted.receipt.clone().verify(&self.setup.trust) {
-            Ok(receipt) if receipt.incoming == incoming => {
-                receipt.position_of(&bundle.cite(), &receipted.opening)
+        let receipt = match receipted.receipt.clone().verify(&self.setup.trust) {
+            Ok(receipt) => receipt,
+            Err(error) => {
+                step.disbelieve(from, &error);
+                return Came::default();
             }
-            _ => None,
         };
-        let Some(position) = position else {
+        let position = receipt.position_of(&bundle.cite(), &receipted.opening);
+        let Some(position) = position.filter(|_| receipt.incoming == incoming) else {
             step.notice(Notice::Suspicious { from, why: "a receipt for something else".to_owned() });
             return Came::default();
         };
@@ -284,7 +286,7 @@ impl Submissions {
                 let why = "a handler receipt for something else".to_owned();
                 step.notice(Notice::Suspicious { from, why });
             }
-            Err(error) => step.notice(Notice::Suspicious { from, why: error.to_string() }),
+            Err(error) => step.disbelieve(from, &error),
         }
     }
 
@@ -404,7 +406,7 @@ impl Submissions {
     ) -> Option<Evidence> {
         step.work.verified += 1;
         match refusal.verify(&self.setup.trust) {
-            Err(error) => step.notice(Notice::Suspicious { from, why: error.to_string() }),
+            Err(error) => step.disbelieve(from, &error),
             Ok(refusal) if refusal.client == self.id => {
                 step.notice(Notice::Refused { number: refusal.number, reason: refusal.reason.name() });
                 if let Some(pending) = self.pending.get_mut(&refusal.number) {

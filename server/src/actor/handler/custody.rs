@@ -28,7 +28,7 @@ use crate::{
         id::{ActorId, BundleNumber, ClientId, Role},
         message::Message,
         obligation::is_answered,
-        statement::{Citation, Kind, Signed, Terms},
+        statement::{Citation, Kind, Signed},
     },
 };
 
@@ -159,7 +159,7 @@ impl Keeping {
         step.promise(HandlerReceipt {
             handler: self.handler,
             number,
-            terms: Terms::default(),
+            terms: self.setup.terms_of(ActorId::Server(Role::Handler, self.handler)),
             bundle: submission.bundle.cite(),
             incoming: self.setup.trust.roster.incoming_of(&client),
         });

@@ -226,7 +226,7 @@ impl Admission {
         for ((from, submission), bundle) in arrived.into_iter().zip(verified) {
             match bundle {
                 Ok(bundle) => self.sort(from, bundle, submission, step, &mut outcome),
-                Err(error) => step.notice(Notice::Suspicious { from, why: error.to_string() }),
+                Err(error) => step.disbelieve(from, &error),
             }
         }
         for client in std::mem::take(&mut self.ready) {

@@ -28,7 +28,7 @@ impl Incoming {
         step.work.verified += 1;
         let attestation = match attestation.verify(&self.setup.trust) {
             Ok(attestation) => attestation,
-            Err(error) => return step.notice(Notice::Suspicious { from, why: error.to_string() }),
+            Err(error) => return step.disbelieve(from, &error),
         };
         let last = self.attested.insert(attestation.mailbox, attestation.to_unverified());
         if let Some(last) = last.filter(|last| last.digest() != attestation.digest()) {

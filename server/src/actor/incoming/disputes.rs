@@ -53,7 +53,7 @@ impl Incoming {
         step.work.verified += 1;
         match ack.clone().verify(&self.setup.trust) {
             Ok(_) => self.held = Some(ack),
-            Err(error) => step.notice(Notice::Suspicious { from, why: error.to_string() }),
+            Err(error) => step.disbelieve(from, &error),
         }
     }
 

@@ -197,7 +197,7 @@ impl Mailbox {
         step.work.verified += 1;
         let signed = match cosignature.clone().verify(&self.setup.trust) {
             Ok(signed) => signed,
-            Err(error) => return step.notice(Notice::Suspicious { from, why: error.to_string() }),
+            Err(error) => return step.disbelieve(from, &error),
         };
         let me = self.me();
         for head in signed.heads.iter().filter(|head| head.kind == Kind::Attestation && head.actor == me) {

@@ -79,7 +79,7 @@ impl Intake {
         }
         step.work.verified += 1;
         match cut.verify(&self.trust) {
-            Err(error) => step.notice(Notice::Suspicious { from, why: error.to_string() }),
+            Err(error) => step.disbelieve(from, &error),
             Ok(cut) => {
                 step.notice(Notice::SawCut { epoch: cut.epoch, digest: cut.digest() });
                 self.cuts.insert(cut.epoch, cut);
@@ -98,7 +98,11 @@ impl Intake {
         step.work.verified += 1;
         step.work.hashed_bytes +=
             batch.parcels.iter().map(|parcel| parcel.payload.len() as u64 + 500).sum::<u64>();
-        match batch.open(self.index, &self.trust) {
+        let seal = match batch.seal.clone().verify(&self.trust) {
+            Ok(seal) => seal,
+            Err(error) => return step.disbelieve(from, &error),
+        };
+        match batch.opened(seal, self.index, &self.trust) {
             Err(why) => step.notice(Notice::Suspicious { from, why }),
             Ok(held) => {
                 if let Some(batches) = self.batches.get_mut(incoming as usize) {

@@ -43,6 +43,7 @@ pub struct Service {
 /// The complaints that were made to a mailbox actor.
 pub struct Redress {
     me: ActorId,
+    terms: Terms,
     admissions: Numbers,
     defences: Numbers,
     /// On its way to its signature: to whom, to which complaint, with which evidence.
@@ -55,10 +56,10 @@ pub struct Redress {
 
 impl Redress {
     /// Nobody has complained.
-    pub fn new(me: ActorId) -> Self {
+    pub fn new(me: ActorId, terms: Terms) -> Self {
         let (admissions, defences) = (Numbers::default(), Numbers::default());
         let (pending, answers, order) = (BTreeMap::new(), BTreeMap::new(), VecDeque::new());
-        Redress { me, admissions, defences, pending, answers, order }
+        Redress { me, terms, admissions, defences, pending, answers, order }
     }
 
     /// Puts back the count of what was signed.
@@ -159,7 +160,7 @@ impl Redress {
         let number = self.admissions.take(Kind::Admission, step);
         let key = (Kind::Admission, number);
         self.pending.insert(key, (complaint.complainer, complaint.digest(), Vec::new()));
-        let (actor, terms) = (self.me, Terms::default());
+        let (actor, terms) = (self.me, self.terms);
         step.promise(Admission { actor, number, terms, complaint: complaint.cite() });
     }
 
@@ -167,7 +168,7 @@ impl Redress {
         let number = self.defences.take(Kind::Defence, step);
         let key = (Kind::Defence, number);
         self.pending.insert(key, (complaint.complainer, complaint.digest(), evidence));
-        let (actor, terms) = (self.me, Terms::default());
+        let (actor, terms) = (self.me, self.terms);
         step.promise(Defence { actor, number, terms, complaint: complaint.cite(), ground });
     }
 

@@ -23,7 +23,7 @@ use crate::{
         id::{ActorId, Epoch, Role},
         message::Message,
         obligation::{discharges, is_founded},
-        statement::{Kind, Signed, Terms},
+        statement::{Kind, Signed},
     },
 };
 
@@ -121,7 +121,13 @@ impl Board {
             return;
         }
         let number = self.challenges.take(Kind::Challenge, step);
-        step.promise(Challenge { challenger: self.me, number, terms: Terms::default(), target, demand });
+        step.promise(Challenge {
+            challenger: self.me,
+            number,
+            terms: self.setup.terms_of(self.me),
+            target,
+            demand,
+        });
     }
 
     /// A challenge of the witness itself is signed: it goes on the board.

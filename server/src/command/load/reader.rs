@@ -24,7 +24,7 @@ use server::{
         id::{ActorId, ClientId},
         map::Lookup,
         message::{Delivery, Message},
-        statement::{Signed, Terms},
+        statement::Signed,
     },
 };
 use tokio::sync::watch;
@@ -184,7 +184,7 @@ impl Reader {
         let ack = Ack {
             client: self.id,
             clock: self.acks,
-            terms: Terms::default(),
+            terms: self.shared.trust.roster.terms_of(&ActorId::Client(self.id)),
             generation: head.generation,
             count: head.count,
             head: head.head,

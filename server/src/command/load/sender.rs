@@ -13,10 +13,10 @@ use server::{
         crypto::Signer,
         digest::Digest,
         frame,
-        id::{BundleNumber, ClientId, Epoch},
+        id::{ActorId, BundleNumber, ClientId, Epoch},
         message::Message,
         signing::Signing,
-        statement::{Signed, Terms, Trust},
+        statement::{Signed, Trust},
     },
 };
 
@@ -91,7 +91,7 @@ impl Author {
         let bundle = Bundle {
             client: self.id,
             number: BundleNumber(self.next),
-            terms: Terms::default(),
+            terms: trust.roster.terms_of(&ActorId::Client(self.id)),
             previous: self.previous,
             commitment: content.commitment(),
             expiry: Epoch(u64::MAX),

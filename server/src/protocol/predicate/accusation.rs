@@ -67,23 +67,25 @@ impl Predicate for FalseAccusation {
     }
 
     fn judge(&self, trust: &Trust) -> Finding {
-        let (named, against) = match &self.statement {
+        let (named, against, roster) = match &self.statement {
             Accusation::Complaint(complaint) => {
                 let complaint = verified(complaint, trust)?;
                 let Charge::Proven(digest) = complaint.charge else {
                     return doubt("the complaint rests on no evidence");
                 };
-                (digest, Some(complaint.against))
+                (digest, Some(complaint.against), complaint.terms.roster)
             }
             Accusation::Defence(defence) => {
-                let Ground::Evidence(digest) = verified(defence, trust)?.ground else {
+                let defence = verified(defence, trust)?;
+                let Ground::Evidence(digest) = defence.ground else {
                     return doubt("the defence rests on no evidence");
                 };
-                (digest, None)
+                (digest, None, defence.terms.roster)
             }
         };
         need(Digest::of(&[&self.evidence]) == named, "the accusation rests on other evidence")?;
-        let exposed = exposed_by(&self.evidence, trust);
+        // it was to be judged before it was signed: with the roster of that day
+        let exposed = exposed_by(&self.evidence, &trust.as_of(roster));
         let holds = exposed.is_some_and(|exposed| against.is_none_or(|against| against == exposed));
         need(!holds, "the evidence proves the accusation")?;
         let found = exposed.map_or("nothing".to_owned(), |exposed| format!("something of {exposed} alone"));

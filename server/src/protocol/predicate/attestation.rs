@@ -5,7 +5,9 @@
 //! sequencer's signature is good and the cut names the one that it attested before, and appends to the mailboxes of
 //! clients that the roster gives it; whatever else a cut or a manifest says, it waits and signs nothing.
 
-use super::{Finding, Predicate, cites_a_cut, doubt, entry_of, is_next, need, verified, verified_if_any};
+use super::{
+    Finding, Predicate, cites_a_cut, doubt, entry_of, is_next, need, newest, verified, verified_if_any,
+};
 use crate::protocol::{
     attestation::{Attestation, MailboxHead},
     codec::{Decode, DecodeError, Encode, Reader, Writer, coded},
@@ -35,6 +37,10 @@ impl Predicate for BadAttestation {
 
     fn statements(&self) -> Vec<Citation> {
         self.derivation.statements()
+    }
+
+    fn roster(&self) -> Option<u32> {
+        Some(self.derivation.roster())
     }
 
     fn judge(&self, trust: &Trust) -> Finding {
@@ -116,6 +122,10 @@ impl Predicate for BadCitation {
         all.extend(self.previous.iter().map(Unverified::cite));
         all.extend(self.cut.iter().map(Unverified::cite));
         all
+    }
+
+    fn roster(&self) -> Option<u32> {
+        newest(&[Some(&self.attestation), self.previous.as_ref()])
     }
 
     fn judge(&self, trust: &Trust) -> Finding {

@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Finding, Predicate, doubt, need, verified};
+use super::{Finding, Predicate, doubt, need, newest, verified};
 use crate::protocol::{
     attestation::Attestation,
     codec::{Decode, DecodeError, Encode, Reader, Writer, coded},
@@ -84,6 +84,10 @@ impl Predicate for SplitView {
 
     fn statements(&self) -> Vec<Citation> {
         self.first.statements().chain(self.second.statements()).collect()
+    }
+
+    fn roster(&self) -> Option<u32> {
+        newest(&[Some(&self.first.cosignature), Some(&self.second.cosignature)])
     }
 
     fn judge(&self, trust: &Trust) -> Finding {

@@ -4,7 +4,7 @@
 //! extend, link by link, what its own last cut cites; the numbers are sums over that. A seal that does not extend,
 //! whoever signed it, is never cited, so no incoming actor can make it sign a false cut.
 
-use super::{Finding, Predicate, doubt, is_next, need, verified, verified_if_any};
+use super::{Finding, Predicate, doubt, is_next, need, newest, verified, verified_if_any};
 use crate::protocol::{
     codec::{Decode, DecodeError, Encode, Reader, Writer, coded},
     cut::{Cut, Reached},
@@ -70,6 +70,15 @@ impl Predicate for BadCut {
             }
         }
         all
+    }
+
+    fn roster(&self) -> Option<u32> {
+        let before = match &self.fault {
+            CutFault::Follows { before } => Some(before),
+            CutFault::Extends { before, .. } => before.as_ref(),
+            CutFault::Alone | CutFault::End { .. } => None,
+        };
+        newest(&[Some(&self.cut), before])
     }
 
     fn judge(&self, trust: &Trust) -> Finding {

@@ -18,6 +18,7 @@
 //! - Adding a predicate is adding a file, and a line in [`super::evidence`].
 
 pub mod accusation;
+pub mod anchored;
 pub mod attestation;
 pub mod chain;
 pub mod cosignature;
@@ -49,6 +50,11 @@ pub trait Predicate: Encode + Decode {
     fn accused(&self) -> ActorId;
     /// The statements in it, for a reader.
     fn statements(&self) -> Vec<Citation>;
+    /// The newest roster that the accused names in what it is judged for: under it, or an earlier one, it had checked what it cites.
+    /// None, of a predicate that asks nothing of what others signed.
+    fn roster(&self) -> Option<u32> {
+        None
+    }
     /// What the accused did, in plain words; or why this proves nothing.
     fn judge(&self, trust: &Trust) -> Finding;
 }
@@ -64,6 +70,11 @@ fn doubt<T>(why: impl Into<String>) -> Result<T, String> {
 /// Demands a condition.
 fn need(condition: bool, why: &str) -> Result<(), String> {
     if condition { Ok(()) } else { doubt(why) }
+}
+
+/// The newest roster that one of these statements names.
+fn newest<T: Statement>(statements: &[Option<&Unverified<T>>]) -> Option<u32> {
+    statements.iter().flatten().map(|statement| statement.claimed_terms().roster).max()
 }
 
 /// The statement, if its signature is its signer's.

@@ -39,6 +39,10 @@ impl Predicate for BadRefusal {
         [self.refusal.cite()].into_iter().chain(bundle).collect()
     }
 
+    fn roster(&self) -> Option<u32> {
+        Some(self.refusal.claimed_terms().roster)
+    }
+
     fn judge(&self, trust: &Trust) -> Finding {
         let refusal = verified(&self.refusal, trust)?;
         let bundle = match &self.submission {

@@ -146,6 +146,10 @@ impl Predicate for BadSeal {
         all
     }
 
+    fn roster(&self) -> Option<u32> {
+        Some(self.seal.claimed_terms().roster)
+    }
+
     fn judge(&self, trust: &Trust) -> Finding {
         let seal = verified(&self.seal, trust)?;
         let offence = match &self.fault {

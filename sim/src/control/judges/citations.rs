@@ -56,7 +56,7 @@ pub fn clock_in_predicate(trial: &Trial<'_>) -> Option<Conviction> {
 
 /// Checks signatures without the deployment: what the sequencer of another one signed, with the same key, is of this one.
 pub fn foreign_deployment(trial: &Trial<'_>) -> Option<Conviction> {
-    let signer = world::signer(trial.drawn, trial.streams, ActorName::SEQUENCER);
+    let signer = world::signer(trial.drawn, trial.streams, ActorName::SEQUENCER, 0);
     let cut = trial.run.record.cuts.values().next()?;
     let other = Cut { previous: Digest::of(&[b"elsewhere"]), ..cut.clone() };
     let here = Signed::sign(cut.clone(), trial.run.trust.deployment, &*signer);

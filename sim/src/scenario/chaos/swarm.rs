@@ -10,7 +10,7 @@ use super::{
         drawn::DrawnWorkload,
         error::Wrong,
         fault::{DrawnFault, FAULTS, Family, FaultKind, Given, Of, Parameter},
-        name::{ActorName, Sizes},
+        name::{ActorName, ActorPattern, Sizes},
         section::{Section, list, one_of},
         tree::{Node, Problem},
         value::Range,
@@ -149,6 +149,7 @@ fn given(parameter: &Parameter, sizes: &Sizes, stream: &mut Stream) -> Given {
         Of::Time => Given::Number(stream.within(low..=high) * MS),
         Of::Count | Of::Bandwidth | Of::Size => Given::Number(stream.within(low..=high)),
         Of::Actor => Given::Actor(anyone(sizes, stream)),
+        Of::Member => Given::Actor(ActorPattern::Any.draw_any(sizes, stream)),
         Of::Actors => Given::Actors(some(sizes, stream)),
         Of::Groups => {
             let (one, other) = (some(sizes, stream), some(sizes, stream));

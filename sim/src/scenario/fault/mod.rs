@@ -47,11 +47,13 @@ pub enum Family {
     DiskError,
     /// Lost state: an actor must stop and admit it.
     State,
+    /// Keys that are replaced.
+    Keys,
 }
 
 impl Family {
     /// Every family.
-    pub const ALL: [Family; 9] = [
+    pub const ALL: [Family; 10] = [
         Family::Link,
         Family::Partition,
         Family::Connection,
@@ -61,6 +63,7 @@ impl Family {
         Family::DiskTime,
         Family::DiskError,
         Family::State,
+        Family::Keys,
     ];
 
     /// Its name in scenario files.
@@ -75,6 +78,7 @@ impl Family {
             Family::DiskTime => "disk-time",
             Family::DiskError => "disk-error",
             Family::State => "state",
+            Family::Keys => "keys",
         }
     }
 }

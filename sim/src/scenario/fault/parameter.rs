@@ -1,9 +1,11 @@
 //! The parameters of a fault: what a scenario may write, what a seed draws of it, and how that is written out.
 
+use server::protocol::id::Role;
 use toml_edit::{Array, Value};
 
 use super::{
     super::{
+        error::Wrong,
         name::{ActorName, ActorPattern, Sizes},
         read::{BANDWIDTH_MAX, TIME_MAX_NS},
         section::{Section, actor, actors, list, one_of},
@@ -35,6 +37,8 @@ pub enum Of {
     Size,
     /// An actor.
     Actor,
+    /// An actor whose key the roster lists: any but a client.
+    Member,
     /// Actors, one at least.
     Actors,
     /// Groups of actors, one at least.
@@ -127,6 +131,10 @@ impl Parameter {
         Ok(match self.of {
             Of::Share => Asked::Share(section.quantity(key, &SHARE, 0.0..=1.0, 0.0)?),
             Of::Actor => Asked::Actor(actor(key, node, sizes)?),
+            Of::Member => match actor(key, node, sizes)? {
+                pattern if pattern.may_be(Role::Client) => return Err(node.problem(Wrong::NotInRoster)),
+                pattern => Asked::Actor(pattern),
+            },
             Of::Actors => Asked::Actors(some(key, node, actors(key, node, sizes)?)?),
             Of::Groups => {
                 let groups = list(key, node, "a list of groups", self.example)?;

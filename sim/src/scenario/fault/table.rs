@@ -18,6 +18,7 @@ impl Parameter {
 }
 
 const ACTOR: Parameter = needs("actor", Of::Actor, "\"incoming/0\"");
+const MEMBER: Parameter = needs("actor", Of::Member, "\"incoming/0\"");
 const ACTORS: Parameter = needs("actors", Of::Actors, "[\"incoming/0\"]");
 /// Whose links; everyone's if nothing.
 const WHO: Parameter = may("actor", Of::Actor, "\"incoming/0\"");
@@ -228,5 +229,17 @@ pub const FAULTS: &[FaultKind] = &[
         "restore",
         &[ACTOR],
         "the operator puts the actor's disk back to what it was when the fault began, at its end: the actor may be exposed",
+    ),
+    fault(
+        Family::Keys,
+        "rotate",
+        &[MEMBER],
+        "the operator gives the actor another key; everybody is started anew with the new roster, one after the other",
+    ),
+    fault(
+        Family::Keys,
+        "revoke",
+        &[MEMBER],
+        "the same, and the key before is revoked, as if stolen: the actor is down until everybody has the new roster",
     ),
 ];
