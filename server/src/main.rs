@@ -9,6 +9,7 @@ use command::{
     actor::{ActorCommand, Init},
     client::ClientCommand,
     load::Load,
+    rotate::Rotate,
     run::Run,
     verify::Verify,
 };
@@ -31,6 +32,7 @@ enum Command {
     Client(ClientCommand),
     Init(Init),
     Load(Load),
+    Rotate(Rotate),
     Run(Run),
     Verify(Verify),
 }
@@ -41,6 +43,7 @@ fn main() -> ExitCode {
         Command::Init(init) => init.execute(),
         Command::Client(client) => client.execute(),
         Command::Load(load) => load.execute(),
+        Command::Rotate(rotate) => rotate.execute(),
         Command::Run(run) => run.execute(),
         Command::Verify(verify) => verify.execute(),
     }

@@ -5,7 +5,8 @@
 //! is caught with evidence. See `examples/hello.rs`.
 //!
 //! # Invariants
-//! - The first roster that a client sees is the one it keeps to, unless it is given one: pin it where that matters.
+//! - The first roster that a client sees is the one it keeps to, unless it is given one: pin it where that matters. Of others it takes
+//!   those that come after it, when it starts.
 
 mod web;
 
@@ -240,9 +241,12 @@ impl Introduced {
         let pace = get(&mut connection, "/v1/deployment").await.map_err(failed)?;
         let pace: Pace = serde_json::from_slice(&pace).map_err(|error| failed(error.to_string()))?;
         let known = directory.join("roster.json");
-        if !known.exists() {
-            let roster = get(&mut connection, "/v1/roster").await.map_err(failed)?;
-            keys::publish(&known, &roster, 0o600)?;
+        let told = get(&mut connection, "/v1/roster").await.map_err(failed)?;
+        let told = String::from_utf8_lossy(&told);
+        let kept = if known.exists() { fs::read_to_string(&known)? } else { String::new() };
+        if kept.is_empty() || roster_file::is_succeeded(&kept, &told)? {
+            roster_file::from_json(&told)?;
+            keys::publish(&known, told.as_bytes(), 0o600)?;
         }
         let trust = roster_file::from_json(&fs::read_to_string(&known)?)?;
         let nanoseconds = |us: u64| us.saturating_mul(1000);

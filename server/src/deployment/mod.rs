@@ -12,6 +12,7 @@
 //! - A directory serves the deployment it was made for. One that was made for another is refused.
 
 pub mod keys;
+pub mod succession;
 
 use std::{
     fs,
@@ -99,6 +100,22 @@ pub enum DeploymentError {
         key: PathBuf,
         /// Whose.
         actor: ActorId,
+    },
+    /// A store that must tell what its actor has signed.
+    #[error("{}: nothing tells here what {actor} has signed: bring its store, or of a witness say how many it has cosigned", .path.display())]
+    NoStore {
+        /// Where it should be.
+        path: PathBuf,
+        /// Whose.
+        actor: ActorId,
+    },
+    /// The same, that cannot be read.
+    #[error("{}: {why} (is the server still running?)", .path.display())]
+    Store {
+        /// Where it is.
+        path: PathBuf,
+        /// What is wrong.
+        why: String,
     },
     /// It was made for something else.
     #[error(
@@ -232,7 +249,7 @@ impl Deployment {
 
     /// Where an actor stores. Where one key signs for all roles, one store holds them all.
     pub fn store(&self, actor: ActorId) -> PathBuf {
-        self.directory.join("store").join(file_name(self.architecture, actor)).with_extension("redb")
+        store_path(&self.directory, self.architecture, actor)
     }
 
     /// Where evidence goes.
@@ -252,6 +269,10 @@ fn file_name(architecture: Architecture, actor: ActorId) -> String {
 fn key_path(directory: &Path, architecture: Architecture, actor: ActorId, number: u32) -> PathBuf {
     let extension = if number == 0 { "key".to_owned() } else { format!("{number}.key") };
     directory.join("keys").join(file_name(architecture, actor)).with_extension(extension)
+}
+
+fn store_path(directory: &Path, architecture: Architecture, actor: ActorId) -> PathBuf {
+    directory.join("store").join(file_name(architecture, actor)).with_extension("redb")
 }
 
 fn no_roster(path: &Path) -> DeploymentError {

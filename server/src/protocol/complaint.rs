@@ -89,6 +89,18 @@ pub enum Ground {
     Unfounded,
 }
 
+impl Ground {
+    /// What it comes to, in reports.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Ground::Evidence(_) => "defence: it was another, and this proves it",
+            Ground::Served { .. } => "defence: the mailbox is served",
+            Ground::Blocked(_) => "defence: it waits for another, whom it has challenged",
+            Ground::Unfounded => "defence: the evidence proves nothing",
+        }
+    }
+}
+
 coded!(enum Charge "charge of a complaint" { 1 Proven(evidence), 2 NotReceived(upto) });
 
 coded!(enum Ground "ground of a defence" {

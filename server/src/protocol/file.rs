@@ -53,6 +53,12 @@ pub enum FileError {
         "the rosters are no succession: the first must be version 0, and each of the others must come after the one before it"
     )]
     Succession,
+    /// Rosters that are not those that are kept.
+    #[error(
+        "the server's rosters are not those that this client keeps to: it serves another deployment, or its operator has signed two \
+         successions"
+    )]
+    Other,
     /// What the file shows is not what its bytes say.
     #[error("the file was altered: it is not what its `bytes` render to")]
     Altered,

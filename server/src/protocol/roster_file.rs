@@ -99,6 +99,18 @@ pub fn from_json_of(signing: Signing, text: &str) -> Result<Trust, FileError> {
     Ok(Trust::new((**newest).clone(), signing.verifier()))
 }
 
+/// Whether what a server tells goes on from what is kept.
+///
+/// # Errors
+/// One of them cannot be read, or they contradict each other.
+pub fn is_succeeded(kept: &str, told: &str) -> Result<bool, FileError> {
+    let [kept, told] = [rosters_of(Signing::Ed25519, kept)?, rosters_of(Signing::Ed25519, told)?];
+    match kept.iter().zip(&told).all(|(kept, told)| kept == told) {
+        true => Ok(told.len() > kept.len()),
+        false => Err(FileError::Other),
+    }
+}
+
 /// Reads all rosters of a deployment that signs in this way, the first one first; there is at least one.
 pub fn rosters_of(signing: Signing, text: &str) -> Result<Vec<Signed<Roster>>, FileError> {
     let file: File = file::parse(text)?;

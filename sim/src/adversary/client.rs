@@ -184,14 +184,42 @@ impl Attack for DenyDelivery {
     }
 }
 
-/// A08: demands in public what it has got already. Answered each time, and nobody is blamed.
+/// A08: demands in public what it has got already, and complains of what is not due. Answered each time, and nobody is blamed.
 #[derive(Default)]
 struct SpamChallenges {
     made: u64,
+    complaints: u64,
+}
+
+/// It complains with every so-many-th step in which it sends anything.
+const COMPLAINS_EVERY: u64 = 8;
+
+impl SpamChallenges {
+    /// It has not received what nobody has ever sent it.
+    fn complain(&mut self, mailbox: ActorId, context: &mut Context<'_>) {
+        self.complaints += 1;
+        if !self.complaints.is_multiple_of(COMPLAINS_EVERY) {
+            return;
+        }
+        let complaint = context.sign(Complaint {
+            complainer: context.me(),
+            number: OWN_NUMBERS + self.complaints,
+            terms: Terms::default(),
+            against: mailbox,
+            acks: 0,
+            charge: Charge::NotReceived(Count(u64::MAX)),
+        });
+        let complained = Complained { complaint: complaint.to_unverified(), evidence: Vec::new() };
+        context.send(mailbox, Message::Complained(Box::new(complained)));
+        context.fired();
+    }
 }
 
 impl Attack for SpamChallenges {
     fn sends(&mut self, sends: &mut Vec<(ActorId, Message)>, context: &mut Context<'_>) {
+        if let Some(mailbox) = own_mailbox(context).filter(|_| !sends.is_empty() && context.is_time()) {
+            self.complain(mailbox, context);
+        }
         let acknowledges = sends.iter().any(|(_, message)| matches!(message, Message::Acknowledged(_)));
         let Some(mailbox) = own_mailbox(context).filter(|_| acknowledges && context.on()) else { return };
         let Some(client) = context.me().client() else { return };

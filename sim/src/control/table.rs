@@ -8,6 +8,10 @@ const HONEST: &str = include_str!("honest.toml");
 const CALM: &str = include_str!("../../../scenarios/honest/calm.toml");
 /// Nobody cheats; a client is away while its mailbox actor crashes.
 const AWAY: &str = include_str!("away.toml");
+/// Nobody cheats; the sequencer gets another key half-way.
+const ROTATED: &str = include_str!("rotated.toml");
+/// Nobody cheats; the key of an incoming actor is revoked half-way.
+const REVOKED: &str = include_str!("revoked.toml");
 /// A mailbox actor attests one thing to its clients and another to an incoming actor.
 const FORKED: &str = include_str!("../../../scenarios/attacks/D05-fork-attestation.toml");
 /// A mailbox actor delivers nothing to one client.
@@ -51,10 +55,10 @@ pub const CONTROLS: &[Control] = &[
     },
     Control {
         name: "slot-with-key-epoch",
-        line: "the sequencer's slots hold the key's epoch, and it takes a new key when it starts",
+        line: "the sequencer's slots hold the number of its key, and it gets another key",
         why: "R3: under a new key every slot is free again, so rotating a key licenses equivocation.",
         seen_by: "one-digest",
-        scenario: HONEST,
+        scenario: ROTATED,
         how: Break::World(Weakness::KeyInSlot),
     },
     Control {
@@ -184,6 +188,22 @@ pub const CONTROLS: &[Control] = &[
         seen_by: "accuracy",
         scenario: HONEST,
         how: Break::Harsh(judges::foreign_deployment, "a signature is not that of its signer"),
+    },
+    Control {
+        name: "revoked-key-counts",
+        line: "the judge takes what a revoked key signed, cosigned before or not",
+        why: "Who has stolen the key signs any slot with any date: its owner would be convicted of what a thief signed.",
+        seen_by: "accuracy",
+        scenario: REVOKED,
+        how: Break::Harsh(judges::revoked_key_counts, "a signature is not that of its signer"),
+    },
+    Control {
+        name: "roster-of-today",
+        line: "the judge looks at what actors cited with the roster of today",
+        why: "R7: whoever cited a seal had checked it with the key of that day, and knows nothing of later revocations.",
+        seen_by: "accuracy",
+        scenario: REVOKED,
+        how: Break::Harsh(judges::roster_of_today, "the cut is sound in itself"),
     },
     Control {
         name: "leaf-without-signature",

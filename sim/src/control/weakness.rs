@@ -20,7 +20,7 @@ pub enum Weakness {
     UnsyncedWrites,
     /// The sequencer runs twice, with one key.
     Twin,
-    /// The sequencer takes a new key when it starts, under which every slot is free again.
+    /// The slots of the sequencer hold the number of its key: under another one every slot is free again.
     KeyInSlot,
     /// Incoming actors admit bundles that cite cuts which they have not seen.
     NoHoldBack,

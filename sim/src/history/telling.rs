@@ -207,7 +207,9 @@ impl Record {
             }
             Notice::ComplaintAnswered { number, how, .. } => {
                 let reply = if how == "admission" { Reply::Admission } else { Reply::Defence };
-                self.cover(if reply == Reply::Admission { "a complaint was admitted" } else { how });
+                if reply == Reply::Admission {
+                    self.cover("a complaint was admitted");
+                }
                 self.blame.reply(who, number, reply);
             }
             Notice::Obliged { id, target, demand, .. } => {

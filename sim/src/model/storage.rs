@@ -4,8 +4,9 @@
 use std::io;
 
 use server::{
-    actor::step::STATEMENTS,
+    actor::{Draft, step::STATEMENTS},
     port::{Changes, Rows, Storage, StorageError, store::Store},
+    protocol::statement::Kind,
 };
 
 use super::{
@@ -24,6 +25,8 @@ pub struct SimStorage {
     time: VirtualTime,
     place: Place,
     weakness: Weakness,
+    /// The number of the actor's key, for a weakness that looks at it.
+    key: u32,
     commits: u64,
     /// What a weak storage has taken and not synced.
     unsynced: Changes,
@@ -65,13 +68,22 @@ impl SimStorage {
     /// What is on the disk; opened when it is loaded.
     pub fn new(kind: scenario::Storage, disk: &Disk, time: VirtualTime, place: Place) -> Self {
         let (disk, weakness) = (disk.clone(), Weakness::None);
-        SimStorage { kind, engine: None, disk, time, place, weakness, commits: 0, unsynced: Changes::new() }
+        let (commits, unsynced) = (0, Changes::new());
+        SimStorage { kind, engine: None, disk, time, place, weakness, key: 0, commits, unsynced }
     }
 
-    /// The same with a weakness, for negative controls.
+    /// The same with a weakness, for negative controls; of an actor that has this key.
     #[must_use]
-    pub fn weakened(self, weakness: Weakness) -> Self {
-        SimStorage { weakness, ..self }
+    pub fn weakened(self, weakness: Weakness, key: u32) -> Self {
+        SimStorage { weakness, key, ..self }
+    }
+
+    /// Whether a row is a statement under an earlier key.
+    fn is_under_earlier_key(&self, key: &[u8], value: &[u8]) -> bool {
+        let kind = key.get(1).and_then(|byte| Kind::from_byte(*byte));
+        let stored = kind.filter(|_| key.first() == Some(&STATEMENTS));
+        let draft = stored.and_then(|kind| Draft::from_body(kind, value).ok());
+        draft.is_some_and(|draft| draft.terms().key < self.key)
     }
 
     /// Waits until the disk has done what was asked of it, or for as long as power lasts.
@@ -109,7 +121,7 @@ impl Storage for SimStorage {
         };
         self.engine = Some(engine);
         if self.weakness == Weakness::KeyInSlot {
-            rows.retain(|key, _| key.first() != Some(&STATEMENTS));
+            rows.retain(|key, value| !self.is_under_earlier_key(key, value));
         }
         Ok(rows)
     }

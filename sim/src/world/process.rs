@@ -63,7 +63,7 @@ impl World {
         let network = self.fabric.of(machine, self.places.clone());
         let (clock, work) = (self.clock_of(machine), cpu.clone());
         let storage = SimStorage::new(topology.storage, disk, self.time.clone(), place);
-        let storage = storage.weakened(self.weakness.of(name.role));
+        let storage = storage.weakened(self.weakness.of(name.role), self.key_number(name));
         let node = Node::default();
         self.history.has_roster(self.parts_of(name), setup.trust.roster.version());
         if name.role == Role::Witness {

@@ -122,19 +122,16 @@ impl Grievances {
         let Defended { defence, evidence } = defended;
         let by = defence.claimed_actor();
         let Ok(signed) = defence.clone().verify(&self.setup.trust) else { return };
-        let how = match signed.ground {
-            Ground::Evidence(digest) if Digest::of(&[&evidence]) != digest => return,
-            Ground::Evidence(_) => {
-                if exposed_by(&evidence, &self.setup.trust).is_none() {
-                    let statement = Accusation::Defence(defence);
-                    accuse(FalseAccusation { statement, evidence }, &self.setup.trust, step);
-                }
-                "defence: it was another, and this proves it"
+        let how = signed.ground.name();
+        if let Ground::Evidence(digest) = signed.ground {
+            if Digest::of(&[&evidence]) != digest {
+                return;
             }
-            Ground::Served { .. } => "defence: the mailbox is served",
-            Ground::Blocked(_) => "defence: it waits for another, whom it has challenged",
-            Ground::Unfounded => "defence: the evidence proves nothing",
-        };
+            if exposed_by(&evidence, &self.setup.trust).is_none() {
+                let statement = Accusation::Defence(defence);
+                accuse(FalseAccusation { statement, evidence }, &self.setup.trust, step);
+            }
+        }
         if let Some(number) = self.close(&signed.complaint.digest, by, docket) {
             step.notice(Notice::ComplaintAnswered { number, by, how });
         }

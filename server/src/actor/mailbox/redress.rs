@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use crate::{
-    actor::{Issued, Step, docket::accuse, numbers::Numbers},
+    actor::{Issued, Notice, Step, docket::accuse, numbers::Numbers},
     protocol::{
         ack::Ack,
         attestation::Attestation,
@@ -165,6 +165,7 @@ impl Redress {
     }
 
     fn defend(&mut self, complaint: &Signed<Complaint>, ground: Ground, evidence: Vec<u8>, step: &mut Step) {
+        step.notice(Notice::Reached(ground.name()));
         let number = self.defences.take(Kind::Defence, step);
         let key = (Kind::Defence, number);
         self.pending.insert(key, (complaint.complainer, complaint.digest(), evidence));

@@ -6,11 +6,10 @@
 mod client;
 mod incoming;
 mod mailbox;
-mod sequencer;
 mod witness;
 
 use server::{
-    actor::{Actor, Draft, Input, Issued, Recovered, Step, handler::Handler},
+    actor::{Actor, Draft, Input, Issued, Recovered, Step, handler::Handler, sequencer::Sequencer},
     port::Time,
     protocol::{
         id::{ActorId, Role},
@@ -47,6 +46,8 @@ pub trait Fallible: Actor + Sized {
 }
 
 impl Fallible for Handler {}
+
+impl Fallible for Sequencer {}
 
 /// An actor with a flaw.
 pub struct Flawed<A> {

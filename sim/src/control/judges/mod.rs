@@ -4,6 +4,7 @@
 //! that did not. The accuser holds what the run left, all that clients were sent among it.
 
 mod citations;
+mod keys;
 mod openings;
 
 use server::protocol::{
@@ -19,6 +20,7 @@ use server::protocol::{
 pub(super) use citations::{
     clock_in_predicate, foreign_deployment, receipt_bound_to_epoch, slot_ignored, unsigned_citation,
 };
+pub(super) use keys::{revoked_key_counts, roster_of_today};
 pub(super) use openings::{counts_left_out, foreign_base, leaf_without_signature};
 
 use crate::{random::Streams, scenario::Drawn, world::Run};

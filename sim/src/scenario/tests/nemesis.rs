@@ -10,7 +10,8 @@ const WRONG_FAULTS: &[(&str, &str)] = &[
         "3:8: unknown fault \"meteor\"; known: crash, restart, crash-at, zone, power-lost, power-torn, power-reordered, dies, \
          partition, one-way, split, clog, swizzle, loss, delay, jitter, duplicate, reorder, corrupt, throttle, reset, \
          half-open, pause, slow, clock-ahead, clock-behind, clock-fast, clock-slow, clock-freeze, disk-slow, disk-stall, \
-         disk-full, disk-sync-error, disk-read-error, disk-rot, disk-misdirect, wipe, restore",
+         disk-full, disk-sync-error, disk-read-error, disk-rot, disk-misdirect, wipe, restore, \
+         rotate, revoke",
     ),
     (
         "kind = \"crash-at\"\nat = \"1s\"\nfor = \"1s\"\nactor = \"incoming/0\"\nboundary = \"commit\"\n",
@@ -69,6 +70,10 @@ const WRONG_FAULTS: &[(&str, &str)] = &[
     (
         "kind = \"partition\"\nat = \"1s\"\nfor = \"1s\"\nactors = [\n  \"handler/0\",\n  \"operator/*\",\n]\n",
         "8:3: there is no operator/*: the smallest topology of this scenario has no operator",
+    ),
+    (
+        "kind = \"rotate\"\nat = \"1s\"\nfor = \"1s\"\nactor = \"client/0\"\n",
+        "6:9: a client's key is its name and cannot be replaced: write an actor of the server, such as \"incoming/0\"",
     ),
     ("kind = \"loss\"\nat = \"1s\"\nfor = \"1s\"\nrate = 2\n", "6:8: rate must lie in 0..=1"),
 ];

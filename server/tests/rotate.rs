@@ -1,0 +1,155 @@
+//! `cargo server rotate`: a deployment goes on with other keys, its clients follow, and nobody is blamed.
+
+#![allow(clippy::unwrap_used, reason = "a test fails where it stands")]
+
+use std::{
+    fs,
+    path::Path,
+    process::{Command, Output},
+};
+
+use server::{
+    actor::{Timing, handler::Custody},
+    architecture::Architecture,
+    deployment::Plan,
+    http::Limits,
+    protocol::{
+        id::{ActorId, Role},
+        roster::Roster,
+        roster_file,
+        signing::Signing,
+    },
+    service::{Legacy, Service, Settings},
+};
+
+fn plan(architecture: Architecture) -> Plan {
+    match architecture {
+        Architecture::Parallel => Plan { architecture, incoming: 2, mailboxes: 2, witnesses: 1 },
+        _ => Plan { architecture, incoming: 1, mailboxes: 1, witnesses: 0 },
+    }
+}
+
+fn settings(architecture: Architecture, data: &Path) -> Settings {
+    Settings {
+        plan: plan(architecture),
+        signing: Signing::Ed25519,
+        data: data.to_owned(),
+        listen: ([127, 0, 0, 1], 0).into(),
+        tls: None,
+        timing: Timing::of_epoch(5_000_000),
+        limits: Limits::default(),
+        custody: Custody::default(),
+        legacy: Legacy::Refused,
+    }
+}
+
+fn command(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_server")).args(arguments).output().unwrap()
+}
+
+/// Succeeds, and says this.
+fn done(arguments: &[&str]) -> String {
+    let output = command(arguments);
+    assert!(output.status.success(), "{arguments:?}: {output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// Is refused, for this reason.
+fn refused(arguments: &[&str], why: &str) {
+    let output = command(arguments);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.code() == Some(2) && said.contains(why), "{arguments:?}: {output:?}");
+}
+
+/// Runs a server, and a client that sends itself a message and gets all until then that it did not get before.
+fn a_life(architecture: Architecture, data: &Path, client: &Path, message: &str) {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let service = runtime.block_on(Service::start(settings(architecture, data))).unwrap();
+    let url = format!("http://{}", service.address);
+    let client = client.to_str().unwrap();
+    let of = |rest: &[&str]| done(&[&["client", "--dir", client, "--server", &url][..], rest].concat());
+    let id = of(&["keys"]).trim().to_owned();
+    of(&["send", "--to", &id, message]);
+    assert!(of(&["receive", "--count", "1"]).contains(message));
+    runtime.block_on(service.stop(1_000_000_000));
+    assert_eq!(fs::read_dir(data.join("evidence")).unwrap().count(), 0, "nobody is exposed");
+}
+
+fn roster(path: &Path) -> Roster {
+    (*roster_file::from_json(&fs::read_to_string(path).unwrap()).unwrap().roster).clone()
+}
+
+#[test]
+fn a_deployment_goes_on_with_other_keys() {
+    for (architecture, actor) in
+        [(Architecture::Parallel, "incoming/0"), (Architecture::Central, "sequencer")]
+    {
+        let directory = tempfile::tempdir().unwrap();
+        let (data, client) = (directory.path().join("server"), directory.path().join("client"));
+        a_life(architecture, &data, &client, "with the first key");
+        let rotate = ["rotate", actor, "--data", data.to_str().unwrap()];
+        assert_eq!(done(&rotate), format!("roster 1: {actor} has key 1\n"));
+        a_life(architecture, &data, &client, "with the second key");
+        assert_eq!(done(&[&rotate[..], &["--revoke"]].concat()), format!("roster 2: {actor} has key 2\n"));
+        a_life(architecture, &data, &client, "when the second key is revoked");
+
+        let kept = roster(&client.join("roster.json"));
+        assert_eq!((kept.version(), kept), (2, roster(&data.join("roster.json"))), "the client follows");
+        let roster = roster(&data.join("roster.json"));
+        let actor: ActorId = actor.parse().unwrap();
+        let revoked = roster.numbered(&actor, 1).unwrap().revoked.unwrap();
+        assert!(revoked.bounds.fences.iter().any(|fence| fence.next > 1), "{revoked:?}");
+        let witnesses = plan(architecture).witnesses as usize;
+        assert!(
+            revoked.bounds.cosigned.len() == witnesses
+                && revoked.bounds.cosigned.iter().all(|count| *count > 1)
+        );
+        assert!(roster.numbered(&actor, 0).unwrap().revoked.is_none());
+        let others =
+            roster.members().iter().filter(|member| roster.current_number(&member.actor) == 0).count();
+        assert_eq!(
+            others,
+            if architecture == Architecture::Parallel { 6 } else { 0 },
+            "one server has one key"
+        );
+        assert_eq!(roster.current_number(&ActorId::Server(Role::Operator, 0)), 0);
+    }
+}
+
+#[test]
+fn what_cannot_be_done_is_said_and_changes_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let (data, client) = (directory.path().join("server"), directory.path().join("client"));
+    let (there, path) = (data.to_str().unwrap(), data.join("roster.json"));
+    refused(&["rotate", "sequencer", "--data", there], "roster.json");
+    done(&["init", "--data", there]);
+    refused(&["rotate", "incoming/9", "--data", there], "incoming-9.key");
+    refused(
+        &["rotate", "sequencer", "--data", there, "--revoke"],
+        "nothing tells here what sequencer has signed",
+    );
+    refused(&["rotate", "nobody", "--data", there], "nobody");
+    assert_eq!(roster(&path).version(), 0);
+    a_life(Architecture::Parallel, &data, &client, "as before");
+    // the counts of witnesses that are elsewhere must be those of all
+    let counts = ["rotate", "sequencer", "--data", there, "--revoke", "--cosigned", "7,8"];
+    refused(&counts, "the former keys of sequencer are no history");
+    assert_eq!(roster(&path).version(), 0);
+    done(&["rotate", "sequencer", "--data", there, "--revoke", "--cosigned", "7"]);
+    // without the new key it does not start
+    fs::remove_file(data.join("keys/sequencer.1.key")).unwrap();
+    refused(&["run", "--data", there, "--listen", "127.0.0.1:0"], "sequencer.1.key");
+}
+
+#[test]
+fn a_client_keeps_to_the_succession_that_it_knows() {
+    let directory = tempfile::tempdir().unwrap();
+    let (one, other, client) =
+        (directory.path().join("one"), directory.path().join("other"), directory.path().join("client"));
+    a_life(Architecture::Central, &one, &client, "here");
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let service = runtime.block_on(Service::start(settings(Architecture::Central, &other))).unwrap();
+    let url = format!("http://{}", service.address);
+    let receive = ["client", "--dir", client.to_str().unwrap(), "--server", &url, "receive"];
+    refused(&receive, "not those that this client keeps to");
+}
