@@ -4,12 +4,13 @@
 use std::io;
 
 use server::{
-    actor::step::STATEMENTS,
-    port::{Changes, Rows, Storage, StorageError, store::Store},
+    actor::{Ledger, step::STATEMENTS},
+    port::{Changes, Rows, Storage, StorageError, Work as _, store::Store},
 };
 
 use super::{
     clock::VirtualTime,
+    cpu::Cpu,
     disk::{Disk, DiskFile, FileName},
     network::Machine,
     trap::{Boundary, Traps},
@@ -24,6 +25,8 @@ pub struct SimStorage {
     time: VirtualTime,
     place: Place,
     weakness: Weakness,
+    /// Who has the turns of a commit after the first; nobody where commits take no time.
+    work: Option<Cpu>,
     commits: u64,
     /// What a weak storage has taken and not synced.
     unsynced: Changes,
@@ -65,13 +68,38 @@ impl SimStorage {
     /// What is on the disk; opened when it is loaded.
     pub fn new(kind: scenario::Storage, disk: &Disk, time: VirtualTime, place: Place) -> Self {
         let (disk, weakness) = (disk.clone(), Weakness::None);
-        SimStorage { kind, engine: None, disk, time, place, weakness, commits: 0, unsynced: Changes::new() }
+        SimStorage {
+            kind,
+            engine: None,
+            disk,
+            time,
+            place,
+            weakness,
+            work: None,
+            commits: 0,
+            unsynced: Changes::new(),
+        }
     }
 
     /// The same with a weakness, for negative controls.
     #[must_use]
     pub fn weakened(self, weakness: Weakness) -> Self {
         SimStorage { weakness, ..self }
+    }
+
+    /// The same, and this does what is left of a commit when the node has had the first turn of it.
+    #[must_use]
+    pub fn worked_by(self, work: Cpu) -> Self {
+        SimStorage { work: Some(work), ..self }
+    }
+
+    /// The turns of a commit that are left.
+    async fn take_turns(&mut self) {
+        if let Some(work) = &mut self.work {
+            for _ in 1..work.turns() {
+                work.spend(&Ledger { commits: 1, ..Ledger::default() }).await;
+            }
+        }
     }
 
     /// Waits until the disk has done what was asked of it, or for as long as power lasts.
@@ -141,6 +169,7 @@ impl Storage for SimStorage {
         };
         if self.weakness != Weakness::EarlyDurable {
             self.complete().await;
+            self.take_turns().await;
         }
         self.disk.mark_used();
         traps.pass(machine, Boundary::AfterCommit).await;

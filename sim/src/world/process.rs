@@ -20,6 +20,7 @@ use crate::{
         SimTasks,
         cpu::{Batches, Cores, Cpu},
         disk::Disk,
+        late::Late,
         memory::Memory,
         network::{Machine, Socket},
         skew::NodeClock,
@@ -61,7 +62,7 @@ impl World {
         let network = self.fabric.of(machine, self.places.clone());
         let (clock, work) = (self.clock_of(machine), cpu.clone());
         let storage = SimStorage::new(topology.storage, disk, self.time.clone(), place);
-        let storage = storage.weakened(self.weakness.of(name.role));
+        let storage = storage.weakened(self.weakness.of(name.role)).worked_by(cpu.on_one());
         let node = Node::default();
         if name.role == Role::Witness {
             self.history.witness_started(name);
@@ -163,6 +164,17 @@ impl World {
         self.drawn.architecture.is_monolith() || has_front || topology.machines == Machines::One
     }
 
+    /// A clock that is right, and rings as late as timers of the profile do.
+    fn right_clock(&self, machine: Machine) -> NodeClock {
+        match self.profile.timer.mean() > 0.0 {
+            true => {
+                let random = self.streams.stream(&format!("timers/{machine}"));
+                NodeClock::Late(Late::new(self.time.clone(), self.profile.timer.clone(), random))
+            }
+            false => NodeClock::Right(self.time.clone()),
+        }
+    }
+
     /// The clock of a machine: one that can be set wrong, if a fault will.
     pub(super) fn clock_of(&self, machine: Machine) -> NodeClock {
         let hits = |actor: ActorName| self.machine_of(actor) == machine;
@@ -173,7 +185,7 @@ impl World {
             .any(|fault| fault.kind.family == Family::Clock && fault.actor("actor").is_some_and(hits));
         match self.machines.get(machine).filter(|_| wrong) {
             Some(tuning) => NodeClock::Skewed(tuning.skew.clone()),
-            None => NodeClock::Right(self.time.clone()),
+            None => self.right_clock(machine),
         }
     }
 }
