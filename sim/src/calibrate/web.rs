@@ -115,7 +115,7 @@ fn explained(one: &PerRequest, several: &PerRequest) -> Http {
 /// What a request of the real server takes, and of its twin with this profile.
 fn per_request(load: &Load, real: &Measured, profile: &Profile) -> Result<PerRequest, CalibrateError> {
     let answered = real.requests_per_s * f64::from(load.seconds);
-    let outcome = twin::run(load, REQUESTS, profile)?;
+    let outcome = twin::run(load, REQUESTS, profile, 0)?;
     delivered(&outcome)?;
     let counts = outcome.crowd().unwrap_or_default();
     let per_request = |count: u64| count as f64 / REQUESTS as f64;
