@@ -10,6 +10,7 @@ use super::{
     CalibrateError,
     fit::{self, Sample},
     meter::Meter,
+    pace,
 };
 use crate::{
     model::costs::{Cost, Handling, OTHER, PARTS, significant},
@@ -37,11 +38,12 @@ const LOADS: [(u32, u32, &str); 5] =
 /// Of so many samples the slowest is left out of a fit: the machine did something else meanwhile.
 const OUTLIER_OF: usize = 200;
 
-/// Measures them, by role.
+/// Measures them, by role, and the pace at which that was.
 ///
 /// # Errors
 /// A run that does not hold: it would measure something else.
-pub fn actors() -> Result<BTreeMap<String, Handling>, CalibrateError> {
+pub fn actors() -> Result<(BTreeMap<String, Handling>, f64), CalibrateError> {
+    let mut paces = Vec::new();
     let mut all: BTreeMap<&'static str, Vec<Sample>> = BTreeMap::new();
     for ((bundles, rate, recipients), architecture) in
         LOADS.into_iter().flat_map(|load| ARCHITECTURES.map(|architecture| (load, architecture)))
@@ -52,6 +54,7 @@ pub fn actors() -> Result<BTreeMap<String, Handling>, CalibrateError> {
             format!("workload.rate={rate}/s"),
             format!("workload.recipients={recipients}"),
         ];
+        paces.push(pace::look());
         for (role, samples) in run(&sets)? {
             all.entry(role).or_default().extend(samples);
         }
@@ -61,7 +64,7 @@ pub fn actors() -> Result<BTreeMap<String, Handling>, CalibrateError> {
     if let Some(client) = by_role.get("client").cloned() {
         by_role.insert(OTHER.to_owned(), client);
     }
-    Ok(by_role)
+    Ok((by_role, pace::mean(&paces)))
 }
 
 fn run(sets: &[String]) -> Result<BTreeMap<&'static str, Vec<Sample>>, CalibrateError> {

@@ -7,14 +7,21 @@ use server::port::{Changes, Storage, StorageError, file::FileStorage};
 use super::{
     clock,
     fit::{self, Sample},
+    pace,
 };
-use crate::model::costs::{Cost, Disk};
+use crate::model::costs::{Cost, Disk, significant};
 
 /// Rows of a transaction, and how many transactions of each.
 const ROWS: [usize; 4] = [2, 16, 64, 256];
 const COMMITS: usize = 250;
-/// The pause before a transaction: a disk that is asked all the time answers faster than one that is asked now and then.
-const PAUSE: Duration = Duration::from_millis(2);
+/// The pauses before transactions, in turn: a disk that is asked all the time answers faster than one that is asked now and
+/// then, processors too, and actors do both.
+const PAUSES: [Duration; 4] = [
+    Duration::from_micros(250),
+    Duration::from_micros(500),
+    Duration::from_millis(1),
+    Duration::from_millis(2),
+];
 /// Bytes of a row: a statement, or a bundle of a short message.
 const ROW_BYTES: usize = 300;
 /// Rows are replaced after so many, as actors delete what is acknowledged.
@@ -36,24 +43,27 @@ pub enum DiskError {
     Store(#[from] StorageError),
 }
 
-/// Measures a store in a directory, which is left as it was.
+/// Measures a store in a directory, which is left as it was, and the pace at which that was.
 ///
 /// # Errors
 /// The disk fails.
-pub fn disk(directory: &Path) -> Result<Disk, DiskError> {
+pub fn disk(directory: &Path) -> Result<(Disk, f64), DiskError> {
     let place = |why| DiskError::Place { path: directory.display().to_string(), why };
     let scratch = tempfile::tempdir_in(directory).map_err(place)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(place)?;
     let (mut worked, mut waited) = (Vec::new(), Vec::new());
+    let (mut slept, mut paces) = (0, Vec::new());
     runtime.block_on(async {
         let mut store = FileStorage::of_actor(&scratch.path().join("store.redb"));
         store.load().await?;
         let mut number = 0;
         for rows in ROWS {
-            for _ in 0..COMMITS {
+            paces.push(pace::look());
+            let began = naps().unwrap_or(0);
+            for pause in PAUSES.into_iter().cycle().take(COMMITS) {
                 let changes = changes(&mut number, rows);
                 let bytes = (rows * ROW_BYTES) as f64;
-                sleep(PAUSE);
+                sleep(pause);
                 let (began, began_cpu) = (clock::now_ns(), clock::process_ns());
                 store.commit(changes).await?;
                 let (ns, cpu) = (clock::now_ns() - began, clock::process_ns() - began_cpu);
@@ -61,16 +71,34 @@ pub fn disk(directory: &Path) -> Result<Disk, DiskError> {
                 worked.push(sample(cpu));
                 waited.push(sample(ns.saturating_sub(cpu)));
             }
+            slept += naps().unwrap_or(0).saturating_sub(began);
+            paces.push(pace::look());
         }
         Ok::<(), StorageError>(())
     })?;
+    // each pause was one, too
+    let turns = (slept as f64 / worked.len() as f64 - 1.0).max(1.0);
     let [commit, commit_byte, _] = fit::fit(&worked);
     let [_, byte, _] = fit::fit(&waited);
     let rest = |samples: &[Sample], byte: f64| {
         let rest = samples.iter().map(|sample| (sample.ns - byte * sample.causes[1]).max(0.0));
         Cost::of_samples(rest.collect()).unwrap_or(Cost::always(commit))
     };
-    Ok(Disk { commit: rest(&worked, commit_byte), byte: byte + commit_byte, sync: rest(&waited, byte) })
+    let commit = rest(&worked, commit_byte);
+    let disk =
+        Disk { commit, turns: significant(turns), byte: byte + commit_byte, sync: rest(&waited, byte) };
+    Ok((disk, pace::mean(&paces)))
+}
+
+/// How often threads of this process went to sleep so far: as often as they had to get a core again. None where the system
+/// does not tell.
+fn naps() -> Option<u64> {
+    let naps = |task: io::Result<std::fs::DirEntry>| -> Option<u64> {
+        let status = std::fs::read_to_string(task.ok()?.path().join("status")).ok()?;
+        let line = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"))?;
+        line.trim().parse().ok()
+    };
+    Some(std::fs::read_dir("/proc/self/task").ok()?.filter_map(naps).sum())
 }
 
 fn changes(number: &mut usize, rows: usize) -> Changes {
@@ -88,7 +116,7 @@ mod tests {
     #[test]
     fn a_sync_takes_time_and_leaves_nothing_behind() {
         let directory = tempfile::tempdir().unwrap();
-        let disk = disk(directory.path()).unwrap();
+        let (disk, _) = disk(directory.path()).unwrap();
         assert!(disk.commit.mean() > 0.0 && disk.sync.lies_within(60e9), "{disk:?}");
         assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0);
     }

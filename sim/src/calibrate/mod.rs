@@ -11,6 +11,8 @@ mod disk;
 mod fit;
 mod machine;
 mod meter;
+pub mod pace;
+mod timer;
 mod wake;
 mod web;
 
@@ -20,7 +22,7 @@ pub use disk::DiskError;
 pub use meter::Meter;
 
 use crate::{
-    model::costs::{Bytes, Profile, ProfileError},
+    model::costs::{Bytes, Profile, ProfileError, significant},
     real::RealError,
     scenario::ScenarioError,
 };
@@ -43,6 +45,9 @@ pub enum CalibrateError {
     /// Connections of this machine to itself.
     #[error("the loopback interface: {0}")]
     Loopback(std::io::Error),
+    /// Its threads.
+    #[error("a runtime: {0}")]
+    Runtime(std::io::Error),
     /// A run in which not everything arrived.
     #[error("{0} deliveries are missing from a run that measures actors: what it measured means nothing")]
     Undelivered(u64),
@@ -54,18 +59,37 @@ pub enum CalibrateError {
 /// Something cannot be measured.
 pub fn calibrate(directory: &Path, told: &dyn Fn(&str)) -> Result<Profile, CalibrateError> {
     told("signatures");
-    let crypto = crypto::crypto();
+    let (crypto, crypto_pace) = pace::beside(crypto::crypto);
     told("hashes and codec");
-    let bytes = Bytes { hash: crypto::hash_byte(), code: codec::byte() };
+    let (bytes, bytes_pace) = pace::beside(|| Bytes { hash: crypto::hash_byte(), code: codec::byte() });
     told("durable writes");
-    let disk = disk::disk(directory)?;
+    let (disk, disk_pace) = disk::disk(directory)?;
     told("wake-ups");
-    let wake = wake::socket()?;
+    let (wake, timer) = (wake::socket()?, timer::lateness()?);
     told("actors");
-    let role = actors::actors()?;
-    let rest =
-        Profile { machine: machine::describe(), crypto, bytes, disk, wake, http: Profile::zero().http, role };
-    told("requests and events, on a real server");
+    let (role, role_pace) = actors::actors()?;
+    let paces = [crypto_pace, bytes_pace, disk_pace, role_pace];
+    // what is told is the machine at its best: each part as if it had been measured then
+    let pace = significant(paces.into_iter().fold(f64::INFINITY, f64::min));
+    let [crypto_by, bytes_by, disk_by, role_by] = paces.map(|measured_at| pace / measured_at);
+    let role = role.into_iter().map(|(role, handling)| (role, handling.times(role_by)));
+    let rest = Profile {
+        machine: machine::describe(),
+        pace,
+        crypto: crypto.times(crypto_by),
+        bytes: bytes.times(bytes_by),
+        disk: disk.times(disk_by),
+        wake,
+        timer,
+        http: Profile::zero().http,
+        role: role.collect(),
+    };
+    told(&format!("requests and events, on a real server (the yardstick took {})", told_paces(&paces)));
     let http = web::http(directory, &rest, told)?;
     Ok(Profile { http, ..rest })
+}
+
+fn told_paces(paces: &[f64]) -> String {
+    let paces: Vec<String> = paces.iter().map(|ns| format!("{:.1}", ns / 1e3)).collect();
+    format!("{} µs so far", paces.join(", "))
 }

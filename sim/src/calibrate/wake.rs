@@ -1,8 +1,12 @@
 //! Wake-ups: how long it takes until somebody who waits at a socket hears what was said on this machine.
+//!
+//! Whoever says something works on, as a server does: so the other may have to wait for that core, though another one is idle,
+//! until the system moves it. An echo would not show it, for there the one goes to sleep as soon as it has spoken.
 
 use std::{
     io::{self, Read, Write},
     net::{TcpListener, TcpStream},
+    sync::mpsc,
     thread,
     time::Duration,
 };
@@ -11,11 +15,15 @@ use super::{CalibrateError, clock};
 use crate::model::costs::Cost;
 
 /// How often it is measured.
-const ROUNDS: usize = 1000;
-/// The pause before each: long enough that whoever waits sleeps, as between two requests.
-const PAUSE: Duration = Duration::from_micros(500);
+const ROUNDS: usize = 1500;
+/// The pauses before, in turn: all long enough that whoever waits sleeps.
+const PAUSES_US: [u64; 3] = [100, 500, 2000];
+/// For how long whoever has spoken works on, in turn, after as many rounds as there are pauses.
+const WORKS_ON_NS: [u64; 3] = [0, 100_000, 300_000];
+/// For how long it worked before.
+const WORKED_NS: u64 = 50_000;
 
-/// From a write at one end of a loopback connection to the return of the read at the other: half of a round.
+/// From a write at one end of a loopback connection to when the reader at the other end runs.
 ///
 /// # Errors
 /// The system has no loopback interface.
@@ -29,26 +37,31 @@ fn rounds() -> io::Result<Vec<f64>> {
     let mut here = TcpStream::connect(listener.local_addr()?)?;
     let (mut there, _) = listener.accept()?;
     here.set_nodelay(true)?;
-    there.set_nodelay(true)?;
-    let echo = thread::spawn(move || -> io::Result<()> {
-        let mut byte = [0];
-        for _ in 0..ROUNDS {
-            there.read_exact(&mut byte)?;
-            there.write_all(&byte)?;
+    let (heard, ears) = mpsc::channel();
+    thread::spawn(move || {
+        // it ends when nobody says anything any more
+        while there.read_exact(&mut [0]).is_ok() {
+            let _ = heard.send(clock::now_ns());
         }
-        Ok(())
     });
     let mut samples = Vec::new();
-    for _ in 0..ROUNDS {
-        thread::sleep(PAUSE);
-        let began = clock::now_ns();
+    for round in 0..ROUNDS {
+        thread::sleep(Duration::from_micros(PAUSES_US[round % PAUSES_US.len()]));
+        work(WORKED_NS);
+        let said_ns = clock::now_ns();
         here.write_all(&[1])?;
-        here.read_exact(&mut [0])?;
-        samples.push((clock::now_ns() - began) as f64 / 2.0);
+        work(WORKS_ON_NS[round / PAUSES_US.len() % WORKS_ON_NS.len()]);
+        let heard_ns: u64 = ears.recv().map_err(|_| io::Error::other("the other end is gone"))?;
+        samples.push(heard_ns.saturating_sub(said_ns) as f64);
     }
-    match echo.join() {
-        Ok(echoed) => echoed.map(|()| samples),
-        Err(_) => Err(io::Error::other("the other end is gone")),
+    Ok(samples)
+}
+
+/// Keeps a core for so long.
+fn work(ns: u64) {
+    let began = clock::now_ns();
+    while clock::now_ns() - began < ns {
+        std::hint::spin_loop();
     }
 }
 

@@ -2,9 +2,9 @@
 //!
 //! A request passes through the system's sockets, hyper, axum, checks and queues; no part of that can be measured where it
 //! counts, under load. So the central server is loaded, once with one recipient a bundle and once with several, and its
-//! twin in the simulator runs the same with the HTTP API for nothing. What the real one needs more is what requests and
-//! the bytes of events cost; how many there are of each the twin tells. The same for the load generator, which does
-//! nothing else.
+//! twin in the simulator runs the same, at first with the HTTP API for nothing. What the real one needs more than all else in
+//! the twin is what requests and the bytes of events cost; how many there are of each the twin tells. With that the twin runs
+//! again, for at another speed it puts its work together otherwise. The same for the load generator, which does nothing else.
 
 use std::{fmt, path::Path};
 
@@ -29,6 +29,10 @@ const EPOCH_MS: u32 = 5;
 /// Requests of the twin's runs.
 const REQUESTS: u64 = 6000;
 
+/// How often the twin runs with what was found so far: what steps take in together depends on how fast requests come, and
+/// that on what they cost.
+const ROUNDS: usize = 4;
+
 /// What one request of a load comes to.
 #[derive(Clone, Copy, Debug)]
 struct PerRequest {
@@ -47,7 +51,7 @@ impl fmt::Display for PerRequest {
         let PerRequest { server_ns, twin_ns, generator_ns, requests, bytes } = self;
         write!(
             f,
-            "a bundle takes {:.1} µs of the server, {:.1} µs of its twin without HTTP, {:.1} µs of the load generator; \
+            "a bundle takes {:.1} µs of the server, {:.1} µs of its twin besides HTTP, {:.1} µs of the load generator; \
              {requests:.2} requests and {bytes:.0} bytes of events",
             server_ns / 1e3,
             twin_ns / 1e3,
@@ -62,47 +66,68 @@ impl fmt::Display for PerRequest {
 /// The server or the load generator fails.
 pub fn http(directory: &Path, rest: &Profile, told: &dyn Fn(&str)) -> Result<Http, CalibrateError> {
     let server = Server::beside_this()?;
-    let mut loads = Vec::new();
+    let mut real = Vec::new();
     for recipients in RECIPIENTS {
-        let load = Load {
-            architecture: Architecture::Central,
-            connections: CONNECTIONS,
-            rate_per_s: None,
-            readers: CONNECTIONS,
-            recipients,
-            seconds: SECONDS,
-            epoch_ms: EPOCH_MS,
-        };
+        let load = load(recipients);
         let measured =
             (0..REPEATS).map(|_| server.measure(&load, directory)).collect::<Result<Vec<_>, _>>()?;
-        let load = per_request(&load, &Measured::median(&measured), rest)?;
-        told(&load.to_string());
-        loads.push(load);
+        let measured: Vec<Measured> = measured.into_iter().map(|run| run.at_pace(rest.pace)).collect();
+        real.push((load, Measured::median(&measured)));
     }
-    let (one, several) = (loads[0], loads[1]);
-    let server = solve(&one, &several, |load| load.server_ns - load.twin_ns);
-    let generator = solve(&one, &several, |load| load.generator_ns);
+    let mut http = Profile::zero().http;
+    for round in 1..=ROUNDS {
+        let profile = Profile { http: http.clone(), ..rest.clone() };
+        let loads = real.iter().map(|(load, real)| per_request(load, real, &profile));
+        let loads = loads.collect::<Result<Vec<_>, _>>()?;
+        http = explained(&loads[0], &loads[1]);
+        if round == ROUNDS {
+            loads.iter().for_each(|load| told(&load.to_string()));
+        }
+    }
+    Ok(http)
+}
+
+fn load(recipients: u32) -> Load {
+    Load {
+        architecture: Architecture::Central,
+        connections: CONNECTIONS,
+        rate_per_s: None,
+        readers: CONNECTIONS,
+        recipients,
+        seconds: SECONDS,
+        epoch_ms: EPOCH_MS,
+    }
+}
+
+/// What requests and bytes of events cost, by two loads.
+fn explained(one: &PerRequest, several: &PerRequest) -> Http {
+    let server = solve(one, several, |load| load.server_ns - load.twin_ns);
+    let generator = solve(one, several, |load| load.generator_ns);
     let cost = |ns: f64| Cost::always(significant(ns));
-    Ok(Http {
+    Http {
         request: cost(server[0]),
         event_byte: significant(server[1]),
         ask: cost(generator[0]),
         hear_byte: significant(generator[1]),
-    })
+    }
 }
 
-fn per_request(load: &Load, real: &Measured, rest: &Profile) -> Result<PerRequest, CalibrateError> {
+/// What a request of the real server takes, and of its twin with this profile.
+fn per_request(load: &Load, real: &Measured, profile: &Profile) -> Result<PerRequest, CalibrateError> {
     let answered = real.requests_per_s * f64::from(load.seconds);
-    let outcome = twin::run(load, REQUESTS, &Profile { http: Profile::zero().http, ..rest.clone() })?;
+    let outcome = twin::run(load, REQUESTS, profile, 0)?;
     delivered(&outcome)?;
     let counts = outcome.crowd().unwrap_or_default();
     let per_request = |count: u64| count as f64 / REQUESTS as f64;
+    let (requests, bytes) = (per_request(counts.requests), per_request(counts.event_bytes));
+    let Http { request, event_byte, ask, hear_byte } = &profile.http;
+    let http_ns = requests * (request.mean() + ask.mean()) + bytes * (event_byte + hear_byte);
     Ok(PerRequest {
         server_ns: real.server_ns as f64 / answered,
-        twin_ns: per_request(outcome.run.load.busy_ns),
+        twin_ns: per_request(outcome.run.load.busy_ns) - http_ns,
         generator_ns: real.generator_ns as f64 / answered,
-        requests: per_request(counts.requests),
-        bytes: per_request(counts.event_bytes),
+        requests,
+        bytes,
     })
 }
 

@@ -34,12 +34,13 @@ pub fn act(arguments: Arguments) -> Result<bool, Failed> {
 }
 
 fn table(profile: &Profile) -> String {
-    let Profile { machine, crypto, bytes, disk, wake, http, role } = profile;
+    let Profile { machine, pace, crypto, bytes, disk, wake, timer, http, role } = profile;
     let mut table = Table::new(["operation", "median", "mean", "slowest of 20 parts"]);
     let us = |ns: f64| format!("{:.2} µs", ns / 1000.0);
     let mut cost = |name: &str, cost: &Cost| {
         table.row([name.to_owned(), us(cost.median()), us(cost.mean()), us(cost.slowest())]);
     };
+    cost("yardstick: a check of a signature", &Cost::always(*pace));
     cost("sign", &crypto.sign);
     cost("verify alone", &crypto.verify);
     for (size, each) in &crypto.batch {
@@ -47,10 +48,11 @@ fn table(profile: &Profile) -> String {
     }
     cost("hash 1 kB", &Cost::always(bytes.hash * 1024.0));
     cost("encode or decode 1 kB", &Cost::always(bytes.code * 1024.0));
-    cost("commit, processor", &disk.commit);
+    cost(&format!("commit, processor, in {} turns", disk.whole_turns()), &disk.commit);
     cost("commit, disk", &disk.sync);
     cost("write 1 kB", &Cost::always(disk.byte * 1024.0));
     cost("wake-up", wake);
+    cost("timer, late by", timer);
     cost("request, server", &http.request);
     cost("1 kB of events, server", &Cost::always(http.event_byte * 1024.0));
     cost("request, client", &http.ask);

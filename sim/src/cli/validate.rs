@@ -48,7 +48,7 @@ pub fn act(arguments: Arguments) -> Result<bool, Failed> {
     let command = format!(
         "cargo sim validate{costs} --seconds {seconds} --repeats {repeats} --requests {requests} --out DIR"
     );
-    let page = validate::page(&compared, reproduce(command, 1, &profile.machine))?;
+    let page = validate::page(&compared, reproduce(command, repeats.into(), &profile.machine))?;
     if json {
         say_json(&serde_json::json!({ "answer": page.answer, "architectures": compared }));
     } else {

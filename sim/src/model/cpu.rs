@@ -2,7 +2,9 @@
 //!
 //! Whatever runs on a machine shares its cores: work waits, in the order in which it comes, until a core is free, and
 //! takes its time there before its results leave. An actor is one thread of control, and so is each request of an HTTP
-//! front and each task of its checker. Only a batch of signatures may be spread over all cores that are free.
+//! front and each task of its checker. Only a batch of signatures may be spread over all cores that are free. A transaction
+//! is done in several turns, between which a thread of production sleeps until another thread or the disk wakes it: it waits
+//! for a core before each.
 //!
 //! # Invariants
 //! - Work is placed when it comes: which core it gets, and when, follows from what came before and from nothing else.
@@ -181,6 +183,11 @@ impl Cpu {
     #[must_use]
     pub fn remembering(self, memory: Memory) -> Self {
         Cpu { memory: Some(memory), ..self }
+    }
+
+    /// In how many turns it does a transaction.
+    pub fn turns(&self) -> u64 {
+        self.profile.disk.whole_turns()
     }
 
     /// Another thread of the process, which does all its work on one core.

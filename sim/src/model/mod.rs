@@ -11,6 +11,7 @@ pub mod cpu;
 pub mod crypto;
 pub mod disk;
 mod image;
+pub mod late;
 pub mod load;
 pub mod memory;
 pub mod network;

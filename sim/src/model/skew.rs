@@ -9,7 +9,7 @@ use futures_util::future::select;
 use server::port::{Clock, Time};
 use tokio::sync::Notify;
 
-use super::clock::VirtualTime;
+use super::{clock::VirtualTime, late::Late};
 
 const MILLION: i128 = 1_000_000;
 
@@ -103,6 +103,8 @@ impl Skew {
 pub enum NodeClock {
     /// Right, whatever happens.
     Right(VirtualTime),
+    /// Right, but its timers ring late.
+    Late(Late),
     /// One that may go wrong.
     Skewed(Skew),
 }
@@ -111,6 +113,7 @@ impl Clock for NodeClock {
     fn now(&self) -> Time {
         match self {
             NodeClock::Right(time) => Time(time.now_ns()),
+            NodeClock::Late(late) => Time(late.now_ns()),
             NodeClock::Skewed(skew) => Time(skew.now_ns()),
         }
     }
@@ -118,6 +121,7 @@ impl Clock for NodeClock {
     async fn sleep_until(&self, deadline: Time) {
         match self {
             NodeClock::Right(time) => time.sleep_until(deadline.0).await,
+            NodeClock::Late(late) => late.sleep_until(deadline.0).await,
             NodeClock::Skewed(skew) => skew.sleep_until(deadline.0).await,
         }
     }

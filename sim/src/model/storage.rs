@@ -4,13 +4,14 @@
 use std::io;
 
 use server::{
-    actor::{Draft, step::STATEMENTS},
-    port::{Changes, Rows, Storage, StorageError, store::Store},
+    actor::{Draft, Ledger, step::STATEMENTS},
+    port::{Changes, Rows, Storage, StorageError, Work as _, store::Store},
     protocol::statement::Kind,
 };
 
 use super::{
     clock::VirtualTime,
+    cpu::Cpu,
     disk::{Disk, DiskFile, FileName},
     network::Machine,
     trap::{Boundary, Traps},
@@ -27,6 +28,8 @@ pub struct SimStorage {
     weakness: Weakness,
     /// The number of the actor's key, for a weakness that looks at it.
     key: u32,
+    /// Who has the turns of a commit after the first; nobody where commits take no time.
+    work: Option<Cpu>,
     commits: u64,
     /// What a weak storage has taken and not synced.
     unsynced: Changes,
@@ -68,8 +71,18 @@ impl SimStorage {
     /// What is on the disk; opened when it is loaded.
     pub fn new(kind: scenario::Storage, disk: &Disk, time: VirtualTime, place: Place) -> Self {
         let (disk, weakness) = (disk.clone(), Weakness::None);
-        let (commits, unsynced) = (0, Changes::new());
-        SimStorage { kind, engine: None, disk, time, place, weakness, key: 0, commits, unsynced }
+        SimStorage {
+            kind,
+            engine: None,
+            disk,
+            time,
+            place,
+            weakness,
+            key: 0,
+            work: None,
+            commits: 0,
+            unsynced: Changes::new(),
+        }
     }
 
     /// The same with a weakness, for negative controls; of an actor that has this key.
@@ -84,6 +97,21 @@ impl SimStorage {
         let stored = kind.filter(|_| key.first() == Some(&STATEMENTS));
         let draft = stored.and_then(|kind| Draft::from_body(kind, value).ok());
         draft.is_some_and(|draft| draft.terms().key < self.key)
+    }
+
+    /// The same, and this does what is left of a commit when the node has had the first turn of it.
+    #[must_use]
+    pub fn worked_by(self, work: Cpu) -> Self {
+        SimStorage { work: Some(work), ..self }
+    }
+
+    /// The turns of a commit that are left.
+    async fn take_turns(&mut self) {
+        if let Some(work) = &mut self.work {
+            for _ in 1..work.turns() {
+                work.spend(&Ledger { commits: 1, ..Ledger::default() }).await;
+            }
+        }
     }
 
     /// Waits until the disk has done what was asked of it, or for as long as power lasts.
@@ -153,6 +181,7 @@ impl Storage for SimStorage {
         };
         if self.weakness != Weakness::EarlyDurable {
             self.complete().await;
+            self.take_turns().await;
         }
         self.disk.mark_used();
         traps.pass(machine, Boundary::AfterCommit).await;

@@ -19,6 +19,8 @@ pub struct Measured {
     pub server_ns: u64,
     /// Nanoseconds of processors that the load generator used, in all.
     pub generator_ns: u64,
+    /// Nanoseconds that the yardstick took meanwhile ([`crate::calibrate::pace`]).
+    pub pace_ns: f64,
 }
 
 /// The columns that are read.
@@ -50,10 +52,22 @@ impl Measured {
             delivery_us: [0, 1].map(|at| of(&|run| run.delivery_us[at])),
             server_ns: of(&|run| run.server_ns as f64) as u64,
             generator_ns: of(&|run| run.generator_ns as f64) as u64,
+            pace_ns: of(&|run| run.pace_ns),
         }
     }
 
-    pub(super) fn read(text: &str, server_ns: u64, generator_ns: u64) -> Result<Measured, RealError> {
+    /// The same with the processor time that it would have taken at another pace.
+    #[must_use]
+    pub fn at_pace(self, pace_ns: f64) -> Measured {
+        let at = |ns: u64| (ns as f64 * pace_ns / self.pace_ns) as u64;
+        Measured { server_ns: at(self.server_ns), generator_ns: at(self.generator_ns), pace_ns, ..self }
+    }
+
+    pub(super) fn read(
+        text: &str,
+        (server_ns, generator_ns): (u64, u64),
+        pace_ns: f64,
+    ) -> Result<Measured, RealError> {
         let mut rows = ::csv::Reader::from_reader(text.as_bytes()).into_deserialize::<Row>();
         let row = rows.next().ok_or_else(|| RealError::Row("there is none".to_owned()))?;
         let row = row.map_err(|error| RealError::Row(error.to_string()))?;
@@ -69,6 +83,7 @@ impl Measured {
             delivery_us: [row.delivery_us_p50, row.delivery_us_p99],
             server_ns,
             generator_ns,
+            pace_ns,
         })
     }
 }
@@ -83,7 +98,7 @@ mod tests {
     #[test]
     fn a_row_is_read_by_its_columns() {
         let measured =
-            Measured::read(&format!("{HEADER}8,1000,990,300,900,7000,9000,0,0,0\n"), 5, 6).unwrap();
+            Measured::read(&format!("{HEADER}8,1000,990,300,900,7000,9000,0,0,0\n"), (5, 6), 7.0).unwrap();
         assert_eq!((measured.requests_per_s, measured.delivery_us), (1000.0, [7000.0, 9000.0]));
     }
 
@@ -94,7 +109,7 @@ mod tests {
             "8,10,995,1,5000,1,1,0,0,0\n",
             "8,900,1,310,1,8000,2,0,0,0\n",
         ];
-        let runs = rows.map(|row| Measured::read(&format!("{HEADER}{row}"), 5, 6).unwrap());
+        let runs = rows.map(|row| Measured::read(&format!("{HEADER}{row}"), (5, 6), 7.0).unwrap());
         let median = Measured::median(&runs);
         assert_eq!((median.requests_per_s, median.deliveries_per_s), (900.0, 990.0));
         assert_eq!((median.receipt_us, median.delivery_us), ([300.0, 900.0], [7000.0, 2.0]));
@@ -103,7 +118,7 @@ mod tests {
     #[test]
     fn a_server_that_loses_something_is_not_measured() {
         for row in ["8,1,1,1,1,1,1,2,0,0\n", "", "8,x\n"] {
-            assert!(Measured::read(&format!("{HEADER}{row}"), 5, 6).is_err(), "{row}");
+            assert!(Measured::read(&format!("{HEADER}{row}"), (5, 6), 7.0).is_err(), "{row}");
         }
     }
 }

@@ -17,7 +17,7 @@ use std::{
 pub use csv::Measured;
 use process::Running;
 
-use crate::scenario::Architecture;
+use crate::{calibrate::pace, scenario::Architecture};
 
 /// Where the server listens: here, where nobody else does.
 const HOST: &str = "127.0.0.1";
@@ -115,12 +115,13 @@ impl Server {
         let before_ns = server.cpu_ns()?;
         let row = scratch.path().join("load.csv");
         let generator = Running::start(self.generator(load, port, &row), "the load generator")?;
-        let (said, generator_ns) = generator.finish()?;
+        let (finished, pace_ns) = pace::beside(|| generator.finish());
+        let (said, generator_ns) = finished?;
         let server_ns = server.cpu_ns()?.saturating_sub(before_ns);
         drop(server);
         let text = std::fs::read_to_string(&row)
             .map_err(|_| RealError::Failed { program: "the load generator", said })?;
-        Measured::read(&text, server_ns, generator_ns)
+        Measured::read(&text, (server_ns, generator_ns), pace_ns)
     }
 
     fn generator(&self, load: &Load, port: u16, row: &Path) -> Command {

@@ -27,11 +27,11 @@ challenge_bound = \"4000 epochs\"
 catch_up = \"60s\"
 ";
 
-/// Runs the twin of a server for so many requests, with the costs of this profile.
+/// Runs the twin of a server for so many requests, with the costs of this profile and this seed.
 ///
 /// # Errors
 /// The scenario is none: a mistake in here.
-pub fn run(load: &Load, bundles: u64, profile: &Profile) -> Result<Outcome, ScenarioError> {
+pub fn run(load: &Load, bundles: u64, profile: &Profile, seed: u64) -> Result<Outcome, ScenarioError> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let parallel = load.architecture == Architecture::Parallel;
     let [actors, witnesses] = if parallel { [2, 1] } else { [1, 0] };
@@ -51,10 +51,10 @@ pub fn run(load: &Load, bundles: u64, profile: &Profile) -> Result<Outcome, Scen
     ];
     let pace = load.rate_per_s.map_or("closed = 1".to_owned(), |rate| format!("rate = \"{rate}/s\""));
     let scenario = Scenario::parse("twin", &format!("{DEPLOYMENT}[workload]\n{pace}\n"), &sets)?;
-    let drawn = scenario.draw(0);
+    let drawn = scenario.draw(seed);
     let circumstances =
         Circumstances { profile: Some(profile.clone()), manners: MANNERS, ..Circumstances::default() };
     let stopwatch = crate::command::Stopwatch::start();
-    let run = world::run_in(&drawn, 0, circumstances).expect("no profile is read: one is given");
-    Ok(Outcome::of("twin".to_owned(), 0, drawn, run, stopwatch.elapsed()))
+    let run = world::run_in(&drawn, seed, circumstances).expect("no profile is read: one is given");
+    Ok(Outcome::of("twin".to_owned(), seed, drawn, run, stopwatch.elapsed()))
 }

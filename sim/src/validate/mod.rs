@@ -2,11 +2,15 @@
 //!
 //! For each architecture the real server's peak is measured, in a closed loop; then both it and its twin in the simulator
 //! run at shares of that peak, in an open loop, and what the twin predicts is compared with what was measured.
+//!
+//! How fast the machine is at the moment is measured beside each load ([`crate::calibrate::pace`]), and the twin has that pace; what
+//! was measured of the server stays as it is.
 
 mod page;
 
 use std::path::Path;
 
+use reports::summary::Summary;
 use serde::Serialize;
 
 pub use page::page;
@@ -62,6 +66,10 @@ pub struct AtShare {
     pub share_percent: u32,
     /// Requests a second.
     pub offered_per_s: u32,
+    /// Microseconds of processors that a request takes, of the server and the load generator.
+    pub processor_us: Pair,
+    /// Nanoseconds that the yardstick took meanwhile.
+    pub pace_ns: f64,
     /// Receipts, in microseconds: median and 99th percentile.
     pub receipt_us: [Pair; 2],
     /// Deliveries, in microseconds: median and 99th percentile.
@@ -75,6 +83,10 @@ pub struct Compared {
     pub architecture: &'static str,
     /// Requests a second in a closed loop.
     pub peak_per_s: Pair,
+    /// Microseconds of processors that a request takes there, of the server and the load generator.
+    pub processor_us: Pair,
+    /// Nanoseconds that the yardstick took meanwhile.
+    pub pace_ns: f64,
     /// Latencies below it.
     pub shares: Vec<AtShare>,
 }
@@ -85,7 +97,7 @@ pub struct Patience {
     /// Seconds on the real server.
     pub seconds: u32,
     /// How often on the real server, each time on a new one: of each quantity the median counts, for what else runs on
-    /// the machine, or under it, comes and goes.
+    /// the machine, or under it, comes and goes. Of so many seeds in the simulator, too.
     pub repeats: u32,
     /// Requests in the simulator.
     pub requests: u64,
@@ -117,28 +129,37 @@ struct Bench<'a> {
 impl Bench<'_> {
     fn compare(&self, architecture: Architecture) -> Result<Compared, ValidateError> {
         let (real, twin) = self.both(architecture, None)?;
-        let peak_per_s = Pair { predicted: twin.throughput_per_s(), measured: real.requests_per_s };
         let shares = SHARES.into_iter().map(|share_percent| {
             let offered_per_s = (real.requests_per_s * f64::from(share_percent) / 100.0) as u32;
             let (real, twin) = self.both(architecture, Some(offered_per_s))?;
-            let record = twin.record();
             Ok(AtShare {
                 share_percent,
                 offered_per_s,
-                receipt_us: pairs(record.receipt.summary(), real.receipt_us),
-                delivery_us: pairs(record.delivery.summary(), real.delivery_us),
+                processor_us: self.processor_us(&real, &twin),
+                pace_ns: real.pace_ns,
+                receipt_us: pairs(twin.receipt_us, real.receipt_us),
+                delivery_us: pairs(twin.delivery_us, real.delivery_us),
             })
         });
         let shares = shares.collect::<Result<_, ValidateError>>()?;
-        Ok(Compared { architecture: architecture.name(), peak_per_s, shares })
+        Ok(Compared {
+            architecture: architecture.name(),
+            peak_per_s: Pair { predicted: twin.requests_per_s, measured: real.requests_per_s },
+            processor_us: self.processor_us(&real, &twin),
+            pace_ns: real.pace_ns,
+            shares,
+        })
     }
 
-    /// The same load on the real server and in the simulator.
-    fn both(
-        &self,
-        architecture: Architecture,
-        rate: Option<u32>,
-    ) -> Result<(Measured, Outcome), ValidateError> {
+    /// What a request takes of processors.
+    fn processor_us(&self, real: &Measured, twin: &Twin) -> Pair {
+        let answered = real.requests_per_s * f64::from(self.patience.seconds);
+        let measured = (real.server_ns + real.generator_ns) as f64 / answered / 1e3;
+        Pair { predicted: twin.processor_us, measured }
+    }
+
+    /// The same load on the real server and in the simulator, the latter at the pace that the machine had meanwhile.
+    fn both(&self, architecture: Architecture, rate: Option<u32>) -> Result<(Measured, Twin), ValidateError> {
         let load = Load {
             architecture,
             connections: CONNECTIONS,
@@ -150,14 +171,44 @@ impl Bench<'_> {
         };
         let at = rate.map_or("its peak".to_owned(), |rate| format!("{rate} requests/s"));
         (self.told)(&format!("{}, {at}", architecture.name()));
-        let measured = (0..self.patience.repeats).map(|_| self.server.measure(&load, self.directory));
+        let Patience { repeats, requests, .. } = self.patience;
+        let measured = (0..repeats).map(|_| self.server.measure(&load, self.directory));
         let real = Measured::median(&measured.collect::<Result<Vec<_>, _>>()?);
-        Ok((real, twin::run(&load, self.patience.requests, self.profile)?))
+        let profile = self.profile.at_pace(real.pace_ns);
+        let twins = (0..u64::from(repeats)).map(|seed| twin::run(&load, requests, &profile, seed));
+        Ok((real, Twin::median(&twins.collect::<Result<Vec<_>, _>>()?)))
     }
 }
 
-fn pairs(predicted: Option<reports::summary::Summary>, measured: [f64; 2]) -> [Pair; 2] {
-    let predicted = predicted.map_or([f64::NAN; 2], |summary| [summary.p50, summary.p99]);
+/// What the simulator predicts of a load.
+struct Twin {
+    requests_per_s: f64,
+    processor_us: f64,
+    receipt_us: [f64; 2],
+    delivery_us: [f64; 2],
+}
+
+impl Twin {
+    /// Of several seeds, in each quantity the median, as of several servers: when an epoch's seal and cut fall together and
+    /// when not is a matter of chance on both.
+    fn median(runs: &[Outcome]) -> Twin {
+        let of = |quantity: &dyn Fn(&Outcome) -> f64| {
+            let mut values: Vec<f64> = runs.iter().map(quantity).collect();
+            values.sort_by(f64::total_cmp);
+            values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+        };
+        let percentiles = |summary: Option<Summary>| summary.map_or([f64::NAN; 2], |all| [all.p50, all.p99]);
+        let bundles = |run: &Outcome| run.drawn.workload.bundles as f64;
+        Twin {
+            requests_per_s: of(&Outcome::throughput_per_s),
+            processor_us: of(&|run| run.run.load.busy_ns as f64 / bundles(run) / 1e3),
+            receipt_us: [0, 1].map(|at| of(&|run| percentiles(run.record().receipt.summary())[at])),
+            delivery_us: [0, 1].map(|at| of(&|run| percentiles(run.record().delivery.summary())[at])),
+        }
+    }
+}
+
+fn pairs(predicted: [f64; 2], measured: [f64; 2]) -> [Pair; 2] {
     std::array::from_fn(|at| Pair { predicted: predicted[at], measured: measured[at] })
 }
 

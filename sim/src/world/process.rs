@@ -22,6 +22,7 @@ use crate::{
         SimTasks,
         cpu::{Batches, Cores, Cpu},
         disk::Disk,
+        late::Late,
         memory::Memory,
         network::{Machine, Socket},
         skew::NodeClock,
@@ -63,7 +64,8 @@ impl World {
         let network = self.fabric.of(machine, self.places.clone());
         let (clock, work) = (self.clock_of(machine), cpu.clone());
         let storage = SimStorage::new(topology.storage, disk, self.time.clone(), place);
-        let storage = storage.weakened(self.weakness.of(name.role), self.key_number(name));
+        let storage =
+            storage.weakened(self.weakness.of(name.role), self.key_number(name)).worked_by(cpu.on_one());
         let node = Node::default();
         self.history.has_roster(self.parts_of(name), setup.trust.roster.version());
         if name.role == Role::Witness {
@@ -165,6 +167,17 @@ impl World {
         self.drawn.architecture.is_monolith() || has_front || topology.machines == Machines::One
     }
 
+    /// A clock that is right, and rings as late as timers of the profile do.
+    fn right_clock(&self, machine: Machine) -> NodeClock {
+        match self.profile.timer.mean() > 0.0 {
+            true => {
+                let random = self.streams.stream(&format!("timers/{machine}"));
+                NodeClock::Late(Late::new(self.time.clone(), self.profile.timer.clone(), random))
+            }
+            false => NodeClock::Right(self.time.clone()),
+        }
+    }
+
     /// The clock of a machine: one that can be set wrong, if a fault will.
     pub(super) fn clock_of(&self, machine: Machine) -> NodeClock {
         let hits = |actor: ActorName| self.machine_of(actor) == machine;
@@ -175,7 +188,7 @@ impl World {
             .any(|fault| fault.kind.family == Family::Clock && fault.actor("actor").is_some_and(hits));
         match self.machines.get(machine).filter(|_| wrong) {
             Some(tuning) => NodeClock::Skewed(tuning.skew.clone()),
-            None => NodeClock::Right(self.time.clone()),
+            None => self.right_clock(machine),
         }
     }
 }

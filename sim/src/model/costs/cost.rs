@@ -84,6 +84,12 @@ impl Cost {
         Cost { parts, mean }
     }
 
+    /// So many times as long.
+    #[must_use]
+    pub fn times(&self, factor: f64) -> Cost {
+        Cost::of_parts(self.parts.iter().map(|part| significant(part * factor)).collect())
+    }
+
     /// On average.
     pub fn mean(&self) -> f64 {
         self.mean

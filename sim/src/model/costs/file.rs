@@ -9,6 +9,12 @@ use crate::scenario::Costs;
 const LONGEST_NS: f64 = 60e9;
 /// The largest factor of a spread.
 const SPREAD_MAX: f64 = 1e6;
+/// The most turns of a transaction.
+const TURNS_MAX: f64 = 100.0;
+
+/// What is missing is mostly what later calibrations measure besides.
+const OUTDATED: &str =
+    "a profile of an earlier version lacks it: make a new one with `cargo sim calibrate -o FILE`";
 
 /// Why a file is no cost profile.
 #[derive(Debug, thiserror::Error)]
@@ -56,8 +62,10 @@ impl Profile {
     }
 
     pub(super) fn parse(text: &str) -> Result<Self, String> {
-        let profile: Profile =
-            toml_edit::de::from_str(text).map_err(|error| error.to_string().trim_end().to_owned())?;
+        let profile: Profile = toml_edit::de::from_str(text).map_err(|error| {
+            let why = error.to_string().trim_end().to_owned();
+            if why.contains("missing field") { format!("{why}\n{OUTDATED}") } else { why }
+        })?;
         profile.check()?;
         Ok(profile)
     }
@@ -80,11 +88,14 @@ impl Profile {
             ("disk.commit", &self.disk.commit),
             ("disk.sync", &self.disk.sync),
             ("wake", &self.wake),
+            ("timer", &self.timer),
             ("http.request", &self.http.request),
             ("http.ask", &self.http.ask),
         ] {
             within(name, cost, LONGEST_NS)?;
         }
+        number("pace", self.pace)?;
+        within("disk.turns", &Cost::always(self.disk.turns), TURNS_MAX)?;
         number("bytes.hash", self.bytes.hash)?;
         number("bytes.code", self.bytes.code)?;
         number("http.event_byte", self.http.event_byte)?;
@@ -141,6 +152,9 @@ mod tests {
             ("verify = 0.0", "", "verify"),
             ("hash = 0.0", "hash = inf", "bytes.hash must be a number"),
             ("machine =", "machin =", "machin"),
+            ("timer = 0.0\n", "", "cargo sim calibrate"),
+            ("turns = 1.0", "turns = 1e9", "disk.turns must be a number"),
+            ("pace = 0.0", "pace = -1.0", "pace must be a number"),
         ] {
             assert!(good.contains(from), "{good}");
             let why = Profile::parse(&good.replacen(from, to, 1)).unwrap_err();

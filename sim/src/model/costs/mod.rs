@@ -8,6 +8,7 @@
 
 mod cost;
 mod file;
+mod pace;
 
 use std::collections::BTreeMap;
 
@@ -25,6 +26,8 @@ use crate::random::Stream;
 pub struct Profile {
     /// Where it was measured, and how.
     pub machine: String,
+    /// At which pace of the processors: how long the yardstick took, one check of a signature. 0 if nothing takes any time.
+    pub pace: f64,
     /// Signatures.
     pub crypto: Crypto,
     /// What is proportional to bytes.
@@ -33,6 +36,8 @@ pub struct Profile {
     pub disk: Disk,
     /// From what is said to somebody on the same machine, who sleeps, until that hears it.
     pub wake: Cost,
+    /// How late a timer rings.
+    pub timer: Cost,
     /// The HTTP API.
     pub http: Http,
     /// What an actor computes besides, by role; of a role that is not listed as of `other`.
@@ -67,6 +72,8 @@ pub struct Bytes {
 pub struct Disk {
     /// What the processor does for a transaction.
     pub commit: Cost,
+    /// In how many turns: between two of them a thread sleeps, until another thread or the disk wakes it.
+    pub turns: f64,
     /// Writing one byte.
     pub byte: f64,
     /// Syncing: the disk is busy, the processor is not.
@@ -119,10 +126,12 @@ impl Profile {
         let other = Handling { step: 0.0, input: 0.0, byte: 0.0, spread: Cost::always(1.0) };
         Profile {
             machine: "none: nothing takes any time".to_owned(),
+            pace: 0.0,
             crypto: Crypto { sign: free(), verify: free(), batch: vec![(1.0, 0.0)] },
             bytes: Bytes { hash: 0.0, code: 0.0 },
-            disk: Disk { commit: free(), byte: 0.0, sync: free() },
+            disk: Disk { commit: free(), turns: 1.0, byte: 0.0, sync: free() },
             wake: free(),
+            timer: free(),
             http: Http { request: free(), event_byte: 0.0, ask: free(), hear_byte: 0.0 },
             role: BTreeMap::from([(OTHER.to_owned(), other)]),
         }
@@ -138,6 +147,13 @@ impl Profile {
     pub fn handling(&self, role: &str) -> &Handling {
         static NOTHING: Handling = Handling { step: 0.0, input: 0.0, byte: 0.0, spread: Cost::NOTHING };
         self.role.get(role).or_else(|| self.role.get(OTHER)).unwrap_or(&NOTHING)
+    }
+}
+
+impl Disk {
+    /// The turns of a processor that a transaction takes: one at least.
+    pub fn whole_turns(&self) -> u64 {
+        self.turns.round().max(1.0) as u64
     }
 }
 
@@ -168,7 +184,7 @@ pub struct StepCost {
 }
 
 impl Profile {
-    /// Draws what a step of somebody of this role costs.
+    /// Draws what a step of somebody of this role costs. Of transactions it is one turn.
     pub fn draw_step(&self, role: &str, ledger: &Ledger, random: &mut Stream) -> StepCost {
         let handling = self.handling(role);
         let handled = ledger.steps as f64 * handling.step
@@ -182,7 +198,7 @@ impl Profile {
         let alone_ns = handled * spread
             + self.crypto.sign.draw_sum(ledger.signed, random)
             + self.crypto.verify.draw_sum(ledger.verified, random)
-            + self.disk.commit.draw_sum(ledger.commits, random)
+            + self.disk.commit.draw_sum(ledger.commits, random) / self.disk.whole_turns() as f64
             + request.draw_sum(ledger.requests, random)
             + event_bytes as f64 * event_byte
             + ledger.hashed_bytes as f64 * self.bytes.hash
@@ -233,6 +249,16 @@ mod tests {
         let cost = profile.draw_step("mailbox", &ledger, &mut Streams::new(1).stream("cpu"));
         assert_eq!(cost.alone_ns, 2.0 * (100.0 + 40.0 + 24.0) + 30.0 + 33.0 + 7.0 + 16.0 + 800.0);
         assert_eq!(cost.shared_ns, 50.0);
+    }
+
+    #[test]
+    fn a_transaction_is_done_in_turns_that_come_to_all_of_it() {
+        let mut profile = Profile::zero();
+        (profile.disk.commit, profile.disk.turns) = (Cost::always(100.0), 4.6);
+        let ledger = Ledger { commits: 1, ..Ledger::default() };
+        let turn = profile.draw_step("server", &ledger, &mut Streams::new(1).stream("cpu"));
+        assert_eq!((profile.disk.whole_turns(), turn.alone_ns), (5, 20.0));
+        assert_eq!(Profile::zero().disk.whole_turns(), 1);
     }
 
     #[test]
