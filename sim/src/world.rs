@@ -26,7 +26,7 @@ use machine::Tuning;
 use madsim::{runtime::Runtime, task::NodeId};
 use server::{
     actor::{Setup, Timing},
-    port::{Rows, Storage as _},
+    port::{Rows, Storage as _, StorageError},
     protocol::{
         id::{ActorId, ClientId, Role},
         roster::{Member, Roster, Rules},
@@ -336,18 +336,21 @@ impl World {
     async fn take_stock(&self) {
         for (name, disk) in self.processes.iter().zip(&self.disks) {
             disk.crash();
-            let rows = self.stored(*name).await;
+            let rows = self.stored(*name).await.unwrap_or_default();
             let bytes = rows.iter().map(|(key, value)| (key.len() + value.len()) as u64).sum();
             self.history.record().stored.insert(*name, Stored { rows: rows.len() as u64, bytes });
         }
     }
 
     /// What is on the disk of a process that is down.
-    pub async fn stored(&self, process: ActorName) -> Rows {
+    ///
+    /// # Errors
+    /// The disk cannot be read, or what is on it is no store.
+    pub async fn stored(&self, process: ActorName) -> Result<Rows, StorageError> {
         let place = Place { machine: usize::MAX, traps: Traps::default() };
         let disk = self.disk_of(process);
         let mut storage = SimStorage::new(self.drawn.topology.storage, disk, self.time.clone(), place);
-        storage.load().await.unwrap_or_default()
+        storage.load().await
     }
 
     /// How busy machines were while bundles were sent.

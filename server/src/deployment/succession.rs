@@ -108,10 +108,17 @@ async fn bounds(
 /// What the store of an actor says that it has signed.
 async fn stored(directory: &Path, roster: &Roster, actor: ActorId) -> Result<Vec<Fence>, DeploymentError> {
     let path = super::store_path(directory, architecture_of(roster), actor);
+    if !FileStorage::has_stored(&path) && actor.role() == Role::Handler {
+        return Ok(Vec::new()); // one that takes no custody signs nothing
+    }
     if !FileStorage::has_stored(&path) {
         return Err(DeploymentError::NoStore { path, actor });
     }
     let rows = FileStorage::of_actor(&path).load().await;
     let rows = rows.map_err(|error| DeploymentError::Store { path: path.clone(), why: error.to_string() })?;
+    if rows.is_empty() {
+        // a store that was lost: without fences all that its actor has signed would be void
+        return Err(DeploymentError::NoStore { path, actor });
+    }
     fences(&rows, actor).map_err(|error| DeploymentError::Store { path, why: error.to_string() })
 }

@@ -4,7 +4,6 @@
 //! owner of the key comes last. What some process drops of others that are ahead of it, they send again when it has started anew.
 
 use server::{
-    actor::RecoverError,
     node,
     protocol::{
         id::{ActorId, Role},
@@ -42,8 +41,8 @@ pub(super) async fn replace(world: &World, fault: &DrawnFault) -> bool {
         if revokes {
             match bounds(world, owner, actor).await {
                 Ok(bounds) => changes.push(Change::Revoke { actor, number: number - 1, bounds }),
-                // a disk that tells nothing fences nothing off: the key was retired with it
-                Err(error) => world.history.event(Some(part), || format!("has no fences: {error}")),
+                // to revoke it would take back all that the actor has signed
+                Err(why) => world.history.event(Some(part), || format!("has no fences: {why}")),
             }
         }
     }
@@ -69,8 +68,12 @@ async fn roll_out(world: &World, fault: &DrawnFault, owner: ActorName) {
 }
 
 /// What counts of what was signed with the present key of an actor.
-async fn bounds(world: &World, process: ActorName, actor: ActorId) -> Result<Bounds, RecoverError> {
-    let fences = node::fences(&world.stored(process).await, actor)?;
+async fn bounds(world: &World, process: ActorName, actor: ActorId) -> Result<Bounds, String> {
+    let rows = world.stored(process).await.map_err(|error| error.to_string())?;
+    if rows.is_empty() && process.role != Role::Handler {
+        return Err("its store is empty".to_owned());
+    }
+    let fences = node::fences(&rows, actor).map_err(|error| error.to_string())?;
     // each witness tells how many it has signed
     let mut cosigned = Vec::new();
     for witness in world.processes().filter(|process| process.role == Role::Witness) {
