@@ -2,49 +2,28 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails where it stands")]
 
-use std::{
-    fs,
-    path::Path,
-    process::{Command, Output},
-};
+mod serving;
+
+use std::{fs, path::Path};
 
 use server::{
-    actor::{Timing, handler::Custody},
     architecture::Architecture,
     deployment::Plan,
-    http::Limits,
     protocol::{
         id::{ActorId, Role},
         roster::Roster,
         roster_file,
         signing::Signing,
     },
-    service::{Legacy, Service, Settings},
+    service::Service,
 };
+use serving::{command, refused, settings};
 
 fn plan(architecture: Architecture) -> Plan {
     match architecture {
         Architecture::Parallel => Plan { architecture, incoming: 2, mailboxes: 2, witnesses: 1 },
         _ => Plan { architecture, incoming: 1, mailboxes: 1, witnesses: 0 },
     }
-}
-
-fn settings(architecture: Architecture, data: &Path) -> Settings {
-    Settings {
-        plan: plan(architecture),
-        signing: Signing::Ed25519,
-        data: data.to_owned(),
-        listen: ([127, 0, 0, 1], 0).into(),
-        tls: None,
-        timing: Timing::of_epoch(5_000_000),
-        limits: Limits::default(),
-        custody: Custody::default(),
-        legacy: Legacy::Refused,
-    }
-}
-
-fn command(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_server")).args(arguments).output().unwrap()
 }
 
 /// Succeeds, and says this.
@@ -54,17 +33,11 @@ fn done(arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// Is refused, for this reason.
-fn refused(arguments: &[&str], why: &str) {
-    let output = command(arguments);
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.code() == Some(2) && said.contains(why), "{arguments:?}: {output:?}");
-}
-
 /// Runs a server, and a client that sends itself a message and gets all until then that it did not get before.
 fn a_life(architecture: Architecture, data: &Path, client: &Path, message: &str) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    let service = runtime.block_on(Service::start(settings(architecture, data))).unwrap();
+    let service =
+        runtime.block_on(Service::start(settings(plan(architecture), Signing::Ed25519, data))).unwrap();
     let url = format!("http://{}", service.address);
     let client = client.to_str().unwrap();
     let of = |rest: &[&str]| done(&[&["client", "--dir", client, "--server", &url][..], rest].concat());
@@ -148,7 +121,9 @@ fn a_client_keeps_to_the_succession_that_it_knows() {
         (directory.path().join("one"), directory.path().join("other"), directory.path().join("client"));
     a_life(Architecture::Central, &one, &client, "here");
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    let service = runtime.block_on(Service::start(settings(Architecture::Central, &other))).unwrap();
+    let service = runtime
+        .block_on(Service::start(settings(plan(Architecture::Central), Signing::Ed25519, &other)))
+        .unwrap();
     let url = format!("http://{}", service.address);
     let receive = ["client", "--dir", client.to_str().unwrap(), "--server", &url, "receive"];
     refused(&receive, "not those that this client keeps to");
