@@ -123,7 +123,9 @@ fn what_cannot_be_done_is_said_and_changes_nothing() {
     let (there, path) = (data.to_str().unwrap(), data.join("roster.json"));
     refused(&["rotate", "sequencer", "--data", there], "roster.json");
     done(&["init", "--data", there]);
-    refused(&["rotate", "incoming/9", "--data", there], "incoming-9.key");
+    refused(&["rotate", "incoming/9", "--data", there], "the roster lists no incoming/9");
+    // what signs rosters is no member of them
+    refused(&["rotate", "operator/0", "--data", there], "the roster lists no operator/0");
     refused(
         &["rotate", "sequencer", "--data", there, "--revoke"],
         "nothing tells here what sequencer has signed",

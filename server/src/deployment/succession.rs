@@ -18,7 +18,7 @@ use crate::{
     protocol::{
         id::{ActorId, Role},
         recovery::Fence,
-        roster::{Roster, keys::Bounds, succession::Change},
+        roster::{Roster, RosterError, keys::Bounds, succession::Change},
         roster_file,
         signing::Signing,
         statement::{Kind, Signed},
@@ -49,6 +49,9 @@ pub async fn rotate(directory: &Path, actor: ActorId, before: Before) -> Result<
     let rosters = roster_file::rosters_of(Signing::Ed25519, &text);
     let mut rosters = rosters.map_err(|error| DeploymentError::Roster { path: path.clone(), error })?;
     let newest = rosters.last().map(|newest| (**newest).clone()).ok_or_else(|| super::no_roster(&path))?;
+    if newest.members().iter().all(|member| member.actor != actor) {
+        return Err(RosterError::NotListed(actor).into());
+    }
     let number = newest.current_number(&actor);
     let architecture = architecture_of(&newest);
     let replaced = key_path(directory, architecture, actor, number);

@@ -185,10 +185,11 @@ impl Roster {
             });
             let sound = before.is_none_or(|before| before.actor <= former.actor)
                 && former.since == since
-                && (since + 1..=self.version).contains(&former.until)
+                && since < former.until
+                && former.until <= self.version
                 && revoked
-                && self.key_of(&former.actor).is_some()
-                && former.actor.role() != Role::Operator;
+                // a client is its key, and an operator is named by the first roster
+                && self.members.binary_search_by_key(&former.actor, |member| member.actor).is_ok();
             if !sound {
                 return Err(RosterError::History(former.actor));
             }

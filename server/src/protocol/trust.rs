@@ -7,6 +7,7 @@
 //! | in the work that goes on | counts | below its fence |
 //! | in a judgement, of the accused | counts | if a witness had cosigned the statement before the revocation |
 //! | in a judgement, of those whom the accused cites | if listed by the roster under which the accused cites them | the same |
+//! | in a judgement, of whole statements that the accused committed to | counts | counts |
 //!
 //! The accused had checked what it cites under its own roster, and before that under earlier ones. So a citation is false only if it was
 //! under each of them, whatever has been revoked since.
@@ -95,21 +96,24 @@ impl Trust {
     /// Whether this is a signature of whom it is said to be of.
     pub(super) fn verifies(&self, named: Named, signature: Signature) -> bool {
         let preimage = preimage(self.deployment, named.kind, named.actor, named.slot, named.digest);
-        (0..=self.roster.current_number(&named.actor))
+        let numbers = (0..=self.roster.current_number(&named.actor)).rev(); // most are of the present key
+        numbers
             .filter_map(|number| self.key(number, &named))
             .any(|key| self.verifier.verify((key, &preimage, signature)))
     }
 
     /// The key under which a statement says that it was signed, if that counts for it.
+    ///
+    /// In a judgement a whole statement of somebody else is shown because the accused has committed to its digest, and so to the terms in
+    /// it: whatever roster the accused names, it had to know theirs. Whoever names an earlier one does not make them void. (A cosignature
+    /// that anchors is not committed to; but those of revoked keys are sorted out before, and it may well be of a later roster.)
     pub(super) fn key_under(&self, terms: Terms, named: &Named) -> Option<PublicKey> {
-        (terms.roster <= self.newest_of(&named.actor)).then(|| self.key(terms.key, named)).flatten()
-    }
-
-    /// The newest roster that a statement of this actor may name.
-    fn newest_of(&self, actor: &ActorId) -> u32 {
-        let version = self.roster.version();
-        let under = self.case.filter(|case| case.accused != *actor).and_then(|case| case.under);
-        under.map_or(version, |under| under.min(version))
+        if terms.roster > self.roster.version() {
+            return None;
+        }
+        let listed = self.roster.numbered(&named.actor, terms.key)?;
+        let committed = self.case.is_some_and(|case| case.accused != named.actor);
+        (committed || self.counts(&listed, named)).then_some(listed.key)
     }
 
     fn key(&self, number: u32, named: &Named) -> Option<PublicKey> {

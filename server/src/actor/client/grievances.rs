@@ -62,9 +62,12 @@ impl Grievances {
         }
     }
 
-    /// Complains of somebody whom evidence exposes.
+    /// Complains of somebody, if evidence exposes it.
     pub fn prove(&mut self, evidence: &Evidence, acks: u64, step: &mut Step) {
         let bytes = evidence.to_bytes();
+        if exposed_by(&bytes, &self.setup.trust) != Some(evidence.accused()) {
+            return;
+        }
         let charge = Charge::Proven(Digest::of(&[&bytes]));
         self.complain(evidence.accused(), acks, charge, bytes, step);
     }

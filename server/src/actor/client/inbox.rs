@@ -263,9 +263,13 @@ impl Inbox {
         if !derived.holds() {
             let derivation = Box::new(derivation);
             let evidence = Evidence::from(BadAttestation { client: self.id, derivation });
+            if !accuse(evidence.clone(), &self.trust, step) {
+                // a key that was revoked since goes on to count in the work, and proves nothing
+                step.notice(Notice::Unusable { why: "a false attestation that proves nothing".to_owned() });
+                return taken;
+            }
             let bytes = evidence.to_bytes();
             step.put(row(EVIDENCE, &Digest::of(&[&bytes]).0), bytes);
-            accuse(evidence.clone(), &self.trust, step);
             taken.proof = Some(evidence);
         }
         let matched = self.match_parcels(&derived, &delivery, taken.proof.is_some(), step);

@@ -17,7 +17,9 @@ use crate::{
         bundle::{Bundle, Submission},
         codec::{Decode, DecodeError, Encode, Reader, Writer},
         digest::Digest,
+        evidence::Evidence,
         id::{ActorId, BundleNumber, ClientId, Epoch, Position, Role},
+        judge::judge,
         merkle::{Opening, Tree},
         predicate::equivocation::Equivocation,
         receipt::{Receipt, Receipted},
@@ -329,8 +331,11 @@ impl Admission {
             let (bundle, submission) = entry.remove();
             self.held_bytes -= submission.content.wire_bytes();
             if let (Some(Reason::ForkedCut { known }), Some(cited)) = (&reason, bundle.seen) {
-                let evidence = Equivocation { first: *known, second: cited };
-                step.notice(Notice::Caught(Box::new(evidence.into())));
+                let evidence = Evidence::from(Equivocation { first: *known, second: cited });
+                // a key that was revoked since goes on to count in the work, and proves nothing
+                if judge(&evidence, &self.trust).exposed().is_some() {
+                    step.notice(Notice::Caught(Box::new(evidence)));
+                }
             }
             if let Some(reason) = reason {
                 return outcome.refused.push((client, number, bundle.digest(), reason));

@@ -48,6 +48,9 @@ impl Predicate for Anchored {
     }
 
     fn judge(&self, trust: &Trust) -> Finding {
+        // no head of a log; and evidence in it could be such evidence again, which costs twice as much with every layer
+        let accusation = matches!(*self.evidence, Evidence::FalseAccusation(_));
+        need(!accusation, "no witness cosigns an accusation")?;
         let anchors: Vec<_> =
             self.anchors.iter().map(|anchor| cosigned(anchor, trust)).collect::<Result<_, _>>()?;
         let found = self.evidence.find(&trust.anchored(anchors.clone()))?;
