@@ -117,6 +117,14 @@ pub enum DeploymentError {
         /// What is wrong.
         why: String,
     },
+    /// A store that tells nothing, because its actor lost what it had signed.
+    #[error("{}: {actor} has lost what it signed, and signs nothing more: its key need not be revoked, and could not be fenced", .path.display())]
+    Retired {
+        /// Where it is.
+        path: PathBuf,
+        /// Whose.
+        actor: ActorId,
+    },
     /// It was made for something else.
     #[error(
         "{}: the roster there is of another deployment than these keys and options make ({there} there, {planned} \

@@ -5,7 +5,10 @@
 //! # Invariants
 //! - The key is on disk before the roster that lists it. A change that was cut short goes on with the key that is there.
 
-use std::{fs, path::Path};
+use std::{
+    fs::{self, File},
+    path::Path,
+};
 
 use super::{
     DeploymentError, key_path,
@@ -44,8 +47,14 @@ pub enum Before {
 /// The directory holds no deployment with its operator's key, or no such actor, or not what is to be known of the key.
 pub async fn rotate(directory: &Path, actor: ActorId, before: Before) -> Result<Roster, DeploymentError> {
     let path = directory.join("roster.json");
-    let text =
-        fs::read_to_string(&path).map_err(|error| DeploymentError::File { path: path.clone(), error })?;
+    let unread = |error| DeploymentError::File { path: path.clone(), error };
+    fs::metadata(&path).map_err(unread)?;
+    // of two at once the second would write over what the first has made
+    let lock = directory.join("rotate.lock");
+    let busy = |error| DeploymentError::File { path: lock.clone(), error };
+    let locked = File::create(&lock).map_err(busy)?;
+    locked.try_lock().map_err(|error| busy(error.into()))?;
+    let text = fs::read_to_string(&path).map_err(unread)?;
     let rosters = roster_file::rosters_of(Signing::Ed25519, &text);
     let mut rosters = rosters.map_err(|error| DeploymentError::Roster { path: path.clone(), error })?;
     let newest = rosters.last().map(|newest| (**newest).clone()).ok_or_else(|| super::no_roster(&path))?;
@@ -123,5 +132,10 @@ async fn stored(directory: &Path, roster: &Roster, actor: ActorId) -> Result<Vec
         // a store that was lost: without fences all that its actor has signed would be void
         return Err(DeploymentError::NoStore { path, actor });
     }
-    fences(&rows, actor).map_err(|error| DeploymentError::Store { path, why: error.to_string() })
+    let fences = fences(&rows, actor)
+        .map_err(|error| DeploymentError::Store { path: path.clone(), why: error.to_string() })?;
+    match fences.iter().any(|fence| fence.kind == Kind::Recovery) {
+        true => Err(DeploymentError::Retired { path, actor }),
+        false => Ok(fences),
+    }
 }

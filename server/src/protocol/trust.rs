@@ -5,7 +5,7 @@
 //! | | a key in use, or replaced | a revoked key |
 //! |---|---|---|
 //! | in the work that goes on | counts | below its fence |
-//! | in a judgement, of the accused | counts | if a witness had cosigned the statement before the revocation |
+//! | in a judgement, of the accused | counts | if a quorum of witnesses, one at least, had cosigned the statement before the revocation |
 //! | in a judgement, of those whom the accused cites | if listed by the roster under which the accused cites them | the same |
 //! | in a judgement, of whole statements that the accused committed to | counts | counts |
 //!
@@ -16,7 +16,7 @@
 //! - No statement counts that names a later roster than the verifier has: it cannot know the key.
 //! - A verdict found with one roster is found with every later one, but for what a revocation takes back.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use super::{
     cosignature::Cosignature,
@@ -126,10 +126,13 @@ impl Trust {
             None => listed.revoked.is_none_or(|revoked| revoked.is_behind_fence(named.kind, named.slot)),
             Some(case) if case.accused != named.actor => case.under.is_none_or(|under| listed.since <= under),
             Some(_) => listed.revoked.is_none_or(|revoked| {
-                self.anchors.iter().any(|anchor| {
+                let covers = |anchor: &&Signed<Cosignature>| {
                     revoked.is_before(anchor.witness, anchor.number)
                         && anchor.covers(named.kind, named.actor, named.slot, named.digest)
-                })
+                };
+                let witnesses: BTreeSet<u32> =
+                    self.anchors.iter().filter(covers).map(|anchor| anchor.witness).collect();
+                witnesses.len() as u32 >= self.roster.quorum().max(1)
             }),
         }
     }

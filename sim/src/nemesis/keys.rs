@@ -74,6 +74,9 @@ async fn bounds(world: &World, process: ActorName, actor: ActorId) -> Result<Bou
         return Err("its store is empty".to_owned());
     }
     let fences = node::fences(&rows, actor).map_err(|error| error.to_string())?;
+    if fences.iter().any(|fence| fence.kind == Kind::Recovery) {
+        return Err("it has retired".to_owned());
+    }
     // each witness tells how many it has signed
     let mut cosigned = Vec::new();
     for witness in world.processes().filter(|process| process.role == Role::Witness) {

@@ -4,7 +4,7 @@
 //! with any date. But a head that a witness had cosigned before was not signed by a thief of later. So evidence can bring such
 //! cosignatures, and what they cover counts as if the key had not been revoked. The name of the predicate is that of the evidence inside.
 //!
-//! An honest actor cannot satisfy it: up to the revocation nobody else had the key.
+//! An honest actor cannot satisfy it: for what was signed with its key up to the revocation it answers, whoever had the key.
 
 use super::{Finding, Predicate, doubt, need, verified};
 use crate::protocol::{
