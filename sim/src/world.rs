@@ -11,6 +11,7 @@ mod governance;
 mod host;
 mod machine;
 mod process;
+mod stock;
 
 use std::{
     collections::BTreeMap,
@@ -26,7 +27,6 @@ use machine::Tuning;
 use madsim::{runtime::Runtime, task::NodeId};
 use server::{
     actor::{Setup, Timing},
-    port::{Rows, Storage as _, StorageError},
     protocol::{
         id::{ActorId, ClientId, Role},
         roster::{Member, Roster, Rules},
@@ -40,7 +40,7 @@ use crate::{
     control::Weakness,
     crowd::{Crowd, Manners},
     fingerprint::Fingerprint,
-    history::{History, Record, Stored},
+    history::{History, Record},
     model::{
         clock::VirtualTime,
         costs::{Profile, ProfileError},
@@ -51,7 +51,6 @@ use crate::{
         memory::Memory,
         network::{Fabric, Machine, Socket},
         skew::Skew,
-        storage::{Place, SimStorage},
         trap::Traps,
     },
     nemesis,
@@ -330,27 +329,6 @@ impl World {
             load,
             names: world.ids.iter().copied().zip(world.names.iter().copied()).collect(),
         }
-    }
-
-    /// Counts what every process has stored, as it would find it after a crash.
-    async fn take_stock(&self) {
-        for (name, disk) in self.processes.iter().zip(&self.disks) {
-            disk.crash();
-            let rows = self.stored(*name).await.unwrap_or_default();
-            let bytes = rows.iter().map(|(key, value)| (key.len() + value.len()) as u64).sum();
-            self.history.record().stored.insert(*name, Stored { rows: rows.len() as u64, bytes });
-        }
-    }
-
-    /// What is on the disk of a process that is down.
-    ///
-    /// # Errors
-    /// The disk cannot be read, or what is on it is no store.
-    pub async fn stored(&self, process: ActorName) -> Result<Rows, StorageError> {
-        let place = Place { machine: usize::MAX, traps: Traps::default() };
-        let disk = self.disk_of(process);
-        let mut storage = SimStorage::new(self.drawn.topology.storage, disk, self.time.clone(), place);
-        storage.load().await
     }
 
     /// How busy machines were while bundles were sent.

@@ -120,11 +120,11 @@ async fn bounds(
 /// What the store of an actor says that it has signed.
 async fn stored(directory: &Path, roster: &Roster, actor: ActorId) -> Result<Vec<Fence>, DeploymentError> {
     let path = super::store_path(directory, architecture_of(roster), actor);
-    if !FileStorage::has_stored(&path) && actor.role() == Role::Handler {
-        return Ok(Vec::new()); // one that takes no custody signs nothing
-    }
     if !FileStorage::has_stored(&path) {
-        return Err(DeploymentError::NoStore { path, actor });
+        return match actor.role() {
+            Role::Handler => Ok(Vec::new()), // one that takes no custody signs nothing
+            _ => Err(DeploymentError::NoStore { path, actor }),
+        };
     }
     let rows = FileStorage::of_actor(&path).load().await;
     let rows = rows.map_err(|error| DeploymentError::Store { path: path.clone(), why: error.to_string() })?;

@@ -172,6 +172,11 @@ impl Delivery {
         (own && parcel.matches(&bundle.commitment)).then_some((parcel, bundle))
     }
 
+    /// Whether a cosignature names a later roster than this one, whose keys are not known yet.
+    pub fn names_later_witness(&self, trust: &Trust) -> bool {
+        self.cosignatures.iter().any(|one| one.claimed_terms().roster > trust.roster.version())
+    }
+
     /// Whether as many witnesses have seen the attestation as the roster asks for.
     pub fn is_cosigned(&self, trust: &Trust) -> bool {
         let quorum = trust.roster.quorum() as usize;

@@ -241,7 +241,11 @@ impl Inbox {
         let asked_for = if self.trust.roster.quorum() > 0 { delivery.cosignatures.len() } else { 0 };
         step.work.verified += asked_for as u64;
         if !delivery.is_cosigned(&self.trust) {
-            step.notice(Notice::Unusable { why: "too few witnesses have seen the attestation".to_owned() });
+            // a cosignature that nobody needs says nothing: whoever lies may add one
+            step.notice(match delivery.names_later_witness(&self.trust) {
+                true => Notice::Reached("a statement was left that names a later roster"),
+                false => Notice::Unusable { why: "too few witnesses have seen the attestation".to_owned() },
+            });
             return taken;
         }
         let derivation = delivery.derivation(self.start());
