@@ -11,17 +11,25 @@ use std::sync::{
 };
 
 use scene::{Parcelled, Pen, Scene, TERMS, attestation, complaint, cut, mailboxes, manifest, tree};
+use server::actor::{Step, mailbox::Intake};
+use server::port::Time;
 use server::protocol::{
+    batch::Batch,
+    board::{Attachment, Taken},
+    bundle::Parcel,
+    challenge::{Challenge, Demand},
     codec::{Decode, Encode},
     complaint::Charge,
     cosignature::Cosignature,
     crypto::{Claim, Ed25519, Signer, Verifier},
+    cut::Cut,
     derivation::{Derivation, SealPart},
     digest::Digest,
     evidence::Evidence,
-    id::{ActorId, ClientId, Position},
+    id::{ActorId, BatchNumber, ClientId, Epoch, Position},
     judge::judge,
     map::Pruned,
+    obligation::is_founded,
     predicate::{
         accusation::{Accusation, FalseAccusation},
         anchored::Anchored,
@@ -39,7 +47,7 @@ use server::protocol::{
     seal::Seal,
     statement::{Citation, Kind, Signed, Statement, Terms, Trust},
 };
-use support::{client, incoming, signer};
+use support::{SEQUENCER, client, incoming, mailbox, signer};
 
 /// Body of a roster without former keys, with these in their place.
 fn with_formers(roster: &Roster, version: u32, formers: &[Former]) -> Vec<u8> {
@@ -138,7 +146,7 @@ fn evidence_inside_of_evidence_costs_no_more_than_its_bytes() {
 fn attested(scene: &Scene, cut_terms: Terms, terms: Terms) -> (ClientId, Derivation) {
     let client = client(0);
     let cut = cut(None, &[Some(&scene.seals[0]), Some(&scene.other_seal)]);
-    let cut = scene.sign(server::protocol::cut::Cut { terms: cut_terms, ..cut });
+    let cut = scene.sign(Cut { terms: cut_terms, ..cut });
     let mut held = mailboxes(&[0, 2]);
     let attestation = attestation(0, None, &cut, &mut held);
     let attestation = scene.sign(server::protocol::attestation::Attestation { terms, ..attestation });
@@ -237,4 +245,98 @@ fn an_anchor_may_name_a_later_roster_than_what_it_anchors() {
         let anchored = evidence.clone().anchored_in(&[anchor.to_unverified()]);
         assert_eq!(judge(&anchored, &new).exposed(), Some(incoming(0)), "{terms:?}");
     }
+}
+
+/// The roster in which nothing counts that incoming actor 0 has signed with its first key.
+fn void(scene: &Scene) -> Trust {
+    let (actor, key) = (incoming(0), signer("again").public());
+    let bounds = Bounds { cosigned: vec![0; 2], ..Bounds::default() };
+    let changes = [Change::Rotate { actor, key }, Change::Revoke { actor, number: 0, bounds }];
+    let trust =
+        Trust::new(scene.pen.trust.roster.successor(changes).unwrap(), scene.pen.trust.verifier.clone());
+    assert!(scene.seals.iter().all(|seal| seal.to_unverified().verify(&trust).is_err()));
+    trust
+}
+
+#[test]
+fn a_client_follows_a_cut_that_takes_what_a_revoked_key_has_signed() {
+    let scene = Scene::new(Pen::real());
+    let (client, derivation) = attested(&scene, TERMS, TERMS);
+    let known = derivation.check(&client, &scene.pen.trust).unwrap().expected;
+    assert_eq!(derivation.check(&client, &void(&scene)).unwrap().expected, known);
+    // to a seal of the same key that no cut takes nothing leads
+    let mut other = derivation;
+    other.seals[0].seal = scene.seal_with(|seal| seal.content_bytes += 1).to_unverified();
+    assert!(other.check(&client, &void(&scene)).is_err());
+}
+
+#[test]
+fn a_run_is_owed_that_a_cut_takes_and_no_other() {
+    let scene = Scene::new(Pen::real());
+    let taken = |before: Option<&Signed<Cut>>, cut: &Signed<Cut>| Taken {
+        before: before.map(Signed::to_unverified),
+        cut: cut.to_unverified(),
+    };
+    let [first, second] = &scene.cuts;
+    let forged = scene.pen.forge((**second).clone());
+    let owed = |seal: &Signed<Seal>, batch: u64, taken: &Taken, trust: &Trust| {
+        let demand = Demand::Batch { seal: seal.cite(), batch: BatchNumber(batch), mailbox: 0 };
+        let (challenger, target) = (mailbox(0), incoming(0));
+        let challenge = Challenge { challenger, number: 0, terms: TERMS, target, demand };
+        is_founded(&challenge, &Attachment::Taken(Box::new(taken.clone())), trust)
+    };
+    let [seal_0, seal_1] = &scene.seals;
+    for trust in [&scene.pen.trust, &void(&scene)] {
+        assert!(owed(seal_0, 0, &taken(None, first), trust));
+        assert!(owed(seal_1, 1, &taken(Some(first), second), trust));
+        assert!(!owed(seal_1, 0, &taken(Some(first), second), trust), "the cut before takes it");
+        assert!(!owed(seal_1, 2, &taken(Some(first), second), trust), "no cut takes it");
+        assert!(!owed(seal_0, 0, &taken(Some(first), second), trust), "another cut takes it");
+        assert!(!owed(seal_1, 1, &taken(None, second), trust), "what came before it is not shown");
+        assert!(!owed(seal_1, 1, &taken(Some(second), second), trust), "it does not follow");
+        assert!(!owed(seal_1, 1, &taken(Some(first), &forged), trust), "it is no cut");
+    }
+}
+
+/// What mailbox actor 0 gets of a run.
+fn batch(scene: &Scene, seal: &Signed<Seal>, bundles: &[Parcelled]) -> Batch {
+    let roster = &scene.pen.trust.roster;
+    let parcel = |(index, parcelled): (usize, &Parcelled)| {
+        let (tree, envelopes) = (parcelled.content.tree(), parcelled.content.envelopes.iter().enumerate());
+        let hosted = envelopes.filter(|(_, envelope)| roster.mailbox_of(&envelope.recipient) == 0);
+        Parcel {
+            position: Position(seal.start.0 + index as u64),
+            bundle: parcelled.bundle.to_unverified(),
+            payload: parcelled.content.payload.clone(),
+            envelopes: hosted.map(|(i, envelope)| (envelope.clone(), tree.open(&[i as u64]))).collect(),
+        }
+    };
+    Batch {
+        seal: seal.to_unverified(),
+        manifest: manifest(seal.start, bundles).prune_to_range(roster.hosted_by(0)),
+        leaves: tree(bundles).open(&(0..bundles.len() as u64).collect::<Vec<_>>()),
+        parcels: bundles.iter().enumerate().map(parcel).collect(),
+    }
+}
+
+#[test]
+fn a_mailbox_actor_takes_what_a_revoked_key_has_signed_if_a_cut_does() {
+    let scene = Scene::new(Pen::real());
+    let mut intake = Intake::new(0, void(&scene));
+    let step = &mut Step::at(Time(0));
+    let own = batch(&scene, &scene.seals[0], &scene.bundles[0]);
+    intake.take_batch(incoming(1), batch(&scene, &scene.other_seal, &scene.others), step);
+    intake.take_batch(incoming(0), own.clone(), step);
+    assert_eq!((intake.next_batch(0), intake.next_batch(1)), (BatchNumber(0), BatchNumber(1)));
+    intake.take_cut(SEQUENCER, scene.cuts[0].to_unverified(), step);
+    // another one of that key's is let in, and is not what the cut takes
+    let other = Seal { content_bytes: 1, ..(*scene.seals[0]).clone() };
+    intake.take_batch(incoming(0), batch(&scene, &scene.sign(other), &scene.bundles[0]), step);
+    assert_eq!((intake.next_batch(0), intake.ready(step).is_none()), (BatchNumber(1), true));
+    assert_eq!((intake.drop_forked().len(), intake.next_batch(0)), (1, BatchNumber(0)));
+    intake.take_batch(incoming(0), own, step);
+    assert_eq!(intake.ready(step).map(|cut| cut.epoch), Some(Epoch(1)));
+    // what the cut does not take does not count
+    intake.take_batch(incoming(0), batch(&scene, &scene.seals[1], &scene.bundles[1]), step);
+    assert_eq!(intake.next_batch(0), BatchNumber(1));
 }

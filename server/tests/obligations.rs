@@ -14,10 +14,11 @@ use server::{
     actor::{Input, Notice},
     protocol::{
         batch::{Ledger, Placement},
-        board::{Answered, Attachment, Complained, Exhibit, Posting, Promised},
+        board::{Answered, Attachment, Complained, Exhibit, Posting, Promised, Taken},
         bundle::Submission,
         challenge::{Answer, Challenge, Demand, Response},
         complaint::{Charge, Complaint},
+        cut::Cut,
         digest::Digest,
         evidence::Evidence,
         id::{ActorId, BatchNumber, BundleNumber, Count, Epoch, Position},
@@ -148,16 +149,29 @@ fn nothing_stays_open_whoever_crashes() {
 #[test]
 fn a_run_that_is_attested_is_not_owed() {
     let mut world = World::watched(1, 1, 2);
-    let seals = keep(&mut world, |message| match message {
-        Message::Sealed(seal) => Some(seal.cite()),
+    let cuts = keep(&mut world, |message| match message {
+        Message::Ordered(cut) => Some((cut.claimed_slot(), cut.clone())),
         _ => None,
     });
     world.connect_all();
     exchange(&mut world, 3);
-    let seal = seals.lock().unwrap()[1];
+    let cuts: BTreeMap<u64, Unverified<Cut>> = cuts.lock().unwrap().drain(..).collect();
+    let reached = |epoch: u64| cuts[&epoch].clone().verify(&world.setup.trust).unwrap().reached[0];
+    let epoch = (2..).find(|epoch| reached(*epoch).end > reached(epoch - 1).end).unwrap();
+    let seal = reached(epoch).seal.unwrap();
+    let taken = Taken { before: Some(cuts[&(epoch - 1)].clone()), cut: cuts[&epoch].clone() };
     let demand = Demand::Batch { seal, batch: BatchNumber(seal.slot), mailbox: 0 };
-    post(&mut world, mailbox(0), incoming(0), demand, Attachment::None);
+    post(&mut world, mailbox(0), incoming(0), demand.clone(), Attachment::Taken(Box::new(taken.clone())));
     check(&world, "a retired run");
+    // nor when both have forgotten what they need not store, and it attests nothing new
+    for who in [incoming(0), witness(0)] {
+        world.disconnect(who);
+        world.benches.get_mut(&who).unwrap().restart();
+        world.reconnect(who);
+    }
+    world.disconnect(mailbox(0));
+    post(&mut world, mailbox(0), incoming(0), demand, Attachment::Taken(Box::new(taken)));
+    assert!(open(&world).values().all(|(target, _)| *target == mailbox(0)), "{:?}", open(&world));
 }
 
 #[test]

@@ -415,9 +415,8 @@ impl Actor for Witness {
 
     fn settle(&mut self, step: &mut Step) {
         self.demand_overdue(step);
-        let newest = self.logs.last(Kind::Cut, ActorId::SEQUENCER).map_or(Epoch(0), Epoch);
         let out = self.exposed.union(&self.retired).copied().collect();
-        self.board.settle(newest, out, &self.auditor, step);
+        self.board.settle(out, &self.logs, &self.auditor, step);
         self.cosign(step);
     }
 

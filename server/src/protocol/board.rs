@@ -53,6 +53,17 @@ pub enum Attachment {
     Complaint(Complained),
     /// The bundle that a handler signed for.
     Entrusted(Box<Entrusted>),
+    /// The cut that takes the run to hand over.
+    Taken(Box<Taken>),
+}
+
+/// A cut with the one before it, if there is one: together they show what it takes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Taken {
+    /// The cut before it.
+    pub before: Option<Unverified<Cut>>,
+    /// The cut.
+    pub cut: Unverified<Cut>,
 }
 
 /// A bundle with the receipt of the handler that has it: the handler may have given both up against an answer, and can
@@ -181,7 +192,10 @@ coded!(enum Attachment "attachment of a challenge" {
     4 Complaint(complained),
     5 Promised(promised),
     6 Entrusted(entrusted),
+    7 Taken(taken),
 });
+
+coded!(struct Taken { before, cut });
 
 coded!(struct Entrusted { receipt, submission });
 

@@ -205,7 +205,8 @@ impl Derivation {
         let mut claims: Vec<Option<(PublicKey, Vec<u8>, Signature)>> = vec![self.attestation.claim(trust)];
         claims.extend(self.previous.iter().map(|previous| previous.claim(trust)));
         claims.extend(self.before.iter().chain(&self.cuts).map(|cut| cut.claim(trust)));
-        claims.extend(self.seals.iter().map(|part| part.seal.claim(trust)));
+        let ordered = trust.of_ordered_seals(); // whether a cut leads to them is checked
+        claims.extend(self.seals.iter().map(|part| part.seal.claim(&ordered)));
         let claims: Option<Vec<_>> = claims.into_iter().collect();
         let claims = claims.ok_or(Flaw::Signature)?;
         let claims: Vec<Claim<'_>> = claims.iter().map(|(key, text, sig)| (*key, &text[..], *sig)).collect();

@@ -9,12 +9,13 @@
 
 use super::{
     attestation::{Attestation, MailboxHead},
-    board::{Attachment, Entrusted, Exhibit, Promised, Resumption, Twin},
+    board::{Attachment, Entrusted, Exhibit, Promised, Resumption, Taken, Twin},
     challenge::{Challenge, Demand},
     complaint::{Charge, Complaint},
+    cut::Cut,
     derivation::RETAINED,
     digest::Digest,
-    id::{ActorId, ClientId, Count, Epoch, Role},
+    id::{ActorId, BatchNumber, ClientId, Count, Epoch, Role},
     map::Lookup,
     message::{Delivery, Introduction},
     receipt::Receipted,
@@ -40,11 +41,11 @@ pub fn is_founded(challenge: &Challenge, attachment: &Attachment, trust: &Trust)
                 && signed_by(&receipted.receipt, target, trust)
                     .is_some_and(|signed| signed.position_of(bundle, &receipted.opening) == Some(*position))
         }
-        (Demand::Batch { seal, batch, mailbox }, Attachment::None) => {
+        (Demand::Batch { seal, batch, mailbox }, Attachment::Taken(taken)) => {
             seal.is_of(Kind::Seal, target, seal.slot)
-                && seal.slot >= batch.0
                 && challenger == ActorId::Server(Role::Mailbox, *mailbox)
-                && seal.verify(trust)
+                && seal.verify(&trust.of_ordered_seals())
+                && takes(taken, seal, *batch, trust)
         }
         (Demand::Order(seal), Attachment::Seal(sent)) => {
             target == ActorId::SEQUENCER
@@ -130,7 +131,7 @@ pub fn discharges(challenge: &Challenge, attachment: &Attachment, exhibit: &Exhi
             batch.seal.claimed_slot() == number.0
                 && batch.seal.claimed_actor() == target
                 && *mailbox < trust.roster.mailboxes()
-                && batch.clone().open(*mailbox, trust).is_ok()
+                && batch.clone().open(*mailbox, &trust.of_ordered_seals()).is_ok()
         }
         (Demand::Cut(epoch), Exhibit::Cut(cut)) => {
             signed_by(cut, target, trust).is_some_and(|cut| cut.epoch >= *epoch)
@@ -203,6 +204,20 @@ fn is_refused(
 ) -> bool {
     signed_by(refusal, incoming, trust)
         .is_some_and(|refusal| refusal.client == client && refusal.bundle == bundle)
+}
+
+/// Whether a cut takes this run of a queue, and the cut before it does not, as far as this seal.
+fn takes(taken: &Taken, seal: &Citation, batch: BatchNumber, trust: &Trust) -> bool {
+    let Taken { before, cut } = taken;
+    let before = before.clone().map(|before| before.verify(trust)).transpose();
+    let (Ok(before), Ok(cut)) = (before, cut.clone().verify(trust)) else { return false };
+    let reached = |cut: &Cut| cut.reached.get(seal.actor.index_of(Role::Incoming)? as usize)?.seal;
+    let link = before.as_ref().map_or((Epoch(1), Digest::ZERO), |cut| (cut.epoch.next(), cut.digest()));
+    let earlier = before.as_ref().and_then(|before| reached(before));
+    link == (cut.epoch, cut.previous)
+        && reached(&cut) == Some(*seal)
+        && earlier.is_none_or(|earlier| earlier.slot < batch.0)
+        && batch.0 <= seal.slot
 }
 
 fn start_of(attachment: &Attachment) -> Option<&Introduction> {

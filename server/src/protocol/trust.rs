@@ -4,7 +4,7 @@
 //!
 //! | | a key in use, or replaced | a revoked key |
 //! |---|---|---|
-//! | in the work that goes on | counts | below its fence |
+//! | in the work that goes on | counts | below its fence; a seal also if a cut that counts leads to it |
 //! | in a judgement, of the accused | counts | if a quorum of witnesses, one at least, had cosigned the statement before the revocation |
 //! | in a judgement, of those whom the accused cites | if listed by the roster under which the accused cites them | the same |
 //! | in a judgement, of whole statements that the accused committed to | counts | counts |
@@ -38,6 +38,8 @@ pub struct Trust {
     pub verifier: Arc<dyn Verifier>,
     /// The case, in a judgement.
     case: Option<Case>,
+    /// Whether somebody else has committed to what is checked, so that no revocation undoes it.
+    committed: bool,
     /// What witnesses had seen, in a judgement that depends on it.
     anchors: Arc<[Signed<Cosignature>]>,
 }
@@ -63,7 +65,7 @@ impl Trust {
     /// Trusts a roster, with this way to check signatures.
     pub fn new(roster: Roster, verifier: Arc<dyn Verifier>) -> Self {
         let (deployment, roster) = (roster.deployment(), Arc::new(roster));
-        Trust { deployment, roster, verifier, case: None, anchors: Arc::new([]) }
+        Trust { deployment, roster, verifier, case: None, committed: false, anchors: Arc::new([]) }
     }
 
     /// The same, with another way to check signatures.
@@ -93,6 +95,13 @@ impl Trust {
         Trust { anchors: anchors.into(), ..self.clone() }
     }
 
+    /// The same for seals to which a cut leads, link by link. Who has taken one before its key was revoked cannot give it
+    /// back, so neither may those who had not got it yet, or nobody could follow that cut any more.
+    #[must_use]
+    pub(crate) fn of_ordered_seals(&self) -> Trust {
+        Trust { committed: true, ..self.clone() }
+    }
+
     /// Whether this is a signature of whom it is said to be of.
     pub(super) fn verifies(&self, named: Named, signature: Signature) -> bool {
         let preimage = preimage(self.deployment, named.kind, named.actor, named.slot, named.digest);
@@ -112,8 +121,8 @@ impl Trust {
             return None;
         }
         let listed = self.roster.numbered(&named.actor, terms.key)?;
-        let committed = self.case.is_some_and(|case| case.accused != named.actor);
-        (committed || self.counts(&listed, named)).then_some(listed.key)
+        let cited = self.case.is_some_and(|case| case.accused != named.actor);
+        (cited || self.counts(&listed, named)).then_some(listed.key)
     }
 
     fn key(&self, number: u32, named: &Named) -> Option<PublicKey> {
@@ -123,6 +132,7 @@ impl Trust {
 
     fn counts(&self, listed: &Listed<'_>, named: &Named) -> bool {
         match &self.case {
+            None if self.committed => true,
             None => listed.revoked.is_none_or(|revoked| revoked.is_behind_fence(named.kind, named.slot)),
             Some(case) if case.accused != named.actor => case.under.is_none_or(|under| listed.since <= under),
             Some(_) => listed.revoked.is_none_or(|revoked| {

@@ -50,6 +50,7 @@ impl Mailbox {
     }
 
     pub(super) fn demand_runs(&mut self, step: &mut Step) {
+        let Some(taken) = self.intake.taken() else { return };
         for (incoming, batch, seal) in self.intake.missing() {
             let (target, mailbox) = (ActorId::Server(Role::Incoming, incoming), self.index);
             let demand = Demand::Batch { seal, batch, mailbox };
@@ -57,7 +58,7 @@ impl Mailbox {
                 step.notice(Notice::Reached(
                     "a mailbox actor challenged an incoming actor to hand over a run",
                 ));
-                self.docket.demand(target, demand, Attachment::None, step);
+                self.docket.demand(target, demand, Attachment::Taken(Box::new(taken.clone())), step);
             }
         }
     }

@@ -10,6 +10,7 @@ use crate::{
     actor::{Step, step::Notice},
     protocol::{
         batch::{Batch, OpenBatch},
+        board::Taken,
         cut::{Cut, Reached, spans},
         digest::Digest,
         evidence::Evidence,
@@ -98,7 +99,12 @@ impl Intake {
         step.work.verified += 1;
         step.work.hashed_bytes +=
             batch.parcels.iter().map(|parcel| parcel.payload.len() as u64 + 500).sum::<u64>();
-        let seal = match batch.seal.clone().verify(&self.trust) {
+        // whether what is ordered already leads to what the cut takes is checked when all of it is here
+        let trust = match self.is_taken(incoming, batch.seal.claimed_slot()) {
+            true => &self.trust.of_ordered_seals(),
+            false => &self.trust,
+        };
+        let seal = match batch.seal.clone().verify(trust) {
             Ok(seal) => seal,
             Err(error) => return step.disbelieve(from, &error),
         };
@@ -110,6 +116,18 @@ impl Intake {
                 }
             }
         }
+    }
+
+    /// Whether the cut that comes next takes this run.
+    fn is_taken(&self, incoming: u32, slot: u64) -> bool {
+        let reached = self.pending().and_then(|cut| cut.reached.get(incoming as usize)?.seal);
+        reached.is_some_and(|reached| slot <= reached.slot)
+    }
+
+    /// The cut that comes next with the last one attested: what shows which runs it takes.
+    pub fn taken(&self) -> Option<Taken> {
+        let cut = self.pending()?.to_unverified();
+        Some(Taken { before: self.at.as_ref().map(Signed::to_unverified), cut })
     }
 
     /// The cut that comes next, ready or not.

@@ -116,13 +116,6 @@ impl Auditor {
         Some(cut.clone().believed().reached.get(incoming as usize)?.seal?.slot)
     }
 
-    /// The last seal of an incoming actor that a mailbox actor has attested.
-    pub fn last_attested(&self, mailbox: u32, incoming: u32) -> Option<u64> {
-        let attestation = self.attestations.get(&mailbox)?.clone().believed();
-        let cut = self.cuts.get(&attestation.epoch).filter(|cut| cut.digest() == attestation.cut.digest)?;
-        Some(cut.clone().believed().reached.get(incoming as usize)?.seal?.slot)
-    }
-
     /// The cuts that a mailbox actor has not attested, at most so many, as far as they were seen.
     pub fn cuts_unattested(&self, mailbox: u32, most: usize) -> impl Iterator<Item = &Unverified<Cut>> {
         let attested = self.attestations.get(&mailbox).map_or(0, Unverified::claimed_slot);

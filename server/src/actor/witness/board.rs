@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{NEXT, OBLIGATION, auditor::Auditor};
+use super::{NEXT, OBLIGATION, auditor::Auditor, logs::Logs};
 use crate::{
     actor::{
         Issued, Setup, Step,
@@ -252,11 +252,11 @@ impl Board {
     }
 
     /// Whether an obligation binds nobody any more: towards or of an actor that is out, or through such a sequencer.
-    fn is_void(&self, open: &Obligation, auditor: &Auditor) -> bool {
-        let Challenge { target, demand, .. } = &*open.challenge;
+    fn is_void(&self, open: &Obligation, logs: &Logs) -> bool {
+        let Challenge { target, demand, challenger, .. } = &*open.challenge;
         // what its mailbox actor has attested came by another way, and its incoming actor has given it up
-        if let (Demand::Batch { batch, mailbox, .. }, Some(j)) = (demand, target.index_of(Role::Incoming))
-            && auditor.last_attested(*mailbox, j).is_some_and(|slot| slot >= batch.0)
+        if let Attachment::Taken(taken) = &open.attachment
+            && logs.last(Kind::Attestation, *challenger) >= Some(taken.cut.claimed_slot())
         {
             return true;
         }
@@ -308,10 +308,11 @@ impl Board {
     }
 
     /// Lets time do its work: asks again, suspects, clears.
-    pub fn settle(&mut self, newest: Epoch, out: BTreeSet<ActorId>, auditor: &Auditor, step: &mut Step) {
-        (self.newest, self.out) = (newest, out);
+    pub fn settle(&mut self, out: BTreeSet<ActorId>, logs: &Logs, auditor: &Auditor, step: &mut Step) {
+        self.newest = logs.last(Kind::Cut, ActorId::SEQUENCER).map_or(Epoch(0), Epoch);
+        self.out = out;
         self.store_fresh(step);
-        let void = |open: &Obligation| self.is_void(open, auditor);
+        let void = |open: &Obligation| self.is_void(open, logs);
         let void: Vec<u64> = self.open.iter().filter(|(_, open)| void(open)).map(|(id, _)| *id).collect();
         void.into_iter().for_each(|id| self.close(id, "void", step));
         let idle = |open: &Obligation| self.is_blocked(open) || !self.is_due(open, auditor);
