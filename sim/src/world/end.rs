@@ -32,7 +32,9 @@ impl World {
             if done && self.handed_is_submitted(&record) && self.is_settled(&record) {
                 return;
             }
-            if now > healed.max(since) + self.drawn.expect.catch_up_ns {
+            // who is suspected has that time from then on: one packet that was long under way is no verdict
+            let suspected = record.blame.suspected().values().map(|since| since.at_ns).max().unwrap_or(0);
+            if now > healed.max(since).max(suspected) + self.drawn.expect.catch_up_ns {
                 return;
             }
         }
