@@ -10,7 +10,7 @@ use server::protocol::{
     codec::{Decode, Encode},
     complaint::Charge,
     cosignature::Cosignature,
-    crypto::{Ed25519Signer, Signer},
+    crypto::{Ed25519Signer, PublicKey, Signer},
     digest::Digest,
     evidence::Evidence,
     file::FileError,
@@ -22,11 +22,11 @@ use server::protocol::{
         equivocation::Equivocation,
     },
     recovery::Fence,
-    roster::{Roster, RosterError, keys::Bounds, succession::Change},
+    roster::{Member, Roster, RosterError, Rules, keys::Bounds, succession::Change},
     roster_file,
     seal::Seal,
     signing::Signing,
-    statement::{Citation, Kind, SignatureError, Signed, Statement, Terms, Trust},
+    statement::{BODY_MAX, Citation, Kind, SignatureError, Signed, Statement, Terms, Trust},
 };
 use support::{SEQUENCER, client, incoming, signer, witness};
 
@@ -100,6 +100,12 @@ fn a_replaced_key_goes_on_to_count_and_the_next_one_does_from_its_roster_on() {
     {
         assert!(again(&scene, |seal| seal.terms = terms).to_unverified().verify(&new).is_err(), "{terms:?}");
     }
+    // and one that the roster lists that they name
+    assert!(
+        again(&scene, |seal| seal.terms = Terms { roster: 0, key: 1 }).to_unverified().verify(&new).is_err()
+    );
+    let outlived = scene.seal_with(|seal| seal.terms = Terms { roster: 1, key: 0 }).to_unverified();
+    assert!(outlived.clone().verify(&new).is_err() && outlived.cite().verify(&new));
 }
 
 #[test]
@@ -291,6 +297,34 @@ fn a_change_must_be_of_what_is_there() {
     assert_eq!(change(vec![rotate(), short]), RosterError::History(incoming(0)));
     // two keys between one roster and the next: the first of them never signed
     assert_eq!(change(vec![rotate(), rotate()]), RosterError::History(incoming(0)));
+    // a key that the actor has or had: once revoked it would count again
+    let first = roster.key_of(&incoming(0)).unwrap();
+    let back = Change::Rotate { actor: incoming(0), key: first };
+    assert_eq!(change(vec![back.clone()]), RosterError::History(incoming(0)));
+    let second = roster.successor([rotate()]).unwrap();
+    for again in [back, rotate()] {
+        assert_eq!(second.successor([again]), Err(RosterError::History(incoming(0))));
+    }
+}
+
+#[test]
+fn a_roster_that_could_not_be_read_is_not_made() {
+    let key = |number: u32| {
+        let mut key = [0; 32];
+        key[..4].copy_from_slice(&number.to_be_bytes());
+        PublicKey(key)
+    };
+    let member = |role, index| Member { actor: ActorId::Server(role, index), operator: 0, key: key(index) };
+    let one = |role| std::iter::once(member(role, 0));
+    let incoming = (0..16_000).map(|index| member(Role::Incoming, index));
+    let members = one(Role::Handler).chain(incoming).chain(one(Role::Sequencer)).chain(one(Role::Mailbox));
+    let rules = Rules { challenge_bound: 1, quorum: 0 };
+    let roster = Roster::first(rules, vec![key(0)], members.collect()).unwrap();
+    assert!(roster.body().len() < BODY_MAX);
+    let changes =
+        (0..16_000).map(|index| Change::Rotate { actor: support::incoming(index), key: key(20_000 + index) });
+    let Err(RosterError::TooLong { length }) = roster.successor(changes) else { panic!("it was made") };
+    assert!(length > BODY_MAX);
 }
 
 #[test]

@@ -14,6 +14,7 @@ use server::{
         roster::Roster,
         roster_file,
         signing::Signing,
+        statement::Kind,
     },
     service::Service,
 };
@@ -86,6 +87,26 @@ fn a_deployment_goes_on_with_other_keys() {
             "one server has one key"
         );
         assert_eq!(roster.current_number(&ActorId::Server(Role::Operator, 0)), 0);
+
+        // the first key turns out to be stolen, too: it ends where the second began
+        let name = actor.to_string();
+        let revoke = ["revoke", &name, "--key", "0", "--data", data.to_str().unwrap()];
+        assert_eq!(done(&revoke), format!("roster 3: key 0 of {actor} is revoked\n"));
+        refused(&revoke, &format!("key 0 of {actor} is no former key that counts"));
+        let present = ["revoke", &name, "--key", "2", "--data", data.to_str().unwrap()];
+        refused(&present, &format!("key 2 of {actor} is no former key that counts"));
+        let roster = self::roster(&data.join("roster.json"));
+        let fence = |number: u32, kind: Kind| {
+            let fences = &roster.numbered(&actor, number).unwrap().revoked.unwrap().bounds.fences;
+            fences.iter().find(|fence| fence.kind == kind).unwrap().next
+        };
+        let kind = if actor == ActorId::SEQUENCER { Kind::Cut } else { Kind::Seal };
+        assert!(
+            0 < fence(0, kind) && fence(0, kind) <= fence(1, kind),
+            "{:?}",
+            [0, 1].map(|n| fence(n, kind))
+        );
+        a_life(architecture, &data, &client, "when both are");
     }
 }
 

@@ -5,6 +5,7 @@ pub mod client;
 pub mod limits;
 pub mod load;
 pub mod log;
+pub mod revoke;
 pub mod rotate;
 pub mod run;
 pub mod serving;

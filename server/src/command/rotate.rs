@@ -50,7 +50,7 @@ impl Rotate {
 
     fn rotate(&self) -> Result<Roster, String> {
         let before = match self.revoke {
-            true => Before::Revoked { cosigned: self.cosigned.clone() },
+            true => Before::Revoked(self.cosigned.clone()),
             false => Before::Counts,
         };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();

@@ -17,6 +17,8 @@
 pub mod keys;
 pub mod succession;
 
+use std::collections::BTreeSet;
+
 use keys::{Former, Listed};
 
 use super::{
@@ -111,9 +113,15 @@ pub enum RosterError {
     },
     /// Former keys that do not lead to the present one.
     #[error(
-        "the former keys of {0} are no history: each must have been listed until the next was, and revoked after that"
+        "the former keys of {0} are no history: each must be another, listed until the next was, and revoked after that"
     )]
     History(ActorId),
+    /// More than can be signed.
+    #[error("a roster of {length} bytes: at most {most} can be read, so it takes no more keys", most = super::statement::BODY_MAX)]
+    TooLong {
+        /// How many bytes.
+        length: usize,
+    },
 }
 
 impl Roster {
@@ -171,7 +179,7 @@ impl Roster {
     }
 
     fn check_histories(&self) -> Result<(), RosterError> {
-        let mut before: Option<&Former> = None;
+        let (mut before, mut keys): (Option<&Former>, BTreeSet<PublicKey>) = (None, BTreeSet::new());
         for former in &self.formers {
             let since = match before.filter(|before| before.actor == former.actor) {
                 Some(before) => before.until,
@@ -183,7 +191,12 @@ impl Roster {
                     && kinds.is_sorted_by(|one, next| one < next)
                     && revoked.bounds.cosigned.len() == self.witnesses as usize
             });
+            if before.is_none_or(|before| before.actor != former.actor) {
+                keys = self.key_of(&former.actor).into_iter().collect();
+            }
             let sound = before.is_none_or(|before| before.actor <= former.actor)
+                // one that came back would count again for what it signed when it was revoked
+                && keys.insert(former.key)
                 && former.since == since
                 && since < former.until
                 && former.until <= self.version
@@ -250,6 +263,11 @@ impl Roster {
     pub fn present_terms_of(&self, actor: &ActorId) -> Terms {
         let key = self.current_number(actor);
         Terms { roster: self.numbered(actor, key).map_or(0, |listed| listed.since), key }
+    }
+
+    /// The number of the key that an actor signed with under the roster of a version.
+    pub fn number_under(&self, actor: &ActorId, version: u32) -> u32 {
+        self.formers_of(actor).partition_point(|former| former.until <= version) as u32
     }
 
     /// The key of this number of an actor or a client.

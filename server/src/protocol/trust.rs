@@ -117,7 +117,8 @@ impl Trust {
     /// it: whatever roster the accused names, it had to know theirs. Whoever names an earlier one does not make them void. (A cosignature
     /// that anchors is not committed to; but those of revoked keys are sorted out before, and it may well be of a later roster.)
     pub(super) fn key_under(&self, terms: Terms, named: &Named) -> Option<PublicKey> {
-        if terms.roster > self.roster.version() {
+        let known = terms.roster <= self.roster.version();
+        if !known || terms.key != self.roster.number_under(&named.actor, terms.roster) {
             return None;
         }
         let listed = self.roster.numbered(&named.actor, terms.key)?;

@@ -39,7 +39,7 @@ pub(super) async fn replace(world: &World, fault: &DrawnFault) -> bool {
         let (actor, key) = (world.id_of(part), world.public_key(owner, number));
         changes.push(Change::Rotate { actor, key });
         if revokes {
-            match bounds(world, owner, actor).await {
+            match bounds(world, owner, actor, number - 1).await {
                 Ok(bounds) => changes.push(Change::Revoke { actor, number: number - 1, bounds }),
                 // to revoke it would take back all that the actor has signed
                 Err(why) => world.history.event(Some(part), || format!("has no fences: {why}")),
@@ -67,13 +67,13 @@ async fn roll_out(world: &World, fault: &DrawnFault, owner: ActorName) {
     }
 }
 
-/// What counts of what was signed with the present key of an actor.
-async fn bounds(world: &World, process: ActorName, actor: ActorId) -> Result<Bounds, String> {
+/// What counts of what was signed with a key of an actor.
+async fn bounds(world: &World, process: ActorName, actor: ActorId, key: u32) -> Result<Bounds, String> {
     let rows = world.stored(process).await.map_err(|error| error.to_string())?;
     if rows.is_empty() && process.role != Role::Handler {
         return Err("its store is empty".to_owned());
     }
-    let fences = node::fences(&rows, actor).map_err(|error| error.to_string())?;
+    let fences = node::fences(&rows, actor, key).map_err(|error| error.to_string())?;
     if fences.iter().any(|fence| fence.kind == Kind::Recovery) {
         return Err("it has retired".to_owned());
     }

@@ -6,7 +6,12 @@ use super::{
     Member, Roster, RosterError,
     keys::{Bounds, Former, Revocation},
 };
-use crate::protocol::{crypto::PublicKey, digest::Digest, id::ActorId, statement::Statement as _};
+use crate::protocol::{
+    crypto::PublicKey,
+    digest::Digest,
+    id::ActorId,
+    statement::{BODY_MAX, Statement as _},
+};
 
 /// What a roster changes of the one before it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,16 +38,22 @@ impl Roster {
     /// The next roster.
     ///
     /// # Errors
-    /// A change names an actor or a key that this roster does not list.
+    /// A change names an actor or a key that this roster does not list, or gives an actor a key that it had before; or there is no
+    /// room for another version.
     pub fn successor(&self, changes: impl IntoIterator<Item = Change>) -> Result<Roster, RosterError> {
         let mut next = Roster {
-            version: self.version + 1,
+            version: self.version.checked_add(1).ok_or(RosterError::TooLong { length: usize::MAX })?,
             previous: Digest::of(&[&self.body()]),
             founded: Some(self.deployment()),
             ..self.clone()
         };
         changes.into_iter().try_for_each(|change| next.change(change))?;
-        next.checked()
+        let next = next.checked()?;
+        // a list of former keys of the most bytes has fewer than the most entries
+        match next.body().len() {
+            length if length > BODY_MAX => Err(RosterError::TooLong { length }),
+            _ => Ok(next),
+        }
     }
 
     fn change(&mut self, change: Change) -> Result<(), RosterError> {
