@@ -195,6 +195,32 @@ fn a_handler_gets_through_by_the_board_what_its_link_swallows() {
 
 /// A13: it signs, hands nothing on, and does not say what became of it.
 #[test]
+fn a_handler_that_signs_for_what_is_on_the_board_already_is_asked_too() {
+    let mut world = world();
+    let silent = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(true));
+    let still = silent.clone();
+    world.tamper = Some(Box::new(move |from, to, message| {
+        let receipt = matches!(message, Message::HandlerReceipted(_));
+        let kept_back = receipt && still.load(std::sync::atomic::Ordering::Relaxed);
+        // the incoming actor ignores the bundle, wherever it comes from
+        let ignored = from == incoming(0) && matches!(message, Message::Answered(_) | Message::Receipted(_));
+        (!kept_back && !ignored && !is_submission(from, to, &message)).then_some(message)
+    }));
+    world.connect_all();
+    world.submit(0, 0, b"0", &[1]);
+    let asked = |world: &World, what: &str| {
+        let of = |notice: &Notice| matches!(notice, Notice::Obliged { demand, .. } if *demand == what);
+        world.told(witness(0)).iter().any(of)
+    };
+    world.run_until("the bundle is on the board", 500, |world| asked(world, "admit"));
+    assert!(!asked(&world, "custody"));
+    silent.store(false, std::sync::atomic::Ordering::Relaxed);
+    world.run_until("the handler is asked", 500, |world| asked(world, "custody"));
+    world.run_for(100);
+    assert!(suspected(&world).iter().all(|(who, _)| *who == incoming(0)), "{:?}", suspected(&world));
+}
+
+#[test]
 fn a_handler_that_loses_what_it_signed_for_is_suspected_until_the_receipt_shows() {
     let mut world = world();
     world.tamper = Some(Box::new(|from, to, message| {

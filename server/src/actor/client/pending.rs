@@ -63,12 +63,18 @@ impl Pending {
         }
     }
 
-    /// Asks the handler that has signed for it in public what became of it, if there is one and it was not asked before.
+    /// Whether a handler has signed for it that was not asked yet, and there is somebody to ask in front of.
+    pub fn can_ask_custodian(&self, setup: &Setup) -> bool {
+        let unasked = self.custody.as_ref().is_some_and(|custody| custody.asked.is_none());
+        unasked && setup.trust.roster.witnesses() > 0
+    }
+
+    /// Asks the handler that has signed for it in public what became of it, if it can be.
     pub fn ask_custodian(&mut self, docket: &mut Docket, setup: &Setup, step: &mut Step) -> bool {
-        let (Some(bundle), Some(custody)) = (&self.bundle, &mut self.custody) else { return false };
-        if custody.asked.is_some() || setup.trust.roster.witnesses() == 0 {
+        let can = self.can_ask_custodian(setup);
+        let (true, Some(bundle), Some(custody)) = (can, &self.bundle, &mut self.custody) else {
             return false;
-        }
+        };
         custody.asked = Some(step.now);
         let submission = Submission { bundle: bundle.to_unverified(), content: self.content.clone() };
         let receipt = custody.receipt.to_unverified();

@@ -344,7 +344,7 @@ impl Submissions {
         if pending.ask_custodian(docket, &self.setup, step) {
             return; // it has its time to answer
         }
-        let Some(bundle) = &pending.bundle else { return };
+        let Some(bundle) = pending.bundle.as_ref().filter(|_| !pending.posted) else { return };
         if self.setup.trust.roster.witnesses() == 0 {
             // nobody is there who could carry it on
             step.notice(Notice::Unserved { number });
@@ -356,12 +356,16 @@ impl Submissions {
     }
 
     /// When the first bundle without receipt has waited for too long, counted from when it was the first. A handler that
-    /// has signed for it has a challenge bound to answer, and half a one until the answer is here.
+    /// has signed for it has a challenge bound to answer, and half a one until the answer is here. One that signs for what
+    /// is on the board already is asked, too.
     fn front_due(&self) -> Option<Time> {
         let (number, since) = self.front?;
-        let pending = self.pending.get(&number).filter(|pending| !pending.posted)?;
+        let pending = self.pending.get(&number)?;
         let bound_ns = self.setup.challenge_ns();
         let asked = pending.custody.as_ref().and_then(|custody| custody.asked);
+        if pending.posted && !pending.can_ask_custodian(&self.setup) {
+            return None;
+        }
         Some(asked.map_or(since.after(bound_ns), |asked| asked.after(bound_ns + bound_ns / 2)))
     }
 
