@@ -55,15 +55,6 @@ fn signed_for(world: &World) -> BTreeSet<Digest> {
     all.map(|(_, bytes)| body(bytes).bundle.digest).collect()
 }
 
-/// Who was ever suspected, of what.
-fn suspected(world: &World) -> Vec<(ActorId, &'static str)> {
-    let of = |notice: &Notice| match notice {
-        Notice::Suspected { target, demand, .. } => Some((*target, *demand)),
-        _ => None,
-    };
-    world.told(witness(0)).iter().filter_map(of).collect()
-}
-
 /// What is open on the board at the end, by what its witness told, and does not rest.
 fn open(world: &World) -> Vec<(ActorId, &'static str)> {
     let mut open = std::collections::BTreeMap::new();
@@ -101,7 +92,7 @@ fn a_handler_signs_for_each_bundle_and_keeps_it_until_there_is_a_receipt() {
     world.run_for(60);
     assert_eq!((handler_receipts(&world), receipts(&world, 0), in_custody(&world)), (3, 3, 0));
     assert_eq!(world.delivered(1).len(), 3);
-    assert_eq!((suspected(&world), open(&world), pairs(&world)), (vec![], vec![], vec![]));
+    assert_eq!((world.suspected(), open(&world), pairs(&world)), (vec![], vec![], vec![]));
 }
 
 #[test]
@@ -148,7 +139,7 @@ fn what_is_in_custody_outlives_a_crash_at_every_boundary() {
             assert_eq!(in_custody(&world), 0, "{what}");
             let (held, signed) = (world.delivered(1).len(), signed_for(&world).len());
             assert!(held >= signed, "{what}: {held} of {signed}");
-            assert_eq!((suspected(&world), open(&world)), (vec![], vec![]), "{what}");
+            assert_eq!((world.suspected(), open(&world)), (vec![], vec![]), "{what}");
             world.notices.values().for_each(|notices| assert!(caught(notices).is_empty(), "{what}"));
             outlived += world.told(HANDLER).iter().filter(|notice| is_back(notice)).count();
         }
@@ -170,7 +161,7 @@ fn an_honest_handler_is_not_suspected_of_what_its_incoming_actor_ignores() {
     world.connect_all();
     world.submit(0, 0, b"0", &[1]);
     world.run_for(200);
-    assert_eq!(suspected(&world), vec![(incoming(0), "admit")]);
+    assert_eq!(world.suspected(), vec![(incoming(0), "admit")]);
     assert_eq!((in_custody(&world), pairs(&world)), (1, vec![]));
 }
 
@@ -183,7 +174,7 @@ fn a_handler_gets_through_by_the_board_what_its_link_swallows() {
     world.submit(0, 0, b"0", &[1]);
     world.run_for(200);
     assert_eq!((receipts(&world, 0), in_custody(&world)), (1, 0));
-    assert_eq!((suspected(&world), open(&world)), (vec![], vec![]));
+    assert_eq!((world.suspected(), open(&world)), (vec![], vec![]));
     assert_eq!(pairs(&world), vec![(HANDLER, incoming(0))]);
     // what is answered is not asked again of a witness that comes back
     world.disconnect(witness(0));
@@ -217,7 +208,7 @@ fn a_handler_that_signs_for_what_is_on_the_board_already_is_asked_too() {
     silent.store(false, std::sync::atomic::Ordering::Relaxed);
     world.run_until("the handler is asked", 500, |world| asked(world, "custody"));
     world.run_for(100);
-    assert!(suspected(&world).iter().all(|(who, _)| *who == incoming(0)), "{:?}", suspected(&world));
+    assert!(world.suspected().iter().all(|(who, _)| *who == incoming(0)), "{:?}", world.suspected());
 }
 
 #[test]
@@ -230,7 +221,7 @@ fn a_handler_that_loses_what_it_signed_for_is_suspected_until_the_receipt_shows(
     world.connect_all();
     world.submit(0, 0, b"0", &[1]);
     world.run_for(200);
-    assert_eq!(suspected(&world), vec![(HANDLER, "custody")]);
+    assert_eq!(world.suspected(), vec![(HANDLER, "custody")]);
     assert_eq!(receipts(&world, 0), 1, "its client carried it to the board itself");
     assert_eq!((open(&world), pairs(&world)), (vec![], vec![(HANDLER, incoming(0))]));
 }
@@ -243,7 +234,7 @@ fn without_a_receipt_of_the_handler_the_client_is_one_of_the_pair() {
     world.connect_all();
     world.submit(0, 0, b"0", &[1]);
     world.run_for(200);
-    assert_eq!((pairs(&world), suspected(&world)), (vec![(me(0), HANDLER)], vec![]));
+    assert_eq!((pairs(&world), world.suspected()), (vec![(me(0), HANDLER)], vec![]));
 }
 
 /// Whoever has a receipt may ask again when all is long done with: the bundle comes with the challenge.
@@ -268,7 +259,7 @@ fn a_handler_answers_for_what_it_has_given_up() {
     };
     assert_eq!(in_custody(&world), 0);
     ask(&mut world, 0, &receipt, &submission);
-    assert!(open(&world).is_empty() && suspected(&world).is_empty());
+    assert!(open(&world).is_empty() && world.suspected().is_empty());
     let obliged = |notice: &Notice| matches!(notice, Notice::Obliged { demand: "custody", .. });
     assert!(world.told(witness(0)).iter().any(obliged), "it was asked");
 }

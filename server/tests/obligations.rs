@@ -14,11 +14,10 @@ use server::{
     actor::{Input, Notice},
     protocol::{
         batch::{Ledger, Placement},
-        board::{Answered, Attachment, Complained, Exhibit, Posting, Promised, Taken},
+        board::{Answered, Attachment, Complained, Exhibit, Promised},
         bundle::Submission,
-        challenge::{Answer, Challenge, Demand, Response},
+        challenge::{Answer, Demand, Response},
         complaint::{Charge, Complaint},
-        cut::Cut,
         digest::Digest,
         evidence::Evidence,
         id::{ActorId, BatchNumber, BundleNumber, Count, Epoch, Position},
@@ -34,63 +33,19 @@ use support::{
     signer_of, witness,
 };
 
-/// What is open on the board by what its witness told, by number.
-fn open(world: &World) -> BTreeMap<u64, (ActorId, &'static str)> {
-    let (mut open, mut meant) = (BTreeMap::new(), BTreeMap::new());
-    for notice in world.told(witness(0)) {
-        match notice {
-            Notice::Obliged { id, target, demand, .. } => {
-                let before = meant.insert(*id, (*target, *demand));
-                assert!(before.is_none_or(|before| before == (*target, *demand)), "{id} means two things");
-                open.insert(*id, (*target, *demand));
-            }
-            Notice::Discharged { id, .. } => {
-                open.remove(id);
-            }
-            _ => {}
-        }
-    }
-    open
-}
-
 fn check(world: &World, what: &str) {
     for (who, notices) in &world.notices {
         assert!(caught(notices).is_empty(), "{what}: {who} says {:?}", caught(notices));
     }
-    assert_eq!(open(world), BTreeMap::new(), "{what}");
+    assert_eq!(world.open(), BTreeMap::new(), "{what}");
 }
 
 /// Two clients write to each other in a few rounds, and all is delivered.
 fn busy() -> World {
     let mut world = World::watched(1, 1, 2);
     world.connect_all();
-    exchange(&mut world, 3);
+    world.exchange(3);
     world
-}
-
-fn exchange(world: &mut World, rounds: u64) {
-    for token in 0..rounds {
-        world.submit(0, token, b"0", &[0, 1]);
-        world.submit(1, token, b"1", &[0, 1]);
-        world.run_for(5);
-    }
-    world.run_for(60);
-}
-
-/// Somebody posts a challenge, and there is time enough to answer it.
-fn post(world: &mut World, by: ActorId, target: ActorId, demand: Demand, attachment: Attachment) {
-    let challenge = Challenge { challenger: by, number: 900, terms: Terms::default(), target, demand };
-    let deployment = world.setup.trust.deployment;
-    let challenge = match by {
-        ActorId::Client(id) => {
-            let index = (0..4).find(|index| client(*index) == id).unwrap();
-            Signed::sign(challenge, deployment, &client_key(index))
-        }
-        server => Signed::sign(challenge, deployment, &signer_of(server)),
-    };
-    let posting = Posting { challenge: challenge.to_unverified(), attachment };
-    world.turn(witness(0), vec![Input::Message(by, Message::Posted(Box::new(posting)))]);
-    world.run_for(60);
 }
 
 /// Keeps the messages that one finds something in.
@@ -120,7 +75,7 @@ fn post_bundle(world: &mut World, submission: Submission) {
     let bundle = submission.bundle.clone().verify(&world.setup.trust).unwrap();
     let demand = Demand::Admit { client: bundle.client, number: bundle.number, bundle: bundle.digest() };
     let attachment = Attachment::Submission(Box::new(submission));
-    post(world, ActorId::Client(bundle.client), incoming(0), demand, attachment);
+    world.post(ActorId::Client(bundle.client), incoming(0), demand, attachment);
 }
 
 #[test]
@@ -138,40 +93,11 @@ fn nothing_stays_open_whoever_crashes() {
                 let mut world = World::watched(1, 1, 2);
                 world.benches.get_mut(&who).unwrap().crash = Some((turn, boundary));
                 world.connect_all();
-                exchange(&mut world, 3);
+                world.exchange(3);
                 check(&world, &format!("{who} crashes in turn {turn}, {boundary:?}"));
             }
         }
     }
-}
-
-/// What a challenge asks for may come by another way, and be given up, before the challenge is heard.
-#[test]
-fn a_run_that_is_attested_is_not_owed() {
-    let mut world = World::watched(1, 1, 2);
-    let cuts = keep(&mut world, |message| match message {
-        Message::Ordered(cut) => Some((cut.claimed_slot(), cut.clone())),
-        _ => None,
-    });
-    world.connect_all();
-    exchange(&mut world, 3);
-    let cuts: BTreeMap<u64, Unverified<Cut>> = cuts.lock().unwrap().drain(..).collect();
-    let reached = |epoch: u64| cuts[&epoch].clone().verify(&world.setup.trust).unwrap().reached[0];
-    let epoch = (2..).find(|epoch| reached(*epoch).end > reached(epoch - 1).end).unwrap();
-    let seal = reached(epoch).seal.unwrap();
-    let taken = Taken { before: Some(cuts[&(epoch - 1)].clone()), cut: cuts[&epoch].clone() };
-    let demand = Demand::Batch { seal, batch: BatchNumber(seal.slot), mailbox: 0 };
-    post(&mut world, mailbox(0), incoming(0), demand.clone(), Attachment::Taken(Box::new(taken.clone())));
-    check(&world, "a retired run");
-    // nor when both have forgotten what they need not store, and it attests nothing new
-    for who in [incoming(0), witness(0)] {
-        world.disconnect(who);
-        world.benches.get_mut(&who).unwrap().restart();
-        world.reconnect(who);
-    }
-    world.disconnect(mailbox(0));
-    post(&mut world, mailbox(0), incoming(0), demand, Attachment::Taken(Box::new(taken)));
-    assert!(open(&world).values().all(|(target, _)| *target == mailbox(0)), "{:?}", open(&world));
 }
 
 #[test]
@@ -183,7 +109,7 @@ fn a_complaint_without_its_evidence_is_not_owed_an_answer() {
         Complaint { complainer: by, number: 7, terms: Terms::default(), against: SEQUENCER, acks: 0, charge };
     let complaint = Signed::sign(complaint, world.setup.trust.deployment, &client_key(0));
     let complained = Complained { complaint: complaint.to_unverified(), evidence: b"here".to_vec() };
-    post(&mut world, by, mailbox(0), Demand::Answer(complaint.cite()), Attachment::Complaint(complained));
+    world.post(by, mailbox(0), Demand::Answer(complaint.cite()), Attachment::Complaint(complained));
     check(&world, "a complaint without evidence");
 }
 
@@ -201,7 +127,7 @@ fn a_placement_is_owed_to_its_sender_whatever_else_is_asked() {
         Some(message)
     }));
     world.connect_all();
-    exchange(&mut world, 3);
+    world.exchange(3);
     let receipted: Receipted = receipts.lock().unwrap()[0].clone();
     let sender = ActorId::Client(receipted.client);
     let mine = |bundle: &server::protocol::statement::Citation| {
@@ -217,11 +143,11 @@ fn a_placement_is_owed_to_its_sender_whatever_else_is_asked() {
     let named = Receipted { client: other, ..receipted.clone() };
     let promised = Promised { receipted: named, bundle, recipients: [client(0)].into() };
     let attachment = Attachment::Promised(Box::new(promised));
-    post(&mut world, ActorId::Client(client(0)), incoming(0), demand, attachment);
+    world.post(ActorId::Client(client(0)), incoming(0), demand, attachment);
     check(&world, "a placement for another");
     let promised = Promised { receipted, bundle, recipients: [client(0), client(2), client(3)].into() };
     let attachment = Attachment::Promised(Box::new(promised));
-    post(&mut world, ActorId::Client(client(0)), incoming(0), demand, attachment);
+    world.post(ActorId::Client(client(0)), incoming(0), demand, attachment);
     check(&world, "a placement with recipients who are none");
 }
 
@@ -245,7 +171,7 @@ fn a_bundle_that_its_client_signs_twice_is_answered() {
     let mut world = World::watched(1, 1, 2);
     let submissions = submissions(&mut world);
     world.connect_all();
-    exchange(&mut world, 3);
+    world.exchange(3);
     let submission = submissions.lock().unwrap()[0].clone();
     let bundle = submission.bundle.clone().verify(&world.setup.trust).unwrap();
     let index = (0..2).find(|index| client(*index) == bundle.client).unwrap();
@@ -262,7 +188,7 @@ fn nobody_hides_behind_a_challenge_that_is_none_of_its_own() {
     let mut world = World::watched(1, 1, 2);
     let submissions = submissions(&mut world);
     world.connect_all();
-    exchange(&mut world, 3);
+    world.exchange(3);
     let submission = submissions.lock().unwrap()[0].clone();
     let challenges = Arc::new(Mutex::new(BTreeMap::new()));
     let into = challenges.clone();
@@ -276,7 +202,7 @@ fn nobody_hides_behind_a_challenge_that_is_none_of_its_own() {
     }));
     post_bundle(&mut world, submission);
     let demand = deliver(&world, 3);
-    post(&mut world, ActorId::Client(client(3)), mailbox(0), demand, Attachment::None);
+    world.post(ActorId::Client(client(3)), mailbox(0), demand, Attachment::None);
     let asked = challenges.lock().unwrap().clone();
     let response = Response {
         target: mailbox(0),
@@ -312,7 +238,7 @@ fn a_mailbox_is_shown_to_whoever_holds_nothing_however_late() {
     // one that was never there, and one that denies to have been
     for index in [3, 0] {
         let demand = deliver(&world, index);
-        post(&mut world, ActorId::Client(client(index)), mailbox(0), demand, Attachment::None);
+        world.post(ActorId::Client(client(index)), mailbox(0), demand, Attachment::None);
         check(&world, "a mailbox from its beginning");
     }
 }
@@ -326,7 +252,7 @@ fn a_mailbox_is_not_owed_from_a_start_that_is_none() {
         _ => None,
     });
     world.connect_all();
-    exchange(&mut world, 3);
+    world.exchange(3);
     let start = starts.lock().unwrap().last().unwrap().clone();
     let hidden = Introduction { mailbox: start.mailbox.clone(), ..start.clone() };
     let mut bytes = server::protocol::codec::Encode::to_bytes(&start.cut);
@@ -336,7 +262,7 @@ fn a_mailbox_is_not_owed_from_a_start_that_is_none() {
     for (index, start) in [(0, mangled), (3, hidden)] {
         let demand = deliver(&world, index);
         let attachment = Attachment::Start(Box::new(start));
-        post(&mut world, ActorId::Client(client(index)), mailbox(0), demand, attachment);
+        world.post(ActorId::Client(client(index)), mailbox(0), demand, attachment);
         check(&world, "a start that is none");
     }
 }
@@ -350,9 +276,9 @@ fn an_introduction_whose_ack_is_lost_is_given_again() {
         (from != quiet || !matches!(message, Message::Acknowledged(_))).then_some(message)
     }));
     world.connect_all();
-    exchange(&mut world, 3);
+    world.exchange(3);
     world.disconnect(quiet);
-    exchange(&mut world, 3);
+    world.exchange(3);
     world.tamper = None;
     world.reconnect(quiet);
     world.run_for(100);
@@ -369,7 +295,7 @@ fn a_seal_of_any_number_may_be_shown() {
         let mut world = World::watched(2, 1, 2);
         world.benches.remove(&incoming(1));
         world.connect_all();
-        exchange(&mut world, 2);
+        world.exchange(2);
         let seal = Seal {
             incoming: 1,
             batch: BatchNumber(batch),
@@ -387,7 +313,7 @@ fn a_seal_of_any_number_may_be_shown() {
         let ledger = Message::Ledger(Box::new(Ledger { seal: seal.to_unverified(), bundles: Vec::new() }));
         world.turn(witness(0), vec![Input::Message(incoming(1), ledger)]);
         let attachment = Attachment::Seal(seal.to_unverified());
-        post(&mut world, incoming(1), SEQUENCER, Demand::Order(seal.cite()), attachment);
+        world.post(incoming(1), SEQUENCER, Demand::Order(seal.cite()), attachment);
         let suspects = world.told(witness(0)).iter().filter_map(|notice| match notice {
             Notice::Suspected { target, .. } => Some(*target),
             _ => None,
@@ -401,7 +327,7 @@ fn a_seal_of_any_number_may_be_shown() {
 fn a_mailbox_actor_that_catches_up_has_every_epoch_cosigned() {
     let mut world = World::watched(1, 1, 2);
     world.connect_all();
-    exchange(&mut world, 1);
+    world.exchange(1);
     world.disconnect(mailbox(0));
     for token in 1..6 {
         world.submit(0, token, b"0", &[0, 1]);
@@ -422,7 +348,7 @@ fn a_sequencer_that_restarts_among_silent_ones_still_cuts() {
     world.benches.get_mut(&SEQUENCER).unwrap().restart();
     world.reconnect(SEQUENCER);
     world.run_for(100);
-    assert!(!open(&world).values().any(|(target, _)| *target == SEQUENCER), "{:?}", open(&world));
+    assert!(!world.open().values().any(|(target, _)| *target == SEQUENCER), "{:?}", world.open());
 }
 
 /// A sequencer that keeps a cut from a mailbox actor makes it late, and nothing else.
@@ -435,7 +361,7 @@ fn a_cut_that_is_kept_from_a_mailbox_actor_reaches_it_by_the_witness() {
         (!kept).then_some(message)
     }));
     world.connect_all();
-    exchange(&mut world, 6);
+    world.exchange(6);
     world.run_for(100);
     assert_eq!((world.delivered(0).len(), world.delivered(1).len()), (12, 12));
 }

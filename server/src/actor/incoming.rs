@@ -14,14 +14,16 @@ mod admission;
 mod batches;
 mod custody;
 mod disputes;
+mod handed;
 mod ledgers;
 mod views;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use admission::Admission;
 pub use admission::{IN_FLIGHT_MAX, RECENT};
 use batches::{Batches, Sealed};
+use handed::{ATTESTED, CUT, Handed};
 use ledgers::{LEDGER, Ledgers};
 use views::Views;
 
@@ -63,8 +65,8 @@ pub const QUEUE_MAX: usize = 100_000;
 const RUN_MAX: usize = 16_384;
 /// Most bytes of a run of several bundles: a batch must fit into a frame ([`crate::node`]).
 const RUN_BYTES_MAX: u64 = 16 << 20;
-/// How many cuts are remembered for the attestations of mailbox actors that lag.
-const ORDERED_MAX: usize = 4096;
+/// How many cuts are remembered for the attestations of mailbox actors that lag, times the seals that each cites.
+const ORDERED_MAX: usize = 16_384;
 /// What a refused client is told to wait.
 const RETRY_AFTER_MS: u32 = 50;
 
@@ -135,8 +137,9 @@ pub struct Incoming {
     /// The sequencer's last word on this actor's seals.
     held: Option<Unverified<SealAck>>,
     seen: Option<Citation>,
-    /// The cuts seen last: their digest, and the first batch of this actor that they do not reach.
-    ordered: BTreeMap<Epoch, (Digest, BatchNumber)>,
+    /// The cuts seen last, each with the first batch of this actor that it does not reach.
+    ordered: BTreeMap<Epoch, (Arc<Unverified<Cut>>, BatchNumber)>,
+    handed: Handed,
     last_seal: Option<(Seal, Digest)>,
     flipped_at: Option<Time>,
     /// The newest seal that every mailbox actor has attested.
@@ -163,6 +166,7 @@ impl Incoming {
             held: None,
             seen: None,
             ordered: BTreeMap::new(),
+            handed: Handed::default(),
             last_seal: None,
             flipped_at: None,
             guard: None,
@@ -182,6 +186,10 @@ impl Incoming {
                     );
                 }
                 LEDGER => actor.ledgers.recover(value).map_err(RecoverError::of("ledger"))?,
+                ATTESTED | CUT => {
+                    let error = RecoverError::of("what a mailbox actor has attested");
+                    actor.handed.recover(*table, key, value).map_err(error)?;
+                }
                 RECENT => actor.admission.recover(key, value).map_err(RecoverError::of("admission"))?,
                 SEEN => {
                     let cut = Citation::from_bytes(value).map_err(RecoverError::of("citation of a cut"))?;
@@ -347,8 +355,9 @@ impl Incoming {
         let next = reached.map_or(BatchNumber(0), |seal| BatchNumber(seal.slot).next());
         self.unordered = self.unordered.split_off(&next);
         self.withdraw(next);
-        self.ordered.insert(cut.epoch, (cut.digest(), next));
-        while self.ordered.len() > ORDERED_MAX {
+        let seals = cut.reached.len().max(1);
+        self.ordered.insert(cut.epoch, (Arc::new(cut.to_unverified()), next));
+        while self.ordered.len() > 1 && self.ordered.len().saturating_mul(seals) > ORDERED_MAX {
             self.ordered.pop_first();
         }
         self.seen = Some(cut.cite());

@@ -22,6 +22,7 @@ pub use intake::Intake;
 pub use outbox::{Personal, QUIET_EPOCHS};
 
 use archive::{Archive, CUT, RUN};
+use disputes::Stalled;
 use outbox::Outbox;
 use redress::Redress;
 
@@ -83,7 +84,7 @@ pub struct Mailbox {
     /// The last ack of each client: what shows that it was served.
     acks: BTreeMap<ClientId, Unverified<Ack>>,
     /// The cut that is not ready, and since when.
-    stalled: Option<(Epoch, Time)>,
+    stalled: Option<Stalled>,
 }
 
 impl Mailbox {

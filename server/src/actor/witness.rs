@@ -32,7 +32,7 @@ use crate::{
     protocol::{
         attestation::Attestation,
         batch::Ledger,
-        board::{Answered, Attachment, Exhibit, Posting},
+        board::{Answered, Attachment, Exhibit, HandedOver, Posting},
         challenge::Demand,
         codec::{Decode, Encode},
         cosignature::{Cosignature, HEADS_MAX},
@@ -209,6 +209,12 @@ impl Witness {
                 }
             }
             _ => {}
+        }
+        if self.board.waits_for_a_run(actor)
+            && let Some(cut) = self.auditor.cut_of(signed.epoch).cloned()
+        {
+            let handed = HandedOver { attestation: attestation.clone(), cut };
+            self.board.handed_over(actor, handed, step);
         }
         self.board.observe(actor, &Exhibit::Attestation(attestation), step);
     }
@@ -415,8 +421,9 @@ impl Actor for Witness {
 
     fn settle(&mut self, step: &mut Step) {
         self.demand_overdue(step);
+        let newest = self.logs.last(Kind::Cut, ActorId::SEQUENCER).map_or(Epoch(0), Epoch);
         let out = self.exposed.union(&self.retired).copied().collect();
-        self.board.settle(out, &self.logs, &self.auditor, step);
+        self.board.settle(newest, out, &self.auditor, step);
         self.cosign(step);
     }
 

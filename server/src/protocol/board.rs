@@ -57,6 +57,15 @@ pub enum Attachment {
     Taken(Box<Taken>),
 }
 
+/// An attestation with the cut that it is of: whoever signs that has every run that the cut reaches.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HandedOver {
+    /// The attestation.
+    pub attestation: Unverified<Attestation>,
+    /// The cut.
+    pub cut: Unverified<Cut>,
+}
+
 /// A cut with the one before it, if there is one: together they show what it takes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Taken {
@@ -163,6 +172,8 @@ pub enum Exhibit {
     Ack(Unverified<Ack>),
     /// A mailbox from where its client has something to come.
     Resumption(Box<Resumption>),
+    /// The mailbox actor's own word that it has the run, or had it.
+    HandedOver(Box<HandedOver>),
     /// The blame is accepted.
     Admission(Unverified<Admission>),
     /// It is somebody else's.
@@ -234,7 +245,10 @@ coded!(enum Exhibit "exhibit of a response" {
     12 Ack(ack),
     13 Resumption(resumption),
     14 Twin(twin),
+    15 HandedOver(handed),
 });
+
+coded!(struct HandedOver { attestation, cut });
 
 coded!(struct Posting { challenge, attachment });
 

@@ -9,7 +9,7 @@
 
 use super::{
     attestation::{Attestation, MailboxHead},
-    board::{Attachment, Entrusted, Exhibit, Promised, Resumption, Taken, Twin},
+    board::{Attachment, Entrusted, Exhibit, HandedOver, Promised, Resumption, Taken, Twin},
     challenge::{Challenge, Demand},
     complaint::{Charge, Complaint},
     cut::Cut,
@@ -127,19 +127,27 @@ pub fn discharges(challenge: &Challenge, attachment: &Attachment, exhibit: &Exhi
             ledger.seal.digest() == cited.digest
                 && signed_by(&ledger.seal, target, trust).is_some_and(|seal| ledger.opens(&seal))
         }
-        (Demand::Batch { batch: number, mailbox, .. }, Exhibit::Batch(batch)) => {
+        (Demand::Batch { seal, batch: number, mailbox }, Exhibit::Batch(batch)) => {
             batch.seal.claimed_slot() == number.0
+                && (number.0 < seal.slot || batch.seal.digest() == seal.digest)
                 && batch.seal.claimed_actor() == target
                 && *mailbox < trust.roster.mailboxes()
                 && batch.clone().open(*mailbox, &trust.of_ordered_seals()).is_ok()
         }
+        (Demand::Batch { batch, mailbox, .. }, Exhibit::HandedOver(handed)) => {
+            let HandedOver { attestation, cut } = &**handed;
+            let mailbox = ActorId::Server(Role::Mailbox, *mailbox);
+            let attested =
+                signed_by(attestation, mailbox, trust).is_some_and(|own| own.cut.digest == cut.digest());
+            let cut = cut.clone().verify(trust).ok().filter(|_| attested);
+            cut.and_then(|cut| reached(&cut, target)).is_some_and(|seal| seal.slot >= batch.0)
+        }
         (Demand::Cut(epoch), Exhibit::Cut(cut)) => {
             signed_by(cut, target, trust).is_some_and(|cut| cut.epoch >= *epoch)
         }
-        (Demand::Order(seal), Exhibit::Cut(cut)) => signed_by(cut, target, trust).is_some_and(|cut| {
-            let reached = seal.actor.index_of(Role::Incoming).and_then(|j| cut.reached.get(j as usize));
-            reached.and_then(|reached| reached.seal).is_some_and(|reached| reached.slot >= seal.slot)
-        }),
+        (Demand::Order(seal), Exhibit::Cut(cut)) => signed_by(cut, target, trust)
+            .and_then(|cut| reached(&cut, seal.actor))
+            .is_some_and(|reached| reached.slot >= seal.slot),
         (Demand::Attest(epoch), Exhibit::Attestation(attestation)) => {
             signed_by(attestation, target, trust).is_some_and(|attestation| attestation.epoch >= *epoch)
         }
@@ -211,13 +219,17 @@ fn takes(taken: &Taken, seal: &Citation, batch: BatchNumber, trust: &Trust) -> b
     let Taken { before, cut } = taken;
     let before = before.clone().map(|before| before.verify(trust)).transpose();
     let (Ok(before), Ok(cut)) = (before, cut.clone().verify(trust)) else { return false };
-    let reached = |cut: &Cut| cut.reached.get(seal.actor.index_of(Role::Incoming)? as usize)?.seal;
     let link = before.as_ref().map_or((Epoch(1), Digest::ZERO), |cut| (cut.epoch.next(), cut.digest()));
-    let earlier = before.as_ref().and_then(|before| reached(before));
+    let earlier = before.as_ref().and_then(|before| reached(before, seal.actor));
     link == (cut.epoch, cut.previous)
-        && reached(&cut) == Some(*seal)
+        && reached(&cut, seal.actor) == Some(*seal)
         && earlier.is_none_or(|earlier| earlier.slot < batch.0)
         && batch.0 <= seal.slot
+}
+
+/// The last seal of an incoming actor that a cut takes.
+fn reached(cut: &Cut, incoming: ActorId) -> Option<Citation> {
+    cut.reached.get(incoming.index_of(Role::Incoming)? as usize)?.seal
 }
 
 fn start_of(attachment: &Attachment) -> Option<&Introduction> {

@@ -6,12 +6,17 @@ use server::{
     actor::{Input, Notice, Setup},
     port::Time,
     protocol::{
+        board::{Attachment, Posting},
+        challenge::{Challenge, Demand},
         id::{ActorId, ClientId, Count, SequenceId},
         message::Message,
+        statement::{Signed, Terms},
     },
 };
 
-use super::{Bench, Turn, client, draught, over_the_wire, setup, watched_setup};
+use super::{
+    Bench, Turn, client, client_key, draught, over_the_wire, setup, signer_of, watched_setup, witness,
+};
 
 /// What a link does with a message: hand it on, changed or not, or swallow it.
 pub type Tamper = Box<dyn FnMut(ActorId, ActorId, Message) -> Option<Message>>;
@@ -191,6 +196,63 @@ impl World {
     /// What is told of an actor.
     pub fn told(&self, who: ActorId) -> &[Notice] {
         self.notices.get(&who).map_or(&[], Vec::as_slice)
+    }
+
+    /// Two clients write to each other in so many rounds.
+    pub fn exchange(&mut self, rounds: u64) {
+        for token in 0..rounds {
+            self.submit(0, token, b"0", &[0, 1]);
+            self.submit(1, token, b"1", &[0, 1]);
+            self.run_for(5);
+        }
+        self.run_for(60);
+    }
+
+    /// Somebody posts a challenge, and there is time enough to answer it.
+    pub fn post(&mut self, by: ActorId, target: ActorId, demand: Demand, attachment: Attachment) {
+        let challenge = Challenge { challenger: by, number: 900, terms: Terms::default(), target, demand };
+        let deployment = self.setup.trust.deployment;
+        let challenge = match by {
+            ActorId::Client(id) => {
+                let index = (0..4).find(|index| client(*index) == id).unwrap();
+                Signed::sign(challenge, deployment, &client_key(index))
+            }
+            server => Signed::sign(challenge, deployment, &signer_of(server)),
+        };
+        let posting = Posting { challenge: challenge.to_unverified(), attachment };
+        self.turn(witness(0), vec![Input::Message(by, Message::Posted(Box::new(posting)))]);
+        self.run_for(60);
+    }
+
+    /// What is open on the board by what its witness told, by number.
+    pub fn open(&self) -> BTreeMap<u64, (ActorId, &'static str)> {
+        let (mut open, mut meant) = (BTreeMap::new(), BTreeMap::new());
+        for notice in self.told(witness(0)) {
+            match notice {
+                Notice::Obliged { id, target, demand, .. } => {
+                    let before = meant.insert(*id, (*target, *demand));
+                    assert!(
+                        before.is_none_or(|before| before == (*target, *demand)),
+                        "{id} means two things"
+                    );
+                    open.insert(*id, (*target, *demand));
+                }
+                Notice::Discharged { id, .. } => {
+                    open.remove(id);
+                }
+                _ => {}
+            }
+        }
+        open
+    }
+
+    /// Who was ever suspected, of what.
+    pub fn suspected(&self) -> Vec<(ActorId, &'static str)> {
+        let of = |notice: &Notice| match notice {
+            Notice::Suspected { target, demand, .. } => Some((*target, *demand)),
+            _ => None,
+        };
+        self.told(witness(0)).iter().filter_map(of).collect()
     }
 }
 

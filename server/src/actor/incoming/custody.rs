@@ -30,25 +30,37 @@ impl Incoming {
             Ok(attestation) => attestation,
             Err(error) => return step.disbelieve(from, &error),
         };
-        let last = self.attested.insert(attestation.mailbox, attestation.to_unverified());
-        if let Some(last) = last.filter(|last| last.digest() != attestation.digest()) {
-            let later = Linked::Attestation(attestation.to_unverified());
+        self.compare(&attestation, step);
+        // of a cut that has not been seen yet, or not lately, nothing is known; a later attestation will cover it
+        let Some((cut, next)) = self.ordered.get(&attestation.epoch) else { return };
+        if cut.digest() == attestation.cut.digest {
+            self.handed.take(&attestation, cut.clone());
+            self.sending.have(ActorId::Server(Role::Mailbox, attestation.mailbox), *next);
+            self.retire(step);
+        } else {
+            self.meet_branch(&attestation, step);
+        }
+    }
+
+    /// Two versions of the log of a mailbox actor would show here.
+    fn compare(&mut self, attestation: &Signed<Attestation>, step: &mut Step) {
+        let own = attestation.to_unverified();
+        if let Some(last) =
+            self.attested.get(&attestation.mailbox).filter(|last| last.digest() != own.digest())
+        {
             if last.claimed_slot().checked_add(1) == Some(attestation.epoch.0)
                 && last.digest() != attestation.previous
             {
+                let later = Linked::Attestation(own.clone());
                 accuse(BrokenChain { earlier: Some(last.cite()), later }, &self.setup.trust, step);
             } else if last.claimed_slot() == attestation.epoch.0 {
                 let equivocation = Equivocation { first: last.cite(), second: attestation.cite() };
                 accuse(equivocation, &self.setup.trust, step);
             }
         }
-        // of a cut that has not been seen yet nothing is known; a later attestation will cover it
-        let Some((cut, next)) = self.ordered.get(&attestation.epoch) else { return };
-        if *cut == attestation.cut.digest {
-            self.sending.have(ActorId::Server(Role::Mailbox, attestation.mailbox), *next);
-            self.retire(step);
-        } else {
-            self.meet_branch(&attestation, step);
+        let last = self.attested.entry(attestation.mailbox).or_insert_with(|| own.clone());
+        if last.claimed_slot() < own.claimed_slot() {
+            *last = own;
         }
     }
 
@@ -63,9 +75,13 @@ impl Incoming {
         }
     }
 
-    /// Gives up what every mailbox actor has attested.
+    /// Gives up what every mailbox actor has attested, and stores what shows that.
     fn retire(&mut self, step: &mut Step) {
-        for (batch, start, end) in self.sending.retire() {
+        let retired = self.sending.retire();
+        if !retired.is_empty() {
+            self.handed.store(step);
+        }
+        for (batch, start, end) in retired {
             (start.0..end.0).for_each(|position| step.delete(row(LOG, &Position(position).to_bytes())));
             // the newest seal guards its slot and stays, until a newer one does
             if let Some(guard) = self.guard.replace(batch) {

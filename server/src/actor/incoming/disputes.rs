@@ -116,8 +116,8 @@ impl Incoming {
             }
             (Demand::Batch { batch, mailbox, .. }, _) if mailbox < self.setup.trust.roster.mailboxes() => {
                 // whoever has attested it holds it, or has given it up: its own word shows that
-                let attested = || self.attested.get(&mailbox).cloned().map(Exhibit::Attestation);
-                self.sending.part(batch, mailbox).map(Exhibit::Batch).or_else(attested)
+                let handed = || self.handed.show(mailbox).map(|handed| Exhibit::HandedOver(Box::new(handed)));
+                self.sending.part(batch, mailbox).map(Exhibit::Batch).or_else(handed)
             }
             _ => None,
         };

@@ -3,20 +3,37 @@
 //! # Invariants
 //! - Whoever is asked for what waits for another says so, with its own challenge.
 
+use std::collections::BTreeSet;
+
 use super::{Mailbox, outbox::delivery, redress::Service};
 use crate::{
     actor::{Actor as _, Step, docket::accuse, step::Notice},
     port::Time,
     protocol::{
         board::{Attachment, Complained, Exhibit, Posting, Resumption},
-        challenge::Demand,
+        challenge::{Challenge, Demand},
         cosignature::Cosignature,
         derivation::RETAINED,
-        id::{ActorId, BatchNumber, ClientId, Count, Epoch, Role},
+        id::{ActorId, ClientId, Count, Epoch, Role},
         message::{Delivery, Introduction, Message, Vouched},
         statement::{Citation, Kind, Unverified},
     },
 };
+
+/// A cut that is not ready.
+pub(super) struct Stalled {
+    epoch: Epoch,
+    /// Since when it waits, or since it dropped what it had waited for.
+    since: Time,
+    /// The incoming actors of which a run was dropped since, and that were asked for the right one.
+    asked: BTreeSet<u32>,
+}
+
+impl Stalled {
+    fn at(epoch: Epoch, since: Time) -> Self {
+        Stalled { epoch, since, asked: BTreeSet::new() }
+    }
+}
 
 impl Mailbox {
     /// Makes public what it waits for: a cut that does not follow is proved to be bad, a run that does not come is
@@ -26,27 +43,41 @@ impl Mailbox {
             self.stalled = None;
             return;
         };
-        if self.stalled.is_none_or(|(stalled, _)| stalled != epoch) {
-            self.stalled = Some((epoch, step.now));
+        if self.stalled.as_ref().is_none_or(|stalled| stalled.epoch != epoch) {
+            self.stalled = Some(Stalled::at(epoch, step.now));
             self.docket
                 .retain(|challenge| !matches!(challenge.demand, Demand::Batch { .. }), &self.setup.trust);
             for doubt in self.intake.doubts() {
                 accuse(doubt, &self.setup.trust, step);
             }
         }
-        // a run that is not the one that the cut takes is no run; the right one is asked for, if need be on the board
-        for (incoming, fork) in self.intake.drop_forked() {
-            let BatchNumber(next) = self.intake.next_batch(incoming);
-            if accuse(fork, &self.setup.trust, step)
-                && self.stalled.is_some_and(|(_, since)| since == step.now)
-            {
-                step.send(ActorId::Server(Role::Incoming, incoming), Message::Subscribe(next));
-            }
-        }
+        self.drop_forked(step);
         if self.stalled_until().is_none_or(|due| due > step.now) {
             return;
         }
         self.demand_runs(step);
+    }
+
+    /// A run that is not the one that the cut takes is no run: the right one is asked for, in public if it was or does not come; once a
+    /// challenge bound, or the two would go back and forth for ever.
+    fn drop_forked(&mut self, step: &mut Step) {
+        let forked = self.intake.drop_forked();
+        let (now, due) = (step.now, self.stalled_until());
+        let Some(stalled) = self.stalled.as_mut().filter(|_| !forked.is_empty()) else { return };
+        if due.is_some_and(|due| due <= now) {
+            *stalled = Stalled::at(stalled.epoch, now);
+        }
+        for (incoming, fork) in forked {
+            let target = ActorId::Server(Role::Incoming, incoming);
+            accuse(fork, &self.setup.trust, step);
+            let other = |demanded: &Challenge| {
+                demanded.target != target || !matches!(demanded.demand, Demand::Batch { .. })
+            };
+            self.docket.retain(other, &self.setup.trust);
+            if stalled.asked.insert(incoming) {
+                step.send(target, Message::Subscribe(self.intake.next_batch(incoming).0));
+            }
+        }
     }
 
     pub(super) fn demand_runs(&mut self, step: &mut Step) {
@@ -65,7 +96,7 @@ impl Mailbox {
 
     /// When it has waited for too long.
     pub(super) fn stalled_until(&self) -> Option<Time> {
-        self.stalled.map(|(_, since)| since.after(self.setup.challenge_ns()))
+        self.stalled.as_ref().map(|stalled| stalled.since.after(self.setup.challenge_ns()))
     }
 
     /// Whether everything that is missing has been demanded.

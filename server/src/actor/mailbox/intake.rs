@@ -4,7 +4,7 @@
 //! - A batch in here opens to its seal: manifest over all hosted clients, every leaf, every parcel.
 //! - A cut is handed on only if it follows the one before it and leads to seals that are in here.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     actor::{Step, step::Notice},
@@ -15,12 +15,14 @@ use crate::{
         digest::Digest,
         evidence::Evidence,
         id::{ActorId, BatchNumber, Epoch, Position, Role},
+        message::Message,
         predicate::{
             chain::{BrokenChain, Linked},
             cut::{BadCut, CutFault},
             equivocation::Equivocation,
         },
-        statement::{Citation, Signed, Trust, Unverified},
+        seal::Seal,
+        statement::{Citation, SignatureError, Signed, Trust, Unverified},
     },
 };
 
@@ -31,6 +33,8 @@ pub struct Intake {
     /// The last cut attested.
     at: Option<Signed<Cut>>,
     cuts: BTreeMap<Epoch, Signed<Cut>>,
+    /// The incoming actors of which a run was refused because its key is revoked.
+    refused: BTreeSet<u32>,
     /// By incoming actor. Boxed: a node of a map has room for eleven, and mostly there is one or none.
     batches: Vec<BTreeMap<BatchNumber, Box<OpenBatch>>>,
 }
@@ -39,7 +43,7 @@ impl Intake {
     /// Empty, for mailbox actor `index`.
     pub fn new(index: u32, trust: Trust) -> Self {
         let batches = (0..trust.roster.incoming()).map(|_| BTreeMap::new()).collect();
-        Intake { index, trust, at: None, cuts: BTreeMap::new(), batches }
+        Intake { index, trust, at: None, cuts: BTreeMap::new(), refused: BTreeSet::new(), batches }
     }
 
     /// The last cut attested.
@@ -83,7 +87,20 @@ impl Intake {
             Err(error) => step.disbelieve(from, &error),
             Ok(cut) => {
                 step.notice(Notice::SawCut { epoch: cut.epoch, digest: cut.digest() });
+                self.ask_again(&cut, step);
                 self.cuts.insert(cut.epoch, cut);
+            }
+        }
+    }
+
+    /// Asks for the runs that were refused and that this cut takes.
+    fn ask_again(&mut self, cut: &Cut, step: &mut Step) {
+        for incoming in std::mem::take(&mut self.refused) {
+            let reached = cut.reached.get(incoming as usize).and_then(|reached| reached.seal);
+            let BatchNumber(next) = self.next_batch(incoming);
+            match reached.is_some_and(|reached| next <= reached.slot) {
+                true => step.send(ActorId::Server(Role::Incoming, incoming), Message::Subscribe(next)),
+                false => _ = self.refused.insert(incoming),
             }
         }
     }
@@ -99,14 +116,15 @@ impl Intake {
         step.work.verified += 1;
         step.work.hashed_bytes +=
             batch.parcels.iter().map(|parcel| parcel.payload.len() as u64 + 500).sum::<u64>();
-        // whether what is ordered already leads to what the cut takes is checked when all of it is here
-        let trust = match self.is_taken(incoming, batch.seal.claimed_slot()) {
-            true => &self.trust.of_ordered_seals(),
-            false => &self.trust,
-        };
-        let seal = match batch.seal.clone().verify(trust) {
+        let seal = match self.believe(&batch.seal) {
             Ok(seal) => seal,
-            Err(error) => return step.disbelieve(from, &error),
+            Err(error) => {
+                // once a cut takes it, it counts
+                if batch.seal.clone().verify(&self.trust.of_ordered_seals()).is_ok() {
+                    self.refused.insert(incoming);
+                }
+                return step.disbelieve(from, &error);
+            }
         };
         match batch.opened(seal, self.index, &self.trust) {
             Err(why) => step.notice(Notice::Suspicious { from, why }),
@@ -118,10 +136,21 @@ impl Intake {
         }
     }
 
-    /// Whether the cut that comes next takes this run.
-    fn is_taken(&self, incoming: u32, slot: u64) -> bool {
-        let reached = self.pending().and_then(|cut| cut.reached.get(incoming as usize)?.seal);
-        reached.is_some_and(|reached| slot <= reached.slot)
+    /// A seal counts if its signature does, or if a cut leads to it: if that cites just this one, or cites one of the same key, which has
+    /// to be linked to it.
+    fn believe(&self, seal: &Unverified<Seal>) -> Result<Signed<Seal>, SignatureError> {
+        let cited = seal.claimed_actor().index_of(Role::Incoming).and_then(|j| {
+            let reached = self.cuts.values().filter_map(|cut| cut.reached.get(j as usize)?.seal);
+            reached.into_iter().find(|cited| cited.slot >= seal.claimed_slot())
+        });
+        let leads = |cited: Citation| match cited.slot == seal.claimed_slot() {
+            true => cited.digest == seal.digest(),
+            false => !cited.verify(&self.trust),
+        };
+        seal.clone().verify(&self.trust).or_else(|error| match cited.is_some_and(leads) {
+            true => seal.clone().verify(&self.trust.of_ordered_seals()),
+            false => Err(error),
+        })
     }
 
     /// The cut that comes next with the last one attested: what shows which runs it takes.

@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{NEXT, OBLIGATION, auditor::Auditor, logs::Logs};
+use super::{NEXT, OBLIGATION, auditor::Auditor};
 use crate::{
     actor::{
         Issued, Setup, Step,
@@ -16,7 +16,7 @@ use crate::{
     },
     port::Time,
     protocol::{
-        board::{Answered, Attachment, Entrusted, Exhibit, Posting},
+        board::{Answered, Attachment, Entrusted, Exhibit, HandedOver, Posting},
         challenge::{Answer, Challenge, Demand},
         codec::Encode,
         digest::Digest,
@@ -183,6 +183,17 @@ impl Board {
         self.close_shown(|open| open.challenge.target == target || open.custody().is_some(), exhibit, step);
     }
 
+    /// Whether a mailbox actor waits for a run.
+    pub fn waits_for_a_run(&self, mailbox: ActorId) -> bool {
+        self.open.values().any(|open| open.is_for(mailbox))
+    }
+
+    /// A mailbox actor was seen to have what a cut reaches: what it has asked for came by another way.
+    pub fn handed_over(&mut self, mailbox: ActorId, handed: HandedOver, step: &mut Step) {
+        let exhibit = Exhibit::HandedOver(Box::new(handed));
+        self.close_shown(|open| open.is_for(mailbox), &exhibit, step);
+    }
+
     /// Closes the obligations among these that an exhibit discharges.
     fn close_shown(&mut self, among: impl Fn(&Obligation) -> bool, exhibit: &Exhibit, step: &mut Step) {
         let shown = |open: &Obligation| {
@@ -252,14 +263,8 @@ impl Board {
     }
 
     /// Whether an obligation binds nobody any more: towards or of an actor that is out, or through such a sequencer.
-    fn is_void(&self, open: &Obligation, logs: &Logs) -> bool {
-        let Challenge { target, demand, challenger, .. } = &*open.challenge;
-        // what its mailbox actor has attested came by another way, and its incoming actor has given it up
-        if let Attachment::Taken(taken) = &open.attachment
-            && logs.last(Kind::Attestation, *challenger) >= Some(taken.cut.claimed_slot())
-        {
-            return true;
-        }
+    fn is_void(&self, open: &Obligation) -> bool {
+        let Challenge { target, demand, .. } = &*open.challenge;
         if open.custody().is_some_and(|entrusted| self.out.contains(&entrusted.receipt.claimed().target())) {
             return true;
         }
@@ -308,11 +313,10 @@ impl Board {
     }
 
     /// Lets time do its work: asks again, suspects, clears.
-    pub fn settle(&mut self, out: BTreeSet<ActorId>, logs: &Logs, auditor: &Auditor, step: &mut Step) {
-        self.newest = logs.last(Kind::Cut, ActorId::SEQUENCER).map_or(Epoch(0), Epoch);
-        self.out = out;
+    pub fn settle(&mut self, newest: Epoch, out: BTreeSet<ActorId>, auditor: &Auditor, step: &mut Step) {
+        (self.newest, self.out) = (newest, out);
         self.store_fresh(step);
-        let void = |open: &Obligation| self.is_void(open, logs);
+        let void = |open: &Obligation| self.is_void(open);
         let void: Vec<u64> = self.open.iter().filter(|(_, open)| void(open)).map(|(id, _)| *id).collect();
         void.into_iter().for_each(|id| self.close(id, "void", step));
         let idle = |open: &Obligation| self.is_blocked(open) || !self.is_due(open, auditor);
