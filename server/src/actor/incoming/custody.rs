@@ -32,10 +32,13 @@ impl Incoming {
         };
         self.compare(&attestation, step);
         // of a cut that has not been seen yet, or not lately, nothing is known; a later attestation will cover it
-        let Some((cut, next)) = self.ordered.get(&attestation.epoch) else { return };
+        let Some((cut, next)) = self.ordered.get(&attestation.epoch).cloned() else { return };
         if cut.digest() == attestation.cut.digest {
-            self.handed.take(&attestation, cut.clone());
-            self.sending.have(ActorId::Server(Role::Mailbox, attestation.mailbox), *next);
+            self.handed.take(&attestation, cut);
+            if let Some(epoch) = self.handed.attested_by_all(self.setup.trust.roster.mailboxes()) {
+                self.ordered = self.ordered.split_off(&epoch);
+            }
+            self.sending.have(ActorId::Server(Role::Mailbox, attestation.mailbox), next);
             self.retire(step);
         } else {
             self.meet_branch(&attestation, step);

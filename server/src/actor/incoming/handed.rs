@@ -60,6 +60,11 @@ impl Handed {
         }
     }
 
+    /// The epoch that all of so many mailbox actors have attested, or gone beyond.
+    pub fn attested_by_all(&self, mailboxes: u32) -> Option<Epoch> {
+        self.epochs().min().filter(|_| self.attestations.len() == mailboxes as usize)
+    }
+
     fn epochs(&self) -> impl Iterator<Item = Epoch> {
         self.attestations.values().map(|attestation| Epoch(attestation.claimed_slot()))
     }
