@@ -80,7 +80,7 @@ fn nor_if_it_was_seen_to_have_it() {
     world.connect_all();
     world.exchange(3);
     let (demand, taken, _) = a_run(&world, &cuts);
-    demanded_in_vain(&mut world, demand.clone(), taken.clone());
+    demanded_in_vain(&mut world, demand, taken.clone());
     // nor when both have forgotten what they need not store, and it attests nothing new
     restart(&mut world, incoming(0));
     restart(&mut world, witness(0));
