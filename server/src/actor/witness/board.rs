@@ -29,6 +29,8 @@ use crate::{
 
 /// Most open obligations that one challenger may have on the board.
 const OPEN_MAX: usize = 256;
+/// Most challenges that make one demand: of each challenger one, and one for each time that it had crashed before it was signed.
+const VERSIONS_MAX: usize = 64;
 /// Most cuts that go with a challenge to attest.
 const HANDED_ON_MAX: usize = 64;
 /// A target is asked so many times before it is suspected.
@@ -143,16 +145,16 @@ impl Board {
         step.work.verified += 1;
         let Ok(challenge) = posting.challenge.verify(&self.setup.trust) else { return };
         let challenger = challenge.challenger;
-        if let Some(open) =
-            self.find(challenge.target, &challenge.demand).and_then(|id| self.open.get_mut(&id))
-        {
+        let own = self.open.values().filter(|open| open.challengers.contains(&challenger)).count();
+        let known = self.find(challenge.target, &challenge.demand).and_then(|id| self.open.get_mut(&id));
+        let full = known.as_ref().map_or(own >= OPEN_MAX, |open| open.is_full_for(&challenge));
+        if full || !is_founded(&challenge, &posting.attachment, &self.setup.trust) {
+            return step.notice(Notice::Reached("a witness relayed no challenge that demands too much"));
+        }
+        if let Some(open) = known {
             open.challengers.insert(challenger);
             open.versions.insert(challenge.digest());
             return;
-        }
-        let own = self.open.values().filter(|open| open.challengers.contains(&challenger)).count();
-        if own >= OPEN_MAX || !is_founded(&challenge, &posting.attachment, &self.setup.trust) {
-            return step.notice(Notice::Reached("a witness relayed no challenge that demands too much"));
         }
         self.put_up(challenge, posting.attachment);
     }
@@ -392,6 +394,11 @@ impl Obligation {
     fn notice(&self, id: u64) -> Notice {
         let Challenge { target, challenger, demand, .. } = &*self.challenge;
         Notice::Obliged { id, target: *target, demand: demand.name(), challenger: *challenger }
+    }
+
+    /// Whether it is demanded too often already to keep this version too.
+    fn is_full_for(&self, challenge: &Signed<Challenge>) -> bool {
+        self.versions.len() >= VERSIONS_MAX && !self.versions.contains(&challenge.digest())
     }
 
     /// Whether it is a run that this mailbox actor lacks: the one thing that one may wait for.
