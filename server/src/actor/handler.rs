@@ -216,6 +216,12 @@ impl Actor for Handler {
             Input::Message(_, Message::Placed(placement)) => {
                 self.answer(placement.client, Message::Placed(placement), step);
             }
+            Input::Message(ActorId::Client(_), Message::Unplaced(receipted)) => {
+                let incoming = receipted.receipt.claimed_actor();
+                if incoming.role() == Role::Incoming && self.connected.contains(&incoming) {
+                    step.send(incoming, Message::Unplaced(receipted));
+                }
+            }
             Input::Message(from, Message::Refused(refusal, client)) => {
                 self.answer(client, Message::Refused(refusal.clone(), client), step);
                 self.shown(from, Exhibit::Refused(refusal), step);

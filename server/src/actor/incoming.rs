@@ -428,6 +428,7 @@ impl Actor for Incoming {
             Input::Message(from, Message::Posted(posting)) if from.role() == Role::Witness => {
                 self.challenged(from, *posting, step);
             }
+            Input::Message(from, Message::Unplaced(receipted)) => self.place_again(from, receipted, step),
             Input::Message(_, Message::Vouched(vouched)) => {
                 self.views.vouched(&vouched, &self.setup.trust, step)
             }

@@ -124,7 +124,7 @@ fn of_role(mut key: Vec<u8>, role: Role) -> Vec<u8> {
 /// Which part a client's message is for.
 fn addressee(message: &Message) -> Role {
     match message {
-        Message::Submit(_) => Role::Handler,
+        Message::Submit(_) | Message::Unplaced(_) => Role::Handler,
         _ => Role::Mailbox,
     }
 }

@@ -1,4 +1,4 @@
-//! Submitting bundles: one or many, and their receipts in the answer.
+//! Submitting bundles: one or many, and their receipts in the answer. And asking where they stand.
 
 use std::sync::Arc;
 
@@ -69,6 +69,33 @@ pub async fn submit(
     Ok(framed(if later { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK }, &answers))
 }
 
+/// `POST /v1/placements`.
+pub async fn ask_again(
+    State(front): State<Arc<Front>>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<StatusCode, Problem> {
+    let mut receipts = Vec::new();
+    for message in front.messages(&headers, body).await? {
+        let Message::Unplaced(receipted) = message else {
+            let why = format!("the body may hold receipts without placement only, not {}", message.name());
+            return Err(Problem::malformed(why));
+        };
+        receipts.push(receipted);
+    }
+    let signed: Vec<_> = receipts.iter().map(|receipted| &receipted.receipt).collect();
+    if !front.checker.are_signed(&signed).await {
+        return Err(Problem::wrong_signature("a receipt is not signed by an actor of this deployment"));
+    }
+    front.charge(receipts.iter().map(|receipted| receipted.client).collect())?;
+    let hub = front.hubs.handler().ok_or_else(|| Problem::elsewhere("no request handler is served here"))?;
+    for receipted in receipts {
+        let said = hub.say(receipted.client, Message::Unplaced(receipted)).await;
+        said.map_err(|_| Problem::unavailable("the request handler has stopped"))?;
+    }
+    Ok(StatusCode::ACCEPTED)
+}
+
 impl Front {
     /// Checks what can be checked before an actor is troubled; gives whose bundles these are.
     async fn admit(&self, submissions: &[Submission]) -> Result<Vec<Name>, Problem> {
@@ -94,15 +121,20 @@ impl Front {
         if !self.checker.are_signed(&bundles).await {
             return Err(Problem::wrong_signature("a bundle is not signed by its client for this deployment"));
         }
-        let mut own: Vec<ClientId> = names.iter().map(|(client, _)| *client).collect();
-        own.sort_unstable();
-        for of_client in own.chunk_by(|one, other| one == other) {
+        self.charge(names.iter().map(|(client, _)| *client).collect())?;
+        Ok(names)
+    }
+
+    /// Counts bundles for their clients: those handed in, and those asked about.
+    fn charge(&self, mut clients: Vec<ClientId>) -> Result<(), Problem> {
+        clients.sort_unstable();
+        for of_client in clients.chunk_by(|one, other| one == other) {
             if !self.rates.take(of_client[0], of_client.len() as u64) {
                 let rate = self.limits.client_rate;
                 return Err(Problem::too_many(format!("a client may submit {rate} bundles a second")));
             }
         }
-        Ok(names)
+        Ok(())
     }
 
     /// Hands the submissions on and waits for an answer to each; without one in time it is *later*.

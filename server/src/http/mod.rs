@@ -7,6 +7,7 @@
 //! | request | becomes |
 //! |---|---|
 //! | `POST /v1/bundles` | `Submit` to the request handler; the answer holds `Receipted`, `Refused` or `RetryLater` for each |
+//! | `POST /v1/placements` | `Unplaced` to the request handler; the placements are events |
 //! | `GET /v1/mailbox` | `Read` to the mailbox actor; the answer holds what it delivers meanwhile |
 //! | `GET /v1/events` | the same as server-sent events, with all else that actors tell the client |
 //! | `POST /v1/acks`, `/v1/complaints` | `Acknowledged`, `Complained` to the mailbox actor |
@@ -195,6 +196,7 @@ fn route<T: 'static>(method: Method, path: &'static str, handler: impl Handler<T
 fn routes() -> Vec<Route> {
     vec![
         route(Method::POST, "/v1/bundles", bundles::submit),
+        route(Method::POST, "/v1/placements", bundles::ask_again),
         route(Method::GET, "/v1/mailbox", mailbox::read),
         route(Method::GET, "/v1/events", events::open),
         route(Method::POST, "/v1/acks", mailbox::acknowledge),

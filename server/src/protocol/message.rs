@@ -112,6 +112,8 @@ pub enum Message {
     Ledger(Box<Ledger>),
     /// Incoming actor → handler → client.
     Placed(Box<Placement>),
+    /// Client → handler → incoming actor: the placement of this bundle did not come.
+    Unplaced(Receipted),
     /// Sequencer → incoming and mailbox actors, and witnesses.
     Ordered(Unverified<Cut>),
     /// Sequencer → incoming actors.
@@ -223,6 +225,7 @@ impl Message {
             Message::Introduction(_) => "introduction",
             Message::Ledger(_) => "ledger",
             Message::Placed(_) => "placed",
+            Message::Unplaced(_) => "unplaced",
             Message::SealsHeld(_) => "seals-held",
             Message::Complained(_) => "complained",
             Message::Admitted(_) => "admitted",
@@ -270,6 +273,7 @@ coded!(enum Message "message tag" {
     27 Vouch(epoch),
     28 Vouched(vouched),
     29 HandlerReceipted(receipt),
+    30 Unplaced(receipted),
 });
 
 coded!(struct Delivery {

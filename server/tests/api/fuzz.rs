@@ -53,6 +53,7 @@ fn seeds(ann: &mut Person) -> Vec<Vec<u8>> {
         request("POST", "/v1/bundles", frames, &body(&bundles)),
         request("POST", "/v1/acks", frames, &body(&bundles[..1])),
         request("POST", "/v1/complaints", frames, &body(&bundles[..1])),
+        request("POST", "/v1/placements", frames, &body(&bundles[..1])),
         request("POST", "/v1/postings", frames, &body(&bundles[..1])),
         request(
             "POST",

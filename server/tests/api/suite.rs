@@ -149,13 +149,27 @@ async fn a_sender_is_shown_where_its_bundle_stands<N: Network, P: Spawn>(way: &W
     let bundle = kay.bundle(&[kay.id], b"where am I");
     let answers = way.submit_until_receipted(std::slice::from_ref(&bundle)).await;
     let (_, position) = place(trust, &bundle, &answers[0]);
-    loop {
-        let (_, Message::Placed(placement)) = next(&mut events).await else { continue };
+    let Message::Receipted(receipted) = answers[0].clone() else { unreachable!("it has a place") };
+    // as it comes, and once more when it is asked for
+    for _ in 0..2 {
+        let placement = loop {
+            if let (_, Message::Placed(placement)) = next(&mut events).await {
+                break placement;
+            }
+        };
         let seal = placement.seal.clone().verify(trust).unwrap();
         assert!(placement.opens(&seal) && (seal.start..seal.end).contains(&position));
         assert_eq!(placement.omits(&BTreeSet::from([kay.id]), position), None);
-        return;
+        let answer = way.post("/v1/placements", &[Message::Unplaced(receipted.clone())]).await;
+        assert_eq!(answer.status, StatusCode::ACCEPTED, "{}", answer.told());
     }
+    let mut forged = receipted.receipt.to_bytes();
+    *forged.last_mut().unwrap() ^= 1;
+    let forged = Receipted { receipt: Unverified::from_bytes(&forged).unwrap(), ..receipted };
+    let answer = way.post("/v1/placements", &[Message::Unplaced(forged)]).await;
+    assert_eq!(answer.status, StatusCode::FORBIDDEN, "{}", answer.told());
+    let answer = way.post("/v1/placements", &[Message::Submit(bundle)]).await;
+    assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{}", answer.told());
 }
 
 async fn what_is_acknowledged_is_not_sent_again<N: Network, P: Spawn>(way: &Way<N, P>, trust: &Trust) {

@@ -43,6 +43,7 @@ impl Told {
             Notice::Caught(evidence) => panic!("{} is exposed: {}", evidence.accused(), evidence.predicate()),
             Notice::Suspicious { from, why } => panic!("{from}: {why}"),
             Notice::Dropped { why, .. } => panic!("{why}"),
+            Notice::Overloaded { .. } => panic!("more is under way than a client may have"),
             _ => {}
         }
     }
@@ -101,6 +102,12 @@ impl Crowd {
     /// How many of those are not among the first so many of their clients.
     pub fn receipted_after(&self, first: usize) -> usize {
         self.told.iter().map(|told| told.receipted.range(first as u64..).count()).sum()
+    }
+
+    /// Waits until no client has more than so many bundles without receipt: what an application must do that sends much.
+    pub async fn at_most(&mut self, bundles: usize) {
+        let sent = self.sent;
+        self.wait(|told| told.iter().all(|told| told.receipted.len() + bundles >= sent)).await;
     }
 
     /// Waits until so many bundles have their receipts, over all clients.

@@ -10,6 +10,9 @@ use super::{
 /// Bytes of a payload.
 const PAYLOAD: usize = 7;
 
+/// Bundles that a client may have without receipt before it sends more; it could have four times as many.
+const BACKLOG_MAX: usize = 1000;
+
 /// So many lives of a server, each killed under load, and one more in which all is caught up.
 fn survives(architecture: &str, lives: usize) {
     const EACH: usize = 40;
@@ -21,6 +24,7 @@ fn survives(architecture: &str, lives: usize) {
         let mut crowd = Crowd::start(directory.path(), port, PAYLOAD).await;
         let mut wanted = 0;
         for life in 0..lives {
+            crowd.at_most(BACKLOG_MAX).await;
             crowd.send(EACH);
             wanted += 1 + life * 37 % (EACH * CLIENTS - 1);
             crowd.receipts(wanted).await;

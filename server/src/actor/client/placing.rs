@@ -1,16 +1,19 @@
 //! Bundles that have a receipt and are not yet seen to stand where it says.
 //!
-//! A receipt is a promise; the incoming actor shows with a placement that it kept it. One that does not come is demanded
-//! on the board, and one that shows something else proves the broken promise.
+//! A receipt is a promise; the incoming actor shows with a placement that it kept it. One that does not come may be lost
+//! with a connection, so the actor is asked for it; then it is demanded on the board. One that shows something else proves the
+//! broken promise.
 //!
 //! # Invariants
-//! - What is needed to prove a broken promise is durable until the promise is kept.
+//! - What is needed to prove a broken promise is durable until the promise is kept; but where there is no witness, of no more
+//!   than [`UNWATCHED_MAX`] promises.
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     ops::Range,
 };
 
+use super::submissions::BACKOFF_MAX;
 use crate::{
     actor::{
         Setup, Step,
@@ -27,6 +30,7 @@ use crate::{
         evidence::Evidence,
         id::{ActorId, BundleNumber, ClientId, Position},
         merkle::Opening,
+        message::Message,
         predicate::{
             promise::{BrokenPromise, PromiseProof},
             seal::{BadSeal, SealFault},
@@ -58,6 +62,11 @@ impl Placing {
         if self.overdue { self.since } else { self.since.after(setup.challenge_ns() / 4) }
     }
 
+    /// When it is asked for again: before it is demanded.
+    fn ask_due(&self, setup: &Setup) -> Time {
+        if self.overdue { self.since } else { self.since.after(setup.challenge_ns() / 8) }
+    }
+
     fn recipients(&self) -> BTreeSet<ClientId> {
         self.content.envelopes.iter().map(|envelope| envelope.recipient).collect()
     }
@@ -65,6 +74,10 @@ impl Placing {
 
 /// Placements that are kept though nothing waits for them: as many as may overtake their receipts.
 const EARLY_MAX: usize = 16;
+/// Most receipts whose placements are asked for at once.
+const ASKED_MAX: usize = 64;
+/// Placements without which a client goes on where there is no witness to demand them from.
+const UNWATCHED_MAX: usize = 2048;
 
 /// What waits for its placement, by position; who lies may have promised one to several.
 #[derive(Default)]
@@ -73,6 +86,9 @@ pub struct Places {
     /// Placements that came before the receipts of what they show, with the run that they are of. Over HTTP they come
     /// another way than receipts do.
     early: VecDeque<(Range<Position>, Placement)>,
+    /// Not before this time are placements asked for again.
+    ask_again_at: Option<Time>,
+    asked: u32,
 }
 
 impl Places {
@@ -132,6 +148,7 @@ impl Places {
             }
             kept.push(placing.bundle.number);
             self.waiting.remove(&place);
+            self.asked = 0;
         }
         (kept, proofs)
     }
@@ -144,8 +161,52 @@ impl Places {
             .for_each(|placing| placing.since = now);
     }
 
+    /// A handler is there that can ask.
+    pub fn connected(&mut self) {
+        (self.ask_again_at, self.asked) = (None, 0);
+    }
+
+    /// When placements are to be asked for.
+    pub fn ask_due(&self, setup: &Setup) -> Option<Time> {
+        let first = self.waiting.values().map(|placing| placing.ask_due(setup)).min()?;
+        Some(self.ask_again_at.map_or(first, |again| again.max(first)))
+    }
+
+    /// Asks for the placements that do not come: one that comes shows all bundles of its run.
+    pub fn ask(&mut self, handler: ActorId, setup: &Setup, step: &mut Step) {
+        if self.ask_due(setup).is_none_or(|due| due > step.now) {
+            return;
+        }
+        let due = self.waiting.values().filter(|placing| placing.ask_due(setup) <= step.now);
+        let by_receipt: BTreeMap<u64, &Receipted> =
+            due.map(|placing| (placing.receipted.receipt.claimed_slot(), &placing.receipted)).collect();
+        for receipted in by_receipt.into_values().take(ASKED_MAX) {
+            step.send(handler, Message::Unplaced(receipted.clone()));
+        }
+        let wait = setup.timing.retry_ns << self.asked.min(BACKOFF_MAX);
+        (self.ask_again_at, self.asked) = (Some(step.now.after(wait)), self.asked + 1);
+    }
+
+    /// Gives up the oldest ones if there are too many and nobody to demand them from.
+    pub fn give_up(&mut self, setup: &Setup, step: &mut Step) -> Vec<BundleNumber> {
+        let mut given_up = Vec::new();
+        while setup.trust.roster.witnesses() == 0 && self.waiting.len() > UNWATCHED_MAX {
+            let Some((_, placing)) = self.waiting.pop_first() else { break };
+            let (from, number) = (placing.receipted.receipt.claimed_actor(), placing.bundle.number);
+            step.notice(Notice::Suspicious {
+                from,
+                why: format!("does not show where bundle {number} stands"),
+            });
+            given_up.push(number);
+        }
+        given_up
+    }
+
     /// When the oldest one has waited for too long.
     pub fn due(&self, docket: &Docket, setup: &Setup) -> Option<Time> {
+        if setup.trust.roster.witnesses() == 0 {
+            return None; // there is no board
+        }
         let undemanded = self.waiting.iter().filter(|((position, _), placing)| {
             let (target, demand) = demand(*position, placing);
             !docket.demands(target, &demand)
@@ -155,6 +216,9 @@ impl Places {
 
     /// Makes public which placements do not come.
     pub fn demand(&self, docket: &mut Docket, setup: &Setup, step: &mut Step) {
+        if setup.trust.roster.witnesses() == 0 {
+            return;
+        }
         for ((position, _), placing) in &self.waiting {
             if placing.due(setup) > step.now {
                 continue;

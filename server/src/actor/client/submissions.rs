@@ -47,7 +47,7 @@ const EXPIRY: Epoch = Epoch(u64::MAX);
 /// Longest that a handler may put a client off, for nothing signs its word.
 const PUT_OFF_MAX_MS: u32 = 1000;
 /// A waiting time doubles with each attempt up to this many times.
-const BACKOFF_MAX: u32 = 5;
+pub const BACKOFF_MAX: u32 = 5;
 
 /// The submissions of a client.
 pub struct Submissions {
@@ -216,6 +216,7 @@ impl Submissions {
     /// The handler is there: all that has no receipt goes out again.
     pub fn connected(&mut self, handler: ActorId, step: &mut Step) {
         self.handler = Some(handler);
+        self.places.connected();
         let all: Vec<BundleNumber> = self.pending.keys().copied().take(IN_FLIGHT_MAX as usize).collect();
         all.into_iter().for_each(|number| self.submit(number, step));
     }
@@ -305,7 +306,16 @@ impl Submissions {
     /// A placement arrived: the promises that it shows to be kept, or broken, are done with.
     pub fn placed(&mut self, placement: &Placement, docket: &mut Docket, step: &mut Step) -> Vec<Evidence> {
         let (kept, proofs) = self.places.take(placement, &self.setup, step);
-        for number in &kept {
+        self.done_with(&kept, step);
+        if !kept.is_empty() {
+            self.places.satisfied(docket, &self.setup);
+        }
+        proofs
+    }
+
+    /// Nothing is left to be proven of these bundles.
+    fn done_with(&mut self, numbers: &[BundleNumber], step: &mut Step) {
+        for number in numbers {
             step.delete(row(CONTENT, &number.to_bytes()));
             self.placed.0.push(*number);
             if number.next() == self.next {
@@ -314,10 +324,6 @@ impl Submissions {
                 step.forget(Kind::Bundle, number.0);
             }
         }
-        if !kept.is_empty() {
-            self.places.satisfied(docket, &self.setup);
-        }
-        proofs
     }
 
     /// Gives up the receipts that have served their turn, a step after the application was told of them.
@@ -330,6 +336,11 @@ impl Submissions {
     /// Makes public what nobody takes, and which promises are not shown to be kept.
     pub fn demand(&mut self, docket: &mut Docket, step: &mut Step) {
         self.places.settle(step.now);
+        if let Some(handler) = self.handler {
+            self.places.ask(handler, &self.setup, step);
+        }
+        let given_up = self.places.give_up(&self.setup, step);
+        self.done_with(&given_up, step);
         self.places.demand(docket, &self.setup, step);
         let target = ActorId::Server(Role::Incoming, self.setup.trust.roster.incoming_of(&self.id));
         let client = self.id;
@@ -445,7 +456,9 @@ impl Submissions {
     pub fn deadline(&self, docket: &Docket) -> Option<Time> {
         let first = self.pending.values().take(IN_FLIGHT_MAX as usize);
         let again = self.handler.and_then(|_| first.filter_map(|pending| pending.again_at).min());
-        again.into_iter().chain(self.front_due()).chain(self.places.due(docket, &self.setup)).min()
+        let places = self.handler.and_then(|_| self.places.ask_due(&self.setup));
+        let places = places.into_iter().chain(self.places.due(docket, &self.setup));
+        again.into_iter().chain(self.front_due()).chain(places).min()
     }
 }
 

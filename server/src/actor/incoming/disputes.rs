@@ -3,6 +3,8 @@
 //! # Invariants
 //! - What it owes it can show for as long as it keeps ledgers, whoever asks.
 
+use std::collections::BTreeSet;
+
 use super::Incoming;
 use crate::{
     actor::{Actor as _, Step, docket::accuse, step::Notice},
@@ -11,14 +13,15 @@ use crate::{
         board::{Attachment, Exhibit, Posting},
         challenge::Demand,
         cut::Cut,
-        id::{ActorId, BatchNumber},
+        id::{ActorId, BatchNumber, Position},
         message::Message,
         predicate::{
             cut::{BadCut, CutFault},
             seal_ack::BrokenSealAck,
         },
+        receipt::Receipted,
         seal_ack::SealAck,
-        statement::{Citation, Signed, Unverified},
+        statement::{Citation, Signed, Statement as _, Unverified},
     },
 };
 
@@ -132,6 +135,24 @@ impl Incoming {
             if let Some(handler) = self.admission.handler_of(&placement.client) {
                 step.send(handler, Message::Placed(Box::new(placement)));
             }
+        }
+    }
+
+    /// Shows where a bundle stands once more: what was shown may be lost with a connection. Whoever has its receipt may know.
+    pub(super) fn place_again(&mut self, from: ActorId, receipted: Receipted, step: &mut Step) {
+        let Receipted { client, receipt, opening, .. } = receipted;
+        step.work.verified += 1;
+        let Ok(receipt) = receipt.verify(&self.setup.trust) else { return };
+        let index = opening.leaves().first().map(|(index, _)| *index);
+        let position = index.and_then(|index| receipt.first.0.checked_add(index)).map(Position);
+        let Some(position) = position.filter(|_| receipt.actor() == self.me()) else { return };
+        let Some((batch, bundle)) = self.ledgers.bundle_at(position) else { return };
+        if receipt.position_of(&bundle, &opening) != Some(position) {
+            return;
+        }
+        if let Some(placement) = self.ledgers.placement(batch, client, &BTreeSet::new()) {
+            step.notice(Notice::Reached("a sender was shown once more where its bundle stands"));
+            step.send(from, Message::Placed(Box::new(placement)));
         }
     }
 }

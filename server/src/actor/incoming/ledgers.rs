@@ -16,7 +16,7 @@ use crate::{
         map::Map,
         merkle::{LEAVES_MAX, Tree},
         seal::{Manifest, Positions, Seal},
-        statement::{Signed, Unverified},
+        statement::{Citation, Signed, Unverified},
     },
 };
 
@@ -107,6 +107,14 @@ impl Ledgers {
             (entry.start.0..entry.start.0 + entry.ledger.bundles.len() as u64).contains(&position.0)
         };
         self.entries.iter().rev().find(|(_, entry)| holds(entry)).map(|(batch, _)| *batch)
+    }
+
+    /// The bundle at a position, with its run.
+    pub fn bundle_at(&self, position: Position) -> Option<(BatchNumber, Citation)> {
+        let batch = self.run_at(position)?;
+        let entry = self.entries.get(&batch)?;
+        let bundle = entry.ledger.bundles.get((position.0 - entry.start.0) as usize)?;
+        Some((batch, bundle.cite()))
     }
 
     /// What a run says to each sender: where its bundles stand, and that their recipients are named.

@@ -311,6 +311,7 @@ impl<N: Network, P: Spawn> Bridge<N, P> {
 fn path(message: &Message) -> Option<&'static str> {
     match message {
         Message::Submit(_) => Some("/v1/bundles"),
+        Message::Unplaced(_) => Some("/v1/placements"),
         Message::Acknowledged(_) => Some("/v1/acks"),
         Message::Complained(_) => Some("/v1/complaints"),
         Message::Posted(_) | Message::Exposed(_) | Message::Receipted(_) => Some("/v1/postings"),
