@@ -67,6 +67,7 @@ fn cluster_survives(lives: usize) {
             ACTORS.iter().map(|actor| Some(Server::start_actor(actor, directory.path()))).collect();
         let mut crowd = Crowd::start(directory.path(), http, PAYLOAD).await;
         for life in 0..lives {
+            crowd.at_most(BACKLOG_MAX).await;
             crowd.send(EACH);
             crowd.receipts(crowd.receipted() + 1 + life * 37 % EACH).await;
             let victim = life % ACTORS.len();
