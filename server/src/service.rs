@@ -16,7 +16,7 @@ use crate::{
     architecture::{self, Architecture, Running, StartError},
     client::{self, Client},
     cluster::Cluster,
-    deployment::{Deployment, DeploymentError, Plan},
+    deployment::{Deployment, DeploymentError, Legacy, Plan},
     http::{
         Front, Limits, Parts, Serving,
         agent::{self, Agent, AgentError},
@@ -58,17 +58,22 @@ pub struct Settings {
     pub limits: Limits,
     /// Whether request handlers sign for what they take; in a server of one key nobody could tell the difference.
     pub custody: Custody,
-    /// Who else is served.
-    pub legacy: Legacy,
 }
 
-/// Whether clients of the earlier server are served, which sign nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Legacy {
-    /// They are not.
-    Refused,
-    /// The request handler signs as their agent.
-    Served,
+impl Settings {
+    /// The usual ones for a deployment in this directory: epochs of 5 ms, on a port that the system chooses, for this machine alone.
+    pub fn new(plan: Plan, data: &Path) -> Settings {
+        Settings {
+            plan,
+            signing: Signing::Ed25519,
+            data: data.to_owned(),
+            listen: NOWHERE,
+            tls: None,
+            timing: Timing::of_epoch(5_000_000),
+            limits: Limits::default(),
+            custody: Custody::default(),
+        }
+    }
 }
 
 /// Why a service does not start.
@@ -115,7 +120,7 @@ pub struct Service {
 impl Service {
     /// Starts everything on the current tokio runtime.
     pub async fn start(settings: Settings) -> Result<Service, ServiceError> {
-        let Settings { plan, signing, data, listen, tls, timing, mut limits, custody, legacy } = settings;
+        let Settings { plan, signing, data, listen, tls, timing, mut limits, custody } = settings;
         if plan.architecture == Architecture::Central {
             limits.checkers = 1;
         }
@@ -124,7 +129,7 @@ impl Service {
         let door = Opened::on(listen, tls).await?;
         let running = architecture::start(&deployment, timing, &watch)?;
         let board = Switchboard::default();
-        let agent = match legacy {
+        let agent = match plan.legacy {
             Legacy::Refused => None,
             Legacy::Served => Some(agent(&deployment, &data, timing, limits.mailroom_bytes, &board)?),
         };
@@ -223,8 +228,9 @@ fn agent(
         Box::pin(async move { Client::run(parts, hook) })
     });
     let signer = deployment.signer(HANDLER).map_err(StartError::Deployment)?;
+    let handler = agent::Handler { index: 0, signer, trust: deployment.trust.clone() };
     let (directory, clock) = (data.join("agent"), AnyClock::new(SystemClock::default()));
-    Ok(Agent::open(directory, deployment.trust.deployment, signer, start, clock, mailroom_bytes)?)
+    Ok(Agent::open(directory, handler, start, clock, mailroom_bytes)?)
 }
 
 fn watch_of(deployment: &Deployment) -> Watch {

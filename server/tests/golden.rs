@@ -17,6 +17,7 @@ use std::{fmt::Write as _, sync::Arc};
 use scene::{Pen, Scene, cases};
 use server::protocol::{
     ack::Ack,
+    agency::{Agency, device_digest},
     attestation::{Attestation, MailboxHead, Mailboxes},
     bundle::{Bundle, Content, Envelope},
     challenge::{Answer, Challenge, Demand, Response},
@@ -237,6 +238,10 @@ fn later_statements(golden: &mut Golden, bundle: &Signed<Bundle>) {
     let by_hand = [head(0x20, &[2, 0, 0, 0, 0], 0), cited.to_bytes(), vec![0, 0, 0, 1]].concat();
     assert_eq!((receipt.body(), cited.to_bytes().len()), (by_hand, 138));
     golden.statement("handler-receipt", receipt, &signer_of(HANDLER));
+    let agency = Agency { handler: 0, terms: TERMS, client: me, device: device_digest("a device") };
+    let by_hand = [head(0x21, &[2, 0, 0, 0, 0], 0), me.bytes().to_vec(), agency.device.0.to_vec()].concat();
+    assert_eq!(agency.body(), by_hand);
+    golden.statement("agency", agency, &signer_of(HANDLER));
 }
 
 /// Bundle, receipt, refusals, Merkle tree: gives the bundle.

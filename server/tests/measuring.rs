@@ -15,11 +15,18 @@ use server::{
     architecture::Architecture,
     deployment::{Deployment, Plan},
     protocol::signing::Signing,
-    service::Service,
+    service::{Service, Settings},
 };
-use serving::{command, refused, settings};
+use serving::{command, refused};
 
-const PLAN: Plan = Plan { architecture: Architecture::Parallel, incoming: 2, mailboxes: 2, witnesses: 1 };
+fn plan() -> Plan {
+    Plan::new(Architecture::Parallel, 2, 2, 1)
+}
+
+fn settings(signing: Signing, data: &Path) -> Settings {
+    Settings { signing, ..Settings::new(plan(), data) }
+}
+
 const REFUSED: &str = "made for measuring";
 
 fn get(address: SocketAddr, path: &str) -> String {
@@ -34,7 +41,7 @@ fn get(address: SocketAddr, path: &str) -> String {
 fn against(signing: Signing, test: impl FnOnce(SocketAddr, &Path)) {
     let directory = tempfile::tempdir().unwrap();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    let service = runtime.block_on(Service::start(settings(PLAN, signing, directory.path()))).unwrap();
+    let service = runtime.block_on(Service::start(settings(signing, directory.path()))).unwrap();
     test(service.address, directory.path());
 }
 
@@ -73,7 +80,7 @@ fn an_ordinary_deployment_does_not_say_so_and_refuses_a_load_that_signs_nothing(
 #[test]
 fn a_directory_is_for_one_kind_of_deployment() {
     let unsigned = tempfile::tempdir().unwrap();
-    Deployment::open(unsigned.path(), PLAN, Signing::UnsignedForMeasuring).unwrap();
+    Deployment::open(unsigned.path(), plan(), Signing::UnsignedForMeasuring).unwrap();
     let data = unsigned.path().to_str().unwrap();
     refused(&["run", "--data", data, "--listen", "127.0.0.1:0"], REFUSED);
     refused(&["init", "--data", data], REFUSED);

@@ -13,6 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use scene::{Pen, Scene, cases};
 use server::protocol::{
     ack::Ack,
+    agency::Agency,
     attestation::Attestation,
     bundle::Bundle,
     codec::{Decode, Encode},
@@ -87,6 +88,7 @@ fn any_statement_at(bytes: &[u8]) -> Option<(usize, Citation)> {
         Kind::Defence => statement_at::<Defence>,
         Kind::Cosignature => statement_at::<Cosignature>,
         Kind::HandlerReceipt => statement_at::<HandlerReceipt>,
+        Kind::Agency => statement_at::<Agency>,
         _ => return None,
     };
     read(bytes)

@@ -13,18 +13,14 @@ use server::{
         id::{ActorId, Role},
         roster::Roster,
         roster_file,
-        signing::Signing,
         statement::Kind,
     },
-    service::Service,
+    service::{Service, Settings},
 };
-use serving::{command, refused, settings};
+use serving::{command, refused};
 
 fn plan(architecture: Architecture) -> Plan {
-    match architecture {
-        Architecture::Parallel => Plan { architecture, incoming: 2, mailboxes: 2, witnesses: 1 },
-        _ => Plan { architecture, incoming: 1, mailboxes: 1, witnesses: 0 },
-    }
+    Plan::new(architecture, 2, 2, 1)
 }
 
 /// Succeeds, and says this.
@@ -37,8 +33,7 @@ fn done(arguments: &[&str]) -> String {
 /// Runs a server, and a client that sends itself a message and gets all until then that it did not get before.
 fn a_life(architecture: Architecture, data: &Path, client: &Path, message: &str) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    let service =
-        runtime.block_on(Service::start(settings(plan(architecture), Signing::Ed25519, data))).unwrap();
+    let service = runtime.block_on(Service::start(Settings::new(plan(architecture), data))).unwrap();
     let url = format!("http://{}", service.address);
     let client = client.to_str().unwrap();
     let of = |rest: &[&str]| done(&[&["client", "--dir", client, "--server", &url][..], rest].concat());
@@ -144,9 +139,8 @@ fn a_client_keeps_to_the_succession_that_it_knows() {
         (directory.path().join("one"), directory.path().join("other"), directory.path().join("client"));
     a_life(Architecture::Central, &one, &client, "here");
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    let service = runtime
-        .block_on(Service::start(settings(plan(Architecture::Central), Signing::Ed25519, &other)))
-        .unwrap();
+    let service =
+        runtime.block_on(Service::start(Settings::new(plan(Architecture::Central), &other))).unwrap();
     let url = format!("http://{}", service.address);
     let receive = ["client", "--dir", client.to_str().unwrap(), "--server", &url, "receive"];
     refused(&receive, "not those that this client keeps to");

@@ -36,8 +36,7 @@ pub struct Init {
 impl Init {
     /// Makes them.
     pub fn execute(&self) -> ExitCode {
-        let Init { incoming, mailboxes, witnesses, .. } = *self;
-        let plan = Plan { architecture: Architecture::Parallel, incoming, mailboxes, witnesses };
+        let plan = Plan::new(Architecture::Parallel, self.incoming, self.mailboxes, self.witnesses);
         match Deployment::open(&self.data, plan, Signing::Ed25519) {
             Ok(deployment) => {
                 deployment.actors().iter().for_each(|actor| println!("{actor}"));

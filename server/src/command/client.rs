@@ -82,7 +82,8 @@ impl ClientCommand {
     pub fn execute(&self) -> ExitCode {
         Log::Plain.start();
         if let Action::Verify { evidence } = &self.action {
-            return Verify { evidence: evidence.clone(), roster: self.dir.join("roster.json") }.execute();
+            let roster = self.dir.join("roster.json");
+            return Verify { evidence: evidence.clone(), roster, agency: None }.execute();
         }
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
         let done =

@@ -7,9 +7,9 @@ use futures_util::future::{Either, select};
 use server::{
     actor::{Timing, handler::Custody},
     architecture::Architecture,
-    deployment::Plan,
+    deployment::{Legacy, Plan},
     protocol::signing::Signing,
-    service::{Legacy, Service, Settings},
+    service::{Service, Settings},
 };
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{error, info};
@@ -46,8 +46,8 @@ pub struct Run {
     /// Longest time without a cut.
     #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..=600_000))]
     heartbeat_ms: u64,
-    /// Serve clients of the earlier server too, which sign nothing: the request handler signs as their agent, and
-    /// whoever knows a device's id reads its messages.
+    /// Serve clients of the earlier server too, which sign nothing: the request handler signs as their agent, for which the
+    /// directory must have been made, and whoever knows a device's id reads its messages.
     #[arg(long)]
     json_api: bool,
     /// Sign and check nothing, to measure what that costs: the directory is made for it, and its deployment is refused by
@@ -70,12 +70,8 @@ impl Run {
     }
 
     fn plan(&self) -> Plan {
-        let Run { architecture, incoming, mailboxes, witnesses, .. } = *self;
-        match architecture {
-            Architecture::Parallel => Plan { architecture, incoming, mailboxes, witnesses },
-            // one server, one key: a witness of its own would see nothing that it does not
-            _ => Plan { architecture, incoming: 1, mailboxes: 1, witnesses: 0 },
-        }
+        let legacy = if self.json_api { Legacy::Served } else { Legacy::Refused };
+        Plan { legacy, ..Plan::new(self.architecture, self.incoming, self.mailboxes, self.witnesses) }
     }
 
     fn signing(&self) -> Signing {
@@ -99,7 +95,6 @@ impl Run {
             timing: self.timing(),
             limits: self.serving.limits(),
             custody: if self.handler_receipts { Custody::Taken } else { Custody::NotTaken },
-            legacy: if self.json_api { Legacy::Served } else { Legacy::Refused },
         };
         Service::start(settings).await.map_err(Failure::start)
     }

@@ -7,8 +7,11 @@ use std::{
 
 use clap::Args;
 use server::protocol::{
+    agency,
     evidence::Evidence,
+    file::FileError,
     judge::{Verdict, judge},
+    predicate::agent::Represented,
     roster_file,
     statement::Citation,
 };
@@ -21,12 +24,16 @@ pub struct Verify {
     /// The roster file of the deployment.
     #[arg(long)]
     pub roster: PathBuf,
+    /// An agency file (`GET /v1/agents/{device}`): a request handler's word that it signs for the accused client. The handler is judged
+    /// then, for what its client did.
+    #[arg(long)]
+    pub agency: Option<PathBuf>,
 }
 
 impl Verify {
     /// Judges.
     pub fn execute(&self) -> ExitCode {
-        match verify(&self.evidence, &self.roster) {
+        match self.verify() {
             Ok((evidence, verdict)) => {
                 print!("{}", report(&evidence, &verdict));
                 ExitCode::from(u8::from(matches!(verdict, Verdict::NotProven(_))))
@@ -37,18 +44,24 @@ impl Verify {
             }
         }
     }
+
+    fn verify(&self) -> Result<(Evidence, Verdict), String> {
+        let trust = read(&self.roster, roster_file::from_json)?;
+        let mut evidence = read(&self.evidence, |text| Evidence::from_json(text, trust.deployment))?;
+        if let Some(agency) = &self.agency {
+            let agency = read(agency, |text| agency::from_json(text, &trust))?;
+            evidence = Represented { agency, evidence: Box::new(evidence) }.into();
+        }
+        let verdict = judge(&evidence, &trust);
+        Ok((evidence, verdict))
+    }
 }
 
-fn verify(evidence: &Path, roster: &Path) -> Result<(Evidence, Verdict), String> {
-    let read = |path: &Path| {
-        std::fs::read_to_string(path).map_err(|error| format!("{}: cannot read: {error}", path.display()))
-    };
-    let trust =
-        roster_file::from_json(&read(roster)?).map_err(|error| format!("{}: {error}", roster.display()))?;
-    let evidence = Evidence::from_json(&read(evidence)?, trust.deployment)
-        .map_err(|error| format!("{}: {error}", evidence.display()))?;
-    let verdict = judge(&evidence, &trust);
-    Ok((evidence, verdict))
+/// Reads a file of some format.
+fn read<T>(path: &Path, parse: impl FnOnce(&str) -> Result<T, FileError>) -> Result<T, String> {
+    let text =
+        std::fs::read_to_string(path).map_err(|error| format!("{}: cannot read: {error}", path.display()))?;
+    parse(&text).map_err(|error| format!("{}: {error}", path.display()))
 }
 
 /// What was proven, by which rule and statements; or why nothing was.

@@ -49,9 +49,41 @@ pub struct Plan {
     pub mailboxes: u32,
     /// How many witnesses.
     pub witnesses: u32,
+    /// Who else is served.
+    pub legacy: Legacy,
+}
+
+/// Whether clients of the earlier server are served, which sign nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Legacy {
+    /// They are not.
+    #[default]
+    Refused,
+    /// The request handler signs as their agent, and the roster says so.
+    Served,
+}
+
+impl Legacy {
+    /// The request handlers that are agents: there is one.
+    fn agents(self) -> Vec<u32> {
+        match self {
+            Legacy::Refused => Vec::new(),
+            Legacy::Served => vec![0],
+        }
+    }
 }
 
 impl Plan {
+    /// So many actors, where the architecture has them; no clients that sign nothing.
+    pub fn new(architecture: Architecture, incoming: u32, mailboxes: u32, witnesses: u32) -> Plan {
+        let (incoming, mailboxes, witnesses) = match architecture {
+            Architecture::Parallel => (incoming, mailboxes, witnesses),
+            // one server, one key: a witness of its own would see nothing that it does not
+            Architecture::Central | Architecture::Multithreaded => (1, 1, 0),
+        };
+        Plan { architecture, incoming, mailboxes, witnesses, legacy: Legacy::Refused }
+    }
+
     /// Its actors, in the order of the roster.
     pub fn actors(&self) -> Vec<ActorId> {
         let roles = [
@@ -167,7 +199,8 @@ impl Deployment {
         let operator = keys::read_or_make(&directory.join("keys/operator-0.key"))?;
         let operator = signing.signer(&operator.0);
         let rules = Rules { challenge_bound: CHALLENGE_BOUND, quorum: 0 };
-        let roster = Roster::first(rules, vec![operator.public()], members)?;
+        let roster =
+            Roster::first(rules, vec![operator.public()], members)?.with_agents(plan.legacy.agents())?;
         let roster = Signed::sign(roster.clone(), roster.deployment(), &*operator);
         let path = directory.join("roster.json");
         let rosters = settle_rosters(&path, roster, plan, signing)?;
@@ -312,11 +345,15 @@ fn settle_rosters(
     );
     Err(DeploymentError::Another {
         path: path.to_owned(),
-        there: described(trust.roster.incoming(), trust.roster.mailboxes(), trust.roster.witnesses()),
-        planned: described(plan.incoming, plan.mailboxes, plan.witnesses),
+        there: described(
+            (trust.roster.incoming(), trust.roster.mailboxes(), trust.roster.witnesses()),
+            trust.roster.agents(),
+        ),
+        planned: described((plan.incoming, plan.mailboxes, plan.witnesses), &plan.legacy.agents()),
     })
 }
 
-fn described(incoming: u32, mailboxes: u32, witnesses: u32) -> String {
-    format!("{incoming} incoming, {mailboxes} mailbox actors and {witnesses} witnesses")
+fn described((incoming, mailboxes, witnesses): (u32, u32, u32), agents: &[u32]) -> String {
+    let agents = if agents.is_empty() { "nobody" } else { "clients of the JSON API" };
+    format!("{incoming} incoming, {mailboxes} mailbox actors and {witnesses} witnesses, signing for {agents}")
 }

@@ -207,7 +207,7 @@ fn routes() -> Vec<Route> {
         route(Method::GET, "/v1/cuts", public::cuts),
         route(Method::GET, "/v1/seals/{incoming}", public::seals),
         route(Method::GET, "/v1/attestations/{mailbox}", public::attestations),
-        route(Method::GET, "/v1/agents/{device}", agent::routes::vouch),
+        route(Method::GET, "/v1/agents/{device}", agent::routes::agency),
         route(Method::POST, "/message", agent::routes::send),
         route(Method::GET, "/self/messages", agent::routes::messages),
         route(Method::DELETE, "/self/messages", agent::routes::delete),

@@ -13,6 +13,7 @@ use super::{
     predicate::{
         Finding, Predicate,
         accusation::FalseAccusation,
+        agent::Represented,
         anchored::Anchored,
         attestation::{BadAttestation, BadCitation, BadHosting},
         chain::BrokenChain,
@@ -109,6 +110,7 @@ predicates! {
     14 FalseAccusation,
     15 SplitView,
     16 Anchored,
+    17 Represented,
 }
 
 impl Evidence {

@@ -22,6 +22,7 @@
 //! and `03` map node ([`map`]), `04` delivery chain, `05` queue chain. Bodies begin with their kind, from `10`.
 
 pub mod ack;
+pub mod agency;
 pub mod attestation;
 pub mod batch;
 pub mod board;

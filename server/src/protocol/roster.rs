@@ -2,8 +2,8 @@
 //!
 //! Fields after the terms: `previous digest(32) ‖ order rule(1) ‖ challenge bound(4) ‖ quorum(4) ‖ operators: list of key(32) ‖
 //! members: list of (actor ‖ operator(4) ‖ key(32))`, and in all but the first version `deployment(8) ‖ former keys: list of (actor ‖
-//! key(32) ‖ since(4) ‖ until(4) ‖ optional revocation: version(4) ‖ fences ‖ counts of cosignatures)`. Slot: the version. Signed by the
-//! operators.
+//! key(32) ‖ since(4) ‖ until(4) ‖ optional revocation: version(4) ‖ fences ‖ counts of cosignatures)`; and, if there are any, `agents: list
+//! of handler(4)`. Slot: the version. Signed by the operators.
 //!
 //! Clients are not listed: a client is its key. Routing is by equal ranges of the key space over the number of
 //! incoming and of mailbox actors, in the order of their index.
@@ -63,6 +63,8 @@ pub struct Roster {
     founded: Option<Deployment>,
     /// The keys before the members' own, by actor and age.
     formers: Vec<Former>,
+    /// The request handlers that sign for clients which sign nothing, by index.
+    agents: Vec<u32>,
     incoming: u32,
     mailboxes: u32,
     handlers: u32,
@@ -98,6 +100,11 @@ pub enum RosterError {
     /// An operator that does not exist.
     #[error("{0} belongs to an operator that the roster does not list")]
     UnknownOperator(ActorId),
+    /// An agent that is no request handler of the roster, or is named twice.
+    #[error(
+        "the agents must be request handlers that the roster lists, by index, each once: {0} is not, or stands where it must not"
+    )]
+    NoAgent(ActorId),
     /// A change of what is not there.
     #[error("the roster lists no {0}")]
     NotListed(ActorId),
@@ -135,12 +142,21 @@ impl Roster {
             members,
             founded: None,
             formers: Vec::new(),
+            agents: Vec::new(),
             incoming: 0,
             mailboxes: 0,
             handlers: 0,
             witnesses: 0,
         }
         .checked()
+    }
+
+    /// The same first roster with these request handlers as agents of clients that sign nothing themselves.
+    ///
+    /// # Errors
+    /// They are not by index, each once, or not all there.
+    pub fn with_agents(self, agents: Vec<u32>) -> Result<Self, RosterError> {
+        Roster { agents, ..self }.checked()
     }
 
     fn checked(mut self) -> Result<Self, RosterError> {
@@ -173,6 +189,10 @@ impl Roster {
         let (quorum, witnesses) = (self.rules.quorum, self.witnesses);
         if quorum > witnesses {
             return Err(RosterError::Quorum { quorum, witnesses });
+        }
+        let in_order = self.agents.is_sorted_by(|one, next| one < next);
+        if let Some(last) = self.agents.last().filter(|last| !in_order || **last >= self.handlers) {
+            return Err(RosterError::NoAgent(ActorId::Server(Role::Handler, *last)));
         }
         self.check_histories()?;
         Ok(self)
@@ -299,6 +319,16 @@ impl Roster {
         self.handlers
     }
 
+    /// Whether a request handler signs for clients that sign nothing themselves.
+    pub fn is_agent(&self, handler: u32) -> bool {
+        self.agents.binary_search(&handler).is_ok()
+    }
+
+    /// The request handlers that do.
+    pub fn agents(&self) -> &[u32] {
+        &self.agents
+    }
+
     /// How many incoming actors there are.
     pub fn incoming(&self) -> u32 {
         self.incoming
@@ -378,6 +408,9 @@ impl Statement for Roster {
             out.bytes(&deployment.0);
             out.list(&self.formers);
         }
+        if !self.agents.is_empty() {
+            out.list(&self.agents);
+        }
     }
 
     fn decode_fields(head: Head, input: &mut Reader<'_>) -> Result<Self, DecodeError> {
@@ -399,6 +432,7 @@ impl Statement for Roster {
             members: input.list("members", MEMBERS_MAX)?,
             founded: if version > 0 { Some(Deployment(input.array()?)) } else { None },
             formers: if version > 0 { input.list("former keys", FORMERS_MAX)? } else { Vec::new() },
+            agents: agents(input)?,
             incoming: 0,
             mailboxes: 0,
             handlers: 0,
@@ -406,4 +440,13 @@ impl Statement for Roster {
         };
         roster.checked().map_err(|_| DecodeError::Invalid("list of members"))
     }
+}
+
+/// The agents at the end, of a roster that has some.
+fn agents(input: &mut Reader<'_>) -> Result<Vec<u32>, DecodeError> {
+    if input.0.is_empty() {
+        return Ok(Vec::new());
+    }
+    let agents: Vec<u32> = input.list("agents", MEMBERS_MAX)?;
+    if agents.is_empty() { Err(DecodeError::Invalid("an empty list of agents")) } else { Ok(agents) }
 }

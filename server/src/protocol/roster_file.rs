@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     codec::{Decode as _, Encode as _},
     file::{self, FileError},
+    id::{ActorId, Role},
     roster::{Member, Roster, keys::Former},
     signing::{Signing, UNSIGNED},
     statement::{Signed, Trust, Unverified},
@@ -25,6 +26,8 @@ struct File {
     challenge_bound_epochs: u32,
     quorum: u32,
     actors: Vec<Actor>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    agents: Vec<String>,
     bytes: String,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     earlier: Vec<String>,
@@ -65,6 +68,11 @@ fn render(rosters: &[Unverified<Roster>]) -> String {
         challenge_bound_epochs: roster.challenge_bound(),
         quorum: roster.quorum(),
         actors: roster.members().iter().map(|member| shown(roster, member)).collect(),
+        agents: roster
+            .agents()
+            .iter()
+            .map(|index| ActorId::Server(Role::Handler, *index).to_string())
+            .collect(),
         bytes: hex::encode(newest.to_bytes()),
         earlier: earlier.iter().map(|roster| hex::encode(roster.to_bytes())).collect(),
     };

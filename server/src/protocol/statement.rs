@@ -58,11 +58,13 @@ pub enum Kind {
     Cosignature = 0x1f,
     /// [`super::handler_receipt::HandlerReceipt`].
     HandlerReceipt = 0x20,
+    /// [`super::agency::Agency`].
+    Agency = 0x21,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Kind; 17] = [
+    pub const ALL: [Kind; 18] = [
         Kind::Roster,
         Kind::Bundle,
         Kind::Receipt,
@@ -80,6 +82,7 @@ impl Kind {
         Kind::Recovery,
         Kind::Cosignature,
         Kind::HandlerReceipt,
+        Kind::Agency,
     ];
 
     /// The kind's name in evidence and reports.
@@ -102,6 +105,7 @@ impl Kind {
             Kind::Recovery => "recovery",
             Kind::Cosignature => "cosignature",
             Kind::HandlerReceipt => "handler-receipt",
+            Kind::Agency => "agency",
         }
     }
 
@@ -110,9 +114,10 @@ impl Kind {
         Kind::ALL.into_iter().find(|kind| *kind as u8 == byte)
     }
 
-    /// Whether one slot may hold one digest only. A refusal may be given again for another reason.
+    /// Whether one slot may hold one digest only. A refusal may be given again for another reason, and a handler may be an
+    /// agent for many.
     pub fn exclusive(self) -> bool {
-        self != Kind::Refusal
+        !matches!(self, Kind::Refusal | Kind::Agency)
     }
 }
 

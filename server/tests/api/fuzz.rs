@@ -11,12 +11,7 @@ use std::{
 
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use server::{
-    architecture::Architecture,
-    http::Limits,
-    protocol::message::Message,
-    service::{Legacy, Service},
-};
+use server::{architecture::Architecture, http::Limits, protocol::message::Message, service::Service};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -137,7 +132,7 @@ fn changed_requests_are_answered_or_cut_off_and_nothing_panics() {
         let mut settings = settings(Architecture::Multithreaded, &directory);
         let second = 1_000_000_000;
         settings.limits = Limits { head_ns: second, body_ns: second, ..settings.limits };
-        settings.legacy = Legacy::Served;
+        settings.plan.legacy = server::deployment::Legacy::Served;
         let service = Service::start(settings).await.unwrap();
         let (way, trust) = (way(&service), service.trust.clone());
         let seeds = seeds(&mut Person::new("ann", &trust));

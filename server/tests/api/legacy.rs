@@ -1,6 +1,6 @@
 //! The JSON API of the earlier server, as its clients use it.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use bytes::Bytes;
 use hyper::{
@@ -10,10 +10,22 @@ use hyper::{
 use serde_json::{Value, json};
 use server::{
     architecture::Architecture,
+    deployment::Legacy,
     http::client::Answer,
     port::{Network, Spawn},
-    protocol::crypto::{Ed25519, PublicKey, Signature, Verifier},
-    service::{Legacy, Service},
+    protocol::{
+        agency::{self, Agency},
+        bundle::{Bundle, Content},
+        crypto::{Ed25519Signer, Signer as _},
+        digest::Digest,
+        evidence::Evidence,
+        id::{ActorId, BundleNumber, ClientId, Epoch},
+        judge::judge,
+        predicate::{agent::Represented, equivocation::Equivocation},
+        roster_file,
+        statement::{Signed, Terms, Trust, Unverified},
+    },
+    service::Service,
 };
 
 use super::{
@@ -59,12 +71,12 @@ fn clients_of_the_earlier_server_are_served() {
     on_tokio(async {
         let directory = tempfile::tempdir().unwrap();
         let mut settings = settings(Architecture::Multithreaded, &directory);
-        settings.legacy = Legacy::Served;
+        settings.plan.legacy = Legacy::Served;
         let service = Service::start(settings.clone()).await.unwrap();
         let here = way(&service);
         messages_go_from_device_to_device(&here).await;
         one_time_keys_are_handed_out_once(&here).await;
-        the_handler_vouches_for_its_devices(&here, &service).await;
+        the_handler_answers_for_its_devices(&here, directory.path()).await;
         what_is_not_asked_well_is_refused(&here).await;
         assert!(service.stop(1_000_000_000).await);
     });
@@ -105,14 +117,73 @@ async fn one_time_keys_are_handed_out_once<N: Network, P: Spawn>(way: &Way<N, P>
     assert!(text.contains(r#"{"deviceId":"d/e","needs":20}"#), "{text}");
 }
 
-async fn the_handler_vouches_for_its_devices<N: Network, P: Spawn>(way: &Way<N, P>, service: &Service) {
-    let told = way.json("/v1/agents/ann").await;
-    let client = hex::decode(told["client"].as_str().unwrap()).unwrap();
-    let mut signature = [0; 64];
-    hex::decode_to_slice(told["signature"].as_str().unwrap(), &mut signature).unwrap();
-    let preimage = [b"noise/agent/1", &service.trust.deployment.0[..], &client, b"ann"].concat();
-    let PublicKey(key) = service.trust.roster.key_of(&HANDLER).unwrap();
-    assert!(Ed25519.verify((PublicKey(key), &preimage, Signature(signature))));
+/// What the agent's client of a device is exposed for the handler is, whoever judges: by the roster that clients get, and its word.
+async fn the_handler_answers_for_its_devices<N: Network, P: Spawn>(way: &Way<N, P>, data: &Path) {
+    let roster = String::from_utf8(way.get("/v1/roster").await.body.to_vec()).unwrap();
+    let trust = roster_file::from_json(&roster).unwrap();
+    let told = String::from_utf8(way.get("/v1/agents/ann").await.body.to_vec()).unwrap();
+    let agency = agency::from_json(&told, &trust).unwrap();
+    // the handler is put up to it: with the agent's secret it signs two bundles of one number
+    let secret = hex::decode(std::fs::read_to_string(data.join("agent/agent.key")).unwrap().trim()).unwrap();
+    let key = Digest::of(&[b"noise/agent/device/1", &secret, b"ann"]).0;
+    let key = Ed25519Signer::from_secret(&key);
+    let bundle = |expiry| {
+        let bundle = Bundle {
+            client: ClientId(key.public()),
+            number: BundleNumber(9),
+            terms: Terms::default(),
+            previous: Digest::ZERO,
+            commitment: Content { payload: Vec::new(), envelopes: Vec::new() }.commitment(),
+            expiry: Epoch(expiry),
+            seen: None,
+        };
+        Signed::sign(bundle, trust.deployment, &key).cite()
+    };
+    let lie = Evidence::from(Equivocation { first: bundle(1), second: bundle(2) });
+    assert_eq!(judge(&lie, &trust).exposed(), Some(ActorId::Client(ClientId(key.public()))));
+    let blamed = |agency: Unverified<Agency>, trust: &Trust| {
+        judge(&Represented { agency, evidence: Box::new(lie.clone()) }.into(), trust)
+    };
+    assert_eq!(blamed(agency.clone(), &trust).exposed(), Some(HANDLER));
+    let bob = String::from_utf8(way.get("/v1/agents/bob").await.body.to_vec()).unwrap();
+    let of_bob = blamed(agency::from_json(&bob, &trust).unwrap(), &trust);
+    assert!(of_bob.to_string().contains("another client"), "{of_bob}");
+    // whoever reads files gets the same
+    let files = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| {
+        std::fs::write(files.path().join(name), text).unwrap();
+        files.path().join(name).to_str().unwrap().to_owned()
+    };
+    let [roster, evidence, agency] = [
+        write("roster.json", &roster),
+        write("evidence.json", &lie.to_json(trust.deployment)),
+        write("agency.json", &told),
+    ];
+    let verified = command(&["verify", &evidence, "--roster", &roster, "--agency", &agency]);
+    let said = String::from_utf8_lossy(&verified.stdout).into_owned();
+    assert!(
+        verified.status.success() && said.contains("exposed: handler/0 signs for client"),
+        "{verified:?}"
+    );
+    let altered = write("altered.json", &told.replace("\"ann\"", "\"eve\""));
+    let verified = command(&["verify", &evidence, "--roster", &roster, "--agency", &altered]);
+    assert_eq!(verified.status.code(), Some(2), "{verified:?}");
+}
+
+fn command(arguments: &[&str]) -> std::process::Output {
+    std::process::Command::new(env!("CARGO_BIN_EXE_server")).args(arguments).output().unwrap()
+}
+
+#[test]
+fn who_was_made_without_an_agent_has_none() {
+    on_tokio(async {
+        let directory = tempfile::tempdir().unwrap();
+        let mut settings = settings(Architecture::Central, &directory);
+        assert!(Service::start(settings.clone()).await.unwrap().stop(1_000_000_000).await);
+        settings.plan.legacy = Legacy::Served;
+        let refused = Service::start(settings).await.err().unwrap().to_string();
+        assert!(refused.contains("signing for clients of the JSON API planned"), "{refused}");
+    });
 }
 
 async fn what_is_not_asked_well_is_refused<N: Network, P: Spawn>(way: &Way<N, P>) {
@@ -178,7 +249,7 @@ fn a_full_mailroom_takes_no_more_and_loses_nothing() {
     const ALL: u64 = 12;
     let directory = tempfile::tempdir().unwrap();
     let mut settings = settings(Architecture::Parallel, &directory);
-    settings.legacy = Legacy::Served;
+    settings.plan.legacy = Legacy::Served;
     settings.limits.mailroom_bytes = MAILROOM_BYTES;
     on_tokio(async {
         let service = Service::start(settings.clone()).await.unwrap();

@@ -12,15 +12,13 @@ use std::{collections::BTreeMap, future::Future, sync::Arc, time::Duration};
 
 use person::{HANDLER, Way};
 use server::{
-    actor::{Notice, Timing, handler::Custody},
+    actor::Notice,
     architecture::Architecture,
     client::{Client, Options, Scheme, Url},
     deployment::Plan,
-    http::Limits,
     port::tls::Tls,
     port::tokio::{Tcp, TokioTasks},
-    protocol::signing::Signing,
-    service::{Legacy, Service, Settings},
+    service::{Service, Settings},
 };
 use tempfile::TempDir;
 
@@ -28,21 +26,7 @@ use tempfile::TempDir;
 const LIMIT: Duration = Duration::from_secs(60);
 
 pub fn settings(architecture: Architecture, directory: &TempDir) -> Settings {
-    let plan = match architecture {
-        Architecture::Parallel => Plan { architecture, incoming: 2, mailboxes: 2, witnesses: 1 },
-        _ => Plan { architecture, incoming: 1, mailboxes: 1, witnesses: 0 },
-    };
-    Settings {
-        plan,
-        signing: Signing::Ed25519,
-        data: directory.path().to_owned(),
-        listen: ([127, 0, 0, 1], 0).into(),
-        tls: None,
-        timing: Timing::of_epoch(5_000_000),
-        limits: Limits::default(),
-        custody: Custody::default(),
-        legacy: Legacy::Refused,
-    }
+    Settings::new(Plan::new(architecture, 2, 2, 1), directory.path())
 }
 
 pub fn way(service: &Service) -> Way<Tcp, TokioTasks> {

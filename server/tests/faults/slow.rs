@@ -216,10 +216,7 @@ fn serves_on_a_slow_disk() {
 
 /// What [`server::service`] does, on another disk.
 async fn serve_on(architecture: Architecture, data: &Path, port: u16) -> Running {
-    let plan = match architecture {
-        Architecture::Parallel => Plan { architecture, incoming: 2, mailboxes: 2, witnesses: 1 },
-        _ => Plan { architecture, incoming: 1, mailboxes: 1, witnesses: 0 },
-    };
+    let plan = Plan::new(architecture, 2, 2, 1);
     let timing = Timing { heartbeat_ns: 100_000_000, ..Timing::of_epoch(5_000_000) };
     let deployment = Deployment::open(data, plan, Signing::Ed25519).unwrap();
     let watch = Watch {

@@ -37,10 +37,10 @@ pub const TERMS: Terms = Terms { roster: 0, key: 0 };
 /// How many clients have a key here. Those with an even index are served by actors 0, the others by actors 1.
 pub const CLIENTS: usize = 4;
 
-/// Two of every role but one sequencer.
+/// Two of every role but one sequencer; the first handler is an agent.
 fn roster() -> Roster {
     let roles = [
-        (Role::Handler, 1),
+        (Role::Handler, 2),
         (Role::Incoming, 2),
         (Role::Sequencer, 1),
         (Role::Mailbox, 2),
@@ -50,7 +50,10 @@ fn roster() -> Roster {
         roles.into_iter().flat_map(|(role, count)| (0..count).map(move |i| ActorId::Server(role, i)));
     let members = actors.map(|actor| Member { actor, operator: 0, key: signer_of(actor).public() });
     let rules = Rules { challenge_bound: 8, quorum: 0 };
-    Roster::first(rules, vec![signer("operator").public()], members.collect()).unwrap()
+    Roster::first(rules, vec![signer("operator").public()], members.collect())
+        .unwrap()
+        .with_agents(vec![0])
+        .unwrap()
 }
 
 /// Signs for everyone.

@@ -2,8 +2,8 @@
 //!
 //! Such a client signs nothing and names itself by a device id alone, which nobody checks. So for each device the handler
 //! runs a client actor ([`crate::client`]) with a key that it derives from a secret of its own: to the rest of the
-//! deployment the device is that client. Blame for what happens before the agent ends at the handler, which vouches for
-//! the keys of its devices by the key that the roster lists for it ([`Voucher`]).
+//! deployment the device is that client. Blame for what happens before the agent ends at the handler: the roster names it as an
+//! agent, and it signs for which clients it is one ([`Agency`]).
 //!
 //! # Invariants
 //! - A message is in the mailroom, synced, before the agent's client can forget it; it stays until the device deletes it.
@@ -29,9 +29,11 @@ use crate::{
     deployment::keys::{self, KeyError},
     port::{StorageError, any_clock::AnyClock},
     protocol::{
+        agency::{self, Agency},
         crypto::{Ed25519Signer, Signer},
         digest::Digest,
-        id::{ClientId, Deployment},
+        id::{ActorId, ClientId, Role},
+        statement::{Signed, Trust},
     },
 };
 
@@ -43,9 +45,6 @@ pub use mailroom::Mailroom;
 const DEVICES_MAX: usize = 4096;
 /// Longest device id.
 pub const DEVICE_BYTES_MAX: usize = 256;
-/// What a voucher's signature begins with.
-const VOUCHER_TAG: &[u8] = b"noise/agent/1";
-
 /// Told of every notice of a device's client before the client goes on, which it does not after a break.
 pub type Hook = Box<dyn FnMut(&Notice) -> ControlFlow<()> + Send>;
 
@@ -71,28 +70,29 @@ pub enum AgentError {
 pub struct Agent {
     directory: PathBuf,
     secret: [u8; 32],
-    deployment: Deployment,
-    handler: Box<dyn Signer>,
+    handler: Handler,
     mailroom: Arc<Mailroom>,
     start: Arc<Start>,
     clock: AnyClock,
     devices: Mutex<BTreeMap<String, Arc<Device>>>,
 }
 
-/// The handler's word that a client is a device of its own: the signature is by its key in the roster, over
-/// `"noise/agent/1" ‖ deployment(8) ‖ client(32) ‖ device id`.
-pub struct Voucher {
-    client: ClientId,
-    signature: String,
+/// The request handler whose agent it is.
+pub struct Handler {
+    /// Which.
+    pub index: u32,
+    /// Its key.
+    pub signer: Box<dyn Signer>,
+    /// The roster, which names it as an agent.
+    pub trust: Trust,
 }
 
 impl Agent {
     /// An agent that keeps what it must in this directory, and of each device so many bytes at most until it deletes them;
-    /// `handler` signs its vouchers.
+    /// `handler` signs for which clients it is one.
     pub fn open(
         directory: PathBuf,
-        deployment: Deployment,
-        handler: Box<dyn Signer>,
+        handler: Handler,
         start: Start,
         clock: AnyClock,
         mailroom_bytes: usize,
@@ -102,7 +102,7 @@ impl Agent {
         let secret = keys::read_or_make(&directory.join("agent.key"))?.0;
         let mailroom = Arc::new(Mailroom::open(&directory.join("mailroom.redb"), mailroom_bytes)?);
         let (start, devices) = (Arc::new(start), Mutex::default());
-        Ok(Agent { directory, secret, deployment, handler, mailroom, start, clock, devices })
+        Ok(Agent { directory, secret, handler, mailroom, start, clock, devices })
     }
 
     /// The client that a device is.
@@ -137,11 +137,14 @@ impl Agent {
         Some(running)
     }
 
-    /// The handler vouches for a device.
-    pub fn voucher(&self, device: &str) -> Voucher {
-        let client = self.client_of(device);
-        let preimage = [VOUCHER_TAG, &self.deployment.0, client.bytes(), device.as_bytes()].concat();
-        Voucher { client, signature: hex::encode(self.handler.sign(&preimage).0) }
+    /// The handler's word that it signs for a device, as a file.
+    pub fn agency(&self, device: &str) -> String {
+        let Handler { index, signer, trust } = &self.handler;
+        let terms = trust.roster.terms_of(&ActorId::Server(Role::Handler, *index));
+        let (client, digest) = (self.client_of(device), agency::device_digest(device));
+        let agency = Agency { handler: *index, terms, client, device: digest };
+        let signed = Signed::sign(agency, trust.deployment, &**signer);
+        agency::to_json(&signed.to_unverified(), device, trust)
     }
 }
 

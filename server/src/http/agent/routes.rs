@@ -7,7 +7,7 @@ use axum::{
     body::{Body, Bytes},
     extract::{Path, Query, State},
     http::{HeaderMap, HeaderValue, header},
-    response::Response,
+    response::{IntoResponse, Response},
 };
 use futures_util::{
     future::{Either, select},
@@ -17,7 +17,7 @@ use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use super::{Agent, DEVICE_BYTES_MAX, Voucher};
+use super::{Agent, DEVICE_BYTES_MAX};
 use crate::{
     http::{Front, Problem, stopped},
     port::{Clock, StorageError},
@@ -217,14 +217,12 @@ fn unescaped(text: &str) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// `GET /v1/agents/{device}`: the handler vouches for the client that a device is.
-pub async fn vouch(
+/// `GET /v1/agents/{device}`: the handler's word that it signs for a device, as [`crate::protocol::agency`] writes it.
+pub async fn agency(
     State(front): State<Arc<Front>>,
     Path(device): Path<String>,
-) -> Result<Json<Value>, Problem> {
-    let Voucher { client, signature } = front.agent()?.voucher(&device);
-    let client = hex::encode(client.bytes());
-    Ok(Json(json!({ "device": device, "client": client, "by": "handler/0", "signature": signature })))
+) -> Result<impl IntoResponse, Problem> {
+    Ok(([(header::CONTENT_TYPE, "application/json")], front.agent()?.agency(&device)))
 }
 
 /// `GET /events`.

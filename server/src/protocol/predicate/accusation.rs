@@ -45,6 +45,9 @@ pub enum Accusation {
 pub fn exposed_by(evidence: &[u8], trust: &Trust) -> Option<ActorId> {
     match Evidence::from_bytes(evidence).ok()? {
         Evidence::FalseAccusation(_) => None,
+        Evidence::Represented(of_client) if matches!(*of_client.evidence, Evidence::FalseAccusation(_)) => {
+            None
+        }
         evidence => evidence.judge(trust).exposed(),
     }
 }

@@ -19,7 +19,7 @@ use crate::protocol::{
 pub const ANCHORS_MAX: usize = 16;
 
 /// The byte by which this predicate is told from others.
-const TAG: u8 = 16;
+pub(super) const TAG: u8 = 16;
 
 /// Evidence, and the cosignatures of what it was signed with a revoked key.
 #[derive(Clone, Debug, PartialEq, Eq)]

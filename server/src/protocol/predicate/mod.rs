@@ -18,6 +18,7 @@
 //! - Adding a predicate is adding a file, and a line in [`super::evidence`].
 
 pub mod accusation;
+pub mod agent;
 pub mod anchored;
 pub mod attestation;
 pub mod chain;

@@ -112,7 +112,8 @@ impl Roster {
             && self.founded == Some(before.deployment());
         let then = self.as_of(before.version);
         linked
-            && (self.rules, &self.operators) == (before.rules, &before.operators)
+            && (self.rules, &self.operators, &self.agents)
+                == (before.rules, &before.operators, &before.agents)
             && (&then.members, &then.formers) == (&before.members, &before.formers)
     }
 }
