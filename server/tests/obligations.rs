@@ -226,6 +226,36 @@ fn nobody_hides_behind_a_challenge_that_is_none_of_its_own() {
     assert!(told.iter().any(|notice| suspected(&notice)));
 }
 
+/// Whoever joins a demand that stands is told what was shown: it must be owed that, too.
+#[test]
+fn a_stranger_does_not_join_a_demand_to_hear_the_answer() {
+    let mut world = World::watched(1, 1, 2);
+    world.connect_all();
+    world.exchange(3);
+    // as long as the mailbox actor does not hear, demands stand
+    let (hears, told) = (Arc::new(Mutex::new(false)), Arc::new(Mutex::new(Vec::new())));
+    let (hearing, into) = (hears.clone(), told.clone());
+    world.tamper = Some(Box::new(move |_, to, message| match message {
+        Message::Posted(_) => hearing.lock().unwrap().then_some(message),
+        Message::Answered(_) => {
+            into.lock().unwrap().push(to);
+            Some(message)
+        }
+        message => Some(message),
+    }));
+    let demand = deliver(&world, 0);
+    let [owner, stranger] = [0, 1].map(|index| ActorId::Client(client(index)));
+    let before = world.open().len();
+    world.post(owner, mailbox(0), demand, Attachment::None);
+    assert_eq!(world.open().len(), before + 1);
+    world.post(stranger, mailbox(0), demand, Attachment::None);
+    assert_eq!(world.open().len(), before + 1, "it is one demand, or none");
+    *hears.lock().unwrap() = true;
+    world.run_for(60);
+    let told = told.lock().unwrap().clone();
+    assert!(told.contains(&owner) && !told.contains(&stranger), "{told:?}");
+}
+
 fn deliver(world: &World, index: usize) -> Demand {
     let attested = world.benches[&mailbox(0)].signed.keys();
     let newest = attested.filter(|(kind, _)| kind.name() == "attestation").map(|(_, slot)| *slot).max();

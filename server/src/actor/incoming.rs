@@ -23,7 +23,8 @@ use std::{collections::BTreeMap, sync::Arc};
 use admission::Admission;
 pub use admission::{IN_FLIGHT_MAX, RECENT};
 use batches::{Batches, Sealed};
-use handed::{ATTESTED, CUT, Handed};
+use handed::Handed;
+pub use handed::{ATTESTED, CUT as ATTESTED_CUT};
 use ledgers::{LEDGER, Ledgers};
 use views::Views;
 
@@ -186,7 +187,7 @@ impl Incoming {
                     );
                 }
                 LEDGER => actor.ledgers.recover(value).map_err(RecoverError::of("ledger"))?,
-                ATTESTED | CUT => {
+                ATTESTED | ATTESTED_CUT => {
                     let error = RecoverError::of("what a mailbox actor has attested");
                     actor.handed.recover(*table, key, value).map_err(error)?;
                 }

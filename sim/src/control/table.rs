@@ -12,6 +12,8 @@ const AWAY: &str = include_str!("away.toml");
 const ROTATED: &str = include_str!("rotated.toml");
 /// Nobody cheats; the key of an incoming actor is revoked half-way.
 const REVOKED: &str = include_str!("revoked.toml");
+/// Nobody cheats; a mailbox actor is put back to an old snapshot.
+const RESTORED: &str = include_str!("restored.toml");
 /// A mailbox actor attests one thing to its clients and another to an incoming actor.
 const FORKED: &str = include_str!("../../../scenarios/attacks/D05-fork-attestation.toml");
 /// A mailbox actor delivers nothing to one client.
@@ -84,6 +86,14 @@ pub const CONTROLS: &[Control] = &[
         seen_by: "exactly-once",
         scenario: HONEST,
         how: Break::World(Weakness::DoubleRelease),
+    },
+    Control {
+        name: "given-up-unproven",
+        line: "incoming actors keep no proof of having handed over the runs that they give up",
+        why: "A mailbox actor that was put back demands what it had attested: after a crash nobody can show that it had it.",
+        seen_by: "cleared",
+        scenario: RESTORED,
+        how: Break::World(Weakness::GivenUpUnproven),
     },
     Control {
         name: "misordered-merge",

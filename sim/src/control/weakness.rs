@@ -28,6 +28,8 @@ pub enum Weakness {
     ForgottenSenders,
     /// Incoming actors hand on the last bundle of their queue once more after a crash.
     DoubleRelease,
+    /// Incoming actors keep no proof of having handed over the runs that they give up.
+    GivenUpUnproven,
     /// Mailbox actors merge the queues of an epoch by index, without rotation.
     MisorderedMerge,
     /// Mailbox actors count after a crash what they find in storage, from which acknowledged deliveries are gone.

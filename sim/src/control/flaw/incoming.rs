@@ -3,7 +3,7 @@
 use server::{
     actor::{
         Actor as _, Input, Recovered, Step,
-        incoming::{Incoming, LOG, RECENT},
+        incoming::{ATTESTED, ATTESTED_CUT, Incoming, LOG, RECENT},
         step::row,
     },
     protocol::{
@@ -40,6 +40,11 @@ impl Flaw<Incoming> for NoHoldBack {
 /// Nothing is left of the table that says which bundle of a client comes next.
 pub(super) fn forget_senders(recovered: &mut Recovered) {
     recovered.rows.retain(|key, _| key.first() != Some(&RECENT));
+}
+
+/// Nothing is left of what mailbox actors have signed for.
+pub(super) fn forget_handing_over(recovered: &mut Recovered) {
+    recovered.rows.retain(|key, _| !matches!(key.first(), Some(&ATTESTED | &ATTESTED_CUT)));
 }
 
 /// The last bundle of the queue stands in it once more.

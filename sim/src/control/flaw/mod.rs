@@ -96,6 +96,7 @@ impl<A: Actor> Actor for Flawed<A> {
 pub fn recover(weakness: Weakness, role: Role, recovered: &mut Recovered) {
     match (weakness, role) {
         (Weakness::ForgottenSenders, Role::Incoming) => incoming::forget_senders(recovered),
+        (Weakness::GivenUpUnproven, Role::Incoming) => incoming::forget_handing_over(recovered),
         (Weakness::DoubleRelease, Role::Incoming) => incoming::release_again(recovered),
         (Weakness::RangeFromStorage, Role::Mailbox) => mailbox::count_what_is_stored(recovered),
         _ => {}
