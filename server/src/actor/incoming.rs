@@ -289,7 +289,7 @@ impl Incoming {
             leaves: tree.root(),
             chain: self.receiving.chain,
         });
-        self.admission.tick(first, &tree, step);
+        self.admission.tick(first, tree, step);
         self.receiving.receipted = self.receiving.run.len();
     }
 

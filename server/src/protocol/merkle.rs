@@ -133,7 +133,7 @@ impl Opening {
 }
 
 /// The nodes of a tree that an opening shows: it can be opened again at any of its leaves.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Nodes {
     size: u64,
     hashes: BTreeMap<(u32, u64), Digest>,

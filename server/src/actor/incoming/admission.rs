@@ -15,20 +15,20 @@ use crate::{
     protocol::{
         board::Twin,
         bundle::{Bundle, Submission},
-        codec::{Decode, DecodeError, Encode, Reader, Writer},
+        codec::{Decode, DecodeError, Encode as _, Reader, Writer},
         digest::Digest,
         evidence::Evidence,
         id::{ActorId, BundleNumber, ClientId, Epoch, Position, Role},
         judge::judge,
-        merkle::{Opening, Tree},
+        merkle::{LEAVES_MAX, Nodes, Opening, Tree},
         predicate::equivocation::Equivocation,
-        receipt::{Receipt, Receipted},
+        receipt::{Receipt, Receipted, bundle_leaf},
         refusal::Reason,
         statement::{Citation, Kind, Signed, Statement as _, Trust, Unverified},
     },
 };
 
-/// Rows: client ‖ number → where the bundle was admitted.
+/// Rows: first position of a receipt → its bundles that their clients may still ask for.
 pub const RECENT: u8 = 2;
 
 /// Most bundles of one client without a receipt. What a client may still ask for is bounded by it.
@@ -62,19 +62,24 @@ impl Client {
     }
 }
 
-/// Where a bundle was admitted.
-pub struct Recent {
+/// A bundle that was admitted, and its place in a receipt: that receipt's first position, and the index there. None until the
+/// receipt is promised.
+struct Recent {
     citation: Citation,
-    position: Position,
-    /// The first position of its receipt, and its leaf there; none until the receipt is promised.
-    receipt: Option<(Position, Opening)>,
+    place: Option<(Position, u64)>,
 }
 
 /// A receipt that some client may ask for again.
 struct Tick {
     receipt: Option<Signed<Receipt>>,
-    members: Vec<(ClientId, BundleNumber)>,
-    live: usize,
+    /// What all its bundles are proven with, until it is out.
+    tree: Option<Tree>,
+    /// What any of them is proven with that is still here.
+    nodes: Nodes,
+    /// The bundles that may still be asked for, by index.
+    members: BTreeMap<u64, Citation>,
+    /// How many bundles its row holds.
+    stored: usize,
 }
 
 /// What came of the bundles that had arrived.
@@ -136,13 +141,22 @@ impl Admission {
 
     /// Puts back a stored row.
     pub fn recover(&mut self, key: &[u8], value: &[u8]) -> Result<(), DecodeError> {
-        let mut key = Reader(key);
-        let (client, number) = (ClientId::decode(&mut key)?, BundleNumber::decode(&mut key)?);
-        let recent = Recent::from_bytes(value)?;
-        if let Some((first, _)) = &recent.receipt {
-            self.member(*first, client, number);
+        let first = Position::from_bytes(key)?;
+        let mut input = Reader(value);
+        let opening = Opening::decode(&mut input)?;
+        let bundles: Vec<Citation> = input.list("bundles of a receipt", LEAVES_MAX as usize)?;
+        input.end()?;
+        let leaves = bundles.iter().map(bundle_leaf);
+        let nodes = opening.nodes().filter(|_| opening.leaves().iter().map(|(_, leaf)| *leaf).eq(leaves));
+        let nodes = nodes.ok_or(DecodeError::Invalid("bundles of a receipt"))?;
+        let indices = opening.leaves().iter().map(|(index, _)| *index);
+        let members: BTreeMap<u64, Citation> = indices.zip(bundles).collect();
+        for (index, citation) in &members {
+            let client = citation.actor.client().ok_or(DecodeError::Invalid("citation of a bundle"))?;
+            let recent = Recent { citation: *citation, place: Some((first, *index)) };
+            self.clients.entry(client).or_default().recent.insert(BundleNumber(citation.slot), recent);
         }
-        self.clients.entry(client).or_default().recent.insert(number, recent);
+        self.ticks.insert(first, Tick { receipt: None, tree: None, nodes, stored: members.len(), members });
         Ok(())
     }
 
@@ -151,12 +165,6 @@ impl Admission {
         if let Some(tick) = self.ticks.get_mut(&receipt.first) {
             tick.receipt = Some(receipt);
         }
-    }
-
-    fn member(&mut self, first: Position, client: ClientId, number: BundleNumber) {
-        let tick = self.ticks.entry(first).or_insert(Tick { receipt: None, members: Vec::new(), live: 0 });
-        tick.members.push((client, number));
-        tick.live += 1;
     }
 
     /// A cut was seen: what waited for it may go on.
@@ -204,9 +212,9 @@ impl Admission {
     }
 
     fn receipt_of(&self, client: &ClientId, number: BundleNumber) -> Option<Receipted> {
-        let (first, opening) = self.admitted(client, number)?.receipt.as_ref()?;
-        let receipt = self.ticks.get(first)?.receipt.as_ref()?;
-        Some(Receipted::new(receipt, *client, number, opening.clone()))
+        let (first, index) = self.admitted(client, number)?.place?;
+        let tick = self.ticks.get(&first)?;
+        Some(Receipted::new(tick.receipt.as_ref()?, *client, number, tick.nodes.open(&[index])?))
     }
 
     /// The receipt of a bundle that was admitted under another signature of its client.
@@ -340,33 +348,58 @@ impl Admission {
             if let Some(reason) = reason {
                 return outcome.refused.push((client, number, bundle.digest(), reason));
             }
-            let recent = Recent { citation: bundle.cite(), position: Position(u64::MAX), receipt: None };
+            let recent = Recent { citation: bundle.cite(), place: None };
             known.recent.insert(number, recent);
             self.placed.push((client, number));
             outcome.admitted.push((client, submission));
         }
     }
 
-    /// The bundles admitted since the last receipt stand at `first` and after; `tree` is over their leaves. Gives
-    /// the rows to keep, and gives up what no client may ask for any more.
-    pub fn tick(&mut self, first: Position, tree: &Tree, step: &mut Step) {
+    /// The bundles admitted since the last receipt stand at `first` and after; `tree` is over their leaves. Gives up what no client
+    /// may ask for any more, and stores the rest.
+    pub fn tick(&mut self, first: Position, tree: Tree, step: &mut Step) {
         let placed = std::mem::take(&mut self.placed);
         debug_assert_eq!(placed.len() as u64, tree.size());
-        for (index, (client, number)) in placed.into_iter().enumerate() {
-            self.member(first, client, number);
+        let (mut members, mut given_up) = (BTreeMap::new(), BTreeSet::new());
+        for (index, (client, number)) in (0..).zip(placed) {
             let Some(known) = self.clients.get_mut(&client) else { continue };
             if let Some(recent) = known.recent.get_mut(&number) {
-                recent.position = Position(first.0 + index as u64);
-                recent.receipt = Some((first, tree.open(&[index as u64])));
-                step.put(recent_row(&client, number), recent.to_bytes());
+                recent.place = Some((first, index));
+                members.insert(index, recent.citation);
             }
             let oldest = BundleNumber((number.0 + 1).saturating_sub(IN_FLIGHT_MAX));
             while let Some(entry) = known.recent.first_entry().filter(|entry| *entry.key() < oldest) {
-                step.delete(recent_row(&client, *entry.key()));
-                if let Some((tick, _)) = entry.remove().receipt {
-                    release_tick(&mut self.ticks, tick, step);
+                let Some((of, index)) = entry.remove().place else { continue };
+                match self.ticks.get_mut(&of) {
+                    Some(tick) => drop(tick.members.remove(&index)),
+                    None => drop(members.remove(&index)),
                 }
+                given_up.insert(of);
             }
+        }
+        let nodes = tree.open(&members.keys().copied().collect::<Vec<_>>()).nodes().unwrap_or_default();
+        let tick = Tick { receipt: None, tree: Some(tree), nodes, members, stored: usize::MAX };
+        self.ticks.insert(first, tick);
+        given_up.insert(first);
+        given_up.into_iter().for_each(|first| self.shrink(first, step));
+    }
+
+    /// Stores a receipt's bundles anew if half of them or more are given up: a client that comes seldom keeps its own, and little else.
+    fn shrink(&mut self, first: Position, step: &mut Step) {
+        let Some(tick) = self.ticks.get_mut(&first) else { return };
+        let row = row(RECENT, &first.to_bytes());
+        if tick.members.is_empty() {
+            self.ticks.remove(&first);
+            step.delete(row);
+            step.forget(Receipt::KIND, first.0);
+        } else if tick.members.len() <= tick.stored / 2 {
+            let indices: Vec<u64> = tick.members.keys().copied().collect();
+            let Some(opening) = tick.nodes.open(&indices) else { return };
+            let mut out = Writer::default();
+            opening.encode(&mut out);
+            out.list(&tick.members.values().copied().collect::<Vec<_>>());
+            step.put(row, out.into_bytes());
+            (tick.nodes, tick.stored) = (opening.nodes().unwrap_or_default(), indices.len());
         }
     }
 
@@ -374,10 +407,11 @@ impl Admission {
     pub fn receipted(&mut self, receipt: &Signed<Receipt>) -> Vec<(ActorId, Receipted)> {
         let Some(tick) = self.ticks.get_mut(&receipt.first) else { return Vec::new() };
         tick.receipt = Some(receipt.clone());
-        let proof = |(client, number): &(ClientId, BundleNumber)| {
-            let known = self.clients.get(client)?;
-            let (_, opening) = known.recent.get(number)?.receipt.as_ref()?;
-            Some((known.handler?, Receipted::new(receipt, *client, *number, opening.clone())))
+        let Some(tree) = tick.tree.take() else { return Vec::new() };
+        let proof = |(index, citation): (&u64, &Citation)| {
+            let client = citation.actor.client()?;
+            let (handler, opening) = (self.clients.get(&client)?.handler?, tree.open(&[*index]));
+            Some((handler, Receipted::new(receipt, client, BundleNumber(citation.slot), opening)))
         };
         tick.members.iter().filter_map(proof).collect()
     }
@@ -418,46 +452,5 @@ fn look_up(cited: &Citation, cuts: &BTreeMap<Epoch, Citation>, trust: &Trust) ->
         Some(_) => Cited::Known,
         None if cuts.last_key_value().is_none_or(|(newest, _)| epoch > *newest) => Cited::NotSeen,
         None => Cited::Known,
-    }
-}
-
-fn release_tick(ticks: &mut BTreeMap<Position, Tick>, first: Position, step: &mut Step) {
-    let Some(tick) = ticks.get_mut(&first) else { return };
-    tick.live -= 1;
-    let newest = tick.live == 0 && ticks.last_key_value().is_some_and(|(last, _)| *last == first);
-    if ticks.get(&first).is_some_and(|tick| tick.live == 0) && !newest {
-        ticks.remove(&first);
-        step.forget(Receipt::KIND, first.0);
-    }
-}
-
-fn recent_row(client: &ClientId, number: BundleNumber) -> Vec<u8> {
-    row(RECENT, &[client.to_bytes(), number.to_bytes()].concat())
-}
-
-impl Encode for Recent {
-    fn encode(&self, out: &mut Writer) {
-        self.citation.encode(out);
-        self.position.encode(out);
-        match &self.receipt {
-            None => out.u8(0),
-            Some((first, opening)) => {
-                out.u8(1);
-                first.encode(out);
-                opening.encode(out);
-            }
-        }
-    }
-}
-
-impl Decode for Recent {
-    fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        let (citation, position) = (Citation::decode(input)?, Position::decode(input)?);
-        let receipt = match input.u8()? {
-            0 => None,
-            1 => Some((Position::decode(input)?, Opening::decode(input)?)),
-            _ => return Err(DecodeError::Invalid("option tag")),
-        };
-        Ok(Recent { citation, position, receipt })
     }
 }
