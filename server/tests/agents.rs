@@ -60,7 +60,10 @@ fn evidence_in_evidence_is_no_chain() {
     };
     assert!(nested(&lie.evidence).is_ok());
     let inner = Evidence::from(lie.clone());
-    assert!(nested(&inner).is_err() && nested(&inner.clone().anchored_in(&[])).is_err());
+    let anchored = inner.clone().anchored_in(&[]);
+    assert!(nested(&inner).is_err() && nested(&anchored).is_err());
+    // no witness cosigns an agency, and layers of these would cost twice as much each
+    assert!(Evidence::from_bytes(&anchored.to_bytes()).is_err());
     // a false accusation of an agent's client is the agent's; but it is no ground for another accusation
     let accuse = |number, evidence: Vec<u8>| {
         let charge = Charge::Proven(Digest::of(&[&evidence]));
@@ -72,6 +75,7 @@ fn evidence_in_evidence_is_no_chain() {
     let mut chain = accuse(0, b"noise".to_vec());
     for number in 1..100 {
         assert_eq!(judge(&chain, trust).exposed(), Some(HANDLER));
+        assert_eq!(judge(&chain.clone().anchored_in(&[]), trust).exposed(), None);
         assert_eq!(exposed_by(&chain.to_bytes(), trust), None);
         chain = accuse(number, chain.to_bytes());
     }

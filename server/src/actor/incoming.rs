@@ -18,7 +18,10 @@ mod handed;
 mod ledgers;
 mod views;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use admission::Admission;
 pub use admission::{IN_FLIGHT_MAX, RECENT};
@@ -141,6 +144,8 @@ pub struct Incoming {
     /// The cuts seen last, each with the first batch of this actor that it does not reach.
     ordered: BTreeMap<Epoch, (Arc<Unverified<Cut>>, BatchNumber)>,
     handed: Handed,
+    /// Placements to show again in this step: to whom, of which run, of which client.
+    asked_again: BTreeSet<(ActorId, BatchNumber, ClientId)>,
     last_seal: Option<(Seal, Digest)>,
     flipped_at: Option<Time>,
     /// The newest seal that every mailbox actor has attested.
@@ -168,6 +173,7 @@ impl Incoming {
             seen: None,
             ordered: BTreeMap::new(),
             handed: Handed::default(),
+            asked_again: BTreeSet::new(),
             last_seal: None,
             flipped_at: None,
             guard: None,
@@ -429,7 +435,7 @@ impl Actor for Incoming {
             Input::Message(from, Message::Posted(posting)) if from.role() == Role::Witness => {
                 self.challenged(from, *posting, step);
             }
-            Input::Message(from, Message::Unplaced(receipted)) => self.place_again(from, receipted, step),
+            Input::Message(from, Message::Unplaced(receipted)) => self.ask_again(from, receipted, step),
             Input::Message(_, Message::Vouched(vouched)) => {
                 self.views.vouched(&vouched, &self.setup.trust, step)
             }
@@ -440,6 +446,7 @@ impl Actor for Incoming {
     }
 
     fn settle(&mut self, step: &mut Step) {
+        self.place_again(step);
         self.receive(step);
         if let Some(run) = self.next_run(step) {
             self.seal(run, step);

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use axum::{
     body::Body,
     extract::State,
-    http::{HeaderMap, StatusCode},
-    response::Response,
+    http::{HeaderMap, Method, StatusCode, Uri},
+    response::{IntoResponse, Response},
 };
 use futures_util::future::{Either, select};
 use tokio::sync::mpsc;
@@ -72,28 +72,30 @@ pub async fn submit(
 /// `POST /v1/placements`.
 pub async fn ask_again(
     State(front): State<Arc<Front>>,
+    method: Method,
+    uri: Uri,
     headers: HeaderMap,
     body: Body,
-) -> Result<StatusCode, Problem> {
+) -> Result<Response, Problem> {
+    let client = front.who(&method, &uri, &headers).await?;
     let mut receipts = Vec::new();
     for message in front.messages(&headers, body).await? {
         let Message::Unplaced(receipted) = message else {
             let why = format!("the body may hold receipts without placement only, not {}", message.name());
             return Err(Problem::malformed(why));
         };
+        if receipted.client != client {
+            return Err(Problem::malformed("a client asks where its own bundles stand, and no others"));
+        }
         receipts.push(receipted);
     }
-    let signed: Vec<_> = receipts.iter().map(|receipted| &receipted.receipt).collect();
-    if !front.checker.are_signed(&signed).await {
-        return Err(Problem::wrong_signature("a receipt is not signed by an actor of this deployment"));
-    }
-    front.charge(receipts.iter().map(|receipted| receipted.client).collect())?;
+    front.charge(vec![client; receipts.len()])?;
     let hub = front.hubs.handler().ok_or_else(|| Problem::elsewhere("no request handler is served here"))?;
     for receipted in receipts {
-        let said = hub.say(receipted.client, Message::Unplaced(receipted)).await;
+        let said = hub.say(client, Message::Unplaced(receipted)).await;
         said.map_err(|_| Problem::unavailable("the request handler has stopped"))?;
     }
-    Ok(StatusCode::ACCEPTED)
+    Ok(front.with_nonce(StatusCode::ACCEPTED.into_response()))
 }
 
 impl Front {

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use hyper::StatusCode;
+use bytes::Bytes;
+use hyper::{Method, StatusCode};
 use server::{architecture::Architecture, http::Limits, service::Service};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -136,7 +137,10 @@ fn a_reader_that_takes_nothing_is_cut_off() {
             streams.push(way.events(&person, None).await);
         }
         let mut connection = way.connect().await;
-        let more = connection.begin_signed(&ann.caller, "/v1/events", &[]).await.unwrap();
+        let more = connection
+            .begin_signed(&ann.caller, (Method::GET, "/v1/events"), &[], Bytes::new())
+            .await
+            .unwrap();
         assert_eq!(more.status(), StatusCode::SERVICE_UNAVAILABLE, "no more than four streams");
         drop(streams);
         // signs of life fill what the sockets hold, then a write waits for too long

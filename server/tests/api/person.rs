@@ -174,7 +174,11 @@ impl<N: Network, P: Spawn> Way<N, P> {
         let (held, epoch) = person.cursor();
         let path = format!("/v1/mailbox?held={held}&epoch={epoch}&wait_ms={wait_ms}");
         let mut connection = self.connect().await;
-        let answer = whole(connection.begin_signed(&person.caller, &path, &[]).await.unwrap()).await.unwrap();
+        let answer = whole(
+            connection.begin_signed(&person.caller, (Method::GET, &path), &[], Bytes::new()).await.unwrap(),
+        )
+        .await
+        .unwrap();
         match answer.status {
             StatusCode::NO_CONTENT => Vec::new(),
             StatusCode::OK => frame::all(&answer.body, 1024).unwrap(),
@@ -202,7 +206,10 @@ impl<N: Network, P: Spawn> Way<N, P> {
         let headers: Vec<_> =
             last.into_iter().map(|id| (HeaderName::from_static("last-event-id"), id)).collect();
         let mut connection = self.connect().await;
-        let response = connection.begin_signed(&person.caller, "/v1/events", &headers).await.unwrap();
+        let response = connection
+            .begin_signed(&person.caller, (Method::GET, "/v1/events"), &headers, Bytes::new())
+            .await
+            .unwrap();
         assert_eq!(response.status(), StatusCode::OK);
         Events::of(response.into_body())
     }

@@ -6,14 +6,13 @@
 //!
 //! # Invariants
 //! - What is needed to prove a broken promise is durable until the promise is kept; but where there is no witness, of no more
-//!   than [`UNWATCHED_MAX`] promises.
+//!   than [`UNWATCHED_MAX`] promises that it was asked to show again and again.
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     ops::Range,
 };
 
-use super::submissions::BACKOFF_MAX;
 use crate::{
     actor::{
         Setup, Step,
@@ -53,6 +52,8 @@ pub struct Placing {
     pub since: Time,
     /// A seal covers its position and does not show it.
     pub overdue: bool,
+    /// How often it was asked for, and when it will be again.
+    pub asked: (u32, Option<Time>),
 }
 
 impl Placing {
@@ -62,9 +63,14 @@ impl Placing {
         if self.overdue { self.since } else { self.since.after(setup.challenge_ns() / 4) }
     }
 
-    /// When it is asked for again: before it is demanded.
+    /// When it is asked for again: before it is demanded, but not before it can have come.
     fn ask_due(&self, setup: &Setup) -> Time {
-        if self.overdue { self.since } else { self.since.after(setup.challenge_ns() / 8) }
+        let wait = (setup.challenge_ns() / 8).max(setup.timing.epoch_ns.saturating_mul(4));
+        self.asked.1.unwrap_or(if self.overdue { self.since } else { self.since.after(wait) })
+    }
+
+    fn receipt(&self) -> u64 {
+        self.receipted.receipt.claimed_slot()
     }
 
     fn recipients(&self) -> BTreeSet<ClientId> {
@@ -74,10 +80,14 @@ impl Placing {
 
 /// Placements that are kept though nothing waits for them: as many as may overtake their receipts.
 const EARLY_MAX: usize = 16;
-/// Most receipts whose placements are asked for at once.
-const ASKED_MAX: usize = 64;
-/// Placements without which a client goes on where there is no witness to demand them from.
+/// Most receipts whose placements are asked for at once: one placement shows all of its run.
+const ASKED_MAX: usize = 8;
+/// The waiting time doubles with each asking up to this many times: what is gone for good is asked for every few minutes.
+const BACKOFF_MAX: u32 = 12;
+/// Placements without which a client goes on where there is no witness to demand them from, if they were asked for [`IN_VAIN`] times.
 const UNWATCHED_MAX: usize = 2048;
+/// So often is one asked for before it may be given up.
+const IN_VAIN: u32 = 8;
 
 /// What waits for its placement, by position; who lies may have promised one to several.
 #[derive(Default)]
@@ -86,9 +96,8 @@ pub struct Places {
     /// Placements that came before the receipts of what they show, with the run that they are of. Over HTTP they come
     /// another way than receipts do.
     early: VecDeque<(Range<Position>, Placement)>,
-    /// Not before this time are placements asked for again.
-    ask_again_at: Option<Time>,
-    asked: u32,
+    /// Nothing is asked for before this time, or before something comes.
+    rests_until: Option<Time>,
 }
 
 impl Places {
@@ -107,10 +116,12 @@ impl Places {
         shown.into_iter().map(|(_, placement)| placement).collect()
     }
 
-    /// Takes a placement: gives the bundles that are where they should be, and the evidence if one is not.
+    /// Takes a placement: gives the bundles that are where they should be, and the evidence if one is not. One of which nothing waits
+    /// is kept if it shows a bundle that awaits its receipt.
     pub fn take(
         &mut self,
         placement: &Placement,
+        awaits: impl FnOnce() -> bool,
         setup: &Setup,
         step: &mut Step,
     ) -> (Vec<BundleNumber>, Vec<Evidence>) {
@@ -123,7 +134,7 @@ impl Places {
         let run = (seal.start, BundleNumber(0))..(seal.end, BundleNumber(0));
         let covered: Vec<(Position, BundleNumber)> =
             self.waiting.range(run).map(|(place, _)| *place).collect();
-        if covered.is_empty() {
+        if covered.is_empty() && awaits() {
             self.early.push_back((seal.start..seal.end, placement.clone()));
             self.early.drain(..self.early.len().saturating_sub(EARLY_MAX));
         }
@@ -148,7 +159,7 @@ impl Places {
             }
             kept.push(placing.bundle.number);
             self.waiting.remove(&place);
-            self.asked = 0;
+            self.rests_until = None;
         }
         (kept, proofs)
     }
@@ -161,42 +172,55 @@ impl Places {
             .for_each(|placing| placing.since = now);
     }
 
-    /// A handler is there that can ask.
+    /// A handler is there that can ask: what was asked of another may be lost.
     pub fn connected(&mut self) {
-        (self.ask_again_at, self.asked) = (None, 0);
+        self.rests_until = None;
+        self.waiting.values_mut().for_each(|placing| placing.asked.1 = None);
     }
 
     /// When placements are to be asked for.
     pub fn ask_due(&self, setup: &Setup) -> Option<Time> {
         let first = self.waiting.values().map(|placing| placing.ask_due(setup)).min()?;
-        Some(self.ask_again_at.map_or(first, |again| again.max(first)))
+        Some(self.rests_until.map_or(first, |rests| rests.max(first)))
     }
 
-    /// Asks for the placements that do not come: one that comes shows all bundles of its run.
+    /// Asks for placements that do not come, those first that were asked for least.
     pub fn ask(&mut self, handler: ActorId, setup: &Setup, step: &mut Step) {
         if self.ask_due(setup).is_none_or(|due| due > step.now) {
             return;
         }
         let due = self.waiting.values().filter(|placing| placing.ask_due(setup) <= step.now);
-        let by_receipt: BTreeMap<u64, &Receipted> =
-            due.map(|placing| (placing.receipted.receipt.claimed_slot(), &placing.receipted)).collect();
-        for receipted in by_receipt.into_values().take(ASKED_MAX) {
-            step.send(handler, Message::Unplaced(receipted.clone()));
+        let mut receipts: Vec<(u32, u64)> = due.map(|placing| (placing.asked.0, placing.receipt())).collect();
+        receipts.sort_unstable();
+        receipts.dedup_by_key(|(_, receipt)| *receipt);
+        receipts.truncate(ASKED_MAX);
+        let retry_ns = setup.timing.retry_ns;
+        for (_, receipt) in receipts {
+            let mut first = true;
+            for placing in self.waiting.values_mut().filter(|placing| placing.receipt() == receipt) {
+                if std::mem::take(&mut first) {
+                    step.send(handler, Message::Unplaced(placing.receipted.clone()));
+                }
+                let times = placing.asked.0.saturating_add(1);
+                placing.asked = (times, Some(step.now.after(retry_ns << times.min(BACKOFF_MAX))));
+            }
         }
-        let wait = setup.timing.retry_ns << self.asked.min(BACKOFF_MAX);
-        (self.ask_again_at, self.asked) = (Some(step.now.after(wait)), self.asked + 1);
+        self.rests_until = Some(step.now.after(retry_ns));
     }
 
-    /// Gives up the oldest ones if there are too many and nobody to demand them from.
+    /// Gives up what was asked for in vain the longest, if it is too much and nobody is there to demand it from.
     pub fn give_up(&mut self, setup: &Setup, step: &mut Step) -> Vec<BundleNumber> {
         let mut given_up = Vec::new();
         while setup.trust.roster.witnesses() == 0 && self.waiting.len() > UNWATCHED_MAX {
-            let Some((_, placing)) = self.waiting.pop_first() else { break };
+            let in_vain = self.waiting.iter().filter(|(_, placing)| placing.asked.0 >= IN_VAIN);
+            let Some(place) = in_vain.min_by_key(|(_, placing)| placing.since).map(|(place, _)| *place)
+            else {
+                break;
+            };
+            let Some(placing) = self.waiting.remove(&place) else { break };
             let (from, number) = (placing.receipted.receipt.claimed_actor(), placing.bundle.number);
-            step.notice(Notice::Suspicious {
-                from,
-                why: format!("does not show where bundle {number} stands"),
-            });
+            let why = format!("does not show where bundle {number} stands");
+            step.notice(Notice::Suspicious { from, why });
             given_up.push(number);
         }
         given_up

@@ -6,7 +6,7 @@
 //! - A bundle that nobody takes goes to the board: from there it reaches its incoming actor, or that one is suspected. If
 //!   a handler has signed for it, that one is asked first, and has its time to answer.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     CONTENT, RECEIPT,
@@ -33,7 +33,7 @@ use crate::{
         id::{ActorId, BundleNumber, ClientId, Epoch, Position, Role},
         message::Message,
         predicate::refusal::BadRefusal,
-        receipt::Receipted,
+        receipt::{Receipted, bundle_leaf},
         refusal::Refusal,
         statement::{Citation, Kind, Signed, Statement as _, Unverified},
     },
@@ -47,7 +47,7 @@ const EXPIRY: Epoch = Epoch(u64::MAX);
 /// Longest that a handler may put a client off, for nothing signs its word.
 const PUT_OFF_MAX_MS: u32 = 1000;
 /// A waiting time doubles with each attempt up to this many times.
-pub const BACKOFF_MAX: u32 = 5;
+const BACKOFF_MAX: u32 = 5;
 
 /// The submissions of a client.
 pub struct Submissions {
@@ -294,7 +294,7 @@ impl Submissions {
     fn place(&mut self, bundle: Signed<Bundle>, content: Content, receipted: Receipted, since: Time) {
         let index = receipted.opening.leaves().first().map_or(0, |(index, _)| *index);
         let position = Position(receipted.receipt.claimed_slot().saturating_add(index));
-        let placing = Placing { bundle, content, receipted, since, overdue: false };
+        let placing = Placing { bundle, content, receipted, since, overdue: false, asked: (0, None) };
         self.shown.extend(self.places.add(position, placing));
     }
 
@@ -305,7 +305,13 @@ impl Submissions {
 
     /// A placement arrived: the promises that it shows to be kept, or broken, are done with.
     pub fn placed(&mut self, placement: &Placement, docket: &mut Docket, step: &mut Step) -> Vec<Evidence> {
-        let (kept, proofs) = self.places.take(placement, &self.setup, step);
+        let awaits = || {
+            let shown: BTreeSet<Digest> = placement.leaves.leaves().iter().map(|(_, leaf)| *leaf).collect();
+            let out = self.pending.values().take(IN_FLIGHT_MAX as usize);
+            let mut out = out.filter_map(|pending| pending.bundle.as_ref());
+            out.any(|bundle| shown.contains(&bundle_leaf(&bundle.cite())))
+        };
+        let (kept, proofs) = self.places.take(placement, awaits, &self.setup, step);
         self.done_with(&kept, step);
         if !kept.is_empty() {
             self.places.satisfied(docket, &self.setup);

@@ -21,7 +21,7 @@ use crate::{
         },
         receipt::Receipted,
         seal_ack::SealAck,
-        statement::{Citation, Signed, Statement as _, Unverified},
+        statement::{Citation, Kind, Signed, Statement as _, Unverified},
     },
 };
 
@@ -138,21 +138,30 @@ impl Incoming {
         }
     }
 
-    /// Shows where a bundle stands once more: what was shown may be lost with a connection. Whoever has its receipt may know.
-    pub(super) fn place_again(&mut self, from: ActorId, receipted: Receipted, step: &mut Step) {
-        let Receipted { client, receipt, opening, .. } = receipted;
+    /// Somebody has the receipt of a bundle and asks where it stands, as a client does whose placement was lost with a connection.
+    pub(super) fn ask_again(&mut self, from: ActorId, receipted: Receipted, step: &mut Step) {
+        let Receipted { client, number, receipt, opening } = receipted;
         step.work.verified += 1;
         let Ok(receipt) = receipt.verify(&self.setup.trust) else { return };
         let index = opening.leaves().first().map(|(index, _)| *index);
         let position = index.and_then(|index| receipt.first.0.checked_add(index)).map(Position);
         let Some(position) = position.filter(|_| receipt.actor() == self.me()) else { return };
         let Some((batch, bundle)) = self.ledgers.bundle_at(position) else { return };
-        if receipt.position_of(&bundle, &opening) != Some(position) {
-            return;
+        // whoever has the receipt of a bundle may know what becomes of it, and nothing of anybody else's
+        let own = bundle.is_of(Kind::Bundle, ActorId::Client(client), number.0)
+            && receipt.position_of(&bundle, &opening) == Some(position);
+        if own {
+            self.asked_again.insert((from, batch, client));
         }
-        if let Some(placement) = self.ledgers.placement(batch, client, &BTreeSet::new()) {
-            step.notice(Notice::Reached("a sender was shown once more where its bundle stands"));
-            step.send(from, Message::Placed(Box::new(placement)));
+    }
+
+    /// Shows what was asked for again: of one run all that it says to a client, once.
+    pub(super) fn place_again(&mut self, step: &mut Step) {
+        for (from, batch, client) in std::mem::take(&mut self.asked_again) {
+            if let Some(placement) = self.ledgers.placement(batch, client, &BTreeSet::new()) {
+                step.notice(Notice::Reached("a sender was shown once more where its bundle stands"));
+                step.send(from, Message::Placed(Box::new(placement)));
+            }
         }
     }
 }

@@ -11,9 +11,10 @@ use std::{
     },
 };
 
+use bytes::Bytes;
 use futures_util::future::{Either, select};
 use hdrhistogram::Histogram;
-use hyper::StatusCode;
+use hyper::{Method, StatusCode};
 use server::{
     http::client::{Caller, Connection, Events, whole},
     protocol::{
@@ -119,7 +120,10 @@ impl Reader {
         let id = client_of(&*signer());
         let caller = Caller::new(signer(), shared.trust.deployment);
         let mut connection = shared.connect().await.map_err(failed)?;
-        let response = connection.begin_signed(&caller, "/v1/events", &[]).await.map_err(failed)?;
+        let response = connection
+            .begin_signed(&caller, (Method::GET, "/v1/events"), &[], Bytes::new())
+            .await
+            .map_err(failed)?;
         if response.status() != StatusCode::OK {
             return Err(whole(response).await.map_err(failed)?.told());
         }
@@ -195,7 +199,7 @@ impl Reader {
         let mut body = Vec::new();
         frame::append(&mut body, &Message::Acknowledged(ack.to_unverified()));
         // an ack that is lost is made up for by the next
-        let _ = self.requests.ask(hyper::Method::POST, "/v1/acks", &[], body.into()).await;
+        let _ = self.requests.ask(Method::POST, "/v1/acks", &[], body.into()).await;
         (self.acks, self.unacknowledged) = (self.acks + 1, 0);
     }
 }

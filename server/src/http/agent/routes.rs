@@ -222,6 +222,9 @@ pub async fn agency(
     State(front): State<Arc<Front>>,
     Path(device): Path<String>,
 ) -> Result<impl IntoResponse, Problem> {
+    if !(1..=DEVICE_BYTES_MAX).contains(&device.len()) {
+        return Err(Problem::malformed(format!("a device id has 1 to {DEVICE_BYTES_MAX} bytes")));
+    }
     Ok(([(header::CONTENT_TYPE, "application/json")], front.agent()?.agency(&device)))
 }
 

@@ -106,14 +106,15 @@ impl Connection {
     pub async fn begin_signed(
         &mut self,
         caller: &Caller,
-        path: &str,
+        (method, path): (Method, &str),
         headers: &[(hyper::header::HeaderName, String)],
+        body: Bytes,
     ) -> io::Result<Response<Incoming>> {
         for tries in 1.. {
             let mut all = headers.to_vec();
-            let (header, used) = caller.sign_with("GET", path);
+            let (header, used) = caller.sign_with(method.as_str(), path);
             all.push((AUTHORIZATION, header));
-            let response = self.begin(Method::GET, path, &all, Bytes::new()).await?;
+            let response = self.begin(method.clone(), path, &all, body.clone()).await?;
             let told = response.headers().get(WWW_AUTHENTICATE).and_then(|value| value.to_str().ok());
             let nonce = told.and_then(|told| told.strip_prefix("Noise nonce=\"")?.strip_suffix('"'));
             let nonce =

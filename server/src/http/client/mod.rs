@@ -224,7 +224,16 @@ impl<N: Network, P: Spawn> Bridge<N, P> {
         messages.iter().for_each(|message| frame::append(&mut body, message));
         let cost = Ledger { requests: 1, coded_bytes: body.len() as u64, ..Ledger::default() };
         self.network.work.spend(cost).await;
-        let asked = std::pin::pin!(requests.ask(Method::POST, &path, &[], body.into()));
+        let signed = path == PLACEMENTS;
+        let asked = std::pin::pin!(async {
+            match signed {
+                true => {
+                    let (caller, request) = (&self.network.caller, (Method::POST, &*path));
+                    whole(requests.begin_signed(caller, request, &[], body.into()).await?).await
+                }
+                false => requests.ask(Method::POST, &path, &[], body.into()).await,
+            }
+        });
         let answer = self.in_time(asked).await?;
         if answer.is_frames() {
             // a client that is gone needs no answer
@@ -256,7 +265,12 @@ impl<N: Network, P: Spawn> Bridge<N, P> {
     async fn follow(&self, (held, epoch): (u64, u64), frames: &mpsc::Sender<Bytes>) -> io::Result<()> {
         let mut connection = self.network.dial(self.to).await?;
         let path = format!("/v1/events?actor={}&held={held}&epoch={epoch}", self.to);
-        let begun = std::pin::pin!(connection.begin_signed(&self.network.caller, &path, &[]));
+        let begun = std::pin::pin!(connection.begin_signed(
+            &self.network.caller,
+            (Method::GET, &path),
+            &[],
+            Bytes::new()
+        ));
         let response = self.in_time(begun).await?;
         if !response.status().is_success() {
             return Err(io::Error::other(whole(response).await?.told()));
@@ -307,11 +321,14 @@ impl<N: Network, P: Spawn> Bridge<N, P> {
     }
 }
 
+/// Where a client asks for placements: nothing in the request is signed by it, so the request is.
+const PLACEMENTS: &str = "/v1/placements";
+
 /// Where a message goes; none for what no client sends.
 fn path(message: &Message) -> Option<&'static str> {
     match message {
         Message::Submit(_) => Some("/v1/bundles"),
-        Message::Unplaced(_) => Some("/v1/placements"),
+        Message::Unplaced(_) => Some(PLACEMENTS),
         Message::Acknowledged(_) => Some("/v1/acks"),
         Message::Complained(_) => Some("/v1/complaints"),
         Message::Posted(_) | Message::Exposed(_) | Message::Receipted(_) => Some("/v1/postings"),

@@ -43,12 +43,19 @@ pub enum Accusation {
 /// Whom the evidence in these bytes exposes, for an accusation that would rest on it. To be asked before one is
 /// signed.
 pub fn exposed_by(evidence: &[u8], trust: &Trust) -> Option<ActorId> {
-    match Evidence::from_bytes(evidence).ok()? {
-        Evidence::FalseAccusation(_) => None,
-        Evidence::Represented(of_client) if matches!(*of_client.evidence, Evidence::FalseAccusation(_)) => {
-            None
+    let evidence = Evidence::from_bytes(evidence).ok().filter(|evidence| !evidence.rests_on_accusation())?;
+    evidence.judge(trust).exposed()
+}
+
+impl Evidence {
+    /// Whether it is a false accusation, whatever is wrapped around it.
+    pub(super) fn rests_on_accusation(&self) -> bool {
+        match self {
+            Evidence::FalseAccusation(_) => true,
+            Evidence::Anchored(anchored) => anchored.evidence.rests_on_accusation(),
+            Evidence::Represented(represented) => represented.evidence.rests_on_accusation(),
+            _ => false,
         }
-        evidence => evidence.judge(trust).exposed(),
     }
 }
 

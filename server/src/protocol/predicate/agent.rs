@@ -16,7 +16,7 @@ use crate::protocol::{
 };
 
 /// The byte by which this predicate is told from others.
-const TAG: u8 = 17;
+pub(super) const TAG: u8 = 17;
 
 /// Evidence against a client, and the handler's word that it signs for it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,7 +6,7 @@
 //!
 //! An honest actor cannot satisfy it: for what was signed with its key up to the revocation it answers, whoever had the key.
 
-use super::{Finding, Predicate, doubt, need, verified};
+use super::{Finding, Predicate, agent, doubt, need, verified};
 use crate::protocol::{
     codec::{Decode, DecodeError, Encode, Reader, Writer},
     cosignature::Cosignature,
@@ -49,8 +49,7 @@ impl Predicate for Anchored {
 
     fn judge(&self, trust: &Trust) -> Finding {
         // no head of a log; and evidence in it could be such evidence again, which costs twice as much with every layer
-        let accusation = matches!(*self.evidence, Evidence::FalseAccusation(_));
-        need(!accusation, "no witness cosigns an accusation")?;
+        need(!self.evidence.rests_on_accusation(), "no witness cosigns an accusation")?;
         let anchors: Vec<_> =
             self.anchors.iter().map(|anchor| cosigned(anchor, trust)).collect::<Result<_, _>>()?;
         let found = self.evidence.find(&trust.anchored(anchors.clone()))?;
@@ -96,7 +95,8 @@ impl Encode for Anchored {
 impl Decode for Anchored {
     fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let anchors = input.list("cosignatures", ANCHORS_MAX)?;
-        if input.0.first() == Some(&TAG) {
+        // no witness cosigns an agency either, so it anchors nothing
+        if matches!(input.0.first(), Some(&TAG | &agent::TAG)) {
             return Err(DecodeError::Invalid("evidence inside of anchored evidence"));
         }
         Ok(Anchored { anchors, evidence: Decode::decode(input)? })
