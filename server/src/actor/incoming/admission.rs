@@ -5,7 +5,10 @@
 //! - A bundle that cites a cut not yet seen is held, not refused and not admitted (rule R10).
 //! - A bundle handed in twice is admitted once, and its receipt is given again.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    cell::OnceCell,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use crate::{
     actor::{
@@ -74,12 +77,30 @@ struct Tick {
     receipt: Option<Signed<Receipt>>,
     /// What all its bundles are proven with, until it is out.
     tree: Option<Tree>,
-    /// What any of them is proven with that is still here.
-    nodes: Nodes,
+    /// What its row holds: all bundles that may still be asked for, and some that may not.
+    opening: Opening,
+    /// The same, for proofs, once one is asked for.
+    nodes: OnceCell<Nodes>,
     /// The bundles that may still be asked for, by index.
     members: BTreeMap<u64, Citation>,
-    /// How many bundles its row holds.
-    stored: usize,
+}
+
+impl Tick {
+    fn new(opening: Opening, members: BTreeMap<u64, Citation>, tree: Option<Tree>) -> Self {
+        Tick { receipt: None, tree, opening, nodes: OnceCell::new(), members }
+    }
+
+    fn prove(&self, indices: &[u64]) -> Option<Opening> {
+        self.nodes.get_or_init(|| self.opening.nodes().unwrap_or_default()).open(indices)
+    }
+
+    /// What its row holds.
+    fn row(&self) -> Vec<u8> {
+        let mut out = Writer::default();
+        self.opening.encode(&mut out);
+        out.list(&self.members.values().copied().collect::<Vec<_>>());
+        out.into_bytes()
+    }
 }
 
 /// What came of the bundles that had arrived.
@@ -147,8 +168,10 @@ impl Admission {
         let bundles: Vec<Citation> = input.list("bundles of a receipt", LEAVES_MAX as usize)?;
         input.end()?;
         let leaves = bundles.iter().map(bundle_leaf);
-        let nodes = opening.nodes().filter(|_| opening.leaves().iter().map(|(_, leaf)| *leaf).eq(leaves));
-        let nodes = nodes.ok_or(DecodeError::Invalid("bundles of a receipt"))?;
+        let sound = opening.root().is_some() && opening.leaves().iter().map(|(_, leaf)| *leaf).eq(leaves);
+        if !sound {
+            return Err(DecodeError::Invalid("bundles of a receipt"));
+        }
         let indices = opening.leaves().iter().map(|(index, _)| *index);
         let members: BTreeMap<u64, Citation> = indices.zip(bundles).collect();
         for (index, citation) in &members {
@@ -156,7 +179,7 @@ impl Admission {
             let recent = Recent { citation: *citation, place: Some((first, *index)) };
             self.clients.entry(client).or_default().recent.insert(BundleNumber(citation.slot), recent);
         }
-        self.ticks.insert(first, Tick { receipt: None, tree: None, nodes, stored: members.len(), members });
+        self.ticks.insert(first, Tick::new(opening, members, None));
         Ok(())
     }
 
@@ -214,7 +237,7 @@ impl Admission {
     fn receipt_of(&self, client: &ClientId, number: BundleNumber) -> Option<Receipted> {
         let (first, index) = self.admitted(client, number)?.place?;
         let tick = self.ticks.get(&first)?;
-        Some(Receipted::new(tick.receipt.as_ref()?, *client, number, tick.nodes.open(&[index])?))
+        Some(Receipted::new(tick.receipt.as_ref()?, *client, number, tick.prove(&[index])?))
     }
 
     /// The receipt of a bundle that was admitted under another signature of its client.
@@ -377,14 +400,14 @@ impl Admission {
                 given_up.insert(of);
             }
         }
-        let nodes = tree.open(&members.keys().copied().collect::<Vec<_>>()).nodes().unwrap_or_default();
-        let tick = Tick { receipt: None, tree: Some(tree), nodes, members, stored: usize::MAX };
+        let opening = tree.open(&members.keys().copied().collect::<Vec<_>>());
+        let tick = Tick::new(opening, members, Some(tree));
+        step.put(row(RECENT, &first.to_bytes()), tick.row());
         self.ticks.insert(first, tick);
-        given_up.insert(first);
         given_up.into_iter().for_each(|first| self.shrink(first, step));
     }
 
-    /// Stores a receipt's bundles anew if half of them or more are given up: a client that comes seldom keeps its own, and little else.
+    /// Stores a receipt's bundles anew if most are given up: a client that comes seldom keeps its own, and little else.
     fn shrink(&mut self, first: Position, step: &mut Step) {
         let Some(tick) = self.ticks.get_mut(&first) else { return };
         let row = row(RECENT, &first.to_bytes());
@@ -392,14 +415,12 @@ impl Admission {
             self.ticks.remove(&first);
             step.delete(row);
             step.forget(Receipt::KIND, first.0);
-        } else if tick.members.len() <= tick.stored / 2 {
+        } else if tick.members.len() <= tick.opening.leaves().len() / 4 {
             let indices: Vec<u64> = tick.members.keys().copied().collect();
-            let Some(opening) = tick.nodes.open(&indices) else { return };
-            let mut out = Writer::default();
-            opening.encode(&mut out);
-            out.list(&tick.members.values().copied().collect::<Vec<_>>());
-            step.put(row, out.into_bytes());
-            (tick.nodes, tick.stored) = (opening.nodes().unwrap_or_default(), indices.len());
+            if let Some(opening) = tick.prove(&indices) {
+                (tick.opening, tick.nodes) = (opening, OnceCell::new());
+                step.put(row, tick.row());
+            }
         }
     }
 
