@@ -92,6 +92,10 @@ pub const POINTS: &[Point] = &[
         line: "client: the promise is doubted",
     },
     Point {
+        name: "a sender was shown once more where its bundle stands",
+        line: "incoming: what was shown was lost with a connection",
+    },
+    Point {
         name: "a handler could not reach the incoming actor",
         line: "handler: the client is told, and tries again",
     },
