@@ -396,6 +396,37 @@ fn a_cut_that_is_kept_from_a_mailbox_actor_reaches_it_by_the_witness() {
     assert_eq!((world.delivered(0).len(), world.delivered(1).len()), (12, 12));
 }
 
+/// An incoming actor that keeps its seals from the sequencer, and says nothing: `ignored` says what of the witness's is lost, too.
+fn starving(ignored: fn(&Message) -> bool) -> World {
+    let mut world = World::watched(1, 1, 2);
+    world.tamper = Some(Box::new(move |from, _, message| {
+        let lost = match from {
+            from if from == incoming(0) => matches!(message, Message::Sealed(_) | Message::Posted(_)),
+            from => from == witness(0) && ignored(&message),
+        };
+        (!lost).then_some(message)
+    }));
+    world.connect_all();
+    (0..2).for_each(|from| world.submit(from, 1, b"to the other", &[1 - from]));
+    world.run_for(400);
+    world
+}
+
+/// C02, where the incoming actor plays along: what is sealed and receipted is to be ordered, whoever demands it.
+#[test]
+fn a_sequencer_that_orders_nothing_is_suspected_though_the_incoming_actor_says_nothing() {
+    let world = starving(|message| matches!(message, Message::Sealed(_)));
+    assert!(world.suspected().contains(&(SEQUENCER, "order")), "{:?}", world.suspected());
+    assert!(world.delivered(0).is_empty() && world.delivered(1).is_empty());
+}
+
+#[test]
+fn a_seal_that_is_kept_from_the_sequencer_reaches_it_by_the_witness() {
+    let world = starving(|_| false);
+    assert_eq!((world.delivered(0).len(), world.delivered(1).len()), (1, 1));
+    assert_eq!(world.suspected(), Vec::new());
+}
+
 /// What strangers may complain of costs the mailbox actor no room on its disk.
 #[test]
 fn answers_to_complaints_are_not_piled_up() {

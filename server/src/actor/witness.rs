@@ -73,6 +73,8 @@ pub struct Witness {
     heard: BTreeMap<ActorId, Time>,
     /// Seals that a cut cites and whose ledger has not come, since when.
     unopened: BTreeMap<u32, (Citation, Time)>,
+    /// Of each incoming actor the first seal that no cut takes, since when.
+    unordered: BTreeMap<u32, (Citation, Time)>,
     /// Epochs that a mailbox actor has not attested, since when.
     unattested: BTreeMap<u32, (Epoch, Time)>,
     exposed: BTreeSet<ActorId>,
@@ -94,6 +96,7 @@ impl Witness {
             waiting: BTreeMap::new(),
             heard: BTreeMap::new(),
             unopened: BTreeMap::new(),
+            unordered: BTreeMap::new(),
             unattested: BTreeMap::new(),
             exposed: BTreeSet::new(),
             retired: BTreeSet::new(),
@@ -146,6 +149,7 @@ impl Witness {
                 let Some(seal) = reached.seal.filter(unknown) else { continue };
                 self.unopened.entry(j as u32).or_insert((seal, step.now));
             }
+            (0..signed.reached.len() as u32).for_each(|j| self.await_order(j, step.now));
             for k in 0..self.setup.trust.roster.mailboxes() {
                 let attested = self.logs.last(Kind::Attestation, ActorId::Server(Role::Mailbox, k));
                 if attested.is_none_or(|slot| slot < signed.epoch.0) {
@@ -176,7 +180,21 @@ impl Witness {
             if self.unopened.get(&seal.incoming).is_some_and(|(cited, _)| cited.slot <= seal.batch.0) {
                 self.unopened.remove(&seal.incoming);
             }
+            self.await_order(seal.incoming, step.now);
             self.board.observe(actor, &Exhibit::Ledger(ledger), step);
+        }
+    }
+
+    /// The first seal of an incoming actor that no cut takes is to be ordered: whoever made it may not care.
+    fn await_order(&mut self, incoming: u32, now: Time) {
+        match self.auditor.first_unordered(incoming) {
+            None => {
+                self.unordered.remove(&incoming);
+            }
+            Some(seal) if self.unordered.get(&incoming).is_some_and(|(known, _)| *known == seal) => {}
+            Some(seal) => {
+                self.unordered.insert(incoming, (seal, now));
+            }
         }
     }
 
@@ -326,7 +344,17 @@ impl Witness {
         for (k, (epoch, since)) in &self.unattested {
             all.push((since.after(wait), ActorId::Server(Role::Mailbox, *k), Demand::Attest(*epoch)));
         }
-        let lost = |demand: &Demand| matches!(demand, Demand::Attest(_)) && self.is_out(ActorId::SEQUENCER);
+        for (j, (seal, since)) in &self.unordered {
+            // its own actor demands it earlier, unless it plays along
+            if self.auditor.can_be_ordered(*j, seal.slot) {
+                all.push((since.after(self.silence_ns()), ActorId::SEQUENCER, Demand::Order(*seal)));
+            }
+        }
+        let lost = |demand: &Demand| match demand {
+            Demand::Attest(_) => self.is_out(ActorId::SEQUENCER),
+            Demand::Order(seal) => self.is_out(seal.actor),
+            _ => false,
+        };
         all.retain(|(_, target, demand)| {
             !self.board.has(*target, demand) && !self.is_out(*target) && !lost(demand)
         });

@@ -116,6 +116,12 @@ impl Auditor {
         Some(cut.clone().believed().reached.get(incoming as usize)?.seal?.slot)
     }
 
+    /// The seal after that, if it was seen.
+    pub fn first_unordered(&self, incoming: u32) -> Option<Citation> {
+        let next = self.last_ordered(incoming).map_or(0, |slot| slot.saturating_add(1));
+        self.seals.get(&(incoming, BatchNumber(next))).map(Unverified::cite)
+    }
+
     /// The cuts that a mailbox actor has not attested, at most so many, as far as they were seen.
     pub fn cuts_unattested(&self, mailbox: u32, most: usize) -> impl Iterator<Item = &Unverified<Cut>> {
         let attested = self.attestations.get(&mailbox).map_or(0, Unverified::claimed_slot);

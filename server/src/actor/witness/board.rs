@@ -270,6 +270,9 @@ impl Board {
         if open.custody().is_some_and(|entrusted| self.out.contains(&entrusted.receipt.claimed().target())) {
             return true;
         }
+        if matches!(demand, Demand::Order(seal) if self.out.contains(&seal.actor)) {
+            return true;
+        }
         let through_sequencer =
             matches!(demand, Demand::Attest(_) | Demand::Deliver { .. } | Demand::Order(_));
         self.out.contains(target)
