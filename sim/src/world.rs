@@ -418,9 +418,14 @@ impl World {
         self.parts_of(self.drawn.architecture.process_of(actor)).collect()
     }
 
+    /// Whether a process is all of a server.
+    fn is_monolith(&self, process: ActorName) -> bool {
+        self.drawn.architecture.is_monolith() && process == ActorName::SEQUENCER
+    }
+
     /// What a process is called where roles are counted.
     fn label_of(&self, process: ActorName) -> &'static str {
-        match self.drawn.architecture.is_monolith() && process == ActorName::SEQUENCER {
+        match self.is_monolith(process) {
             true => "server",
             false => process.role.name(),
         }

@@ -23,7 +23,11 @@ const ALWAYS: &[&str] = &[
 ];
 
 fn files() -> Vec<PathBuf> {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios/attacks");
+    files_of("attacks")
+}
+
+fn files_of(directory: &str) -> Vec<PathBuf> {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios").join(directory);
     let mut files: Vec<PathBuf> =
         std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.sort();
@@ -89,6 +93,26 @@ fn a_swarm_in_chaos_blames_no_honest_actor() {
     for seed in 0..6 {
         assert_always(&path, &["topology.crypto=modelled"], seed);
     }
+}
+
+/// One server, one key: it is named in the role in which it cheats, though the rest of it keeps quiet about that.
+#[test]
+fn a_server_of_all_roles_that_cheats_in_one_is_named_in_it() {
+    let architectures = ["architecture=central", "architecture=multithreaded"];
+    std::thread::scope(|scope| {
+        for architecture in architectures {
+            scope.spawn(move || {
+                let sets = [architecture, "topology.crypto=modelled", "topology.storage=modelled"];
+                for path in files_of("monolith") {
+                    assert_always(&path, &sets, 0);
+                    let outcome =
+                        command::run(&path.display().to_string(), &read(&path, &sets), 1, false).unwrap();
+                    let violated: Vec<_> = outcome.checks.iter().filter(|check| !check.held).collect();
+                    assert!(violated.is_empty(), "{} {architecture}: {violated:?}", path.display());
+                }
+            });
+        }
+    });
 }
 
 /// A13: what its catalogue row says beyond the pair. While nobody shows a receipt, a handler that lost what it signed

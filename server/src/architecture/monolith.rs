@@ -13,8 +13,12 @@ use std::collections::VecDeque;
 
 use crate::{
     actor::{
-        Actor, Draft, Input, Issued, RecoverError, Recovered, Setup, Step, handler::Handler,
-        incoming::Incoming, mailbox::Mailbox, sequencer::Sequencer, step,
+        Actor, Draft, Input, Issued, RecoverError, Recovered, Setup, Step,
+        handler::{Custody, Handler},
+        incoming::Incoming,
+        mailbox::Mailbox,
+        sequencer::Sequencer,
+        step,
     },
     port::{Changes, Time},
     protocol::{
@@ -28,10 +32,8 @@ const PARTS: [Role; 4] = [Role::Handler, Role::Incoming, Role::Sequencer, Role::
 
 /// All roles in one.
 pub struct Monolith {
-    handler: Handler,
-    incoming: Incoming,
-    sequencer: Sequencer,
-    mailbox: Mailbox,
+    /// In the order of [`PARTS`].
+    parts: Vec<Box<dyn Actor>>,
     /// What the parts tell each other, not handled yet.
     letters: VecDeque<(Role, Input)>,
 }
@@ -44,27 +46,37 @@ impl Monolith {
 
     /// All roles, with what they had stored.
     pub fn recover(setup: Setup, recovered: Recovered) -> Result<Self, RecoverError> {
-        let mut parts = PARTS.map(|_| Recovered::default());
+        Monolith::of(recovered, |role, stored| {
+            let setup = setup.clone();
+            Ok(match role {
+                Role::Handler => Box::new(Handler::recover(0, setup, Custody::NotTaken, stored)?),
+                Role::Incoming => Box::new(Incoming::recover(0, setup, stored)?),
+                Role::Sequencer => Box::new(Sequencer::recover(setup, stored)?),
+                _ => Box::new(Mailbox::recover(0, setup, stored)?),
+            })
+        })
+    }
+
+    /// The same of parts that are made elsewhere, each with what it had stored.
+    pub fn of(
+        recovered: Recovered,
+        mut make: impl FnMut(Role, Recovered) -> Result<Box<dyn Actor>, RecoverError>,
+    ) -> Result<Self, RecoverError> {
+        let mut stored = PARTS.map(|_| Recovered::default());
         let part_of = |role: u8| PARTS.iter().position(|part| *part as u8 == role);
         for (key, value) in recovered.rows {
             let Some((role, key)) = key.split_first() else { continue };
             if let Some(part) = part_of(*role) {
-                parts[part].rows.insert(key.to_vec(), value);
+                stored[part].rows.insert(key.to_vec(), value);
             }
         }
         for issued in recovered.statements {
             if let Some(part) = part_of(issued.actor().role() as u8) {
-                parts[part].statements.push(issued);
+                stored[part].statements.push(issued);
             }
         }
-        let [_, incoming, sequencer, mailbox] = parts;
-        let mut monolith = Monolith {
-            handler: Handler::new(0, setup.clone()),
-            incoming: Incoming::recover(0, setup.clone(), incoming)?,
-            sequencer: Sequencer::recover(setup.clone(), sequencer)?,
-            mailbox: Mailbox::recover(0, setup, mailbox)?,
-            letters: VecDeque::new(),
-        };
+        let parts = PARTS.into_iter().zip(stored).map(|(role, stored)| make(role, stored));
+        let mut monolith = Monolith { parts: parts.collect::<Result<_, _>>()?, letters: VecDeque::new() };
         monolith.introduce();
         Ok(monolith)
     }
@@ -80,12 +92,8 @@ impl Monolith {
     }
 
     fn part(&mut self, role: Role) -> &mut dyn Actor {
-        match role {
-            Role::Handler => &mut self.handler,
-            Role::Incoming => &mut self.incoming,
-            Role::Sequencer => &mut self.sequencer,
-            _ => &mut self.mailbox,
-        }
+        let part = PARTS.iter().position(|part| *part == role);
+        &mut *self.parts[part.unwrap_or(PARTS.len() - 1)]
     }
 
     /// Lets a part do something in a step of its own, and takes over what comes of it.
@@ -178,8 +186,7 @@ impl Actor for Monolith {
         if !self.letters.is_empty() {
             return Some(Time(0));
         }
-        let parts = [self.incoming.deadline(), self.sequencer.deadline(), self.mailbox.deadline()];
-        parts.into_iter().flatten().min()
+        self.parts.iter().filter_map(|part| part.deadline()).min()
     }
 
     fn statement_row(&self, draft: &Draft) -> Vec<u8> {

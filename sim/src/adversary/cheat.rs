@@ -116,12 +116,28 @@ pub struct Cheat<A> {
     hands: Hands,
     /// How much of what the step sends the attacks have seen.
     passed: usize,
+    /// Whether each input is a step of its own, as it is of a part of a monolith.
+    by_turns: bool,
 }
 
 impl<A: Corrupt> Cheat<A> {
     /// Puts schemes into an honest actor's hands; the keys are its own.
     pub fn new(inner: A, schemes: Schemes, trust: Trust, keys: Keyring) -> Self {
-        Cheat { inner, hands: Hands { schemes, trust, keys, more: Vec::new() }, passed: 0 }
+        let hands = Hands { schemes, trust, keys, more: Vec::new() };
+        Cheat { inner, hands, passed: 0, by_turns: false }
+    }
+
+    /// The same as a part of a monolith, which gives each input, and each statement back, in a step of its own.
+    #[must_use]
+    pub fn by_turns(self) -> Self {
+        Cheat { by_turns: true, ..self }
+    }
+
+    /// Lets the attacks see what the actor promises and sends.
+    fn end(&mut self, step: &mut Step) {
+        self.hands.each(step.now, |attack, context| attack.drafts(&mut step.promises, context));
+        self.passed = 0;
+        self.pass(step);
     }
 
     /// Lets the attacks see what leaves; each thing once.
@@ -150,17 +166,21 @@ impl<A: Corrupt> Actor for Cheat<A> {
             inputs = before.into_iter().flat_map(|input| attack.before(input, context)).collect();
         });
         inputs.into_iter().for_each(|input| self.inner.handle(input, step));
+        if self.by_turns {
+            self.end(step);
+        }
     }
 
     fn settle(&mut self, step: &mut Step) {
         self.inner.settle_with(&mut self.hands, step);
-        self.hands.each(step.now, |attack, context| attack.drafts(&mut step.promises, context));
-        self.passed = 0;
-        self.pass(step);
+        self.end(step);
     }
 
     fn release(&mut self, issued: Issued, step: &mut Step) {
         self.inner.release(issued, step);
+        if self.by_turns {
+            self.passed = 0;
+        }
         self.pass(step);
     }
 

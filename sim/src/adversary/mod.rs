@@ -11,6 +11,7 @@
 
 mod cheat;
 mod client;
+mod discreet;
 mod handler;
 mod incoming;
 mod keys;
@@ -22,6 +23,7 @@ mod witness;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub use cheat::{AnyActor, Boxed, Cheat, Corrupt, Hands};
+pub use discreet::Discreet;
 
 use server::{
     actor::{Draft, Input, Recovered, incoming::Run, mailbox::EpochDeliveries},

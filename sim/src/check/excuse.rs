@@ -28,14 +28,16 @@ impl Case<'_> {
     /// Whether an actor has cheated and was called to account, if its cheat is one that anyone could be blamed for.
     pub fn is_excuse(&self, name: ActorName) -> bool {
         let blameless = || {
-            let own = self.drawn.adversaries.iter().filter(|adversary| adversary.actor == name);
+            let own = self.drawn.adversaries.iter().filter(|adversary| self.are_one(adversary.actor, name));
             own.clone().all(|adversary| !adversary.attack.ending.blames())
         };
         self.cheated(name)
-            && (self.drawn.expect.blame == Blame::Guilty
-                || self.exposed().contains(&name)
-                || self.record.blame.ever(name)
-                || blameless())
+            && (self.drawn.expect.blame == Blame::Guilty || self.is_blamed(name) || blameless())
+    }
+
+    /// Whether an actor, or one in the same process, was ever exposed, suspected or of a pair.
+    pub fn is_blamed(&self, name: ActorName) -> bool {
+        self.exposed().into_iter().chain(self.record.blame.ever()).any(|blamed| self.are_one(blamed, name))
     }
 
     /// Whether a bundle of this sender to this recipient, or to nobody yet, may be stuck.

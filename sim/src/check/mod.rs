@@ -83,10 +83,11 @@ pub struct Case<'a> {
 }
 
 impl Case<'_> {
-    /// Whether an actor was not told to cheat, nor put back by its operator to what it was before.
+    /// Whether an actor was not told to cheat, nor put back by its operator to what it was before; nor one that lives in the
+    /// same process, for that has its key.
     pub fn is_honest(&self, name: ActorName) -> bool {
         let restored = |fault: &DrawnFault| fault.kind.name == "restore" && self.hits(fault, name);
-        !self.drawn.adversaries.iter().any(|adversary| adversary.actor == name)
+        !self.drawn.adversaries.iter().any(|adversary| self.are_one(adversary.actor, name))
             && !self.drawn.faults.iter().any(restored)
     }
 

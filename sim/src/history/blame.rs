@@ -195,10 +195,10 @@ impl Blame {
         suspected
     }
 
-    /// Whether someone was ever suspected, or of a pair.
-    pub fn ever(&self, name: ActorName) -> bool {
-        self.pairs.keys().any(|pair| pair.contains(&name))
-            || self.of(name).any(|suspicion| suspicion.suspected.is_some())
+    /// Whoever was ever suspected, or of a pair.
+    pub fn ever(&self) -> impl Iterator<Item = ActorName> {
+        let suspected = self.suspicions.iter().filter(|(_, suspicion)| suspicion.suspected.is_some());
+        self.pairs.keys().flatten().copied().chain(suspected.map(|((target, ..), _)| *target))
     }
 
     /// Everything that someone owes or owed.
@@ -234,7 +234,8 @@ mod tests {
         blame.suspect(moment(9), WITNESS, ActorName::SEQUENCER, 7, "cut");
         assert_eq!(blame.suspected(), [(ActorName::SEQUENCER, moment(9))].into());
         blame.clear(moment(12), WITNESS, 7);
-        assert!(blame.suspected().is_empty() && blame.ever(ActorName::SEQUENCER) && !blame.has_open());
+        assert!(blame.suspected().is_empty() && !blame.has_open());
+        assert!(blame.ever().eq([ActorName::SEQUENCER]));
     }
 
     #[test]

@@ -213,15 +213,6 @@ pub enum Wrong {
         /// The attack.
         attack: &'static str,
     },
-    /// A cheater that is a part of a monolith.
-    #[error(
-        "in {architecture} the actors of the server are one, and none of them can cheat alone: let client/0 or client/* \
-         cheat, or write architecture = \"parallel\""
-    )]
-    PartOfMonolith {
-        /// The architecture.
-        architecture: &'static str,
-    },
     /// A text that is no actor's name.
     #[error(
         "{found} names no actor: write handler/0, incoming/0, sequencer, mailbox/0, client/0, or a wildcard such as incoming/* or *"

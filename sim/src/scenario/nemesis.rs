@@ -6,7 +6,7 @@
 use server::protocol::id::Role;
 
 use super::{
-    Adversary, Architecture, Blame, Expect, Fault,
+    Adversary, Blame, Expect, Fault,
     catalogue::{ATTACKS, AttackKind},
     error::Wrong,
     fault,
@@ -30,10 +30,10 @@ pub(super) fn faults(top: &Section<'_>, sizes: &Sizes) -> Result<Vec<Fault>, Pro
 pub(super) fn adversaries(
     top: &Section<'_>,
     sizes: &Sizes,
-    server: (Architecture, bool),
+    handler_receipts: bool,
 ) -> Result<Vec<Adversary>, Problem> {
     let nodes = tables(top, "adversary", "[[adversary]] above each one, or adversary = []")?;
-    nodes.iter().map(|node| adversary(node, sizes, server)).collect()
+    nodes.iter().map(|node| adversary(node, sizes, handler_receipts)).collect()
 }
 
 fn tables<'a>(top: &Section<'a>, key: &str, example: &'static str) -> Result<&'a [Node], Problem> {
@@ -43,11 +43,7 @@ fn tables<'a>(top: &Section<'a>, key: &str, example: &'static str) -> Result<&'a
     }
 }
 
-fn adversary(
-    node: &Node,
-    sizes: &Sizes,
-    (architecture, handler_receipts): (Architecture, bool),
-) -> Result<Adversary, Problem> {
+fn adversary(node: &Node, sizes: &Sizes, handler_receipts: bool) -> Result<Adversary, Problem> {
     let section = Section::of("an adversary", "adversary", node, "[[adversary]] above its keys")?;
     section.only(&["actor", "attack", "from", "until", "every", "victim", "optional"])?;
     let actor_node = section.need("actor", "\"mailbox/0\"")?;
@@ -58,9 +54,6 @@ fn adversary(
     let attack = AttackKind::named(name).unwrap_or(&ATTACKS[0]);
     if !attack.roles.iter().any(|role| actor.may_be(*role)) {
         return Err(actor_node.problem(unfit(attack, &actor)));
-    }
-    if architecture.is_monolith() && !actor.may_be(Role::Client) {
-        return Err(actor_node.problem(Wrong::PartOfMonolith { architecture: architecture.name() }));
     }
     if attack.needs_handler_receipts() && !handler_receipts {
         return Err(attack_node.problem(Wrong::NoHandlerReceipts { attack: attack.name }));

@@ -104,7 +104,7 @@ fn scenario(name: &str, text: &str, sets: &[String]) -> Result<Scenario, Problem
     let architecture = architecture(&top)?;
     let topology = topology(&table(&top, "topology", "[topology] above its keys")?, architecture)?;
     let sizes = smallest(&topology);
-    let adversaries = nemesis::adversaries(&top, &sizes, (architecture, topology.handler_receipts))?;
+    let adversaries = nemesis::adversaries(&top, &sizes, topology.handler_receipts)?;
     Ok(Scenario {
         name: name.to_owned(),
         claim,
@@ -114,7 +114,7 @@ fn scenario(name: &str, text: &str, sets: &[String]) -> Result<Scenario, Problem
         chaos: chaos::read(&top)?,
         faults: nemesis::faults(&top, &sizes)?,
         expect: nemesis::expect(&table(&top, "expect", "[expect] above its keys")?, &sizes, &adversaries)?,
-        swarm: swarm::read(&top, architecture)?,
+        swarm: swarm::read(&top)?,
         adversaries,
         topology,
     })

@@ -7,7 +7,7 @@
 use server::protocol::id::Role;
 
 use super::{
-    Architecture, Swarm,
+    Swarm,
     catalogue::{ATTACKS, AttackKind},
     drawn::DrawnAdversary,
     error::Wrong,
@@ -22,7 +22,7 @@ const CHEATERS_MAX: u32 = 4096;
 const MS: u64 = 1_000_000;
 
 /// `[swarm]`.
-pub(super) fn read(top: &Section<'_>, architecture: Architecture) -> Result<Option<Swarm>, Problem> {
+pub(super) fn read(top: &Section<'_>) -> Result<Option<Swarm>, Problem> {
     let Some(node) = top.find("swarm") else { return Ok(None) };
     let section = Section::of("[swarm]", "swarm", node, "[swarm] above its keys")?;
     section.only(&["cheaters", "roles"])?;
@@ -31,9 +31,6 @@ pub(super) fn read(top: &Section<'_>, architecture: Architecture) -> Result<Opti
         Some(_) => Some(section.count("cheaters", 1..=CHEATERS_MAX, 1)?),
     };
     let roles = roles(&section)?;
-    if architecture.is_monolith() && roles.iter().any(|role| *role != Role::Client) {
-        return Err(node.problem(Wrong::PartOfMonolith { architecture: architecture.name() }));
-    }
     Ok(Some(Swarm { cheaters, roles }))
 }
 

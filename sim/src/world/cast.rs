@@ -22,7 +22,7 @@ use server::{
 
 use super::{World, governance::signer};
 use crate::{
-    adversary::{AnyActor, Boxed, Cheat, Corrupt, Scheme, Schemes, Task},
+    adversary::{AnyActor, Boxed, Cheat, Corrupt, Discreet, Scheme, Schemes, Task},
     barrier::Barrier,
     control::flaw::{self, Fallible, Flawed},
     crowd::{Crowd, Manners},
@@ -39,7 +39,26 @@ impl World {
         signer(&self.drawn, self.streams, name, 0)
     }
 
+    /// The actor of a process: one, or the parts of a monolith, which say nothing against each other if one of them cheats.
     pub(super) fn actor(
+        &self,
+        name: ActorName,
+        setup: Setup,
+        recovered: Recovered,
+    ) -> Result<AnyActor, RecoverError> {
+        if !self.is_monolith(name) {
+            return self.part(name, setup, recovered);
+        }
+        let monolith = Monolith::of(recovered, |role, stored| {
+            self.part(ActorName::new(role, 0), setup.clone(), stored)
+        })?;
+        Ok(match self.parts_of(name).any(|part| self.schemes.contains_key(&part)) {
+            true => Box::new(Discreet::new(monolith, Monolith::actors())),
+            false => Box::new(monolith),
+        })
+    }
+
+    fn part(
         &self,
         name: ActorName,
         setup: Setup,
@@ -47,9 +66,6 @@ impl World {
     ) -> Result<AnyActor, RecoverError> {
         if let Some(schemes) = self.schemes.get(&name) {
             schemes.recovered(&mut recovered);
-        }
-        if self.drawn.architecture.is_monolith() && name == ActorName::SEQUENCER {
-            return Ok(Box::new(Monolith::recover(setup, recovered)?));
         }
         flaw::recover(self.weakness, name.role, &mut recovered);
         Ok(match name.role {
@@ -86,7 +102,11 @@ impl World {
                 None => Box::new(honest),
                 Some(flaw) => Box::new(Flawed::new(honest, flaw)),
             },
-            Some(schemes) => Box::new(Cheat::new(honest, schemes.clone(), trust, self.keyring(name))),
+            Some(schemes) => {
+                let cheat = Cheat::new(honest, schemes.clone(), trust, self.keyring(name));
+                let several = self.is_monolith(self.process_of(name));
+                Box::new(if several { cheat.by_turns() } else { cheat })
+            }
         }
     }
 }

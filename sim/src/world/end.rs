@@ -50,7 +50,7 @@ impl World {
         let suspected = record.blame.suspected();
         let process_of = |name: &ActorName| self.drawn.architecture.process_of(*name);
         let guilty = |name: &ActorName| match expect.blame {
-            Blame::Exact => expect.suspected.contains(name),
+            Blame::Exact => expect.suspected.iter().any(|one| process_of(one) == process_of(name)),
             Blame::Guilty => record.attacks.keys().any(|(who, _)| process_of(who) == process_of(name)),
         };
         expect.exposed.iter().all(accused)
@@ -65,7 +65,8 @@ impl World {
     /// Whether a mailbox actor has attested what is cut, but for what is on its way; if it is honest.
     fn has_caught_up(&self, index: u32, record: &Record) -> bool {
         let newest = record.attested.get(&index).and_then(|own| own.last()).map_or(0, |epoch| epoch.0);
-        self.schemes.contains_key(&ActorName::new(Role::Mailbox, index)) || newest + 10 >= record.epoch().0
+        let mut neighbours = self.neighbours_of(ActorName::new(Role::Mailbox, index)).into_iter();
+        neighbours.any(|name| self.schemes.contains_key(&name)) || newest + 10 >= record.epoch().0
     }
 
     fn handed_is_submitted(&self, record: &Record) -> bool {

@@ -75,7 +75,7 @@ impl World {
             self.history.started(name.index);
             self.desks[name.index as usize].open(node.door());
         }
-        let several = self.drawn.architecture.is_monolith() && name == ActorName::SEQUENCER;
+        let several = self.is_monolith(name);
         if self.crowd.is_some() && (several || matches!(name.role, Role::Handler | Role::Mailbox)) {
             let (trust, work) = (setup.trust.clone(), AnyWork::new(cpu.on_one()));
             let checker = Arc::new(Checker::new(trust.clone(), self.limits().checkers, &work, &SimTasks));
