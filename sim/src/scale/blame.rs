@@ -212,7 +212,7 @@ fn answer(rows: &[BlameRow]) -> String {
     let median = rows.iter().filter_map(|row| row.epochs_median).max().unwrap_or(0);
     let longest = rows.iter().filter_map(|row| row.epochs_max).max().unwrap_or(0);
     format!(
-        "The attack took place in {fired} of {} runs, and {right} of these ended in the verdict that the catalogue demands; an \
+        "The attack took place in {fired} of {} runs, and {right} of these ended in the verdict that its scenario demands; an \
          innocent actor was named in {innocent}. Of the slowest attack the median verdict came {median} epochs after the \
          cheat, the latest of all {longest} epochs after it.",
         sum(|row| row.runs)

@@ -97,11 +97,6 @@ const WRONG: &[(&str, &str)] = &[
          \"parallel\"",
     ),
     (
-        "architecture = \"central\"\n[swarm]\n",
-        "3:1: in central the actors of the server are one, and none of them can cheat alone: let client/0 or client/* \
-         cheat, or write architecture = \"parallel\"",
-    ),
-    (
         "architecture = \"central\"\n[topology]\nhandler_receipts = true\n",
         "4:20: in central one key signs for all roles, and a handler receipt would move no custody: write \
          handler_receipts = false, or architecture = \"parallel\"",
