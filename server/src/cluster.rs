@@ -1,4 +1,5 @@
-//! A cluster file: where each actor of a deployment is, if each is a process of its own.
+//! A cluster file: where each actor of a deployment is, if each is a process of its own; or where one server is that is all
+//! roles, and its witnesses.
 //!
 //! ```toml
 //! epoch_ms = 5
@@ -9,6 +10,9 @@
 //! http = "10.0.0.1:8080"       # for clients: handlers, mailbox actors, witnesses
 //! url = "https://a.example"    # how clients reach that, if not by this address
 //! ```
+//!
+//! With `architecture = "central"`, or `"multithreaded"`, the server is the process of the actor `sequencer`, and serves clients there. Each of its
+//! parts to which witnesses connect, `incoming/0`, `sequencer` and `mailbox/0`, listens at an address of its own.
 
 use std::{
     collections::BTreeMap,
@@ -21,12 +25,14 @@ use serde::Deserialize;
 
 use crate::{
     actor::{Timing, handler::Custody},
+    architecture::Architecture,
     protocol::id::{ActorId, ActorNameError},
 };
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
+    architecture: Option<String>,
     epoch_ms: u32,
     heartbeat_ms: u32,
     #[serde(default)]
@@ -48,6 +54,7 @@ pub struct Place {
 
 /// Where all actors are, and their pace.
 pub struct Cluster {
+    architecture: Architecture,
     timing: Timing,
     custody: Custody,
     places: BTreeMap<ActorId, Place>,
@@ -80,6 +87,14 @@ pub enum ClusterError {
         /// Who.
         error: ActorNameError,
     },
+    /// An architecture that is none.
+    #[error("{}: {error}", .path.display())]
+    Architecture {
+        /// Which file.
+        path: PathBuf,
+        /// What it says.
+        error: String,
+    },
     /// A pace that is none.
     #[error("{}: epoch_ms must lie in 1..=60000 and heartbeat_ms not below it", .0.display())]
     Pace(PathBuf),
@@ -95,6 +110,9 @@ impl Cluster {
         if !(1..=60_000).contains(&file.epoch_ms) || file.heartbeat_ms < file.epoch_ms {
             return Err(ClusterError::Pace(path.to_owned()));
         }
+        let architecture = file.architecture.map_or(Ok(Architecture::Parallel), |name| name.parse());
+        let architecture =
+            architecture.map_err(|error| ClusterError::Architecture { path: path.to_owned(), error })?;
         let named = |(name, place): (String, Place)| {
             let actor = name.parse().map_err(|error| ClusterError::Name { path: path.to_owned(), error })?;
             Ok((actor, place))
@@ -103,7 +121,12 @@ impl Cluster {
         let timing = Timing::of_epoch(u64::from(file.epoch_ms) * 1_000_000);
         let heartbeat_ns = u64::from(file.heartbeat_ms) * 1_000_000;
         let custody = if file.handler_receipts { Custody::Taken } else { Custody::NotTaken };
-        Ok(Cluster { timing: Timing { heartbeat_ns, ..timing }, custody, places })
+        Ok(Cluster { architecture, timing: Timing { heartbeat_ns, ..timing }, custody, places })
+    }
+
+    /// How it is built.
+    pub fn architecture(&self) -> Architecture {
+        self.architecture
     }
 
     /// The pace.

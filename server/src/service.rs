@@ -13,7 +13,7 @@ use tracing::warn;
 
 use crate::{
     actor::{Setup, Timing, handler::Custody},
-    architecture::{self, Architecture, Running, StartError},
+    architecture::{self, Architecture, Monolith, Running, StartError},
     client::{self, Client},
     cluster::Cluster,
     deployment::{Deployment, DeploymentError, Legacy, Plan},
@@ -28,6 +28,7 @@ use crate::{
         any_clock::AnyClock,
         any_work::AnyWork,
         local::{Local, Switchboard},
+        parts::TcpOfParts,
         tls::{Secured, Tls},
         tokio::{RealWork, SystemClock, Tcp, TokioTasks},
     },
@@ -99,6 +100,9 @@ pub enum ServiceError {
     /// A cluster without it.
     #[error("the cluster file has no place for {0}")]
     NoPlace(ActorId),
+    /// An actor that is no process.
+    #[error("{0} is a part of this cluster's one server: start sequencer, which is all of it")]
+    PartOfServer(ActorId),
     /// No randomness.
     #[error("the system gives no randomness: {0}")]
     Random(getrandom::Error),
@@ -120,10 +124,8 @@ pub struct Service {
 impl Service {
     /// Starts everything on the current tokio runtime.
     pub async fn start(settings: Settings) -> Result<Service, ServiceError> {
-        let Settings { plan, signing, data, listen, tls, timing, mut limits, custody } = settings;
-        if plan.architecture == Architecture::Central {
-            limits.checkers = 1;
-        }
+        let Settings { plan, signing, data, listen, tls, timing, limits, custody } = settings;
+        let limits = limits_in(plan.architecture, limits);
         let deployment = Deployment::open(&data, plan, signing)?.with_custody(custody);
         let watch = watch_of(&deployment);
         let door = Opened::on(listen, tls).await?;
@@ -144,7 +146,7 @@ impl Service {
         .await
     }
 
-    /// Starts one actor of a cluster; if clients speak to it, with the HTTP API in front.
+    /// Starts one actor of a cluster, or its one server; if clients speak to it, with the HTTP API in front.
     pub async fn start_actor(
         actor: ActorId,
         cluster: &Cluster,
@@ -152,13 +154,23 @@ impl Service {
         tls: Option<Tls>,
         limits: Limits,
     ) -> Result<Service, ServiceError> {
-        let deployment = Deployment::open_for(data, actor)?.with_custody(cluster.custody());
+        let architecture = cluster.architecture();
+        let is_server = architecture.is_monolith() && actor.role() != Role::Witness;
+        if is_server && actor != ActorId::SEQUENCER {
+            return Err(ServiceError::PartOfServer(actor));
+        }
+        let deployment = Deployment::open_for(data, architecture, actor)?.with_custody(cluster.custody());
         let place = cluster.place(actor).ok_or(ServiceError::NoPlace(actor))?;
         let opened = Opened::on(place.http.unwrap_or(NOWHERE), tls).await?;
         let watch = watch_of(&deployment);
-        let network = Tcp { listen: place.listen, addresses: Arc::new(cluster.addresses()) };
-        let timing = cluster.timing();
-        let running = architecture::start_one(&deployment, actor, network, timing, &watch)?;
+        let (timing, limits) = (cluster.timing(), limits_in(architecture, limits));
+        let running = if is_server {
+            let network = TcpOfParts::on(addresses_of_parts(cluster)?);
+            architecture::start_server(&deployment, network, timing, &watch)?
+        } else {
+            let network = Tcp { listen: place.listen, addresses: Arc::new(cluster.addresses()) };
+            architecture::start_one(&deployment, actor, network, timing, &watch)?
+        };
         let around = Around { elsewhere: cluster.urls(), agent: None, board: Switchboard::default() };
         opened.serve(deployment, running, watch, timing, limits, around).await
     }
@@ -183,6 +195,20 @@ impl Service {
 const NOWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
 const HANDLER: ActorId = ActorId::Server(Role::Handler, 0);
+
+/// A central server checks signatures one after the other.
+fn limits_in(architecture: Architecture, limits: Limits) -> Limits {
+    match architecture {
+        Architecture::Central => Limits { checkers: 1, ..limits },
+        _ => limits,
+    }
+}
+
+/// Where witnesses find the parts of a server: nobody connects to its handler but clients.
+fn addresses_of_parts(cluster: &Cluster) -> Result<BTreeMap<ActorId, SocketAddr>, ServiceError> {
+    let parts = Monolith::actors().into_iter().filter(|part| part.role() != Role::Handler);
+    parts.map(|part| Ok((part, cluster.place(part).ok_or(ServiceError::NoPlace(part))?.listen))).collect()
+}
 
 /// What a front has besides its actors.
 struct Around {

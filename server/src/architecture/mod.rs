@@ -57,6 +57,11 @@ impl Architecture {
             Architecture::Parallel => "parallel",
         }
     }
+
+    /// Whether all but the witnesses are one server, with one key.
+    pub fn is_monolith(self) -> bool {
+        matches!(self, Architecture::Central | Architecture::Multithreaded)
+    }
 }
 
 impl std::fmt::Display for Architecture {
@@ -135,6 +140,23 @@ pub fn start_one<N: Network>(
     let (network, storage) = (|_| network.clone(), FileStorage::of_actor);
     let start = Start { deployment, setup, watch, network, storage, stopped: sender };
     Ok(Running { doors: vec![(actor, start.actor(actor)?)], stopped })
+}
+
+/// Starts a server that is all actors but the witnesses, which run elsewhere and reach it over this network.
+pub fn start_server<N: Network>(
+    deployment: &Deployment,
+    network: N,
+    timing: Timing,
+    watch: &Watch,
+) -> Result<Running, StartError> {
+    let (sender, stopped) = mpsc::unbounded_channel();
+    let setup = Setup { trust: deployment.trust.clone(), timing };
+    let (network, storage) = (|_| network.clone(), FileStorage::of_actor);
+    let door = Start { deployment, setup, watch, network, storage, stopped: sender }.monolith()?;
+    Ok(Running {
+        doors: Monolith::actors().into_iter().map(|actor| (actor, door.clone())).collect(),
+        stopped,
+    })
 }
 
 struct Start<'a, F, G> {

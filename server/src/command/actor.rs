@@ -16,16 +16,20 @@ use super::{
     serving::Serving,
 };
 
-/// Make keys and roster of a cluster, one process an actor. Each then needs the roster and its own key alone.
+/// Make keys and roster of a cluster, one process an actor, or one server and its witnesses. Each then needs the roster and its own
+/// key alone.
 #[derive(Args)]
 pub struct Init {
+    /// How it is built: central, multithreaded or parallel.
+    #[arg(long, default_value = "parallel")]
+    architecture: Architecture,
     /// The directory.
     #[arg(long)]
     data: PathBuf,
-    /// How many incoming actors.
+    /// How many incoming actors (parallel).
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=4096))]
     incoming: u32,
-    /// How many mailbox actors.
+    /// How many mailbox actors (parallel).
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=4096))]
     mailboxes: u32,
     /// How many witnesses.
@@ -36,7 +40,9 @@ pub struct Init {
 impl Init {
     /// Makes them.
     pub fn execute(&self) -> ExitCode {
-        let plan = Plan::new(Architecture::Parallel, self.incoming, self.mailboxes, self.witnesses);
+        let witnesses = self.witnesses;
+        let plan = Plan::new(self.architecture, self.incoming, self.mailboxes, witnesses);
+        let plan = Plan { witnesses, ..plan }; // in processes of their own they are worth something to a monolith, too
         match Deployment::open(&self.data, plan, Signing::Ed25519) {
             Ok(deployment) => {
                 deployment.actors().iter().for_each(|actor| println!("{actor}"));
@@ -53,7 +59,7 @@ impl Init {
 /// Run one actor of a cluster.
 #[derive(Args)]
 pub struct ActorCommand {
-    /// Which: handler/0, incoming/0, sequencer, mailbox/0, witness/0.
+    /// Which: handler/0, incoming/0, sequencer, mailbox/0, witness/0; in a cluster of one server sequencer is all but the witnesses.
     actor: ActorId,
     /// Where all actors are.
     #[arg(long)]

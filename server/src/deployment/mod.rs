@@ -78,7 +78,7 @@ impl Plan {
     pub fn new(architecture: Architecture, incoming: u32, mailboxes: u32, witnesses: u32) -> Plan {
         let (incoming, mailboxes, witnesses) = match architecture {
             Architecture::Parallel => (incoming, mailboxes, witnesses),
-            // one server, one key: a witness of its own would see nothing that it does not
+            // one server, one key: a witness in its own process would see nothing that it does not
             Architecture::Central | Architecture::Multithreaded => (1, 1, 0),
         };
         Plan { architecture, incoming, mailboxes, witnesses, legacy: Legacy::Refused }
@@ -217,8 +217,12 @@ impl Deployment {
         Ok(deployment)
     }
 
-    /// Opens a directory with a roster and the key of one actor of the pipeline: others run the rest.
-    pub fn open_for(directory: &Path, actor: ActorId) -> Result<Deployment, DeploymentError> {
+    /// Opens a directory with a roster and the key of one actor, or of a server that is several: others run the rest.
+    pub fn open_for(
+        directory: &Path,
+        architecture: Architecture,
+        actor: ActorId,
+    ) -> Result<Deployment, DeploymentError> {
         for part in ["store", "evidence"] {
             keys::private_directory(&directory.join(part))?;
         }
@@ -230,7 +234,7 @@ impl Deployment {
         let trust = trust.checked_by(Signing::Ed25519.remembering());
         let deployment = Deployment {
             directory: directory.to_owned(),
-            architecture: Architecture::Parallel,
+            architecture,
             signing: Signing::Ed25519,
             custody: Custody::default(),
             roster,
@@ -300,9 +304,9 @@ impl Deployment {
 }
 
 fn file_name(architecture: Architecture, actor: ActorId) -> String {
-    match architecture {
-        Architecture::Parallel => actor.to_string().replace(['/', ':'], "-"),
-        Architecture::Central | Architecture::Multithreaded => "server".to_owned(),
+    match architecture.is_monolith() && actor.role() != Role::Witness {
+        true => "server".to_owned(),
+        false => actor.to_string().replace(['/', ':'], "-"),
     }
 }
 

@@ -147,10 +147,11 @@ fn owners(roster: &Roster, actor: ActorId) -> impl Iterator<Item = ActorId> {
     roster.members().iter().filter(move |member| Some(member.key) == key).map(|member| member.actor)
 }
 
-/// One key for all is that of a server in one piece.
+/// One key for all but the witnesses is that of a server in one piece.
 fn architecture_of(roster: &Roster) -> Architecture {
-    let key = roster.members().first().map(|member| member.key);
-    let one = roster.members().iter().all(|member| Some(member.key) == key);
+    let key = roster.key_of(&ActorId::SEQUENCER);
+    let mut others = roster.members().iter().filter(|member| member.actor.role() != Role::Witness);
+    let one = others.all(|member| Some(member.key) == key);
     if one { Architecture::Central } else { Architecture::Parallel }
 }
 

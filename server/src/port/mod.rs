@@ -11,6 +11,7 @@ pub mod any_work;
 pub mod file;
 pub mod local;
 pub mod log;
+pub mod parts;
 pub mod redb;
 pub mod store;
 pub mod tls;

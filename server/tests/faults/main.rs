@@ -12,3 +12,4 @@ mod disk;
 mod kills;
 mod process;
 mod slow;
+mod watched;
