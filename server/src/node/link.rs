@@ -246,8 +246,12 @@ impl<N: Network, C: Clock, P: Spawn> Links<N, C, P> {
     pub fn accept(&self, mut listener: N::Listener) {
         let shared = self.shared.clone();
         self.shared.spawn.spawn(async move {
-            while let Ok(stream) = N::accept(&mut listener).await {
-                shared.spawn.spawn(serve(shared.clone(), stream));
+            while !shared.inbox.is_closed() {
+                match N::accept(&mut listener).await {
+                    Ok(stream) => shared.spawn.spawn(serve(shared.clone(), stream)),
+                    // for want of a descriptor, say: it may have one soon
+                    Err(_) => shared.clock.sleep_until(shared.clock.now().after(RECONNECT_NS.1)).await,
+                }
             }
         });
     }
