@@ -44,6 +44,7 @@ use crate::{
         message::Message,
         predicate::equivocation::Equivocation,
         recovery::Recovery,
+        seal::Seal,
         statement::{Citation, Kind, Statement as _, Unverified},
     },
 };
@@ -73,7 +74,7 @@ pub struct Witness {
     heard: BTreeMap<ActorId, Time>,
     /// Seals that a cut cites and whose ledger has not come, since when.
     unopened: BTreeMap<u32, (Citation, Time)>,
-    /// Of each incoming actor the first seal that no cut takes, since when.
+    /// Of each incoming actor a seal that can be ordered, since when it is waited for.
     unordered: BTreeMap<u32, (Citation, Time)>,
     /// Epochs that a mailbox actor has not attested, since when.
     unattested: BTreeMap<u32, (Epoch, Time)>,
@@ -149,7 +150,6 @@ impl Witness {
                 let Some(seal) = reached.seal.filter(unknown) else { continue };
                 self.unopened.entry(j as u32).or_insert((seal, step.now));
             }
-            (0..signed.reached.len() as u32).for_each(|j| self.await_order(j, step.now));
             for k in 0..self.setup.trust.roster.mailboxes() {
                 let attested = self.logs.last(Kind::Attestation, ActorId::Server(Role::Mailbox, k));
                 if attested.is_none_or(|slot| slot < signed.epoch.0) {
@@ -157,6 +157,7 @@ impl Witness {
                 }
             }
         }
+        (0..self.setup.trust.roster.incoming()).for_each(|j| self.await_order(j, step.now));
         self.heard.insert(ActorId::SEQUENCER, step.now);
         self.board.observe(ActorId::SEQUENCER, &Exhibit::Cut(cut), step);
         let ready: Vec<_> = self.waiting.range(..=(signed.epoch, u32::MAX)).map(|(key, _)| *key).collect();
@@ -180,22 +181,42 @@ impl Witness {
             if self.unopened.get(&seal.incoming).is_some_and(|(cited, _)| cited.slot <= seal.batch.0) {
                 self.unopened.remove(&seal.incoming);
             }
-            self.await_order(seal.incoming, step.now);
+            if !self.unordered.contains_key(&seal.incoming) {
+                self.await_order(seal.incoming, step.now);
+            }
             self.board.observe(actor, &Exhibit::Ledger(ledger), step);
         }
     }
 
-    /// The first seal of an incoming actor that no cut takes is to be ordered: whoever made it may not care.
-    fn await_order(&mut self, incoming: u32, now: Time) {
-        match self.auditor.first_unordered(incoming) {
-            None => {
-                self.unordered.remove(&incoming);
-            }
-            Some(seal) if self.unordered.get(&incoming).is_some_and(|(known, _)| *known == seal) => {}
-            Some(seal) => {
-                self.unordered.insert(incoming, (seal, now));
-            }
+    /// A seal without its ledger, which is to be opened: else nobody but its actor knows that there is something to order.
+    fn seal_shown(&mut self, seal: Unverified<Seal>, step: &mut Step) {
+        step.work.verified += 1;
+        let Ok(seal) = seal.verify(&self.setup.trust) else { return };
+        if self.auditor.has_seal(seal.incoming, seal.batch) {
+            return;
         }
+        if self.logs.last(Kind::Seal, seal.actor()) < Some(seal.batch.0) {
+            self.heard.insert(seal.actor(), step.now);
+        }
+        let doubts = self.auditor.seal(&seal);
+        self.pursue(doubts, step);
+        self.unopened.entry(seal.incoming).or_insert((seal.cite(), step.now));
+    }
+
+    /// What an incoming actor has sealed so far is to be ordered, whether it cares or not. What it seals meanwhile comes after that,
+    /// or whoever orders one seal at a time would never be late.
+    fn await_order(&mut self, incoming: u32, now: Time) {
+        let stands = self.unordered.get(&incoming).is_some_and(|(seal, _)| {
+            let ordered = self.auditor.last_ordered(incoming);
+            ordered < Some(seal.slot) && self.auditor.can_be_ordered(incoming, seal.slot)
+        });
+        if stands {
+            return;
+        }
+        match self.auditor.last_orderable(incoming) {
+            Some(seal) => self.unordered.insert(incoming, (seal, now)),
+            None => self.unordered.remove(&incoming),
+        };
     }
 
     fn mailbox_heard(&mut self, attestation: Unverified<Attestation>, step: &mut Step) {
@@ -310,6 +331,8 @@ impl Witness {
             Exhibit::Ledger(ledger) => self.ledger_heard(ledger, step),
             Exhibit::Cut(cut) => self.sequencer_heard(cut, step),
             Exhibit::Attestation(attestation) => self.mailbox_heard(attestation, step),
+            Exhibit::Seal(seal) => self.seal_shown(seal, step),
+            Exhibit::Placement(placement) => self.seal_shown(placement.seal, step),
             _ => {}
         }
         self.board.answered(from, answered, step);
@@ -344,11 +367,9 @@ impl Witness {
         for (k, (epoch, since)) in &self.unattested {
             all.push((since.after(wait), ActorId::Server(Role::Mailbox, *k), Demand::Attest(*epoch)));
         }
-        for (j, (seal, since)) in &self.unordered {
+        for (seal, since) in self.unordered.values() {
             // its own actor demands it earlier, unless it plays along
-            if self.auditor.can_be_ordered(*j, seal.slot) {
-                all.push((since.after(self.silence_ns()), ActorId::SEQUENCER, Demand::Order(*seal)));
-            }
+            all.push((since.after(self.silence_ns()), ActorId::SEQUENCER, Demand::Order(*seal)));
         }
         let lost = |demand: &Demand| match demand {
             Demand::Attest(_) => self.is_out(ActorId::SEQUENCER),

@@ -1,7 +1,7 @@
 //! I2, I4 and I10: obligations end; suspicion of the honest ends; withholding ends in suspicion, or in what was withheld.
 
 use super::Case;
-use crate::scenario::{ActorName, Blame, Ending};
+use crate::scenario::{Blame, Ending};
 
 /// I2: no honest actor is suspected at the end: it was reachable since the last fault healed.
 pub(super) fn cleared(case: &Case<'_>) -> Result<String, String> {
@@ -25,9 +25,7 @@ pub(super) fn omission(case: &Case<'_>) -> Result<String, String> {
             continue;
         }
         omissions += 1;
-        let own = |target: ActorName| case.are_one(target, adversary.actor);
-        let suspicions = &case.record.blame.suspicions;
-        let discharged = suspicions.iter().any(|((target, ..), one)| own(*target) && one.cleared.is_some());
+        let discharged = case.record.blame.of(adversary.actor).any(|one| one.cleared.is_some());
         if !case.is_blamed(adversary.actor) && !discharged {
             return Err(format!(
                 "{} did {} and is neither suspected nor was it asked for what it withholds",

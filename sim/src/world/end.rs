@@ -50,7 +50,7 @@ impl World {
         let suspected = record.blame.suspected();
         let process_of = |name: &ActorName| self.drawn.architecture.process_of(*name);
         let guilty = |name: &ActorName| match expect.blame {
-            Blame::Exact => expect.suspected.iter().any(|one| process_of(one) == process_of(name)),
+            Blame::Exact => expect.suspected.contains(name),
             Blame::Guilty => record.attacks.keys().any(|(who, _)| process_of(who) == process_of(name)),
         };
         expect.exposed.iter().all(accused)

@@ -13,7 +13,7 @@ use crate::protocol::{
     batch::Ledger,
     board::Promised,
     bundle::Bundle,
-    cut::{Cut, spans},
+    cut::{Cut, Reached, spans},
     digest::Digest,
     evidence::Evidence,
     id::{ActorId, BatchNumber, BundleNumber, ClientId, Epoch, Position, Role},
@@ -45,6 +45,8 @@ pub struct Auditor {
     order: VecDeque<(Kind, ActorId, u64)>,
     seals: BTreeMap<(u32, BatchNumber), Unverified<Seal>>,
     cuts: BTreeMap<Epoch, Unverified<Cut>>,
+    /// What the newest of them takes of each incoming actor.
+    reached: Vec<Reached>,
     attestations: BTreeMap<u32, Unverified<Attestation>>,
     /// The last bundle of each client, where it was sealed.
     numbers: BTreeMap<ClientId, (BundleNumber, SealedBundle)>,
@@ -61,6 +63,7 @@ impl Auditor {
             order: VecDeque::new(),
             seals: BTreeMap::new(),
             cuts: BTreeMap::new(),
+            reached: Vec::new(),
             attestations: BTreeMap::new(),
             numbers: BTreeMap::new(),
             trees: BTreeMap::new(),
@@ -94,32 +97,38 @@ impl Auditor {
         (seals.len() as u64 == due).then_some(seals)
     }
 
-    /// Whether the seals of an incoming actor up to this one were seen and extend what the last cut takes: nothing else
+    /// The seals of an incoming actor that extend, link by link, what the last cut takes, as far as they were seen: nothing else
     /// can be ordered.
-    pub fn can_be_ordered(&self, incoming: u32, upto: u64) -> bool {
-        let last = self.cuts.last_key_value().map(|(_, cut)| cut.clone().believed());
-        let reached = last.and_then(|cut| cut.reached.get(incoming as usize).copied()).unwrap_or_default();
-        let next = reached.seal.map_or(0, |seal| seal.slot.saturating_add(1));
-        let Some(seals) = self.seals_between(incoming, next, upto) else { return false };
-        let (mut previous, mut end) = (reached.seal.map_or(Digest::ZERO, |seal| seal.digest), reached.end);
-        seals.into_iter().all(|seal| {
-            let (digest, seal) = (seal.digest(), seal.believed());
-            let extends = (seal.previous, seal.start) == (previous, end);
-            (previous, end) = (digest, seal.end);
+    fn extending(&self, incoming: u32) -> impl Iterator<Item = &Unverified<Seal>> {
+        let reached = self.reached.get(incoming as usize).copied().unwrap_or_default();
+        let (next, last) = match reached.seal {
+            Some(seal) => (seal.slot.saturating_add(1), seal.digest),
+            None => (0, Digest::ZERO),
+        };
+        let mut link = (BatchNumber(next), last, reached.end);
+        let seen = self.seals.range((incoming, BatchNumber(next))..=(incoming, BatchNumber(u64::MAX)));
+        seen.map(|(_, seal)| seal).take_while(move |seal| {
+            let body = seal.claimed();
+            let extends = (body.batch, body.previous, body.start) == link;
+            link = (BatchNumber(body.batch.0.saturating_add(1)), seal.digest(), body.end);
             extends
         })
     }
 
-    /// The last seal of an incoming actor that a cut takes.
-    pub fn last_ordered(&self, incoming: u32) -> Option<u64> {
-        let (_, cut) = self.cuts.last_key_value()?;
-        Some(cut.clone().believed().reached.get(incoming as usize)?.seal?.slot)
+    /// Whether this seal of an incoming actor can be ordered, or is.
+    pub fn can_be_ordered(&self, incoming: u32, slot: u64) -> bool {
+        self.last_ordered(incoming) >= Some(slot)
+            || self.extending(incoming).any(|seal| seal.claimed_slot() == slot)
     }
 
-    /// The seal after that, if it was seen.
-    pub fn first_unordered(&self, incoming: u32) -> Option<Citation> {
-        let next = self.last_ordered(incoming).map_or(0, |slot| slot.saturating_add(1));
-        self.seals.get(&(incoming, BatchNumber(next))).map(Unverified::cite)
+    /// The last seal of an incoming actor that can be ordered.
+    pub fn last_orderable(&self, incoming: u32) -> Option<Citation> {
+        self.extending(incoming).last().map(Unverified::cite)
+    }
+
+    /// The last seal of an incoming actor that a cut takes.
+    pub fn last_ordered(&self, incoming: u32) -> Option<u64> {
+        Some(self.reached.get(incoming as usize)?.seal?.slot)
     }
 
     /// The cuts that a mailbox actor has not attested, at most so many, as far as they were seen.
@@ -200,6 +209,9 @@ impl Auditor {
                 }
             }
         }
+        if self.cuts.last_key_value().is_none_or(|(newest, _)| *newest < cut.epoch) {
+            self.reached = cut.reached.clone();
+        }
         self.cuts.entry(cut.epoch).or_insert_with(own);
         while self.cuts.len() > KEPT_MAX {
             self.cuts.pop_first();
@@ -241,7 +253,7 @@ impl Auditor {
         }
         if let (Some(before), Some(last)) = (before, last) {
             let regress = cut.reached.iter().zip(&last.reached).any(|(new, old)| {
-                let slot = |reached: &crate::protocol::cut::Reached| reached.seal.map(|seal| seal.slot);
+                let slot = |reached: &Reached| reached.seal.map(|seal| seal.slot);
                 slot(new) < slot(old)
                     || (slot(new) == slot(old)
                         && (new.end != old.end
@@ -251,6 +263,13 @@ impl Auditor {
                 doubts.push(BadCut { cut: own(), fault: CutFault::Follows { before } }.into());
             }
         }
+    }
+
+    /// Looks at a seal whose ledger is not there.
+    pub fn seal(&mut self, seal: &Signed<Seal>) -> Vec<Evidence> {
+        let mut doubts = Vec::new();
+        self.note(seal.cite(), &mut doubts);
+        doubts
     }
 
     /// Looks at an attestation.
@@ -319,13 +338,17 @@ impl Auditor {
         (opens, doubts)
     }
 
+    /// Of too many seals the oldest go; but what is to be ordered yet stays, and the newest go.
     fn forget_seals(&mut self, incoming: u32) {
         let own = (incoming, BatchNumber(0))..=(incoming, BatchNumber(u64::MAX));
-        let extra = self.seals.range(own.clone()).count().saturating_sub(KEPT_MAX);
-        let old: Vec<_> = self.seals.range(own).take(extra).map(|(place, _)| *place).collect();
-        old.into_iter().for_each(|place| {
-            self.seals.remove(&place);
-        });
+        let ordered = self.last_ordered(incoming);
+        for _ in KEPT_MAX..self.seals.range(own.clone()).count() {
+            let mut seals = self.seals.range(own.clone()).map(|(place, _)| *place);
+            let oldest = seals.next().filter(|(_, batch)| Some(batch.0) <= ordered);
+            if let Some(place) = oldest.or_else(|| seals.next_back()) {
+                self.seals.remove(&place);
+            }
+        }
     }
 
     fn look_at_seal(
