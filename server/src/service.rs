@@ -155,7 +155,7 @@ impl Service {
         limits: Limits,
     ) -> Result<Service, ServiceError> {
         let architecture = cluster.architecture();
-        let is_server = architecture.is_monolith() && actor.role() != Role::Witness;
+        let is_server = architecture.is_server(actor);
         if is_server && actor != ActorId::SEQUENCER {
             return Err(ServiceError::PartOfServer(actor));
         }
@@ -166,7 +166,7 @@ impl Service {
         let (timing, limits) = (cluster.timing(), limits_in(architecture, limits));
         let running = if is_server {
             let network = TcpOfParts::on(addresses_of_parts(cluster)?);
-            architecture::start_server(&deployment, network, timing, &watch)?
+            architecture::start_one(&deployment, actor, network, timing, &watch)?
         } else {
             let network = Tcp { listen: place.listen, addresses: Arc::new(cluster.addresses()) };
             architecture::start_one(&deployment, actor, network, timing, &watch)?

@@ -62,6 +62,11 @@ impl Architecture {
     pub fn is_monolith(self) -> bool {
         matches!(self, Architecture::Central | Architecture::Multithreaded)
     }
+
+    /// Whether an actor is a part of such a server.
+    pub fn is_server(self, actor: ActorId) -> bool {
+        self.is_monolith() && actor.role() != Role::Witness
+    }
 }
 
 impl std::fmt::Display for Architecture {
@@ -127,7 +132,7 @@ pub fn start_on<S: Storage>(
     Ok(Running { doors, stopped })
 }
 
-/// Starts one actor of the pipeline; the others run elsewhere in this network.
+/// Starts one actor of the pipeline, a witness, or a server that is all the others; the rest runs elsewhere in this network.
 pub fn start_one<N: Network>(
     deployment: &Deployment,
     actor: ActorId,
@@ -139,24 +144,13 @@ pub fn start_one<N: Network>(
     let setup = Setup { trust: deployment.trust.clone(), timing };
     let (network, storage) = (|_| network.clone(), FileStorage::of_actor);
     let start = Start { deployment, setup, watch, network, storage, stopped: sender };
-    Ok(Running { doors: vec![(actor, start.actor(actor)?)], stopped })
-}
-
-/// Starts a server that is all actors but the witnesses, which run elsewhere and reach it over this network.
-pub fn start_server<N: Network>(
-    deployment: &Deployment,
-    network: N,
-    timing: Timing,
-    watch: &Watch,
-) -> Result<Running, StartError> {
-    let (sender, stopped) = mpsc::unbounded_channel();
-    let setup = Setup { trust: deployment.trust.clone(), timing };
-    let (network, storage) = (|_| network.clone(), FileStorage::of_actor);
-    let door = Start { deployment, setup, watch, network, storage, stopped: sender }.monolith()?;
-    Ok(Running {
-        doors: Monolith::actors().into_iter().map(|actor| (actor, door.clone())).collect(),
-        stopped,
-    })
+    let doors = if deployment.architecture().is_server(actor) {
+        let door = start.monolith()?;
+        Monolith::actors().into_iter().map(|part| (part, door.clone())).collect()
+    } else {
+        vec![(actor, start.actor(actor)?)]
+    };
+    Ok(Running { doors, stopped })
 }
 
 struct Start<'a, F, G> {

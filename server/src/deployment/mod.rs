@@ -304,7 +304,7 @@ impl Deployment {
 }
 
 fn file_name(architecture: Architecture, actor: ActorId) -> String {
-    match architecture.is_monolith() && actor.role() != Role::Witness {
+    match architecture.is_server(actor) {
         true => "server".to_owned(),
         false => actor.to_string().replace(['/', ':'], "-"),
     }
