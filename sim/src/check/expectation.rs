@@ -132,9 +132,9 @@ pub fn first_caught(case: &Case<'_>, name: ActorName) -> Option<Epoch> {
     verdicts.map(|judged| case.record.caught[judged.evidence].epoch).min()
 }
 
-/// The epoch of the first cheat of an actor.
+/// The epoch of the first cheat of an actor, or of one in the same process.
 pub fn first_cheat(case: &Case<'_>, name: ActorName) -> Option<Epoch> {
-    let attacks = case.record.attacks.iter().filter(|((who, _), _)| *who == name);
+    let attacks = case.record.attacks.iter().filter(|((who, _), _)| case.are_one(*who, name));
     attacks.map(|(_, (epoch, _))| *epoch).min()
 }
 
