@@ -8,6 +8,7 @@ use std::{
 };
 
 use clap::{Args, Subcommand};
+use futures_util::FutureExt;
 use server::{
     actor::Notice,
     client::{Client, Options, Url},
@@ -20,6 +21,7 @@ use server::{
         roster_file,
     },
 };
+use tokio::time::Instant;
 
 use super::{log::Log, verify::Verify};
 
@@ -46,7 +48,7 @@ pub struct ClientCommand {
 enum Action {
     /// Show the client's id; make its key if it is new.
     Keys,
-    /// Send a message and wait for its receipt.
+    /// Send a message and wait for its receipt; show what comes meanwhile.
     Send {
         /// To whom: ids, separated by commas.
         #[arg(long, value_delimiter = ',', required = true)]
@@ -148,8 +150,12 @@ impl ClientCommand {
         let mut client = self.start().await?;
         let ciphertexts = to.into_iter().map(|recipient| (recipient, Vec::new())).collect();
         let token = client.send(payload, ciphertexts).ok_or("too much waits already")?;
-        let mut own = None;
+        let (mut own, mut come) = (None, Vec::new());
         let answer = self.wait(&mut client, |notice| match notice {
+            Notice::Delivered { .. } => {
+                come.push(notice);
+                None
+            }
             Notice::Overloaded { token: told } if told == token => {
                 Some(Err("it is too long, or has no recipient".to_owned()))
             }
@@ -163,7 +169,13 @@ impl ClientCommand {
             }
             _ => None,
         });
-        match answer.await {
+        let answer = answer.await;
+        // what is told is told once: it would be lost if it were not shown now
+        come.extend(std::iter::from_fn(|| client.next().now_or_never().flatten()));
+        for notice in come {
+            self.show(notice, &client)?;
+        }
+        match answer {
             Some(told) => {
                 println!("{}", told?);
                 Ok(true)
@@ -177,14 +189,16 @@ impl ClientCommand {
 
     async fn receive(&self, quiet: Option<Duration>, count: Option<usize>) -> Result<bool, String> {
         let mut client = self.start().await?;
-        let mut shown = 0;
+        let (mut shown, mut last) = (0, Instant::now());
         while count.is_none_or(|count| shown < count) {
             let next = match quiet {
-                Some(quiet) => tokio::time::timeout(quiet, client.next()).await,
+                Some(quiet) => tokio::time::timeout_at(last + quiet, client.next()).await,
                 None => Ok(client.next().await),
             };
             let Ok(Some(notice)) = next else { break };
-            shown += usize::from(self.show(notice, &client)?);
+            if self.show(notice, &client)? {
+                (shown, last) = (shown + 1, Instant::now());
+            }
         }
         Ok(count.is_none_or(|count| shown >= count))
     }
