@@ -113,11 +113,6 @@ const WRONG_CHEATS: &[(&str, &str)] = &[
         "5:10: a victim is a client, not mailbox/1: write client/0 or client/*",
     ),
     (
-        "architecture = \"central\"\n[[adversary]]\nactor = \"*\"\nattack = \"swap-deliveries\"\n",
-        "4:9: in central the actors of the server are one, and none of them can cheat alone: let client/0 or client/* \
-         cheat, or write architecture = \"parallel\"",
-    ),
-    (
         "[[adversary]]\nactor = \"handler/0\"\nattack = \"lose-custody\"\n",
         "4:10: lose-custody breaks a handler receipt, and handlers give none: write handler_receipts = true in [topology]",
     ),
