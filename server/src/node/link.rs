@@ -28,11 +28,14 @@ use std::{
 
 use futures_util::future::{Either, select};
 use tokio::{
-    io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf},
-    sync::{Notify, mpsc},
+    io::{AsyncRead, ReadBuf},
+    sync::mpsc,
 };
 
-use super::Door;
+use super::{
+    Door,
+    outbound::{Outbound, write_all},
+};
 use crate::{
     actor::{Input, Step, step::Notice},
     port::{Clock, Network, Spawn},
@@ -43,8 +46,6 @@ use crate::{
     },
 };
 
-/// Most bytes that wait to be written to one peer.
-const QUEUE_MAX: usize = 128 << 20;
 /// Bytes read at once, at least.
 const READ_SIZE: usize = 64 << 10;
 /// The first pause before a lost connection is opened again; doubles up to the second.
@@ -134,66 +135,6 @@ fn next(connections: &Connections) -> u64 {
     let mut connections = connections.lock().unwrap_or_else(PoisonError::into_inner);
     *connections += 1;
     *connections
-}
-
-/// Bytes on their way to a peer.
-#[derive(Default)]
-pub struct Outbound {
-    queue: Mutex<Queue>,
-    ready: Notify,
-}
-
-#[derive(Default)]
-struct Queue {
-    bytes: Vec<u8>,
-    /// Nothing more is written.
-    closed: bool,
-    /// Nothing more is taken; what is queued is written before the connection ends, so that the next one goes on
-    /// from there.
-    full: bool,
-    /// Whether anything was queued since the last beat.
-    spoke: bool,
-}
-
-impl Outbound {
-    fn with<T>(&self, f: impl FnOnce(&mut Queue) -> T) -> T {
-        f(&mut self.queue.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// Queues a message; how many bytes it takes.
-    fn push(&self, message: &Message) -> usize {
-        let bytes = self.with(|queue| {
-            if queue.closed || queue.full {
-                return 0;
-            }
-            let before = queue.bytes.len();
-            frame::append(&mut queue.bytes, message);
-            queue.spoke = true;
-            queue.full = queue.bytes.len() > QUEUE_MAX;
-            queue.bytes.len() - before
-        });
-        self.ready.notify_one();
-        bytes
-    }
-
-    /// Sends an empty frame, if there was nothing else to send since the last beat.
-    fn beat(&self) {
-        let spoke = self.with(|queue| {
-            let spoke = std::mem::take(&mut queue.spoke);
-            if !spoke && queue.bytes.is_empty() {
-                frame::append_beat(&mut queue.bytes);
-            }
-            spoke
-        });
-        if !spoke {
-            self.ready.notify_one();
-        }
-    }
-
-    fn close(&self) {
-        self.with(|queue| queue.closed = true);
-        self.ready.notify_one();
-    }
 }
 
 /// Whose node it is.
@@ -398,24 +339,6 @@ async fn silence(clock: &impl Clock, heard: &AtomicBool, outbound: &Outbound) {
         clock.sleep_until(clock.now().after(BEAT_NS)).await;
         outbound.beat();
         silent = if heard.swap(false, Ordering::Relaxed) { 0 } else { silent + 1 };
-    }
-}
-
-/// Writes what is queued until the queue is closed or the connection lost.
-async fn write_all(mut writer: impl AsyncWrite + Unpin, outbound: &Outbound) {
-    loop {
-        let (bytes, closed, full) =
-            outbound.with(|queue| (std::mem::take(&mut queue.bytes), queue.closed, queue.full));
-        if closed || (full && bytes.is_empty()) {
-            return;
-        }
-        if bytes.is_empty() {
-            outbound.ready.notified().await;
-            continue;
-        }
-        if writer.write_all(&bytes).await.is_err() || writer.flush().await.is_err() {
-            return;
-        }
     }
 }
 

@@ -12,6 +12,7 @@
 
 mod fences;
 mod link;
+mod outbound;
 mod slots;
 
 use std::{future::poll_fn, pin::Pin, task::Poll};

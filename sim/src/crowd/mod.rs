@@ -28,6 +28,7 @@ mod front;
 mod group;
 mod letter;
 mod link;
+mod manners;
 mod people;
 mod plan;
 mod queue;
@@ -66,6 +67,7 @@ use crate::{
 use group::{Group, Open};
 use letter::{Delivered, Word};
 use link::Link;
+pub use manners::Manners;
 use people::{Names, Person};
 use plan::{Plan, Wanted};
 
@@ -75,21 +77,6 @@ const LOOK_NS: u64 = 10_000_000;
 const BACKOFF_MAX: u32 = 5;
 /// A bundle does not expire, as those of clients do not.
 const EXPIRY: Epoch = Epoch(u64::MAX);
-
-/// How the clients of a crowd behave at their mailboxes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Manners {
-    /// Deliveries between two acks.
-    pub acks_every: u64,
-    /// Whether they stay when nothing is due.
-    pub stays: bool,
-}
-
-impl Default for Manners {
-    fn default() -> Self {
-        Manners { acks_every: 1, stays: false }
-    }
-}
 
 /// A crowd.
 pub struct Crowd {

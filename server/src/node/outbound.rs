@@ -1,0 +1,91 @@
+//! What is on its way to one peer: queued as bytes, and written by a task of its connection.
+
+use std::sync::{Mutex, PoisonError};
+
+use tokio::{
+    io::{AsyncWrite, AsyncWriteExt},
+    sync::Notify,
+};
+
+use crate::protocol::{frame, message::Message};
+
+/// Most bytes that wait to be written to one peer.
+const QUEUE_MAX: usize = 128 << 20;
+
+/// Bytes on their way to a peer.
+#[derive(Default)]
+pub struct Outbound {
+    queue: Mutex<Queue>,
+    ready: Notify,
+}
+
+#[derive(Default)]
+struct Queue {
+    bytes: Vec<u8>,
+    /// Nothing more is written.
+    closed: bool,
+    /// Nothing more is taken; what is queued is written before the connection ends, so that the next one goes on
+    /// from there.
+    full: bool,
+    /// Whether anything was queued since the last beat.
+    spoke: bool,
+}
+
+impl Outbound {
+    fn with<T>(&self, f: impl FnOnce(&mut Queue) -> T) -> T {
+        f(&mut self.queue.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Queues a message; how many bytes it takes.
+    pub fn push(&self, message: &Message) -> usize {
+        let bytes = self.with(|queue| {
+            if queue.closed || queue.full {
+                return 0;
+            }
+            let before = queue.bytes.len();
+            frame::append(&mut queue.bytes, message);
+            queue.spoke = true;
+            queue.full = queue.bytes.len() > QUEUE_MAX;
+            queue.bytes.len() - before
+        });
+        self.ready.notify_one();
+        bytes
+    }
+
+    /// Sends an empty frame, if there was nothing else to send since the last beat.
+    pub fn beat(&self) {
+        let spoke = self.with(|queue| {
+            let spoke = std::mem::take(&mut queue.spoke);
+            if !spoke && queue.bytes.is_empty() {
+                frame::append_beat(&mut queue.bytes);
+            }
+            spoke
+        });
+        if !spoke {
+            self.ready.notify_one();
+        }
+    }
+
+    pub fn close(&self) {
+        self.with(|queue| queue.closed = true);
+        self.ready.notify_one();
+    }
+}
+
+/// Writes what is queued until the queue is closed or the connection lost.
+pub async fn write_all(mut writer: impl AsyncWrite + Unpin, outbound: &Outbound) {
+    loop {
+        let (bytes, closed, full) =
+            outbound.with(|queue| (std::mem::take(&mut queue.bytes), queue.closed, queue.full));
+        if closed || (full && bytes.is_empty()) {
+            return;
+        }
+        if bytes.is_empty() {
+            outbound.ready.notified().await;
+            continue;
+        }
+        if writer.write_all(&bytes).await.is_err() || writer.flush().await.is_err() {
+            return;
+        }
+    }
+}
