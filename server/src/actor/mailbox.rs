@@ -291,9 +291,7 @@ impl Mailbox {
     fn prune(&mut self, step: &mut Step) {
         let Some((newest, _)) = self.last else { return };
         let floor = self.outbox.floor(newest).min(Epoch(newest.0.saturating_sub(1)));
-        if floor > self.archive.floor() {
-            self.archive.prune(floor, step);
-        }
+        self.archive.prune(floor, step);
     }
 
     /// Shows clients that got nothing for a while that nothing was due.

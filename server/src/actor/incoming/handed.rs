@@ -55,8 +55,11 @@ impl Handed {
         if last.is_none_or(|last| last < attestation.slot()) {
             self.cuts.insert(attestation.epoch, cut);
             self.attestations.insert(attestation.mailbox, attestation.to_unverified());
-            let cited: BTreeSet<Epoch> = self.epochs().chain(self.stored.values().copied()).collect();
-            self.cuts.retain(|epoch, _| cited.contains(epoch));
+            if let Some(last) = last.map(Epoch)
+                && !self.epochs().chain(self.stored.values().copied()).any(|cited| cited == last)
+            {
+                self.cuts.remove(&last);
+            }
         }
     }
 

@@ -54,13 +54,15 @@ pub struct Archive {
     cosignatures: BTreeMap<Epoch, BTreeMap<u32, Unverified<Cosignature>>>,
     /// How many of them a client asks for.
     quorum: u32,
+    /// The epoch below which everything was given up last.
+    pruned: Epoch,
 }
 
 impl Archive {
     /// Nothing yet.
     pub fn new(quorum: u32) -> Self {
         let (cuts, attestations, runs) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        Archive { cuts, attestations, runs, cosignatures: BTreeMap::new(), quorum }
+        Archive { cuts, attestations, runs, cosignatures: BTreeMap::new(), quorum, pruned: Epoch(0) }
     }
 
     /// A witness has seen an attestation; whether that is news.
@@ -198,7 +200,8 @@ impl Archive {
 
     /// Gives up what lies below an epoch. That epoch's own cut and attestation stay: the next range starts there.
     pub fn prune(&mut self, floor: Epoch, step: &mut Step) {
-        let Some(kept) = self.cuts.get(&floor).cloned() else { return };
+        let Some(kept) = self.cuts.get(&floor).filter(|_| self.pruned < floor).cloned() else { return };
+        self.pruned = floor;
         while let Some(entry) = self.cuts.first_entry().filter(|entry| *entry.key() < floor) {
             step.delete(row(CUT, &entry.key().to_bytes()));
             entry.remove();
