@@ -57,7 +57,7 @@ pub struct Settings {
     pub timing: Timing,
     /// What may be asked for.
     pub limits: Limits,
-    /// Whether request handlers sign for what they take; in a server of one key nobody could tell the difference.
+    /// Whether request handlers sign for what they take (parallel).
     pub custody: Custody,
 }
 
@@ -103,6 +103,11 @@ pub enum ServiceError {
     /// An actor that is no process.
     #[error("{0} is a part of this cluster's one server: start sequencer, which is all of it")]
     PartOfServer(ActorId),
+    /// Receipts that nobody could tell from those of the next actor.
+    #[error(
+        "handler receipts are for parallel: the handler of a {0} server has the key of the actors that it hands on to"
+    )]
+    OneKey(&'static str),
     /// No randomness.
     #[error("the system gives no randomness: {0}")]
     Random(getrandom::Error),
@@ -126,6 +131,7 @@ impl Service {
     pub async fn start(settings: Settings) -> Result<Service, ServiceError> {
         let Settings { plan, signing, data, listen, tls, timing, limits, custody } = settings;
         let limits = limits_in(plan.architecture, limits);
+        check_custody(plan.architecture, custody)?;
         let deployment = Deployment::open(&data, plan, signing)?.with_custody(custody);
         let watch = watch_of(&deployment);
         let door = Opened::on(listen, tls).await?;
@@ -159,6 +165,7 @@ impl Service {
         if is_server && actor != ActorId::SEQUENCER {
             return Err(ServiceError::PartOfServer(actor));
         }
+        check_custody(architecture, cluster.custody())?;
         let deployment = Deployment::open_for(data, architecture, actor)?.with_custody(cluster.custody());
         let place = cluster.place(actor).ok_or(ServiceError::NoPlace(actor))?;
         let opened = Opened::on(place.http.unwrap_or(NOWHERE), tls).await?;
@@ -195,6 +202,13 @@ impl Service {
 const NOWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
 const HANDLER: ActorId = ActorId::Server(Role::Handler, 0);
+
+fn check_custody(architecture: Architecture, custody: Custody) -> Result<(), ServiceError> {
+    match custody == Custody::Taken && architecture.is_monolith() {
+        true => Err(ServiceError::OneKey(architecture.name())),
+        false => Ok(()),
+    }
+}
 
 /// A central server checks signatures one after the other.
 fn limits_in(architecture: Architecture, limits: Limits) -> Limits {

@@ -308,6 +308,17 @@ fn a_change_must_be_of_what_is_there() {
 }
 
 #[test]
+fn a_roster_that_lets_nobody_answer_is_not_made() {
+    let members = Scene::new(Pen::modelled()).pen.trust.roster.members().to_vec();
+    let make = |challenge_bound| {
+        let rules = Rules { challenge_bound, quorum: 0 };
+        Roster::first(rules, vec![signer("operator").public()], members.clone())
+    };
+    assert_eq!(make(0), Err(RosterError::NoBound));
+    assert!(make(1).is_ok());
+}
+
+#[test]
 fn a_roster_that_could_not_be_read_is_not_made() {
     let key = |number: u32| {
         let mut key = [0; 32];

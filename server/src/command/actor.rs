@@ -4,9 +4,8 @@ use std::{path::PathBuf, process::ExitCode};
 
 use clap::Args;
 use server::{
-    architecture::Architecture,
     cluster::Cluster,
-    deployment::{Deployment, Plan},
+    deployment::Deployment,
     protocol::{id::ActorId, signing::Signing},
     service::Service,
 };
@@ -14,45 +13,39 @@ use server::{
 use super::{
     run::{Failure, until_told},
     serving::Serving,
+    shape::{Shape, Witnesses},
 };
 
 /// Make keys and roster of a cluster, one process an actor, or one server and its witnesses. Each then needs the roster and its own
 /// key alone.
 #[derive(Args)]
 pub struct Init {
-    /// How it is built: central, multithreaded or parallel.
-    #[arg(long, default_value = "parallel")]
-    architecture: Architecture,
+    #[command(flatten)]
+    shape: Shape,
     /// The directory.
     #[arg(long)]
     data: PathBuf,
-    /// How many incoming actors (parallel).
-    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=4096))]
-    incoming: u32,
-    /// How many mailbox actors (parallel).
-    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=4096))]
-    mailboxes: u32,
-    /// How many witnesses.
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(0..=64))]
-    witnesses: u32,
 }
 
 impl Init {
     /// Makes them.
     pub fn execute(&self) -> ExitCode {
-        let witnesses = self.witnesses;
-        let plan = Plan::new(self.architecture, self.incoming, self.mailboxes, witnesses);
-        let plan = Plan { witnesses, ..plan }; // in processes of their own they are worth something to a monolith, too
-        match Deployment::open(&self.data, plan, Signing::Ed25519) {
-            Ok(deployment) => {
-                deployment.actors().iter().for_each(|actor| println!("{actor}"));
+        match self.init() {
+            Ok(actors) => {
+                actors.iter().for_each(|actor| println!("{actor}"));
                 ExitCode::SUCCESS
             }
-            Err(error) => {
-                eprintln!("{error}");
+            Err(why) => {
+                eprintln!("{why}");
                 ExitCode::from(2)
             }
         }
+    }
+
+    fn init(&self) -> Result<Vec<ActorId>, String> {
+        let plan = self.shape.plan(Witnesses::Apart)?;
+        let deployment = Deployment::open(&self.data, plan, Signing::Ed25519);
+        deployment.map(|deployment| deployment.actors()).map_err(|error| error.to_string())
     }
 }
 

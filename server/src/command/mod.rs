@@ -9,4 +9,5 @@ pub mod revoke;
 pub mod rotate;
 pub mod run;
 pub mod serving;
+pub mod shape;
 pub mod verify;

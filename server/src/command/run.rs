@@ -6,7 +6,6 @@ use clap::Args;
 use futures_util::future::{Either, select};
 use server::{
     actor::{Timing, handler::Custody},
-    architecture::Architecture,
     deployment::{Legacy, Plan},
     protocol::signing::Signing,
     service::{Service, Settings},
@@ -14,7 +13,10 @@ use server::{
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{error, info};
 
-use super::serving::Serving;
+use super::{
+    serving::Serving,
+    shape::{Shape, Witnesses},
+};
 
 /// How long requests under way may take to end when the server stops.
 const PATIENCE_NS: u64 = 10_000_000_000;
@@ -22,24 +24,14 @@ const PATIENCE_NS: u64 = 10_000_000_000;
 /// Run a server: all actors of a deployment in this process.
 #[derive(Args)]
 pub struct Run {
-    /// How it is built: central, multithreaded or parallel.
-    #[arg(long, default_value = "parallel")]
-    architecture: Architecture,
+    #[command(flatten)]
+    shape: Shape,
     /// Its directory: keys, roster, what the actors store. Made on the first start.
     #[arg(long)]
     data: PathBuf,
     /// Where it listens.
     #[arg(long, default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
-    /// How many incoming actors (parallel).
-    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=4096))]
-    incoming: u32,
-    /// How many mailbox actors (parallel).
-    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=4096))]
-    mailboxes: u32,
-    /// How many witnesses (parallel). More trust is in those that others run.
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(0..=64))]
-    witnesses: u32,
     /// Least time from one cut to the next.
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=60_000))]
     epoch_ms: u64,
@@ -69,9 +61,9 @@ impl Run {
         until_told(self.start())
     }
 
-    fn plan(&self) -> Plan {
+    fn plan(&self) -> Result<Plan, String> {
         let legacy = if self.json_api { Legacy::Served } else { Legacy::Refused };
-        Plan { legacy, ..Plan::new(self.architecture, self.incoming, self.mailboxes, self.witnesses) }
+        Ok(Plan { legacy, ..self.shape.plan(Witnesses::Inside)? })
     }
 
     fn signing(&self) -> Signing {
@@ -87,7 +79,7 @@ impl Run {
     async fn start(&self) -> Result<Service, Failure> {
         let tls = self.serving.tls()?;
         let settings = Settings {
-            plan: self.plan(),
+            plan: self.plan().map_err(Failure::start)?,
             signing: self.signing(),
             data: self.data.clone(),
             listen: self.listen,

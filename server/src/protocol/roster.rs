@@ -97,6 +97,9 @@ pub enum RosterError {
         /// How many can.
         witnesses: u32,
     },
+    /// Nobody could answer in time.
+    #[error("a challenge bound of 0 epochs: at least 1")]
+    NoBound,
     /// An operator that does not exist.
     #[error("{0} belongs to an operator that the roster does not list")]
     UnknownOperator(ActorId),
@@ -189,6 +192,9 @@ impl Roster {
         let (quorum, witnesses) = (self.rules.quorum, self.witnesses);
         if quorum > witnesses {
             return Err(RosterError::Quorum { quorum, witnesses });
+        }
+        if self.rules.challenge_bound == 0 {
+            return Err(RosterError::NoBound);
         }
         let in_order = self.agents.is_sorted_by(|one, next| one < next);
         if let Some(last) = self.agents.last().filter(|last| !in_order || **last >= self.handlers) {
