@@ -1,14 +1,21 @@
 //! The HTTP API: what remains of a real server's time when everything else that it does is taken off.
 //!
 //! A request passes through the system's sockets, hyper, axum, checks and queues; no part of that can be measured where it
-//! counts, under load. So the central server is loaded, once with one recipient a bundle and once with several, and its
-//! twin in the simulator runs the same, at first with the HTTP API for nothing. What the real one needs more than all else in
-//! the twin is what requests and the bytes of events cost; how many there are of each the twin tells. With that the twin runs
-//! again, for at another speed it puts its work together otherwise. The same for the load generator, which does nothing else.
+//! counts, under load. So the central server is loaded, with one recipient a bundle and with several, with short payloads and with
+//! long ones, and its twin in the simulator runs the same, at first with the HTTP API for nothing. What the real one needs more than
+//! all else in the twin is what requests, events and the bytes of events cost; how many there are of each the twin tells. With that
+//! the twin runs again, for at another speed it puts its work together otherwise. The same for the load generator, which does
+//! nothing else.
+//!
+//! Loads of one size would not do: an event's fixed cost would pass for one of its bytes, and events that are ten times as long
+//! would seem ten times as dear.
 
 use std::{fmt, path::Path};
 
-use super::CalibrateError;
+use super::{
+    CalibrateError,
+    fit::{self, CAUSES, Sample},
+};
 use crate::{
     model::costs::{Cost, Http, Profile, significant},
     outcome::Outcome,
@@ -16,10 +23,10 @@ use crate::{
     scenario::Architecture,
 };
 
-/// Connections of both loads.
+/// Connections of all loads.
 const CONNECTIONS: u32 = 64;
-/// Recipients of a bundle, in the one and the other load.
-const RECIPIENTS: [u32; 2] = [1, 8];
+/// Recipients of a bundle and bytes of a payload, by load.
+const LOADS: [(u32, u32); 4] = [(1, 64), (8, 64), (1, 4096), (8, 4096)];
 /// Seconds of each.
 const SECONDS: u32 = 5;
 /// How often each is measured: the median counts.
@@ -28,6 +35,9 @@ const REPEATS: usize = 3;
 const EPOCH_MS: u32 = 5;
 /// Requests of the twin's runs.
 const REQUESTS: u64 = 6000;
+
+/// What each load is made to take, so that none outweighs another.
+const WHOLE_NS: f64 = 1e6;
 
 /// How often the twin runs with what was found so far: what steps take in together depends on how fast requests come, and
 /// that on what they cost.
@@ -40,19 +50,29 @@ struct PerRequest {
     server_ns: f64,
     twin_ns: f64,
     generator_ns: f64,
-    /// Requests of all kinds.
-    requests: f64,
-    /// Bytes of events.
-    bytes: f64,
+    /// Requests of all kinds, events, and their bytes.
+    causes: [f64; CAUSES],
+}
+
+impl PerRequest {
+    /// What HTTP takes of the server.
+    fn served_ns(&self) -> f64 {
+        (self.server_ns - self.twin_ns).max(0.0)
+    }
+
+    /// Of what takes so long, as if it took [`WHOLE_NS`]: a load counts as much as any other, however heavy it is.
+    fn sample(&self, ns: f64) -> Sample {
+        Sample { causes: self.causes.map(|count| count * WHOLE_NS / ns.max(1.0)), ns: WHOLE_NS }
+    }
 }
 
 impl fmt::Display for PerRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let PerRequest { server_ns, twin_ns, generator_ns, requests, bytes } = self;
+        let PerRequest { server_ns, twin_ns, generator_ns, causes: [requests, events, bytes] } = self;
         write!(
             f,
             "a bundle takes {:.1} µs of the server, {:.1} µs of its twin besides HTTP, {:.1} µs of the load generator; \
-             {requests:.2} requests and {bytes:.0} bytes of events",
+             {requests:.2} requests, {events:.2} events of {bytes:.0} bytes together",
             server_ns / 1e3,
             twin_ns / 1e3,
             generator_ns / 1e3,
@@ -67,8 +87,8 @@ impl fmt::Display for PerRequest {
 pub fn http(directory: &Path, rest: &Profile, told: &dyn Fn(&str)) -> Result<Http, CalibrateError> {
     let server = Server::beside_this()?;
     let mut real = Vec::new();
-    for recipients in RECIPIENTS {
-        let load = load(recipients);
+    for (recipients, payload) in LOADS {
+        let load = load(recipients, payload);
         let measured =
             (0..REPEATS).map(|_| server.measure(&load, directory)).collect::<Result<Vec<_>, _>>()?;
         let measured: Vec<Measured> = measured.into_iter().map(|run| run.at_pace(rest.pace)).collect();
@@ -79,37 +99,45 @@ pub fn http(directory: &Path, rest: &Profile, told: &dyn Fn(&str)) -> Result<Htt
         let profile = Profile { http: http.clone(), ..rest.clone() };
         let loads = real.iter().map(|(load, real)| per_request(load, real, &profile));
         let loads = loads.collect::<Result<Vec<_>, _>>()?;
-        http = explained(&loads[0], &loads[1]);
+        http = explained(&loads);
         if round == ROUNDS {
-            loads.iter().for_each(|load| told(&load.to_string()));
+            loads.iter().for_each(|load| told(&format!("{load}; {}", off(&http, load))));
         }
     }
     Ok(http)
 }
 
-fn load(recipients: u32) -> Load {
+fn load(recipients: u32, payload: u32) -> Load {
     Load {
         architecture: Architecture::Central,
         connections: CONNECTIONS,
         rate_per_s: None,
         readers: CONNECTIONS,
         recipients,
+        payload,
         seconds: SECONDS,
         epoch_ms: EPOCH_MS,
     }
 }
 
-/// What requests and bytes of events cost, by two loads.
-fn explained(one: &PerRequest, several: &PerRequest) -> Http {
-    let server = solve(one, several, |load| load.server_ns - load.twin_ns);
-    let generator = solve(one, several, |load| load.generator_ns);
-    let cost = |ns: f64| Cost::always(significant(ns));
-    Http {
-        request: cost(server[0]),
-        event_byte: significant(server[1]),
-        ask: cost(generator[0]),
-        hear_byte: significant(generator[1]),
-    }
+/// What requests, events and their bytes cost, by several loads.
+fn explained(loads: &[PerRequest]) -> Http {
+    let fitted = |ns: fn(&PerRequest) -> f64| {
+        fit::fit(&loads.iter().map(|load| load.sample(ns(load))).collect::<Vec<_>>()).map(significant)
+    };
+    let [request, event, event_byte] = fitted(PerRequest::served_ns);
+    let [ask, hear, hear_byte] = fitted(|load| load.generator_ns);
+    let [request, event, ask, hear] = [request, event, ask, hear].map(Cost::always);
+    Http { request, event, event_byte, ask, hear, hear_byte }
+}
+
+/// By how much the two sides of a load are not explained.
+fn off(http: &Http, load: &PerRequest) -> String {
+    let share =
+        |costs: [f64; CAUSES], ns: f64| 100.0 * (fit::predict(&costs, &load.sample(ns)) / WHOLE_NS - 1.0);
+    let served = share([http.request.mean(), http.event.mean(), http.event_byte], load.served_ns());
+    let heard = share([http.ask.mean(), http.hear.mean(), http.hear_byte], load.generator_ns);
+    format!("explained {served:+.0} and {heard:+.0} %")
 }
 
 /// What a request of the real server takes, and of its twin with this profile.
@@ -119,15 +147,15 @@ fn per_request(load: &Load, real: &Measured, profile: &Profile) -> Result<PerReq
     delivered(&outcome)?;
     let counts = outcome.crowd().unwrap_or_default();
     let per_request = |count: u64| count as f64 / REQUESTS as f64;
-    let (requests, bytes) = (per_request(counts.requests), per_request(counts.event_bytes));
-    let Http { request, event_byte, ask, hear_byte } = &profile.http;
-    let http_ns = requests * (request.mean() + ask.mean()) + bytes * (event_byte + hear_byte);
+    let causes = [counts.requests, counts.events, counts.event_bytes].map(per_request);
+    let Http { request, event, event_byte, ask, hear, hear_byte } = &profile.http;
+    let each = [request.mean() + ask.mean(), event.mean() + hear.mean(), event_byte + hear_byte];
+    let http_ns: f64 = causes.iter().zip(each).map(|(count, each)| count * each).sum();
     Ok(PerRequest {
         server_ns: real.server_ns as f64 / answered,
         twin_ns: per_request(outcome.run.load.busy_ns) - http_ns,
         generator_ns: real.generator_ns as f64 / answered,
-        requests,
-        bytes,
+        causes,
     })
 }
 
@@ -138,33 +166,43 @@ fn delivered(outcome: &Outcome) -> Result<(), CalibrateError> {
     }
 }
 
-/// What a request and a byte cost, so that both loads come out; nothing costs less than nothing.
-fn solve(one: &PerRequest, other: &PerRequest, total: impl Fn(&PerRequest) -> f64) -> [f64; 2] {
-    let determinant = one.requests * other.bytes - other.requests * one.bytes;
-    let byte = (one.requests * total(other) - other.requests * total(one)) / determinant;
-    let byte = if byte.is_finite() { byte.max(0.0) } else { 0.0 };
-    let request = (total(one) - one.bytes * byte) / one.requests;
-    [request.max(0.0), byte]
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn load(server_ns: f64, twin_ns: f64, requests: f64, bytes: f64) -> PerRequest {
-        PerRequest { server_ns, twin_ns, generator_ns: 0.0, requests, bytes }
+    /// A load of so many requests, events and bytes a bundle, of which the server and the load generator take what these cost.
+    fn load(causes: [f64; CAUSES], twin_ns: f64) -> PerRequest {
+        let [requests, events, bytes] = causes;
+        let server_ns = twin_ns + 20e3 * requests + 5e3 * events + 2.0 * bytes;
+        PerRequest { server_ns, twin_ns, generator_ns: 30e3 * requests + 3.0 * bytes, causes }
+    }
+
+    fn loads() -> [PerRequest; 4] {
+        [
+            load([1.1, 1.0, 2e3], 70e3),
+            load([1.2, 4.0, 12e3], 200e3),
+            load([1.1, 1.0, 7e3], 90e3),
+            load([1.3, 5.0, 60e3], 300e3),
+        ]
     }
 
     #[test]
-    fn requests_and_bytes_are_told_apart_by_two_loads() {
-        let (one, several) = (load(80.0 + 23.0, 80.0, 1.0, 0.6), load(200.0 + 40.0, 200.0, 1.0, 4.0));
-        let [request, byte] = solve(&one, &several, |load| load.server_ns - load.twin_ns);
-        assert!((request - 20.0).abs() < 1e-9 && (byte - 5.0).abs() < 1e-9, "{request} {byte}");
+    fn requests_events_and_their_bytes_are_told_apart() {
+        let http = explained(&loads());
+        let near = |found: f64, given: f64| assert!((found - given).abs() < 1e-3 * given + 1e-6, "{http:?}");
+        near(http.request.mean(), 20e3);
+        near(http.event.mean(), 5e3);
+        near(http.event_byte, 2.0);
+        near(http.ask.mean(), 30e3);
+        near(http.hear.mean(), 0.0);
+        near(http.hear_byte, 3.0);
+        assert_eq!(off(&http, &loads()[3]), "explained +0 and +0 %");
     }
 
     #[test]
     fn what_the_twin_overestimates_costs_nothing_more() {
-        let (one, several) = (load(50.0, 80.0, 1.0, 0.6), load(100.0, 200.0, 1.0, 4.0));
-        assert_eq!(solve(&one, &several, |load| load.server_ns - load.twin_ns), [0.0, 0.0]);
+        let over = loads().map(|load| PerRequest { twin_ns: load.server_ns + 1e3, ..load });
+        let http = explained(&over);
+        assert!(http.request.mean() + http.event.mean() + http.event_byte < 1.0, "{http:?}");
     }
 }

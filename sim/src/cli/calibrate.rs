@@ -54,8 +54,10 @@ fn table(profile: &Profile) -> String {
     cost("wake-up", wake);
     cost("timer, late by", timer);
     cost("request, server", &http.request);
+    cost("event, server", &http.event);
     cost("1 kB of events, server", &Cost::always(http.event_byte * 1024.0));
     cost("request, client", &http.ask);
+    cost("event, client", &http.hear);
     cost("1 kB of events, client", &Cost::always(http.hear_byte * 1024.0));
     let mut actors = Table::new(["actor", "a step", "an input", "1 kB", "factor, slowest of 20 parts"]);
     for (name, handling) in role {

@@ -47,7 +47,9 @@ pub struct Counts {
     pub lost_connections: u64,
     /// Requests that the fronts answered.
     pub requests: u64,
-    /// Bytes of events that they sent.
+    /// Events that they sent.
+    pub events: u64,
+    /// Bytes of these.
     pub event_bytes: u64,
 }
 

@@ -105,7 +105,10 @@ impl Entrance {
 
     /// An event of so many bytes.
     async fn stream(&self, bytes: u64) {
-        self.count(|counts| counts.event_bytes += bytes);
+        self.count(|counts| {
+            counts.events += 1;
+            counts.event_bytes += bytes;
+        });
         for cpu in &self.work {
             cpu.spend_apart(&Ledger { events: 1, coded_bytes: bytes, ..Ledger::default() }, 1).await;
         }

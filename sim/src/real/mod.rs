@@ -35,14 +35,13 @@ pub struct Load {
     pub readers: u32,
     /// How many of them a bundle goes to.
     pub recipients: u32,
+    /// Bytes of each payload.
+    pub payload: u32,
     /// For how long.
     pub seconds: u32,
     /// Milliseconds of an epoch.
     pub epoch_ms: u32,
 }
-
-/// Bytes of each payload.
-pub const PAYLOAD_BYTES: u32 = 64;
 
 /// Why nothing could be measured.
 #[derive(Debug, thiserror::Error)]
@@ -131,7 +130,7 @@ impl Server {
             .args(["--connections", &load.connections.to_string()])
             .args(["--readers", &load.readers.to_string()])
             .args(["--recipients", &load.recipients.to_string()])
-            .args(["--payload", &PAYLOAD_BYTES.to_string()])
+            .args(["--payload", &load.payload.to_string()])
             .args(["--seconds", &load.seconds.to_string()])
             // signing beforehand would count as its work, too
             .args(["--signed-before", "0"])

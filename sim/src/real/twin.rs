@@ -1,6 +1,6 @@
 //! The twin of a real server in the simulator: the same deployment on one machine under the same load.
 
-use super::{Load, PAYLOAD_BYTES};
+use super::Load;
 use crate::{
     crowd::Manners,
     model::costs::Profile,
@@ -45,7 +45,7 @@ pub fn run(load: &Load, bundles: u64, profile: &Profile, seed: u64) -> Result<Ou
         format!("topology.epoch={}ms", load.epoch_ms),
         format!("workload.bundles={}", bundles.min(BUNDLES_MAX)),
         format!("workload.recipients={}", load.recipients),
-        format!("workload.payload={PAYLOAD_BYTES}B"),
+        format!("workload.payload={}B", load.payload),
         // the loopback interface takes no time, but whoever is told something must wake up
         format!("network.latency={}us", (profile.wake.mean() / 1e3).round()),
     ];

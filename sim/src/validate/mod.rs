@@ -28,6 +28,8 @@ pub const CONNECTIONS: u32 = 64;
 pub const SHARES: [u32; 4] = [25, 50, 75, 90];
 /// Milliseconds of an epoch.
 const EPOCH_MS: u32 = 5;
+/// Bytes of each payload.
+const PAYLOAD_BYTES: u32 = 64;
 /// Architectures that are compared.
 pub const ARCHITECTURES: [Architecture; 3] =
     [Architecture::Central, Architecture::Multithreaded, Architecture::Parallel];
@@ -166,6 +168,7 @@ impl Bench<'_> {
             rate_per_s: rate,
             readers: CONNECTIONS,
             recipients: 1,
+            payload: PAYLOAD_BYTES,
             seconds: self.patience.seconds,
             epoch_ms: EPOCH_MS,
         };

@@ -90,7 +90,9 @@ impl Profile {
             ("wake", &self.wake),
             ("timer", &self.timer),
             ("http.request", &self.http.request),
+            ("http.event", &self.http.event),
             ("http.ask", &self.http.ask),
+            ("http.hear", &self.http.hear),
         ] {
             within(name, cost, LONGEST_NS)?;
         }

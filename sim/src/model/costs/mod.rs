@@ -86,10 +86,14 @@ pub struct Disk {
 pub struct Http {
     /// What the server does for a request, from the socket to the actor and back.
     pub request: Cost,
+    /// What the server does for an event, however long: to find its reader, wake it and write.
+    pub event: Cost,
     /// What the server does for each byte of an event.
     pub event_byte: f64,
     /// What a client does for a request.
     pub ask: Cost,
+    /// What a client does for an event, however long.
+    pub hear: Cost,
     /// What a client does for each byte of an event.
     pub hear_byte: f64,
 }
@@ -132,7 +136,14 @@ impl Profile {
             disk: Disk { commit: free(), turns: 1.0, byte: 0.0, sync: free() },
             wake: free(),
             timer: free(),
-            http: Http { request: free(), event_byte: 0.0, ask: free(), hear_byte: 0.0 },
+            http: Http {
+                request: free(),
+                event: free(),
+                event_byte: 0.0,
+                ask: free(),
+                hear: free(),
+                hear_byte: 0.0,
+            },
             role: BTreeMap::from([(OTHER.to_owned(), other)]),
         }
     }
@@ -190,9 +201,11 @@ impl Profile {
         let handled = ledger.steps as f64 * handling.step
             + ledger.inputs as f64 * handling.input
             + ledger.coded_bytes as f64 * handling.byte;
-        let Http { request, event_byte, ask, hear_byte } = &self.http;
-        let (request, event_byte) =
-            if role == Role::Client.name() { (ask, hear_byte) } else { (request, event_byte) };
+        let Http { request, event, event_byte, ask, hear, hear_byte } = &self.http;
+        let (request, event, event_byte) = match role == Role::Client.name() {
+            true => (ask, hear, hear_byte),
+            false => (request, event, event_byte),
+        };
         let event_bytes = if ledger.events > 0 { ledger.coded_bytes } else { 0 };
         let spread = if handled > 0.0 { handling.spread.draw(random) } else { 1.0 };
         let alone_ns = handled * spread
@@ -200,6 +213,7 @@ impl Profile {
             + self.crypto.verify.draw_sum(ledger.verified, random)
             + self.disk.commit.draw_sum(ledger.commits, random) / self.disk.whole_turns() as f64
             + request.draw_sum(ledger.requests, random)
+            + event.draw_sum(ledger.events, random)
             + event_bytes as f64 * event_byte
             + ledger.hashed_bytes as f64 * self.bytes.hash
             + ledger.coded_bytes as f64 * self.bytes.code;
@@ -233,6 +247,7 @@ mod tests {
         profile.bytes = Bytes { hash: 1.0, code: 2.0 };
         let handling = Handling { step: 100.0, input: 10.0, byte: 3.0, spread: Cost::always(2.0) };
         profile.role.insert("mailbox".to_owned(), handling);
+        profile.http.event = Cost::always(1000.0);
         profile.http.event_byte = 100.0;
         profile.http.hear_byte = 500.0;
         let ledger = Ledger {
@@ -247,7 +262,7 @@ mod tests {
             ..Ledger::default()
         };
         let cost = profile.draw_step("mailbox", &ledger, &mut Streams::new(1).stream("cpu"));
-        assert_eq!(cost.alone_ns, 2.0 * (100.0 + 40.0 + 24.0) + 30.0 + 33.0 + 7.0 + 16.0 + 800.0);
+        assert_eq!(cost.alone_ns, 2.0 * (100.0 + 40.0 + 24.0) + 30.0 + 33.0 + 7.0 + 16.0 + 1000.0 + 800.0);
         assert_eq!(cost.shared_ns, 50.0);
     }
 

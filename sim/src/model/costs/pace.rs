@@ -33,8 +33,10 @@ impl Http {
     pub fn times(&self, factor: f64) -> Http {
         Http {
             request: self.request.times(factor),
+            event: self.event.times(factor),
             event_byte: significant(self.event_byte * factor),
             ask: self.ask.times(factor),
+            hear: self.hear.times(factor),
             hear_byte: significant(self.hear_byte * factor),
         }
     }
