@@ -5,6 +5,8 @@
 //!
 //! - [`mean`]: Student's t interval. It takes the samples for independent, and their mean for about normal; means
 //!   over seeds are, save with few seeds and a heavy tail.
+//! - [`over_seeds`]: the same from five samples on; of fewer, whose interval would be wider than anything that was measured,
+//!   the mean within their range.
 //! - [`median`]: from the order of the samples alone (the sign test turned round), whatever their distribution; at
 //!   least 95 %, but up to five samples cannot reach that: then it is all of them, and covers less.
 //! - [`share`]: Wilson's interval of a proportion, right down to none and up to all.
@@ -68,6 +70,31 @@ pub fn mean(samples: &[f64]) -> Option<Estimate> {
         high: end(mean + half, f64::MAX),
         samples: count as u64,
     })
+}
+
+/// From so many samples on Student's interval says something.
+pub const FEW: u64 = 5;
+
+/// The mean, within Student's interval, or of fewer than [`FEW`] samples within their range; `None` of no samples.
+#[must_use]
+pub fn over_seeds(samples: &[f64]) -> Option<Estimate> {
+    let estimate = mean(samples)?;
+    if estimate.samples >= FEW {
+        return Some(estimate);
+    }
+    let samples = sorted(samples);
+    let (low, high) = samples.first().zip(samples.last())?;
+    Some(Estimate { low: *low, high: *high, ..estimate })
+}
+
+/// What the ends of [`over_seeds`] are of so many samples, in words.
+#[must_use]
+pub fn ends_over_seeds(samples: u64) -> String {
+    match samples {
+        0 | 1 => "one seed, so nothing is said of the spread".to_owned(),
+        few if few < FEW => format!("the ends are the range over {few} seeds"),
+        many => format!("the ends are those of a 95 % confidence interval over {many} seeds"),
+    }
 }
 
 /// The median, with the interval between two of the samples; `None` of no samples.

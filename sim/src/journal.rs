@@ -148,6 +148,20 @@ impl<P: Planned> Journal<P> {
         Ok(Journal { rows: read.rows, file: Some((path, file)) })
     }
 
+    /// The same; one that is of another plan, or cannot be read, is thrown away.
+    ///
+    /// # Errors
+    /// The file is written to, or cannot be.
+    pub fn open_anew(directory: &Path, plan: &P) -> Result<Self, JournalError> {
+        match Journal::open(directory, plan) {
+            Err(JournalError::Another { path, .. } | JournalError::Line { path, .. }) => {
+                fs::remove_file(&path).map_err(|why| JournalError::File { path, act: "remove", why })?;
+                Journal::open(directory, plan)
+            }
+            opened => opened,
+        }
+    }
+
     /// The runs that are done.
     pub fn rows(&self) -> &Rows<P> {
         &self.rows

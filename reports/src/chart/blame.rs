@@ -1,15 +1,16 @@
 //! The blame matrix as a heat map: a line for each attack, a block of columns for calm runs and one for chaos.
 //!
 //! A cell is the share of the runs in which that verdict came, by its shade and in per cent; the verdict of the
-//! catalogue has a frame. What is as the catalogue says is blue, what is not is orange, and an innocent actor named
-//! is purple (`inn.`); beside each block stand the epochs to the verdict.
+//! catalogue has a frame. What is as the catalogue says is blue, a dispute on a link where links fail is green, what is otherwise
+//! is orange, and an innocent actor named is purple (`inn.`); beside each block stand the epochs to the verdict.
 
 use plotters::style::RGBColor;
 
 use super::{
     ChartError, Heading,
     canvas::{
-        Anchor, BLUE, Canvas, Drawn, GRID, INK, ORANGE, PURPLE, TEXT, TITLE_AS_TEXT, WIDTH, cut, svg_of,
+        Anchor, BLUE, Canvas, Drawn, GREEN, GRID, INK, ORANGE, PURPLE, TEXT, TITLE_AS_TEXT, WIDTH, cut,
+        svg_of,
     },
 };
 use crate::blame::{BlameRow, Verdict};
@@ -26,7 +27,7 @@ const EPOCHS: i32 = 66;
 /// Width of a block: its cells, its epochs and a gap.
 const BLOCK: i32 = 5 * CELL + EPOCHS + 4;
 /// The first line of cells, below title, caption, legend and the heads of the columns.
-const TOP: i32 = 156;
+const TOP: i32 = 180;
 const COLUMNS: [&str; 5] = ["exp.", "susp.", "pair", "none", "inn."];
 
 /// Draws the matrix. Rows of one attack must stand together.
@@ -63,16 +64,17 @@ fn head(canvas: &Canvas<'_>, heading: &Heading) -> Drawn {
     canvas.title(&cut(&heading.title, TITLE_AS_TEXT, WIDTH - 2 * LEFT), (LEFT, 22))?;
     canvas.text(&cut(&heading.caption, TEXT, WIDTH - 2 * LEFT), (LEFT, 49), Anchor::Left)?;
     let legend = [
-        (BLUE, "as the catalogue says", LEFT),
-        (ORANGE, "otherwise, or in part", LEFT + 230),
-        (PURPLE, "an innocent named", LEFT + 440),
+        (BLUE, "as the catalogue says", (LEFT, 77)),
+        (GREEN, "besides, a dispute on a link that may have failed", (LEFT + 250, 77)),
+        (ORANGE, "otherwise, or in part", (LEFT, 101)),
+        (PURPLE, "an innocent named", (LEFT + 250, 101)),
     ];
-    for (color, text, x) in legend {
-        canvas.area((x, 69), (x + 32, 85), color, 0.8)?;
-        canvas.text(text, (x + 40, 77), Anchor::Left)?;
+    for (color, text, (x, y)) in legend {
+        canvas.area((x, y - 8), (x + 32, y + 8), color, 0.8)?;
+        canvas.text(text, (x + 40, y), Anchor::Left)?;
     }
-    frame(canvas, (LEFT + 668, 69), (LEFT + 700, 85), INK)?;
-    canvas.text("expected verdict", (LEFT + 708, 77), Anchor::Left)?;
+    frame(canvas, (LEFT + 500, 93), (LEFT + 532, 109), INK)?;
+    canvas.text("expected verdict", (LEFT + 540, 101), Anchor::Left)?;
     canvas.text("attack", (LEFT, TOP - 16), Anchor::Left)?;
     for chaos in [false, true] {
         let x = block(chaos);
@@ -96,6 +98,8 @@ fn draw_row(canvas: &Canvas<'_>, row: &BlameRow, left: i32, y: i32) -> Drawn {
             Verdict::Innocent => PURPLE,
             // of several cheaters perhaps only one was named, or too late
             verdict if verdict == row.expected && row.right >= row.count(verdict) => BLUE,
+            // it names two, of whom neither need have cheated where links fail
+            Verdict::Pair if row.chaos && row.right == row.fired => GREEN,
             _ => ORANGE,
         };
         canvas.area(

@@ -73,15 +73,21 @@ impl Batch {
             nodes.filter(|nodes| nodes.root() == seal.leaves).ok_or("the leaves are not the sealed ones")?;
         let parcels: BTreeMap<Position, Parcel> =
             parcels.into_iter().map(|parcel| (parcel.position, parcel)).collect();
+        // a bundle is checked once, however many of its recipients are hosted here
+        let mut matched: BTreeSet<Position> = BTreeSet::new();
         for (client, positions) in hosted {
             for position in positions.inside(&seal) {
-                let leaf = leaves.leaf(position.0 - seal.start.0).ok_or("a leaf is missing")?;
                 let parcel = parcels.get(position).ok_or("a bundle is missing")?;
-                let bundle = parcel.bundle.committed_as(leaf).ok_or("a bundle is not the sealed one")?;
+                let matches = matched.contains(position) || {
+                    let leaf = leaves.leaf(position.0 - seal.start.0).ok_or("a leaf is missing")?;
+                    let bundle = parcel.bundle.committed_as(leaf).ok_or("a bundle is not the sealed one")?;
+                    parcel.matches(&bundle.commitment)
+                };
                 let shown = parcel.envelopes.iter().any(|(envelope, _)| envelope.recipient == *client);
-                if !shown || !parcel.matches(&bundle.commitment) {
+                if !shown || !matches {
                     return Err("content is not what the bundle commits to".to_owned());
                 }
+                matched.insert(*position);
             }
         }
         Ok(OpenBatch { seal, manifest, leaves, opening, parcels })

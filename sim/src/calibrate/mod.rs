@@ -84,7 +84,16 @@ pub fn calibrate(directory: &Path, told: &dyn Fn(&str)) -> Result<Profile, Calib
         http: Profile::zero().http,
         role: role.collect(),
     };
-    told(&format!("requests and events, on a real server (the yardstick took {})", told_paces(&paces)));
+    told(&format!("the yardstick took {}", told_paces(&paces)));
+    with_http(directory, rest, told)
+}
+
+/// Measures the HTTP API of this machine, of which everything else was measured before.
+///
+/// # Errors
+/// The server or the load generator fails.
+pub fn with_http(directory: &Path, rest: Profile, told: &dyn Fn(&str)) -> Result<Profile, CalibrateError> {
+    told("requests and events, on a real server");
     let http = web::http(directory, &rest, told)?;
     Ok(Profile { http, ..rest })
 }

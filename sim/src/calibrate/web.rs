@@ -1,11 +1,11 @@
 //! The HTTP API: what remains of a real server's time when everything else that it does is taken off.
 //!
 //! A request passes through the system's sockets, hyper, axum, checks and queues; no part of that can be measured where it
-//! counts, under load. So the central server is loaded, with one recipient a bundle and with several, with short payloads and with
-//! long ones, and its twin in the simulator runs the same, at first with the HTTP API for nothing. What the real one needs more than
-//! all else in the twin is what requests, events and the bytes of events cost; how many there are of each the twin tells. With that
-//! the twin runs again, for at another speed it puts its work together otherwise. The same for the load generator, which does
-//! nothing else.
+//! counts, under load. So the central server is loaded, with one recipient a bundle and with several, with short payloads and
+//! with long ones, fast and slowly, and its twin in the simulator runs the same, at first with the HTTP API for nothing. What
+//! the real one needs more than all else in the twin is what requests, events and the bytes of events cost; how many there are
+//! of each the twin tells. With that the twin runs again, for at another speed it puts its work together otherwise. The same for
+//! the load generator, which does nothing else.
 //!
 //! Loads of one size would not do: an event's fixed cost would pass for one of its bytes, and events that are ten times as long
 //! would seem ten times as dear.
@@ -25,8 +25,10 @@ use crate::{
 
 /// Connections of all loads.
 const CONNECTIONS: u32 = 64;
-/// Recipients of a bundle and bytes of a payload, by load.
-const LOADS: [(u32, u32); 4] = [(1, 64), (8, 64), (1, 4096), (8, 4096)];
+/// Recipients of a bundle, bytes of a payload, and requests a second, by load. The slow ones have many events, for what comes
+/// slowly shares none.
+const LOADS: [(u32, u32, Option<u32>); 5] =
+    [(1, 64, None), (1, 4096, None), (8, 64, None), (8, 64, Some(800)), (8, 4096, Some(400))];
 /// Seconds of each.
 const SECONDS: u32 = 5;
 /// How often each is measured: the median counts.
@@ -87,8 +89,8 @@ impl fmt::Display for PerRequest {
 pub fn http(directory: &Path, rest: &Profile, told: &dyn Fn(&str)) -> Result<Http, CalibrateError> {
     let server = Server::beside_this()?;
     let mut real = Vec::new();
-    for (recipients, payload) in LOADS {
-        let load = load(recipients, payload);
+    for of in LOADS {
+        let load = load(of);
         let measured =
             (0..REPEATS).map(|_| server.measure(&load, directory)).collect::<Result<Vec<_>, _>>()?;
         let measured: Vec<Measured> = measured.into_iter().map(|run| run.at_pace(rest.pace)).collect();
@@ -107,11 +109,11 @@ pub fn http(directory: &Path, rest: &Profile, told: &dyn Fn(&str)) -> Result<Htt
     Ok(http)
 }
 
-fn load(recipients: u32, payload: u32) -> Load {
+fn load((recipients, payload, rate_per_s): (u32, u32, Option<u32>)) -> Load {
     Load {
         architecture: Architecture::Central,
         connections: CONNECTIONS,
-        rate_per_s: None,
+        rate_per_s,
         readers: CONNECTIONS,
         recipients,
         payload,

@@ -20,12 +20,19 @@ pub struct Arguments {
     /// A directory on the disk to be measured; what is written there is deleted again.
     #[arg(long, value_name = "DIR", default_value = ".")]
     disk: PathBuf,
+    /// Measure the HTTP API alone, and take everything else from this profile of the same machine.
+    #[arg(long, value_name = "FILE")]
+    http_of: Option<PathBuf>,
 }
 
 /// Measures, and shows or writes it.
 pub fn act(arguments: Arguments) -> Result<bool, Failed> {
-    let Arguments { out, disk } = arguments;
-    let profile = calibrate::calibrate(&disk, &|what| eprintln!("{what}"))?;
+    let Arguments { out, disk, http_of } = arguments;
+    let told = |what: &str| eprintln!("{what}");
+    let profile = match http_of {
+        Some(path) => calibrate::with_http(&disk, Profile::read(&path)?, &told)?,
+        None => calibrate::calibrate(&disk, &told)?,
+    };
     say(&table(&profile));
     if let Some(path) = out {
         write(path, &profile.to_toml())?;

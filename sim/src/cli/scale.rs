@@ -25,7 +25,7 @@ use super::{Failed, cores, interrupt, progress_bar, say, say_json};
 /// What the command line says.
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// Experiment files, such as scenarios/questions/scaling.toml.
+    /// Experiment files, such as scenarios/questions/scaling.toml; of a directory, all that are in it.
     #[arg(required = true)]
     experiments: Vec<PathBuf>,
     /// Seeds of each point or scenario, instead of what the file says.
@@ -44,6 +44,9 @@ pub struct Arguments {
     /// The same for each of several experiments, in a directory of its own below this one, and a page over all of them.
     #[arg(long, value_name = "DIR", conflicts_with = "out")]
     gallery: Option<PathBuf>,
+    /// Begin anew where the journal there is of another build or experiment, instead of refusing it.
+    #[arg(long)]
+    fresh: bool,
     /// Print one JSON object for each experiment instead.
     #[arg(long)]
     json: bool,
@@ -51,8 +54,7 @@ pub struct Arguments {
 
 /// Runs experiments: whether nothing was violated in any of them.
 pub fn act(arguments: Arguments) -> Result<bool, Failed> {
-    let mut experiments: Vec<Experiment> =
-        arguments.experiments.iter().map(|path| Experiment::read(path)).collect::<Result<_, _>>()?;
+    let mut experiments = Experiment::read_all(&arguments.experiments)?;
     if let Some(seeds) = arguments.seeds {
         experiments.iter_mut().for_each(|experiment| experiment.set_seeds(seeds));
     }
@@ -65,7 +67,7 @@ pub fn act(arguments: Arguments) -> Result<bool, Failed> {
             Some(gallery) => Some(gallery.join(experiment.name())),
             None => arguments.out.clone(),
         };
-        let Some(made) = one(experiment, &arguments, directory.as_deref())? else { return Ok(held) };
+        let Some(made) = one(experiment, &arguments, directory.as_deref())? else { return Ok(false) };
         held &= made.held;
         if let Some(directory) = &directory {
             page::write(directory, &made.page)?;
@@ -135,6 +137,7 @@ fn the_curve(
 ) -> Result<Option<Made>, Failed> {
     let plan = curve.plan(&arguments.sets)?;
     let mut journal = match directory {
+        Some(directory) if arguments.fresh => Journal::open_anew(directory, &plan)?,
         Some(directory) => Journal::open(directory, &plan)?,
         None => Journal::unwritten(),
     };

@@ -447,6 +447,7 @@ impl Crowd {
             let key = (sender.unwrap_or(u32::MAX), bundle.number);
             let Some(wanted_ns) = account.delivered(one, key, bundle.payload, known, now) else { continue };
             record.delivery.record(now.saturating_sub(wanted_ns));
+            record.trend.note(wanted_ns, now.saturating_sub(wanted_ns));
             (record.missing, record.progress_ns) = (record.missing - 1, now);
             fresh += 1;
         }

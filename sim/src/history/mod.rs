@@ -10,6 +10,7 @@ mod blame;
 mod observer;
 mod points;
 mod telling;
+mod trend;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -19,6 +20,7 @@ use std::{
 pub use blame::{Blame, Exchange, Moment, Reply, Suspicion};
 pub use observer::{NodeObserver, SeenSigner};
 use reports::summary::Latency;
+pub use trend::Trend;
 
 use server::protocol::{
     cut::Cut,
@@ -178,6 +180,8 @@ pub struct Record {
     pub receipt: Latency,
     /// To each recipient.
     pub delivery: Latency,
+    /// The same over the time at which bundles were wanted.
+    pub trend: Trend,
     /// What a crowd has sent and got, if there is one.
     pub crowd: Option<Box<Account>>,
     /// Heads that each witness has cosigned: the digests, by log and slot.

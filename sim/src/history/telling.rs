@@ -101,6 +101,7 @@ impl Record {
             bundle.holders.insert(client);
             reached = delivered.bundle;
             self.delivery.record(now.saturating_sub(bundle.wanted_ns));
+            self.trend.note(bundle.wanted_ns, now.saturating_sub(bundle.wanted_ns));
             (self.missing, self.progress_ns) = (self.missing - 1, now);
             if bundle.holders.len() == bundle.recipients.len() {
                 bundle.delivered_ns = Some(now);

@@ -48,6 +48,14 @@ impl Matrix {
     }
 }
 
+/// What the page does not show.
+const LIMITS: [&str; 3] = [
+    "A pair is a dispute on a link: one of the two says what the other denies, and nothing tells which. In chaos links fail, so \
+     that two honest actors may be a pair; that counts as right, and is no blame. Calm, it does not.",
+    "Detection is counted in epochs. Where a cheat keeps the sequencer from cutting no epochs pass, and it counts as 0.",
+    "Attacks whose expected verdict is nobody, by design, change nothing that anybody has signed.",
+];
+
 /// One cell of the work.
 struct Work {
     row: usize,
@@ -201,7 +209,7 @@ pub fn page(
         answer: answer(rows),
         sections: vec![section],
         reproduce,
-        limits: Vec::new(),
+        limits: LIMITS.map(str::to_owned).to_vec(),
     })
 }
 

@@ -3,7 +3,7 @@
 use server::protocol::id::Role;
 
 use super::inversion;
-use crate::{outcome::Outcome, speed::peak_bytes};
+use crate::{check::expectation, outcome::Outcome, speed::peak_bytes};
 
 /// Something that is measured of a run.
 #[derive(Debug)]
@@ -32,6 +32,9 @@ impl PartialEq for Metric {
 
 /// The name of the highest rate that was sustained.
 pub const PEAK: &str = "peak";
+
+/// Characters for which an axis has room.
+const AXIS_MAX: usize = 38;
 
 /// Everything that can be measured.
 pub const METRICS: &[Metric] = &[
@@ -101,9 +104,9 @@ pub const METRICS: &[Metric] = &[
     },
     Metric {
         name: "server-signatures",
-        title: "signatures of the server per bundle",
+        title: "signatures of the server",
         means: "",
-        unit: "signatures",
+        unit: "signatures per bundle",
         logarithmic: true,
         here: false,
         read: |outcome| {
@@ -114,9 +117,9 @@ pub const METRICS: &[Metric] = &[
     },
     Metric {
         name: "server-bytes",
-        title: "bytes that the server sends per bundle",
+        title: "bytes that the server sends",
         means: "",
-        unit: "B",
+        unit: "B per bundle",
         logarithmic: true,
         here: false,
         read: |outcome| {
@@ -139,7 +142,7 @@ pub const METRICS: &[Metric] = &[
     },
     Metric {
         name: "sequencer-bytes",
-        title: "bytes that the sequencer sends a second",
+        title: "bytes that the sequencer sends",
         means: "",
         unit: "B/s",
         logarithmic: true,
@@ -231,6 +234,28 @@ pub const METRICS: &[Metric] = &[
         read: |outcome| inverted(outcome, |inversions| inversions.of_sender),
     },
     Metric {
+        name: "detection-epochs",
+        title: "epochs to detection",
+        means: "Epochs from an actor's first cheat to the evidence against it",
+        unit: "epochs",
+        logarithmic: false,
+        here: false,
+        read: detection,
+    },
+    Metric {
+        name: "detection",
+        title: "time to detection",
+        means: "Time from an actor's first cheat to the evidence against it, in whole epochs",
+        unit: "ms",
+        logarithmic: true,
+        here: false,
+        read: |outcome| {
+            // what is found within the epoch took up to one
+            let epochs = detection(outcome)?.max(1.0);
+            Some(epochs * outcome.drawn.topology.epoch_ns as f64 / 1e6)
+        },
+    },
+    Metric {
         name: "wall",
         title: "time that the run took here",
         means: "",
@@ -263,9 +288,10 @@ impl Metric {
         letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
     }
 
-    /// What stands at its axis.
+    /// What stands at its axis; where it has no room for both its unit, for the title stands above the plot.
     pub fn axis(&self) -> String {
-        format!("{} ({})", self.title, self.unit)
+        let both = format!("{} ({})", self.title, self.unit);
+        if both.chars().count() <= AXIS_MAX { both } else { self.unit.to_owned() }
     }
 }
 
@@ -289,6 +315,18 @@ fn work(outcome: &Outcome, role: Option<Role>) -> Option<f64> {
     let work_ns = outcome.run.load.work_of(role)?;
     let delivered = outcome.bundles().delivered;
     (delivered > 0).then(|| work_ns as f64 / 1e3 / delivered as f64)
+}
+
+/// Of all who cheated and were exposed the one that took longest.
+fn detection(outcome: &Outcome) -> Option<f64> {
+    let case = outcome.case();
+    let exposed = case.exposed();
+    let epochs = exposed.iter().filter_map(|name| {
+        let (caught, cheated) =
+            (expectation::first_caught(&case, *name)?, expectation::first_cheat(&case, *name)?);
+        Some(caught.0.saturating_sub(cheated.0))
+    });
+    epochs.max().map(|epochs| epochs as f64)
 }
 
 fn inverted(outcome: &Outcome, which: fn(&inversion::Inversions) -> u64) -> Option<f64> {

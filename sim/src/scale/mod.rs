@@ -100,6 +100,38 @@ impl Experiment {
         Ok(experiment)
     }
 
+    /// Reads experiment files; of a directory all experiments that are in it, by name, and none of the scenarios.
+    ///
+    /// # Errors
+    /// What is wrong with the first that is none.
+    pub fn read_all(paths: &[PathBuf]) -> Result<Vec<Experiment>, ExperimentError> {
+        let mut experiments = Vec::new();
+        for path in paths {
+            if !path.is_dir() {
+                experiments.push(Experiment::read(path)?);
+                continue;
+            }
+            let mut inside: Vec<PathBuf> = std::fs::read_dir(path)
+                .map_err(unreadable(path))?
+                .flatten()
+                .map(|entry| entry.path())
+                .collect();
+            inside.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
+            inside.sort();
+            let before = experiments.len();
+            for path in inside {
+                if is_experiment(&std::fs::read_to_string(&path).map_err(unreadable(&path))?) {
+                    experiments.push(Experiment::read(&path)?);
+                }
+            }
+            if experiments.len() == before {
+                let why = "no experiment is in this directory: a file with an [experiment] table".to_owned();
+                return Err(ExperimentError::Wrong { path: path.clone(), why });
+            }
+        }
+        Ok(experiments)
+    }
+
     /// Seeds of each of its runs.
     pub fn seeds(&self) -> u64 {
         match &self.kind {
@@ -146,6 +178,22 @@ mod tests {
         let path = directory.path().join("x.toml");
         std::fs::write(&path, text).unwrap();
         Experiment::read(&path)
+    }
+
+    #[test]
+    fn of_a_directory_the_experiments_are_read_and_no_scenarios() {
+        let directory = tempfile::tempdir().unwrap();
+        let paths = [directory.path().to_owned()];
+        let said = |why: &str| Experiment::read_all(&paths).unwrap_err().to_string().contains(why);
+        std::fs::write(directory.path().join("scenario.toml"), "# A claim.\n[topology]\n").unwrap();
+        assert!(said("no experiment"));
+        let curve = "# How?\n[experiment]\nkind = \"curve\"\nbase = \"b.toml\"\nseeds = 1\nshow = []\n\
+                     x = { name = \"n\", points = [{ at = 1 }] }\n";
+        std::fs::write(directory.path().join("curve.toml"), curve).unwrap();
+        let read = Experiment::read_all(&paths).unwrap();
+        assert_eq!(read.iter().map(Experiment::name).collect::<Vec<_>>(), ["curve"]);
+        std::fs::write(directory.path().join("wrong.toml"), "# How?\n[experiment]\n").unwrap();
+        assert!(said("wrong.toml"));
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::io;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
+use memchr::memmem;
 
 use crate::protocol::frame::FRAME_MAX;
 
@@ -23,24 +24,33 @@ pub struct Event {
 pub struct Events {
     body: Incoming,
     text: Vec<u8>,
+    /// Bytes of the text that were made events of.
     taken: usize,
+    /// Bytes of it in which no further event ends.
+    searched: usize,
 }
+
+/// What ends an event.
+const END: &[u8] = b"\n\n";
 
 impl Events {
     /// Reads this body.
     pub fn of(body: Incoming) -> Self {
-        Events { body, text: Vec::new(), taken: 0 }
+        Events { body, text: Vec::new(), taken: 0, searched: 0 }
     }
 
     /// What comes next: an event, or none for a sign of life.
     pub async fn next(&mut self) -> io::Result<Option<Event>> {
         loop {
-            if let Some(end) = find(&self.text[self.taken..], b"\n\n") {
-                let event = parse(&self.text[self.taken..self.taken + end]);
-                self.taken += end + 2;
+            if let Some(end) = memmem::find(&self.text[self.searched..], END) {
+                let event = parse(&self.text[self.taken..self.searched + end]);
+                self.searched += end + END.len();
+                self.taken = self.searched;
                 return event;
             }
             self.text.drain(..std::mem::take(&mut self.taken));
+            // the end may come in two parts
+            self.searched = self.text.len().saturating_sub(END.len() - 1);
             if self.text.len() > 2 * FRAME_MAX {
                 return Err(invalid("an event is too long"));
             }
@@ -50,10 +60,6 @@ impl Events {
             }
         }
     }
-}
-
-fn find(text: &[u8], wanted: &[u8]) -> Option<usize> {
-    text.windows(wanted.len()).position(|window| window == wanted)
 }
 
 fn invalid(why: &str) -> io::Error {

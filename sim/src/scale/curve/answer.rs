@@ -77,10 +77,10 @@ fn scaling(values: &[(f64, f64, usize)], of_point: &OfPoint<'_>, series: usize) 
     said
 }
 
-/// The mean over seeds.
+/// The mean over seeds, and how far apart they are.
 pub fn estimate(metric: &Metric, rows: &[&Row]) -> Option<stats::Estimate> {
     let values: Vec<f64> = rows.iter().filter_map(|row| row.metrics.get(metric.name).copied()).collect();
-    stats::mean(&values)
+    stats::over_seeds(&values)
 }
 
 /// What was busiest, of all seeds the one in which it was busiest of all.

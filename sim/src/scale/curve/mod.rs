@@ -18,6 +18,7 @@
 //! set = ["architecture=parallel"]
 //! points = [1, 2, 4]                     # some of x; all unless given
 //! ideal = true                           # a line through its first point, in proportion to x, stands beside it
+//! level = true                           # x changes nothing about it: its one point stands for all, as a level line
 //! ```
 
 mod answer;
@@ -91,6 +92,8 @@ struct SeriesTable {
     points: Option<Vec<f64>>,
     #[serde(default)]
     ideal: bool,
+    #[serde(default)]
+    level: bool,
 }
 
 /// What is looked for at each point.
@@ -171,6 +174,8 @@ pub struct Line {
     pub points: Vec<usize>,
     /// Whether a line in proportion to the parameter stands beside it.
     pub ideal: bool,
+    /// Whether its one point stands for all: the parameter changes nothing about it.
+    pub level: bool,
 }
 
 impl Curve {
@@ -213,7 +218,13 @@ impl Curve {
         }
         let mut series = table.series;
         if series.is_empty() {
-            series.push(SeriesTable { name: "all".to_owned(), set: Vec::new(), points: None, ideal: false });
+            series.push(SeriesTable {
+                name: "all".to_owned(),
+                set: Vec::new(),
+                points: None,
+                ideal: false,
+                level: false,
+            });
         }
         let series = series.into_iter().map(|series| line(series, &points)).collect::<Result<_, String>>()?;
         let scale = match table.x.scale {
@@ -239,15 +250,20 @@ impl Curve {
 }
 
 fn line(series: SeriesTable, all: &[At]) -> Result<Line, String> {
-    let SeriesTable { name, set, points, ideal } = series;
+    let SeriesTable { name, set, points, ideal, level } = series;
     let place = |at: f64| {
         all.iter()
             .position(|point| point.at == at)
             .ok_or_else(|| format!("series {name:?}: x has no point at {at}"))
     };
-    let points = match points {
+    let points: Vec<usize> = match points {
         None => (0..all.len()).collect(),
         Some(points) => points.into_iter().map(place).collect::<Result<_, String>>()?,
     };
-    Ok(Line { name, sets: set, points, ideal })
+    if level && (ideal || points.len() != 1) {
+        return Err(format!(
+            "series {name:?}: a level line goes through one point, and is not in proportion"
+        ));
+    }
+    Ok(Line { name, sets: set, points, ideal, level })
 }

@@ -21,6 +21,10 @@ pub type Key = (usize, usize, u64);
 
 /// Fewest bundles of a run at some rate: fewer say nothing of a percentile.
 const BUNDLES_MIN: f64 = 300.0;
+/// Latency may rise by this share of the bound between the second and the last quarter of the time.
+const RISE: f64 = 0.1;
+/// A rate that is not sustained is tried with other seeds, so often in all; most decide.
+const TRIES: u64 = 3;
 
 /// What a curve consists of, pinned.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -62,6 +66,8 @@ pub struct Trial {
     pub p50_ms: f64,
     /// 99th percentile of delivery, in milliseconds.
     pub p99_ms: f64,
+    /// By how much the median rose from the second to the last quarter of the time, in milliseconds.
+    pub rise_ms: f64,
     /// Whether the rate was sustained.
     pub sustained: bool,
 }
@@ -188,8 +194,12 @@ impl Probe<'_> {
     }
 
     fn run(&self, sets: &[String]) -> Result<Outcome, InputError> {
+        self.run_with(self.seed, sets)
+    }
+
+    fn run_with(&self, seed: u64, sets: &[String]) -> Result<Outcome, InputError> {
         let scenario = self.curve.scenario(self.at, &[self.more, sets].concat())?;
-        command::run(&self.curve.base.display().to_string(), &scenario, self.seed, false)
+        command::run(&self.curve.base.display().to_string(), &scenario, seed, false)
     }
 
     fn peak(&self, search: Search) -> Result<Row, InputError> {
@@ -197,14 +207,29 @@ impl Probe<'_> {
         let peak = peak::find(search.start_per_s, |rate| {
             let length_s = search.length_ns as f64 / 1e9;
             let bundles = (rate * length_s).max(BUNDLES_MIN).round();
-            let outcome =
-                self.run(&[format!("workload.rate={rate}/s"), format!("workload.bundles={bundles}")])?;
-            let trial = trial(&outcome, rate, search.bound_ns);
-            trials.push(trial);
-            if trial.sustained {
-                best = Some(self.curve.row(&outcome, Some(rate)));
+            let sets = [format!("workload.rate={rate}/s"), format!("workload.bundles={bundles}")];
+            let (mut failed, mut sustained, mut row) = (0, 0, None);
+            for further in 0..TRIES {
+                // other seeds of the same point, which no point has as its own
+                let outcome = self.run_with(self.seed + (further << 32), &sets)?;
+                let trial = trial(&outcome, rate, search.bound_ns);
+                trials.push(trial);
+                match trial.sustained {
+                    true => {
+                        row = Some(self.curve.row(&outcome, Some(rate)));
+                        sustained += 1;
+                    }
+                    false => failed += 1,
+                }
+                // one that is sustained at once is; near the knee chance decides, so that one failure does not
+                if failed == 0 || failed > TRIES / 2 || sustained > TRIES / 2 {
+                    break;
+                }
             }
-            Ok::<bool, InputError>(trial.sustained)
+            if sustained > failed {
+                best = row;
+            }
+            Ok::<bool, InputError>(sustained > failed)
         })?;
         let best = best.unwrap_or_else(|| Row {
             metrics: BTreeMap::from([(metric::PEAK.to_owned(), peak)]),
@@ -217,14 +242,17 @@ impl Probe<'_> {
     }
 }
 
-/// A rate is sustained if everything arrives, and 99 of 100 deliveries within the bound.
+/// A rate is sustained if everything arrives, 99 of 100 deliveries within the bound, and late ones as soon as early ones.
 fn trial(outcome: &Outcome, offered_per_s: f64, bound_ns: u64) -> Trial {
     let summary = outcome.record().delivery.summary();
     let ms = |us: Option<f64>| us.map_or(f64::MAX, |us| us / 1e3);
     let p99_ms = ms(summary.map(|summary| summary.p99));
+    let quarters = outcome.record().trend.quarters();
+    let rise_ms = quarters.map_or(0.0, |[second, last]| (last as f64 - second as f64) / 1e6);
     let all = outcome.bundles().delivered == outcome.drawn.workload.bundles;
-    let sustained = all && p99_ms * 1e6 <= bound_ns as f64;
-    Trial { offered_per_s, p50_ms: ms(summary.map(|summary| summary.p50)), p99_ms, sustained }
+    let bound_ms = bound_ns as f64 / 1e6;
+    let sustained = all && p99_ms <= bound_ms && rise_ms <= RISE * bound_ms;
+    Trial { offered_per_s, p50_ms: ms(summary.map(|summary| summary.p50)), p99_ms, rise_ms, sustained }
 }
 
 impl Curve {
