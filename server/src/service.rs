@@ -139,7 +139,7 @@ impl Service {
         let board = Switchboard::default();
         let agent = match plan.legacy {
             Legacy::Refused => None,
-            Legacy::Served => Some(agent(&deployment, &data, timing, limits.mailroom_bytes, &board)?),
+            Legacy::Served => Some(agent(&deployment, &data, timing, &limits, &board)?),
         };
         door.serve(
             deployment,
@@ -257,7 +257,7 @@ fn agent(
     deployment: &Deployment,
     data: &Path,
     timing: Timing,
-    mailroom_bytes: usize,
+    limits: &Limits,
     board: &Switchboard,
 ) -> Result<Agent, ServiceError> {
     let setup = Setup { trust: deployment.trust.clone(), timing };
@@ -270,7 +270,7 @@ fn agent(
     let signer = deployment.signer(HANDLER).map_err(StartError::Deployment)?;
     let handler = agent::Handler { index: 0, signer, trust: deployment.trust.clone() };
     let (directory, clock) = (data.join("agent"), AnyClock::new(SystemClock::default()));
-    Ok(Agent::open(directory, handler, start, clock, mailroom_bytes)?)
+    Ok(Agent::open(directory, handler, start, clock, limits)?)
 }
 
 fn watch_of(deployment: &Deployment) -> Watch {

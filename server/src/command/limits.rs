@@ -36,8 +36,11 @@ pub struct LimitOptions {
     /// How often an event stream shows that it is alive.
     #[arg(long, default_value_t = Limits::default().heartbeat_ns / MILLISECOND)]
     event_heartbeat_ms: u64,
-    /// Bytes of messages kept for a device of the JSON API: when they are reached, what else comes for it waits until it
-    /// deletes some, and it can send nothing meanwhile.
+    /// Devices of the JSON API that are served at once.
+    #[arg(long, default_value_t = Limits::default().devices)]
+    devices_max: usize,
+    /// Bytes of messages and one-time keys kept for a device of the JSON API: when they are reached, what else comes for it
+    /// waits until it deletes some, and it can send nothing meanwhile.
     #[arg(long, default_value_t = Limits::default().mailroom_bytes)]
     mailroom_bytes_max: usize,
     /// Tasks that check signatures at once (not central).
@@ -61,6 +64,7 @@ impl LimitOptions {
             body_ns: self.body_ms.saturating_mul(MILLISECOND),
             write_ns: self.write_ms.saturating_mul(MILLISECOND),
             heartbeat_ns: self.event_heartbeat_ms.saturating_mul(MILLISECOND),
+            devices: self.devices_max,
             mailroom_bytes: self.mailroom_bytes_max,
             checkers: self.checkers,
             ..Limits::default()

@@ -25,8 +25,10 @@ pub struct Limits {
     pub answer_ns: u64,
     /// How often an event stream shows that it is alive.
     pub heartbeat_ns: u64,
-    /// Bytes of messages that the agent keeps for a device that signs nothing, 128 for each message besides its text: from
-    /// there on it takes no more for it until the device deletes some, and meanwhile sends nothing for it.
+    /// Devices that sign nothing for which the agent runs a client at once.
+    pub devices: usize,
+    /// Bytes of messages and one-time keys that the agent keeps for such a device, 128 for each besides its text: from
+    /// there on it takes no more for it until the device deletes some, and meanwhile sends nothing for it. Keys take half of it at most.
     pub mailroom_bytes: usize,
     /// How many tasks check signatures at once.
     pub checkers: usize,
@@ -48,6 +50,7 @@ impl Default for Limits {
             write_ns: 20 * SECOND,
             answer_ns: 5 * SECOND,
             heartbeat_ns: 15 * SECOND,
+            devices: 4096,
             mailroom_bytes: 4 << 20,
             checkers: 2,
         }

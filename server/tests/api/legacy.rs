@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use server::{
     architecture::Architecture,
     deployment::Legacy,
-    http::client::Answer,
+    http::{Limits, client::Answer},
     port::{Network, Spawn},
     protocol::{
         agency::{self, Agency},
@@ -295,6 +295,44 @@ fn a_full_mailroom_takes_no_more_and_loses_nothing() {
             assert_eq!(held[0]["encPayload"], "at last");
         }
         assert!(std::fs::read_dir(directory.path().join("evidence")).unwrap().next().is_none());
+    });
+}
+
+/// So many keys of so many bytes each, with ids of their own.
+fn some_keys(name: &str, count: usize, bytes: usize) -> Value {
+    (0..count).map(|number| (format!("{name} {number}"), Value::from("k".repeat(bytes)))).collect()
+}
+
+async fn bring<N: Network, P: Spawn>(way: &Way<N, P>, device: &str, keys: Value) -> Answer {
+    ask(way, device, Method::POST, "/self/otkeys", keys).await
+}
+
+#[test]
+fn one_time_keys_fill_no_more_than_a_device_has() {
+    on_tokio(async {
+        let directory = tempfile::tempdir().unwrap();
+        let mut settings = settings(Architecture::Central, &directory);
+        settings.plan.legacy = Legacy::Served;
+        settings.limits = Limits { client_rate: 20, devices: 2, mailroom_bytes: 4000, ..settings.limits };
+        let service = Service::start(settings).await.unwrap();
+        let here = way(&service);
+        // more bytes than keys may take, and more keys at once than a device may send
+        assert_eq!(bring(&here, "ann", some_keys("long", 1, 2000)).await.status, StatusCode::BAD_REQUEST);
+        assert_eq!(read(&bring(&here, "ann", some_keys("short", 8, 50)).await).as_object().unwrap().len(), 8);
+        let many = bring(&here, "ann", some_keys("many", 20, 1)).await;
+        assert_eq!(many.status, StatusCode::TOO_MANY_REQUESTS, "{}", many.told());
+        assert_eq!(many.headers["retry-after"], "1");
+        // keys that were refused are not there
+        for _ in 0..8 {
+            let key = read(&here.get("/devices/otkey?device_id=ann").await);
+            assert_eq!(key["otkey"].as_str().unwrap().len(), 50);
+        }
+        assert_eq!(here.get("/devices/otkey?device_id=ann").await.status, StatusCode::NOT_FOUND);
+        // each id that brings keys is a device, and there are no more of them than are served
+        assert_eq!(bring(&here, "bob", some_keys("b", 1, 1)).await.status, StatusCode::OK);
+        let third = bring(&here, "cid", some_keys("c", 1, 1)).await;
+        assert_eq!(third.status, StatusCode::SERVICE_UNAVAILABLE, "{}", third.told());
+        assert_eq!(here.get("/devices/otkey?device_id=cid").await.status, StatusCode::NOT_FOUND);
     });
 }
 

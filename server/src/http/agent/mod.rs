@@ -37,12 +37,11 @@ use crate::{
     },
 };
 
+use super::Limits;
 use device::{Device, Keeper};
 
 pub use mailroom::Mailroom;
 
-/// Most devices whose clients run at once.
-const DEVICES_MAX: usize = 4096;
 /// Longest device id.
 pub const DEVICE_BYTES_MAX: usize = 256;
 /// Told of every notice of a device's client before the client goes on, which it does not after a break.
@@ -74,6 +73,8 @@ pub struct Agent {
     mailroom: Arc<Mailroom>,
     start: Arc<Start>,
     clock: AnyClock,
+    /// Most devices whose clients run at once.
+    devices_max: usize,
     devices: Mutex<BTreeMap<String, Arc<Device>>>,
 }
 
@@ -88,21 +89,21 @@ pub struct Handler {
 }
 
 impl Agent {
-    /// An agent that keeps what it must in this directory, and of each device so many bytes at most until it deletes them;
+    /// An agent that keeps what it must in this directory, for so many devices at once and of each so many bytes as the limits say;
     /// `handler` signs for which clients it is one.
     pub fn open(
         directory: PathBuf,
         handler: Handler,
         start: Start,
         clock: AnyClock,
-        mailroom_bytes: usize,
+        limits: &Limits,
     ) -> Result<Agent, AgentError> {
         keys::private_directory(&directory)?;
         keys::private_directory(&directory.join("devices"))?;
         let secret = keys::read_or_make(&directory.join("agent.key"))?.0;
-        let mailroom = Arc::new(Mailroom::open(&directory.join("mailroom.redb"), mailroom_bytes)?);
-        let (start, devices) = (Arc::new(start), Mutex::default());
-        Ok(Agent { directory, secret, handler, mailroom, start, clock, devices })
+        let mailroom = Arc::new(Mailroom::open(&directory.join("mailroom.redb"), limits.mailroom_bytes)?);
+        let (start, devices, devices_max) = (Arc::new(start), Mutex::default(), limits.devices);
+        Ok(Agent { directory, secret, handler, mailroom, start, clock, devices_max, devices })
     }
 
     /// The client that a device is.
@@ -120,7 +121,7 @@ impl Agent {
         if let Some(running) = devices.get(device) {
             return Some(running.clone());
         }
-        if devices.len() >= DEVICES_MAX {
+        if devices.len() >= self.devices_max {
             return None;
         }
         let name = hex::encode(&Digest::of(&[device.as_bytes()]).0[..16]);

@@ -17,7 +17,7 @@ use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use super::{Agent, DEVICE_BYTES_MAX};
+use super::{Agent, DEVICE_BYTES_MAX, mailroom::KeysRefused};
 use crate::{
     http::{Front, Problem, stopped},
     port::{Clock, StorageError},
@@ -34,11 +34,29 @@ fn stored(error: StorageError) -> Problem {
     Problem::internal("the server cannot store")
 }
 
+fn keys_refused(refused: KeysRefused) -> Problem {
+    match refused {
+        KeysRefused::TooMany | KeysRefused::TooLong(_) => Problem::malformed(refused.to_string()),
+        KeysRefused::NoRoom => Problem::unavailable(refused.to_string()),
+    }
+}
+
 fn too_many_devices() -> Problem {
     Problem::unavailable("there are too many devices")
 }
 
 impl Front {
+    /// Counts what a device sends or keeps here against its rate.
+    fn charge_device(&self, agent: &Agent, device: &str, items: usize) -> Result<(), Problem> {
+        match self.rates.take(agent.client_of(device), items as u64) {
+            true => Ok(()),
+            false => Err(Problem::too_many(format!(
+                "a device may send {} messages and one-time keys a second",
+                self.limits.client_rate
+            ))),
+        }
+    }
+
     fn agent(&self) -> Result<&Agent, Problem> {
         let off = "the JSON API of the earlier server is off: it is for clients that sign nothing";
         self.agent.as_ref().ok_or_else(|| Problem::not_found(off))
@@ -82,12 +100,7 @@ pub async fn send(
     if batch.len() > front.limits.messages {
         return Err(Problem::malformed(format!("a batch has at most {} messages", front.limits.messages)));
     }
-    if !front.rates.take(agent.client_of(&from), batch.len() as u64) {
-        return Err(Problem::too_many(format!(
-            "a device may send {} messages a second",
-            front.limits.client_rate
-        )));
-    }
+    front.charge_device(agent, &from, batch.len())?;
     let running = agent.device(&from).ok_or_else(too_many_devices)?;
     for bundle in bundles(agent, batch, front.limits.recipients)? {
         if !agent.mailroom.has_room(&from) {
@@ -171,10 +184,10 @@ pub async fn put_keys(
     if keys.iter().any(|(id, key)| id.len() > DEVICE_BYTES_MAX || key.to_string().len() > CIPHERTEXT_MAX) {
         return Err(Problem::malformed("a key or its id is too long"));
     }
-    if !agent.mailroom.put_keys(&device, &keys).map_err(stored)? {
-        let bound = super::mailroom::KEYS_MAX;
-        return Err(Problem::malformed(format!("a device has at most {bound} one-time keys")));
-    }
+    front.charge_device(agent, &device, keys.len().max(1))?;
+    // a device is counted before anything is kept for it: nobody fills the mailroom with ids that he makes up
+    agent.device(&device).ok_or_else(too_many_devices)?;
+    agent.mailroom.put_keys(&device, &keys).map_err(stored)?.map_err(keys_refused)?;
     Ok(Json(json!(keys)))
 }
 
@@ -282,7 +295,7 @@ impl Events {
             text.push_str(&format!("event: msg\nid: {number}\ndata: {}\n\n", shown(number, message)));
             self.last = number;
         }
-        let left = agent.mailroom.keys_left(&self.device);
+        let left = agent.mailroom.keys(&self.device).left;
         if left >= KEYS_LOW {
             self.asked = false;
         } else if !std::mem::replace(&mut self.asked, true) {
