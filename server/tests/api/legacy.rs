@@ -52,18 +52,43 @@ fn read(answer: &Answer) -> Value {
     serde_json::from_slice(&answer.body).unwrap()
 }
 
-/// The text of an event stream until it holds this.
-async fn events_until<N: Network, P: Spawn>(way: &Way<N, P>, device: &str, wanted: &str) -> String {
-    let headers = [(AUTHORIZATION, format!("Bearer {device}"))];
-    let mut connection = way.connect().await;
-    let response = connection.begin(Method::GET, "/events", &headers, Bytes::new()).await.unwrap();
-    let mut body = response.into_body();
-    let mut text = String::new();
-    while !text.contains(wanted) {
-        let frame = http_body_util::BodyExt::frame(&mut body).await.unwrap().unwrap();
-        text += &String::from_utf8_lossy(&frame.into_data().unwrap());
+/// An open event stream of a device, and what has come of it that was not looked at.
+struct Stream {
+    body: hyper::body::Incoming,
+    text: String,
+}
+
+impl Stream {
+    async fn open<N: Network, P: Spawn>(way: &Way<N, P>, device: &str) -> Stream {
+        let headers = [(AUTHORIZATION, format!("Bearer {device}"))];
+        let mut connection = way.connect().await;
+        let response = connection.begin(Method::GET, "/events", &headers, Bytes::new()).await.unwrap();
+        assert_eq!(response.status(), StatusCode::OK);
+        Stream { body: response.into_body(), text: String::new() }
     }
-    text
+
+    /// The text until it holds this.
+    async fn until(&mut self, wanted: &str) -> String {
+        while !self.text.contains(wanted) {
+            let frame = http_body_util::BodyExt::frame(&mut self.body).await.unwrap().unwrap();
+            self.text += &String::from_utf8_lossy(&frame.into_data().unwrap());
+        }
+        let end = self.text.find(wanted).unwrap() + wanted.len();
+        self.text.drain(..end).collect()
+    }
+
+    /// How many keys the device is asked for next.
+    async fn needs(&mut self) -> u64 {
+        self.until("event: otkey\ndata: ").await;
+        let needs: Value = serde_json::from_str(&self.until("}").await).unwrap();
+        needs["needs"].as_u64().unwrap()
+    }
+}
+
+async fn events_until<N: Network, P: Spawn>(way: &Way<N, P>, device: &str, wanted: &str) -> String {
+    let mut stream = Stream::open(way, device).await;
+    let text = stream.until(wanted).await;
+    text + &stream.text
 }
 
 #[test]
@@ -76,6 +101,7 @@ fn clients_of_the_earlier_server_are_served() {
         let here = way(&service);
         messages_go_from_device_to_device(&here).await;
         one_time_keys_are_handed_out_once(&here).await;
+        a_device_is_asked_again_for_keys(&here).await;
         the_handler_answers_for_its_devices(&here, directory.path()).await;
         what_is_not_asked_well_is_refused(&here).await;
         assert!(service.stop(1_000_000_000).await);
@@ -115,6 +141,23 @@ async fn one_time_keys_are_handed_out_once<N: Network, P: Spawn>(way: &Way<N, P>
     assert_eq!(way.get(path).await.status, StatusCode::NOT_FOUND);
     let text = events_until(way, "d/e", "event: otkey").await;
     assert!(text.contains(r#"{"deviceId":"d/e","needs":20}"#), "{text}");
+}
+
+async fn a_device_is_asked_again_for_keys<N: Network, P: Spawn>(way: &Way<N, P>) {
+    let mut stream = Stream::open(way, "eve").await;
+    assert_eq!(stream.needs().await, 20);
+    // too few: it is asked for the rest
+    assert_eq!(bring(way, "eve", some_keys("few", 5, 1)).await.status, StatusCode::OK);
+    assert_eq!(stream.needs().await, 15);
+    // enough, and one of them taken before the stream looks again
+    assert_eq!(bring(way, "eve", some_keys("more", 5, 1)).await.status, StatusCode::OK);
+    assert_eq!(way.get("/devices/otkey?device_id=eve").await.status, StatusCode::OK);
+    assert_eq!(stream.needs().await, 11);
+    // once is enough until it has brought some
+    assert_eq!(way.get("/devices/otkey?device_id=eve").await.status, StatusCode::OK);
+    assert_eq!(read(&say(way, "eve", &["eve"], "to myself").await), json!({}));
+    let meanwhile = stream.until("to myself").await;
+    assert!(!meanwhile.contains("otkey"), "{meanwhile}");
 }
 
 /// What the agent's client of a device is exposed for the handler is, whoever judges: by the roster that clients get, and its word.

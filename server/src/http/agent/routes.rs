@@ -17,7 +17,10 @@ use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use super::{Agent, DEVICE_BYTES_MAX, mailroom::KeysRefused};
+use super::{
+    Agent, DEVICE_BYTES_MAX,
+    mailroom::{Keys, KeysRefused},
+};
 use crate::{
     http::{Front, Problem, stopped},
     port::{Clock, StorageError},
@@ -186,8 +189,10 @@ pub async fn put_keys(
     }
     front.charge_device(agent, &device, keys.len().max(1))?;
     // a device is counted before anything is kept for it: nobody fills the mailroom with ids that he makes up
-    agent.device(&device).ok_or_else(too_many_devices)?;
+    let running = agent.device(&device).ok_or_else(too_many_devices)?;
     agent.mailroom.put_keys(&device, &keys).map_err(stored)?.map_err(keys_refused)?;
+    // they may be too few
+    running.change();
     Ok(Json(json!(keys)))
 }
 
@@ -248,7 +253,7 @@ pub async fn events(State(front): State<Arc<Front>>, headers: HeaderMap) -> Resu
     let last = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse().ok());
     let changed = running.subscribe();
     let events =
-        Events { front: front.clone(), device, changed, last: last.unwrap_or(0), asked: false, first: true };
+        Events { front: front.clone(), device, changed, last: last.unwrap_or(0), asked: None, first: true };
     let mut response = Response::new(Body::from_stream(stream::unfold(events, Events::next)));
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
     Ok(response)
@@ -260,8 +265,8 @@ struct Events {
     changed: watch::Receiver<()>,
     /// The last message told.
     last: u64,
-    /// It was asked for keys since it last had enough.
-    asked: bool,
+    /// How often it had brought keys when it was last asked for more: once each time, for it may not hurry.
+    asked: Option<u64>,
     first: bool,
 }
 
@@ -295,10 +300,8 @@ impl Events {
             text.push_str(&format!("event: msg\nid: {number}\ndata: {}\n\n", shown(number, message)));
             self.last = number;
         }
-        let left = agent.mailroom.keys(&self.device).left;
-        if left >= KEYS_LOW {
-            self.asked = false;
-        } else if !std::mem::replace(&mut self.asked, true) {
+        let Keys { left, brought } = agent.mailroom.keys(&self.device);
+        if left < KEYS_LOW && self.asked.replace(brought) != Some(brought) {
             let needs = json!({ "deviceId": self.device, "needs": KEYS_WANTED - left });
             text.push_str(&format!("event: otkey\ndata: {needs}\n\n"));
         }
