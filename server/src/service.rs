@@ -20,7 +20,7 @@ use crate::{
     http::{
         Front, Limits, Parts, Serving,
         agent::{self, Agent, AgentError},
-        router, serve,
+        router, serve, serve_agent,
     },
     node::NodeError,
     port::{
@@ -339,7 +339,7 @@ impl Opened {
             // the agent's clients come over pipes, for the listener may want TLS
             let failed = |error| ServiceError::Listen { address, error };
             let pipes = board.of(HANDLER).listen().await.map_err(failed)?;
-            serve::<Local>(pipes, &front, router(front.clone()), &TokioTasks);
+            serve_agent::<Local>(pipes, &front, &TokioTasks);
         }
         let serving = serve::<Secured<Tcp>>(listener, &front, router(front.clone()), &TokioTasks);
         Ok(Service { address, trust: deployment.trust, watch, scheme, stopped, serving })

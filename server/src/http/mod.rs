@@ -73,7 +73,7 @@ pub use checker::Checker;
 pub use gate::{Credentials, NONCE_HEADER, REQUEST_TAG, request_preimage};
 pub use limits::Limits;
 pub use problem::Problem;
-pub use serve::{Serving, serve};
+pub use serve::{Serving, serve, serve_agent};
 
 /// The media type of frames.
 pub const FRAMES: &str = "application/octet-stream";

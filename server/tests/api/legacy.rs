@@ -30,7 +30,7 @@ use server::{
 
 use super::{
     on_tokio,
-    person::{HANDLER, Way},
+    person::{HANDLER, Person, Way},
     settings, way,
 };
 
@@ -376,6 +376,41 @@ fn one_time_keys_fill_no_more_than_a_device_has() {
         let third = bring(&here, "cid", some_keys("c", 1, 1)).await;
         assert_eq!(third.status, StatusCode::SERVICE_UNAVAILABLE, "{}", third.told());
         assert_eq!(here.get("/devices/otkey?device_id=cid").await.status, StatusCode::NOT_FOUND);
+    });
+}
+
+#[test]
+fn event_streams_of_devices_count_as_all_do() {
+    on_tokio(async {
+        let directory = tempfile::tempdir().unwrap();
+        let mut settings = settings(Architecture::Central, &directory);
+        settings.plan.legacy = Legacy::Served;
+        settings.limits = Limits { readers: 2, heartbeat_ns: 50_000_000, ..settings.limits };
+        let service = Service::start(settings).await.unwrap();
+        let here = way(&service);
+        let (open, events) = (&service.watch.metrics.readers, &service.watch.metrics.events);
+        let mut streams = [Stream::open(&here, "ann").await, Stream::open(&here, "bob").await];
+        assert_eq!(streams[1].needs().await, 20);
+        // those of the agent's own clients are not counted
+        let said = say(&here, "ann", &["bob"], "once").await;
+        assert_eq!(read(&said), json!({}));
+        streams[1].until("once").await;
+        assert_eq!(streams[0].needs().await, 20);
+        assert_eq!((open.get(), events.get()), (2, 3));
+        let third = ask(&here, "cid", Method::GET, "/events", Value::Null).await;
+        assert_eq!(third.status, StatusCode::SERVICE_UNAVAILABLE, "{}", third.told());
+        let signed = Person::new("dan", &service.trust);
+        let mut connection = here.connect().await;
+        let fourth =
+            connection.begin_signed(&signed.caller, (Method::GET, "/v1/events"), &[], Bytes::new()).await;
+        assert_eq!(fourth.unwrap().status(), StatusCode::SERVICE_UNAVAILABLE);
+        drop(streams);
+        // that they are gone is found out when something is to be written
+        assert_eq!(read(&say(&here, "bob", &["ann", "bob"], "nobody reads this").await), json!({}));
+        while open.get() > 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        Stream::open(&here, "cid").await;
     });
 }
 

@@ -22,7 +22,7 @@ use super::{
     mailroom::{Keys, KeysRefused},
 };
 use crate::{
-    http::{Front, Problem, stopped},
+    http::{Front, Problem, events::Open, stopped},
     port::{Clock, StorageError},
     protocol::{bundle::CIPHERTEXT_MAX, id::ClientId},
 };
@@ -249,11 +249,19 @@ pub async fn agency(
 /// `GET /events`.
 pub async fn events(State(front): State<Arc<Front>>, headers: HeaderMap) -> Result<Response, Problem> {
     let (agent, device) = (front.agent()?, device(&headers)?);
+    let open = Open::count(&front)?;
     let running = agent.device(&device).ok_or_else(too_many_devices)?;
     let last = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse().ok());
     let changed = running.subscribe();
-    let events =
-        Events { front: front.clone(), device, changed, last: last.unwrap_or(0), asked: None, first: true };
+    let events = Events {
+        front: front.clone(),
+        device,
+        changed,
+        last: last.unwrap_or(0),
+        asked: None,
+        first: true,
+        open,
+    };
     let mut response = Response::new(Body::from_stream(stream::unfold(events, Events::next)));
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
     Ok(response)
@@ -268,6 +276,7 @@ struct Events {
     /// How often it had brought keys when it was last asked for more: once each time, for it may not hurry.
     asked: Option<u64>,
     first: bool,
+    open: Open,
 }
 
 impl Events {
@@ -276,7 +285,10 @@ impl Events {
             let mut text =
                 if std::mem::take(&mut self.first) { ": open\n\n".to_owned() } else { String::new() };
             self.changed.borrow_and_update();
-            self.tell(&mut text);
+            let count = self.tell(&mut text);
+            if count > 0 {
+                self.open.tells(count, &text).await;
+            }
             if !text.is_empty() {
                 return Some((Ok(text.into()), self));
             }
@@ -294,17 +306,22 @@ impl Events {
         }
     }
 
-    fn tell(&mut self, text: &mut String) {
-        let Some(agent) = &self.front.agent else { return };
+    /// Writes what it has not been told; how many events that is.
+    fn tell(&mut self, text: &mut String) -> u64 {
+        let Some(agent) = &self.front.agent else { return 0 };
+        let mut count = 0;
         for (number, message) in agent.mailroom.messages_after(&self.device, self.last) {
             text.push_str(&format!("event: msg\nid: {number}\ndata: {}\n\n", shown(number, message)));
             self.last = number;
+            count += 1;
         }
         let Keys { left, brought } = agent.mailroom.keys(&self.device);
         if left < KEYS_LOW && self.asked.replace(brought) != Some(brought) {
             let needs = json!({ "deviceId": self.device, "needs": KEYS_WANTED - left });
             text.push_str(&format!("event: otkey\ndata: {needs}\n\n"));
+            count += 1;
         }
+        count
     }
 }
 
