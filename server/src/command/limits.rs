@@ -39,6 +39,9 @@ pub struct LimitOptions {
     /// Devices of the JSON API that are served at once.
     #[arg(long, default_value_t = Limits::default().devices)]
     devices_max: usize,
+    /// How long one of them without a message, a key or an event stream keeps its place when all are taken and another wants one.
+    #[arg(long, default_value_t = Limits::default().device_idle_ns / MILLISECOND)]
+    device_idle_ms: u64,
     /// Bytes of messages and one-time keys kept for a device of the JSON API: when they are reached, what else comes for it
     /// waits until it deletes some, and it can send nothing meanwhile.
     #[arg(long, default_value_t = Limits::default().mailroom_bytes)]
@@ -65,6 +68,7 @@ impl LimitOptions {
             write_ns: self.write_ms.saturating_mul(MILLISECOND),
             heartbeat_ns: self.event_heartbeat_ms.saturating_mul(MILLISECOND),
             devices: self.devices_max,
+            device_idle_ns: self.device_idle_ms.saturating_mul(MILLISECOND),
             mailroom_bytes: self.mailroom_bytes_max,
             checkers: self.checkers,
             ..Limits::default()

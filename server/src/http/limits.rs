@@ -27,6 +27,8 @@ pub struct Limits {
     pub heartbeat_ns: u64,
     /// Devices that sign nothing for which the agent runs a client at once.
     pub devices: usize,
+    /// How long one of them that has nothing here keeps its place when all are taken and another wants one.
+    pub device_idle_ns: u64,
     /// Bytes of messages and one-time keys that the agent keeps for such a device, 128 for each besides its text: from
     /// there on it takes no more for it until the device deletes some, and meanwhile sends nothing for it. Keys take half of it at most.
     pub mailroom_bytes: usize,
@@ -51,6 +53,7 @@ impl Default for Limits {
             answer_ns: 5 * SECOND,
             heartbeat_ns: 15 * SECOND,
             devices: 4096,
+            device_idle_ns: 600 * SECOND,
             mailroom_bytes: 4 << 20,
             checkers: 2,
         }

@@ -380,6 +380,48 @@ fn one_time_keys_fill_no_more_than_a_device_has() {
 }
 
 #[test]
+fn a_device_that_has_nothing_gives_its_place_to_another() {
+    on_tokio(async {
+        let directory = tempfile::tempdir().unwrap();
+        let mut settings = settings(Architecture::Central, &directory);
+        settings.plan.legacy = Legacy::Served;
+        settings.limits = Limits { devices: 3, device_idle_ns: 300_000_000, ..settings.limits };
+        let service = Service::start(settings).await.unwrap();
+        let here = way(&service);
+        // ann has sent, bob has a message and a key, and a stream of cid's is open
+        assert_eq!(read(&say(&here, "ann", &["bob"], "first").await), json!({}));
+        kept(&here, "bob", 1).await;
+        assert_eq!(bring(&here, "bob", some_keys("b", 1, 1)).await.status, StatusCode::OK);
+        let stream = Stream::open(&here, "cid").await;
+        let full = ask(&here, "dan", Method::GET, "/self/messages", Value::Null).await;
+        assert_eq!(full.status, StatusCode::SERVICE_UNAVAILABLE, "{}", full.told());
+        let place = async |device: &str| {
+            while ask(&here, device, Method::GET, "/self/messages", Value::Null).await.status
+                != StatusCode::OK
+            {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        // in ann's place, and ann again in dan's: her bundles go on where they ended
+        place("dan").await;
+        place("ann").await;
+        assert_eq!(read(&say(&here, "ann", &["bob", "cid"], "second").await), json!({}));
+        let texts: Vec<_> =
+            kept(&here, "bob", 2).await.iter().map(|held| held["encPayload"].clone()).collect();
+        assert_eq!(texts, ["first", "second"]);
+        // all that are left have something
+        drop(stream);
+        kept(&here, "cid", 1).await;
+        let stream = Stream::open(&here, "ann").await;
+        tokio::time::sleep(Duration::from_millis(400)).await;
+        let full = ask(&here, "dan", Method::GET, "/self/messages", Value::Null).await;
+        assert_eq!(full.status, StatusCode::SERVICE_UNAVAILABLE, "{}", full.told());
+        drop(stream);
+        assert!(std::fs::read_dir(directory.path().join("evidence")).unwrap().next().is_none());
+    });
+}
+
+#[test]
 fn event_streams_of_devices_count_as_all_do() {
     on_tokio(async {
         let directory = tempfile::tempdir().unwrap();

@@ -176,6 +176,11 @@ impl Mailroom {
         self.held().get(device).is_none_or(|held| held.bytes + held.key_bytes < self.bound)
     }
 
+    /// Whether nothing is kept for a device.
+    pub fn is_empty(&self, device: &str) -> bool {
+        self.held().get(device).is_none_or(|held| held.messages.is_empty() && held.keys.is_empty())
+    }
+
     /// Keeps a message that comes after all that were kept before. False if there is no room. One that comes again is left out.
     pub fn put_message(&self, device: &str, number: u64, message: &Value) -> Result<bool, StorageError> {
         if self.held().get(device).is_some_and(|held| number <= held.last) {
