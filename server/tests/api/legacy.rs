@@ -31,7 +31,7 @@ use server::{
 use super::{
     on_tokio,
     person::{HANDLER, Person, Way},
-    settings, way,
+    settings, statuses_are_described, way,
 };
 
 async fn ask<N: Network, P: Spawn>(
@@ -104,6 +104,7 @@ fn clients_of_the_earlier_server_are_served() {
         a_device_is_asked_again_for_keys(&here).await;
         the_handler_answers_for_its_devices(&here, directory.path()).await;
         what_is_not_asked_well_is_refused(&here).await;
+        statuses_are_described(&here).await;
         assert!(service.stop(1_000_000_000).await);
     });
 }
@@ -213,7 +214,7 @@ async fn the_handler_answers_for_its_devices<N: Network, P: Spawn>(way: &Way<N, 
     assert_eq!(verified.status.code(), Some(2), "{verified:?}");
 }
 
-fn command(arguments: &[&str]) -> std::process::Output {
+pub fn command(arguments: &[&str]) -> std::process::Output {
     std::process::Command::new(env!("CARGO_BIN_EXE_server")).args(arguments).output().unwrap()
 }
 
@@ -241,6 +242,9 @@ async fn what_is_not_asked_well_is_refused<N: Network, P: Spawn>(way: &Way<N, P>
         assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{path}: {}", answer.told());
     }
     assert_eq!(way.get("/self/messages").await.status, StatusCode::BAD_REQUEST, "no device");
+    let no_text = way.get("/v1/agents/%ff").await;
+    assert_eq!(no_text.status, StatusCode::BAD_REQUEST);
+    assert_eq!(no_text.headers[CONTENT_TYPE], "application/problem+json");
 }
 
 async fn say<N: Network, P: Spawn>(way: &Way<N, P>, from: &str, to: &[&str], text: &str) -> Answer {
@@ -356,11 +360,19 @@ fn one_time_keys_fill_no_more_than_a_device_has() {
         let directory = tempfile::tempdir().unwrap();
         let mut settings = settings(Architecture::Central, &directory);
         settings.plan.legacy = Legacy::Served;
-        settings.limits = Limits { client_rate: 20, devices: 2, mailroom_bytes: 4000, ..settings.limits };
+        settings.limits = Limits {
+            client_rate: 20,
+            devices: 2,
+            mailroom_bytes: 4000,
+            body_bytes: 10_000,
+            ..settings.limits
+        };
         let service = Service::start(settings).await.unwrap();
         let here = way(&service);
         // more bytes than keys may take, and more keys at once than a device may send
         assert_eq!(bring(&here, "ann", some_keys("long", 1, 2000)).await.status, StatusCode::BAD_REQUEST);
+        let huge = bring(&here, "ann", some_keys("huge", 1, 10_000)).await;
+        assert_eq!(huge.status, StatusCode::PAYLOAD_TOO_LARGE, "{}", huge.told());
         assert_eq!(read(&bring(&here, "ann", some_keys("short", 8, 50)).await).as_object().unwrap().len(), 8);
         let many = bring(&here, "ann", some_keys("many", 20, 1)).await;
         assert_eq!(many.status, StatusCode::TOO_MANY_REQUESTS, "{}", many.told());
@@ -376,6 +388,7 @@ fn one_time_keys_fill_no_more_than_a_device_has() {
         let third = bring(&here, "cid", some_keys("c", 1, 1)).await;
         assert_eq!(third.status, StatusCode::SERVICE_UNAVAILABLE, "{}", third.told());
         assert_eq!(here.get("/devices/otkey?device_id=cid").await.status, StatusCode::NOT_FOUND);
+        statuses_are_described(&here).await;
     });
 }
 
@@ -417,6 +430,7 @@ fn a_device_that_has_nothing_gives_its_place_to_another() {
         let full = ask(&here, "dan", Method::GET, "/self/messages", Value::Null).await;
         assert_eq!(full.status, StatusCode::SERVICE_UNAVAILABLE, "{}", full.told());
         drop(stream);
+        statuses_are_described(&here).await;
         assert!(std::fs::read_dir(directory.path().join("evidence")).unwrap().next().is_none());
     });
 }
@@ -453,6 +467,7 @@ fn event_streams_of_devices_count_as_all_do() {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         Stream::open(&here, "cid").await;
+        statuses_are_described(&here).await;
     });
 }
 

@@ -238,8 +238,9 @@ fn unescaped(text: &str) -> String {
 /// `GET /v1/agents/{device}`: the handler's word that it signs for a device, as [`crate::protocol::agency`] writes it.
 pub async fn agency(
     State(front): State<Arc<Front>>,
-    Path(device): Path<String>,
+    device: Result<Path<String>, axum::extract::rejection::PathRejection>,
 ) -> Result<impl IntoResponse, Problem> {
+    let Path(device) = device.map_err(|error| Problem::malformed(error.body_text()))?;
     if !(1..=DEVICE_BYTES_MAX).contains(&device.len()) {
         return Err(Problem::malformed(format!("a device id has 1 to {DEVICE_BYTES_MAX} bytes")));
     }
