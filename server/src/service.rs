@@ -100,6 +100,11 @@ pub enum ServiceError {
     /// A cluster without it.
     #[error("the cluster file has no place for {0}")]
     NoPlace(ActorId),
+    /// Clients would be told to speak to it in the clear.
+    #[error(
+        "{0} serves TLS, so its place in the cluster file needs url = \"https://…\": by that clients are told of it"
+    )]
+    UrlOfTls(ActorId),
     /// An actor that is no process.
     #[error("{0} is a part of this cluster's one server: start sequencer, which is all of it")]
     PartOfServer(ActorId),
@@ -168,6 +173,9 @@ impl Service {
         check_custody(architecture, cluster.custody())?;
         let deployment = Deployment::open_for(data, architecture, actor)?.with_custody(cluster.custody());
         let place = cluster.place(actor).ok_or(ServiceError::NoPlace(actor))?;
+        if tls.is_some() && place.http.is_some() && !place.url_is_https() {
+            return Err(ServiceError::UrlOfTls(actor));
+        }
         let opened = Opened::on(place.http.unwrap_or(NOWHERE), tls).await?;
         let watch = watch_of(&deployment);
         let (timing, limits) = (cluster.timing(), limits_in(architecture, limits));

@@ -10,6 +10,7 @@ mod suite;
 
 use std::{collections::BTreeMap, future::Future, sync::Arc, time::Duration};
 
+use legacy::command;
 use person::{HANDLER, Way};
 use server::{
     actor::Notice,
@@ -118,6 +119,28 @@ fn over_tls_a_client_sends_and_receives() {
                 break;
             }
         }
+        // so does a load; whether it looks at deliveries it says
+        let load = |readers: &str| {
+            let url = server.to_string();
+            let known = ["load", "--server", &url, "--ca", certificate.to_str().unwrap()];
+            let little = [
+                "--seconds",
+                "1",
+                "--connections",
+                "1",
+                "--signed-before",
+                "20",
+                "--series",
+                readers,
+                "--readers",
+                readers,
+            ];
+            let output = command(&[&known[..], &little].concat());
+            assert!(output.status.success(), "{output:?}");
+            String::from_utf8(output.stdout).unwrap()
+        };
+        assert!(load("1").contains(": 0 missing, 0 twice, 0 out of order"));
+        assert!(load("0").contains("deliveries are not checked"));
         // who believes another is not fooled, and who speaks in the clear is not heard
         let stranger = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
         std::fs::write(&certificate, stranger.cert.pem()).unwrap();
