@@ -21,7 +21,7 @@ pub struct LimitOptions {
     /// Bundles a second of one client.
     #[arg(long, default_value_t = Limits::default().client_rate)]
     client_rate: u32,
-    /// Event streams open at once.
+    /// Event streams open at once: fewer than connections, or they keep all requests out.
     #[arg(long, default_value_t = Limits::default().readers)]
     readers_max: usize,
     /// How long a connection may be idle, or take to send the head of a request.
@@ -33,6 +33,9 @@ pub struct LimitOptions {
     /// How long a peer may take nothing of what is written to it.
     #[arg(long, default_value_t = Limits::default().write_ns / MILLISECOND)]
     write_ms: u64,
+    /// How long a submission waits for its receipts.
+    #[arg(long, default_value_t = Limits::default().answer_ns / MILLISECOND)]
+    answer_ms: u64,
     /// How often an event stream shows that it is alive.
     #[arg(long, default_value_t = Limits::default().heartbeat_ns / MILLISECOND)]
     event_heartbeat_ms: u64,
@@ -66,12 +69,12 @@ impl LimitOptions {
             head_ns: self.idle_ms.saturating_mul(MILLISECOND),
             body_ns: self.body_ms.saturating_mul(MILLISECOND),
             write_ns: self.write_ms.saturating_mul(MILLISECOND),
+            answer_ns: self.answer_ms.saturating_mul(MILLISECOND),
             heartbeat_ns: self.event_heartbeat_ms.saturating_mul(MILLISECOND),
             devices: self.devices_max,
             device_idle_ns: self.device_idle_ms.saturating_mul(MILLISECOND),
             mailroom_bytes: self.mailroom_bytes_max,
             checkers: self.checkers,
-            ..Limits::default()
         }
     }
 }

@@ -13,7 +13,7 @@ pub struct Limits {
     pub recipients: usize,
     /// Bundles a second of one client, on average; a second's worth may come at once.
     pub client_rate: u32,
-    /// Event streams open at once.
+    /// Event streams open at once: fewer than connections, or they keep all requests out.
     pub readers: usize,
     /// How long the head of a request may take to arrive, and a connection may be idle.
     pub head_ns: u64,
@@ -46,7 +46,7 @@ impl Default for Limits {
             messages: 1024,
             recipients: crate::protocol::bundle::RECIPIENTS_MAX,
             client_rate: 2000,
-            readers: 4096,
+            readers: 3072,
             head_ns: 15 * SECOND,
             body_ns: 20 * SECOND,
             write_ns: 20 * SECOND,
