@@ -18,7 +18,7 @@ pub struct LimitOptions {
     /// Recipients of a bundle.
     #[arg(long, default_value_t = Limits::default().recipients)]
     recipients_max: usize,
-    /// Bundles a second of one client.
+    /// Bundles a second of one client, and as many of what else it says and asks.
     #[arg(long, default_value_t = Limits::default().client_rate)]
     client_rate: u32,
     /// Event streams open at once: fewer than connections, or they keep all requests out.

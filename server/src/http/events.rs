@@ -60,6 +60,7 @@ pub async fn open(
     wanted: Result<Query<Wanted>, axum::extract::rejection::QueryRejection>,
 ) -> Result<Response, Problem> {
     let client = front.who(&method, &uri, &headers).await?;
+    front.charge_ask(client)?;
     let Query(wanted) = wanted.map_err(|error| Problem::malformed(error.body_text()))?;
     let (held, epoch) = match headers.get("last-event-id") {
         None => (wanted.held, wanted.epoch),

@@ -11,7 +11,8 @@ pub struct Limits {
     pub messages: usize,
     /// Recipients of a bundle.
     pub recipients: usize,
-    /// Bundles a second of one client, on average; a second's worth may come at once.
+    /// Bundles a second of one client, on average; a second's worth may come at once. As many again of what else it signs:
+    /// reads, streams, acks, complaints, challenges.
     pub client_rate: u32,
     /// Event streams open at once: fewer than connections, or they keep all requests out.
     pub readers: usize,

@@ -14,8 +14,10 @@ use bytes::Bytes;
 use hyper::{Method, StatusCode};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use server::{
+    actor::Notice,
     architecture::Architecture,
-    http::Limits,
+    client::{Client, Options},
+    http::{Limits, client::whole},
     port::tokio::{Tcp, TokioTasks},
     service::Service,
 };
@@ -197,6 +199,70 @@ fn what_is_too_much_is_refused_and_no_more() {
         let answer = way.post("/v1/bundles", &messages[..10]).await;
         assert_ne!(answer.status, StatusCode::TOO_MANY_REQUESTS, "nothing of what was refused is counted");
         statuses_are_described(&way).await;
+    });
+}
+
+#[test]
+fn what_else_a_client_says_and_asks_is_bounded_too() {
+    on_tokio(async {
+        let directory = tempfile::tempdir().unwrap();
+        let service = impatient(&directory).await;
+        let (way, trust) = (way(&service), service.trust.clone());
+        let (mut ann, mut bob) = (Person::new("ann", &trust), Person::new("bob", &trust));
+        for person in [&mut ann, &mut bob] {
+            let bundle = person.bundle(&[person.id], b"to myself");
+            way.submit_until_receipted(&[bundle]).await;
+            way.receive(person, 1).await;
+        }
+        let acks: Vec<_> = (0..11).map(|_| ann.ack()).collect();
+        let many = way.post("/v1/acks", &acks).await;
+        assert_eq!(many.status, StatusCode::TOO_MANY_REQUESTS, "{}", many.told());
+        assert_eq!(many.headers["retry-after"], "1");
+        let mut connection = way.connect().await;
+        for path in ["/v1/mailbox?wait_ms=1", "/v1/events"] {
+            let request = (Method::GET, path);
+            let read = connection.begin_signed(&ann.caller, request, &[], Bytes::new()).await.unwrap();
+            assert_eq!(read.status(), StatusCode::TOO_MANY_REQUESTS, "{path}");
+            whole(read).await.unwrap();
+        }
+        // that is ann's own, and her bundles count apart
+        assert_eq!(way.post("/v1/acks", &[bob.ack()]).await.status, StatusCode::ACCEPTED);
+        let bundle = ann.bundle(&[bob.id], b"still sent");
+        way.submit_until_receipted(&[bundle]).await;
+        statuses_are_described(&way).await;
+    });
+}
+
+#[test]
+fn a_client_that_acknowledges_too_much_does_so_again_later() {
+    on_tokio(async {
+        let directory = tempfile::tempdir().unwrap();
+        let mut settings = settings(Architecture::Multithreaded, &directory);
+        settings.limits.client_rate = 5;
+        let service = Service::start(settings).await.unwrap();
+        let way = way(&service);
+        let acks = async |status: &str| -> u64 {
+            let metrics = String::from_utf8(way.get("/metrics").await.body.to_vec()).unwrap();
+            let of = |line: &&str| {
+                line.starts_with("noise_requests_total{")
+                    && line.contains("\"/v1/acks\"")
+                    && line.contains(&format!("\"{status}\""))
+            };
+            let line = metrics.lines().find(of);
+            line.map_or(0, |line| line.rsplit(' ').next().unwrap().parse().unwrap())
+        };
+        let server = service.url().parse().unwrap();
+        let options = Options { server, directory: directory.path().join("client"), tls: None };
+        let mut client = Client::start(options).await.unwrap();
+        while acks("429").await == 0 {
+            client.send(b"to myself".to_vec(), vec![(client.id, Vec::new())]).unwrap();
+            while !matches!(client.next().await.unwrap(), Notice::Delivered { .. }) {}
+        }
+        // nothing else comes that would be acknowledged
+        let before = acks("202").await;
+        while acks("202").await == before {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     });
 }
 
