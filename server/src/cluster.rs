@@ -8,7 +8,7 @@
 //! [actor."handler/0"]
 //! listen = "10.0.0.1:7000"     # for other actors
 //! http = "10.0.0.1:8080"       # for clients: handlers, mailbox actors, witnesses
-//! url = "https://a.example"    # how clients reach that, if not by this address
+//! url = "https://a.example"    # how clients reach that, if not by http:// and this address: needed where it serves TLS
 //! ```
 //!
 //! With `architecture = "central"`, or `"multithreaded"`, the server is the process of the actor `sequencer`, and serves clients there. Each of its
@@ -48,8 +48,15 @@ pub struct Place {
     pub listen: SocketAddr,
     /// For clients.
     pub http: Option<SocketAddr>,
-    /// How clients reach it, if not by this address.
+    /// How clients reach it, if not in the clear by this address. An actor that serves TLS must say it: everybody tells clients by this file.
     pub url: Option<String>,
+}
+
+impl Place {
+    /// Whether clients are told to reach it over TLS.
+    pub fn url_is_https(&self) -> bool {
+        self.url.as_ref().is_some_and(|url| url.starts_with("https://"))
+    }
 }
 
 /// Where all actors are, and their pace.

@@ -20,7 +20,7 @@ use crate::{
     http::{
         Front, Limits, Parts, Serving,
         agent::{self, Agent, AgentError},
-        router, serve,
+        router, serve, serve_agent,
     },
     node::NodeError,
     port::{
@@ -100,6 +100,11 @@ pub enum ServiceError {
     /// A cluster without it.
     #[error("the cluster file has no place for {0}")]
     NoPlace(ActorId),
+    /// Clients would be told to speak to it in the clear.
+    #[error(
+        "{0} serves TLS, so its place in the cluster file needs url = \"https://…\": by that clients are told of it"
+    )]
+    UrlOfTls(ActorId),
     /// An actor that is no process.
     #[error("{0} is a part of this cluster's one server: start sequencer, which is all of it")]
     PartOfServer(ActorId),
@@ -139,7 +144,7 @@ impl Service {
         let board = Switchboard::default();
         let agent = match plan.legacy {
             Legacy::Refused => None,
-            Legacy::Served => Some(agent(&deployment, &data, timing, limits.mailroom_bytes, &board)?),
+            Legacy::Served => Some(agent(&deployment, &data, timing, &limits, &board)?),
         };
         door.serve(
             deployment,
@@ -168,6 +173,9 @@ impl Service {
         check_custody(architecture, cluster.custody())?;
         let deployment = Deployment::open_for(data, architecture, actor)?.with_custody(cluster.custody());
         let place = cluster.place(actor).ok_or(ServiceError::NoPlace(actor))?;
+        if tls.is_some() && place.http.is_some() && !place.url_is_https() {
+            return Err(ServiceError::UrlOfTls(actor));
+        }
         let opened = Opened::on(place.http.unwrap_or(NOWHERE), tls).await?;
         let watch = watch_of(&deployment);
         let (timing, limits) = (cluster.timing(), limits_in(architecture, limits));
@@ -257,7 +265,7 @@ fn agent(
     deployment: &Deployment,
     data: &Path,
     timing: Timing,
-    mailroom_bytes: usize,
+    limits: &Limits,
     board: &Switchboard,
 ) -> Result<Agent, ServiceError> {
     let setup = Setup { trust: deployment.trust.clone(), timing };
@@ -270,7 +278,7 @@ fn agent(
     let signer = deployment.signer(HANDLER).map_err(StartError::Deployment)?;
     let handler = agent::Handler { index: 0, signer, trust: deployment.trust.clone() };
     let (directory, clock) = (data.join("agent"), AnyClock::new(SystemClock::default()));
-    Ok(Agent::open(directory, handler, start, clock, mailroom_bytes)?)
+    Ok(Agent::open(directory, handler, start, clock, limits)?)
 }
 
 fn watch_of(deployment: &Deployment) -> Watch {
@@ -339,7 +347,7 @@ impl Opened {
             // the agent's clients come over pipes, for the listener may want TLS
             let failed = |error| ServiceError::Listen { address, error };
             let pipes = board.of(HANDLER).listen().await.map_err(failed)?;
-            serve::<Local>(pipes, &front, router(front.clone()), &TokioTasks);
+            serve_agent::<Local>(pipes, &front, &TokioTasks);
         }
         let serving = serve::<Secured<Tcp>>(listener, &front, router(front.clone()), &TokioTasks);
         Ok(Service { address, trust: deployment.trust, watch, scheme, stopped, serving })

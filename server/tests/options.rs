@@ -6,7 +6,7 @@ mod serving;
 
 use std::fs;
 
-use serving::refused;
+use serving::{command, refused};
 
 #[test]
 fn a_server_of_one_key_is_given_no_actors_no_witnesses_and_no_handler_receipts() {
@@ -31,4 +31,26 @@ fn a_server_of_one_key_is_given_no_actors_no_witnesses_and_no_handler_receipts()
         let start = ["actor", "sequencer", "--cluster", cluster, "--data", data];
         refused(&start, "handler receipts are for parallel");
     }
+}
+
+#[test]
+fn an_actor_that_serves_tls_says_so_in_the_cluster_file() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
+    let (data, cluster, certificate, key) =
+        (path("data"), path("cluster.toml"), path("cert.pem"), path("key.pem"));
+    assert!(command(&["init", "--data", &data]).status.success());
+    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    fs::write(&certificate, made.cert.pem()).unwrap();
+    fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+    let tls = ["--tls-certificate", &certificate, "--tls-key", &key];
+    let start = [&["actor", "handler/0", "--cluster", &cluster, "--data", &data][..], &tls].concat();
+    let place = "epoch_ms = 5\nheartbeat_ms = 20\n[actor.\"handler/0\"]\nlisten = \"127.0.0.1:0\"\n";
+    for url in ["", "url = \"http://localhost:1\"\n"] {
+        // an address that is none of this machine's: nothing is listened on before
+        fs::write(&cluster, format!("{place}http = \"192.0.2.1:1\"\n{url}")).unwrap();
+        refused(&start, "handler/0 serves TLS, so its place in the cluster file needs url");
+    }
+    fs::write(&cluster, format!("{place}http = \"192.0.2.1:1\"\nurl = \"https://localhost:1\"\n")).unwrap();
+    refused(&start, "cannot listen on 192.0.2.1:1");
 }

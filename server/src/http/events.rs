@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use axum::{
+    Extension,
     body::{Body, Bytes},
     extract::{Query, State},
     http::{HeaderMap, HeaderValue, Method, Uri, header},
@@ -52,12 +53,14 @@ pub struct Wanted {
 /// `GET /v1/events`.
 pub async fn open(
     State(front): State<Arc<Front>>,
+    origin: Option<Extension<Origin>>,
     method: Method,
     uri: Uri,
     headers: HeaderMap,
     wanted: Result<Query<Wanted>, axum::extract::rejection::QueryRejection>,
 ) -> Result<Response, Problem> {
     let client = front.who(&method, &uri, &headers).await?;
+    front.charge_ask(client)?;
     let Query(wanted) = wanted.map_err(|error| Problem::malformed(error.body_text()))?;
     let (held, epoch) = match headers.get("last-event-id") {
         None => (wanted.held, wanted.epoch),
@@ -66,10 +69,13 @@ pub async fn open(
         })?,
     };
     let (actors, of) = front.tellers(&client, wanted.actor.as_deref())?;
-    let open = Open::count(&front)?;
+    let open = match origin {
+        None => Open::count(&front)?,
+        Some(Extension(Origin::Agent)) => Open(None),
+    };
     let reader = front.hubs.read(client, &actors, of, (Count(held), Epoch(epoch))).await;
     let reader = reader.map_err(|_| Problem::unavailable("an actor has stopped"))?;
-    let events = Events { front: front.clone(), client, reader, first: true, _open: open };
+    let events = Events { front: front.clone(), client, reader, first: true, open };
     let mut response = Response::new(Body::from_stream(stream::unfold(events, Events::next)));
     let kind = HeaderValue::from_static("text/event-stream");
     response.headers_mut().insert(header::CONTENT_TYPE, kind);
@@ -98,24 +104,43 @@ impl Front {
     }
 }
 
-/// An open stream, counted while it is.
-struct Open(Arc<Front>);
+/// An open stream, counted while it is: of whichever API, for all take a connection each and what is written to it.
+/// The agent's clients are counted as devices instead ([`Origin::Agent`]).
+pub(super) struct Open(Option<Arc<Front>>);
+
+/// Where a request comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// A client that the agent of this process runs for a device.
+    Agent,
+}
 
 impl Open {
-    fn count(front: &Arc<Front>) -> Result<Self, Problem> {
+    /// One more, if there is room.
+    pub(super) fn count(front: &Arc<Front>) -> Result<Self, Problem> {
         let bound = front.limits.readers;
         let before = front.watch.metrics.readers.inc();
-        let open = Open(front.clone());
+        let open = Open(Some(front.clone()));
         match before < bound as i64 {
             true => Ok(open),
             false => Err(Problem::unavailable(format!("there are {bound} event streams already"))),
         }
     }
+
+    /// Counts what is written to it.
+    pub(super) async fn tells(&self, events: u64, text: &str) {
+        let Some(front) = &self.0 else { return };
+        front.watch.metrics.events.inc_by(events);
+        let work = Ledger { events, coded_bytes: text.len() as u64, ..Ledger::default() };
+        front.work.spend(work).await;
+    }
 }
 
 impl Drop for Open {
     fn drop(&mut self) {
-        self.0.watch.metrics.readers.dec();
+        if let Some(front) = &self.0 {
+            front.watch.metrics.readers.dec();
+        }
     }
 }
 
@@ -124,7 +149,7 @@ struct Events {
     client: ClientId,
     reader: mpsc::Receiver<Message>,
     first: bool,
-    _open: Open,
+    open: Open,
 }
 
 impl Events {
@@ -149,9 +174,7 @@ impl Events {
             self.write(&more, &mut text);
             count += 1;
         }
-        self.front.watch.metrics.events.inc_by(count);
-        let work = Ledger { events: count, coded_bytes: text.len() as u64, ..Ledger::default() };
-        self.front.work.spend(work).await;
+        self.open.tells(count, &text).await;
         Some((Ok(text.into()), self))
     }
 

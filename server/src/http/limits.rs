@@ -11,9 +11,10 @@ pub struct Limits {
     pub messages: usize,
     /// Recipients of a bundle.
     pub recipients: usize,
-    /// Bundles a second of one client, on average; a second's worth may come at once.
+    /// Bundles a second of one client, on average; a second's worth may come at once. As many again of what else it signs:
+    /// reads, streams, acks, complaints, challenges.
     pub client_rate: u32,
-    /// Event streams open at once.
+    /// Event streams open at once: fewer than connections, or they keep all requests out.
     pub readers: usize,
     /// How long the head of a request may take to arrive, and a connection may be idle.
     pub head_ns: u64,
@@ -25,8 +26,12 @@ pub struct Limits {
     pub answer_ns: u64,
     /// How often an event stream shows that it is alive.
     pub heartbeat_ns: u64,
-    /// Bytes of messages that the agent keeps for a device that signs nothing, 128 for each message besides its text: from
-    /// there on it takes no more for it until the device deletes some, and meanwhile sends nothing for it.
+    /// Devices that sign nothing for which the agent runs a client at once.
+    pub devices: usize,
+    /// How long one of them that has nothing here keeps its place when all are taken and another wants one.
+    pub device_idle_ns: u64,
+    /// Bytes of messages and one-time keys that the agent keeps for such a device, 128 for each besides its text: from
+    /// there on it takes no more for it until the device deletes some, and meanwhile sends nothing for it. Keys take half of it at most.
     pub mailroom_bytes: usize,
     /// How many tasks check signatures at once.
     pub checkers: usize,
@@ -42,12 +47,14 @@ impl Default for Limits {
             messages: 1024,
             recipients: crate::protocol::bundle::RECIPIENTS_MAX,
             client_rate: 2000,
-            readers: 4096,
+            readers: 3072,
             head_ns: 15 * SECOND,
             body_ns: 20 * SECOND,
             write_ns: 20 * SECOND,
             answer_ns: 5 * SECOND,
             heartbeat_ns: 15 * SECOND,
+            devices: 4096,
+            device_idle_ns: 600 * SECOND,
             mailroom_bytes: 4 << 20,
             checkers: 2,
         }

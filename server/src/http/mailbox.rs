@@ -51,6 +51,7 @@ pub async fn read(
     cursor: Result<Query<Cursor>, axum::extract::rejection::QueryRejection>,
 ) -> Result<Response, Problem> {
     let client = front.who(&method, &uri, &headers).await?;
+    front.charge_ask(client)?;
     let Query(cursor) = cursor.map_err(|error| Problem::malformed(error.body_text()))?;
     let mailbox = front.mailbox_of(&client)?;
     let at = (Count(cursor.held), Epoch(cursor.epoch));
@@ -71,6 +72,17 @@ impl Front {
         match self.hubs.of(mailbox) {
             Some(_) => Ok(mailbox),
             None => Err(Problem::elsewhere(format!("{mailbox} keeps that mailbox, and is not served here"))),
+        }
+    }
+
+    /// Counts what a client asks for or says besides bundles: a read, a stream, an ack, a complaint, a challenge.
+    pub(super) fn charge_ask(&self, client: ClientId) -> Result<(), Problem> {
+        match self.asks.take(client, 1) {
+            true => Ok(()),
+            false => Err(Problem::too_many(format!(
+                "a client may make {} reads and statements a second besides its bundles",
+                self.limits.client_rate
+            ))),
         }
     }
 
@@ -108,6 +120,7 @@ impl Front {
                 "the statement is not signed by its client for this deployment",
             ));
         }
+        self.charge_ask(client)?;
         let mailbox = self.mailbox_of(&client)?;
         let hub = self.hubs.of(mailbox).ok_or_else(|| Problem::elsewhere("not served here"))?;
         hub.say(client, message).await.map_err(|_| Problem::unavailable("the mailbox actor has stopped"))
@@ -182,12 +195,13 @@ impl Front {
         match message {
             Message::Posted(posting) => {
                 let client = posting.challenge.claimed_actor().client().ok_or_else(nobody)?;
-                match self.checker.are_signed(&[&posting.challenge]).await {
-                    true => Ok(client),
-                    false => Err(Problem::wrong_signature(
+                if !self.checker.are_signed(&[&posting.challenge]).await {
+                    return Err(Problem::wrong_signature(
                         "the challenge is not signed by its client for this deployment",
-                    )),
+                    ));
                 }
+                self.charge_ask(client)?;
+                Ok(client)
             }
             // evidence is signed by whom it accuses, a receipt by who gave it, and who brings them does not matter
             Message::Exposed(_) | Message::Receipted(_) => {

@@ -73,7 +73,7 @@ pub use checker::Checker;
 pub use gate::{Credentials, NONCE_HEADER, REQUEST_TAG, request_preimage};
 pub use limits::Limits;
 pub use problem::Problem;
-pub use serve::{Serving, serve};
+pub use serve::{Serving, serve, serve_agent};
 
 /// The media type of frames.
 pub const FRAMES: &str = "application/octet-stream";
@@ -119,7 +119,10 @@ pub struct Front {
     hubs: Hubs,
     checker: Checker,
     gate: Gate,
+    /// Of bundles.
     rates: Rates,
+    /// Of all else that clients sign: in buckets of their own, so neither keeps the other out.
+    asks: Rates,
     doors: Vec<(ActorId, Door)>,
     elsewhere: BTreeMap<ActorId, String>,
     agent: Option<Agent>,
@@ -149,6 +152,7 @@ impl Front {
             checker: Checker::new(trust.clone(), limits.checkers, &work, spawn),
             gate: Gate::new(trust.deployment, secret, clock.clone()),
             rates: Rates::new(&limits, clock.clone()),
+            asks: Rates::new(&limits, clock.clone()),
             hubs: Hubs::new(&doors, &trust.roster, &clock, spawn),
             stopping: watch::Sender::new(false),
             counted: counted(&watch.metrics),

@@ -1,4 +1,4 @@
-//! Rates: how many bundles a client may submit, by a token bucket each.
+//! Rates: how many bundles a client may submit, and how much else it may say and ask, by a token bucket each.
 //!
 //! Counted after the signature is checked, so nobody uses up another's rate.
 
@@ -18,7 +18,7 @@ use crate::{
 const BUCKETS_MAX: usize = 1 << 16;
 
 struct Bucket {
-    /// Billionths of a bundle.
+    /// Billionths of a bundle, or of what else is counted.
     level: u64,
     at_ns: u64,
 }
@@ -38,8 +38,8 @@ impl Rates {
         Rates { rate: u64::from(limits.client_rate), clock, buckets: Mutex::default() }
     }
 
-    /// Whether a client may submit so many bundles now; if so they are counted.
-    pub fn take(&self, client: ClientId, bundles: u64) -> bool {
+    /// Whether a client may submit so many bundles now, or whatever is counted; if so they are counted.
+    pub fn take(&self, client: ClientId, items: u64) -> bool {
         let (now, rate) = (self.clock.now().0, self.rate);
         let full = rate.saturating_mul(WHOLE);
         let filled = |bucket: &Bucket| {
@@ -54,7 +54,7 @@ impl Rates {
         }
         let bucket = buckets.entry(client).or_insert(Bucket { level: full, at_ns: now });
         (bucket.level, bucket.at_ns) = (filled(bucket), now);
-        let wanted = bundles.saturating_mul(WHOLE);
+        let wanted = items.saturating_mul(WHOLE);
         let enough = bucket.level >= wanted;
         if enough {
             bucket.level -= wanted;

@@ -12,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use axum::Router;
+use axum::{Extension, Router};
 use futures_util::future::{Either, select};
 use hyper::{
     rt::{Sleep, Timer},
@@ -21,7 +21,7 @@ use hyper::{
 use hyper_util::{rt::TokioIo, service::TowerToHyperService};
 use tokio::sync::Semaphore;
 
-use super::{Front, stall::Stalling, stopped};
+use super::{Front, events::Origin, router, stall::Stalling, stopped};
 use crate::port::{Clock, Network, Spawn, Time, any_clock::AnyClock};
 
 /// Bytes of a request's head, and of what is read at once.
@@ -37,16 +37,17 @@ const LOOK_NS: u64 = 5_000_000;
 pub struct Serving {
     front: Arc<Front>,
     room: Arc<Semaphore>,
+    bound: usize,
 }
 
 impl Serving {
     /// Takes no more connections and requests, and waits until those under way are answered, for so long at most.
     /// Whether all were.
     pub async fn stop(self, patience_ns: u64) -> bool {
-        let Front { stopping, clock, limits, .. } = &*self.front;
+        let Front { stopping, clock, .. } = &*self.front;
         stopping.send_replace(true);
         let deadline = clock.now().after(patience_ns);
-        while self.room.available_permits() < limits.connections {
+        while self.room.available_permits() < self.bound {
             if clock.now() >= deadline {
                 return false;
             }
@@ -58,13 +59,29 @@ impl Serving {
 
 /// Serves the API on this listener, from now on.
 pub fn serve<N: Network>(
+    listener: N::Listener,
+    front: &Arc<Front>,
+    api: Router,
+    spawn: &impl Spawn,
+) -> Serving {
+    serve_up_to::<N>(front.limits.connections, listener, front, api, spawn)
+}
+
+/// Serves the agent's own clients on this listener. How many connections they have is bounded by how many devices there are.
+pub fn serve_agent<N: Network>(listener: N::Listener, front: &Arc<Front>, spawn: &impl Spawn) -> Serving {
+    let api = router(front.clone()).layer(Extension(Origin::Agent));
+    serve_up_to::<N>(Semaphore::MAX_PERMITS, listener, front, api, spawn)
+}
+
+fn serve_up_to<N: Network>(
+    bound: usize,
     mut listener: N::Listener,
     front: &Arc<Front>,
     api: Router,
     spawn: &impl Spawn,
 ) -> Serving {
-    let room = Arc::new(Semaphore::new(front.limits.connections));
-    let serving = Serving { front: front.clone(), room: room.clone() };
+    let room = Arc::new(Semaphore::new(bound));
+    let serving = Serving { front: front.clone(), room: room.clone(), bound };
     let (front, tasks) = (front.clone(), spawn.clone());
     spawn.spawn(async move {
         loop {

@@ -139,6 +139,8 @@ enum State<S> {
     Plain(S),
     Greeting(Box<Accept<S>>),
     Secret(Box<TlsStream<S>>),
+    /// The greeting failed, and must not be polled again: whoever serves the stream may still want to end it well.
+    Failed,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Stream<S> {
@@ -150,8 +152,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Stream<S> {
     /// Ends the greeting, if it is not over.
     fn greet(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         if let State::Greeting(accept) = &mut self.0 {
-            let stream = ready!(Pin::new(accept.as_mut()).poll(context))?;
-            self.0 = State::Secret(Box::new(stream.into()));
+            let greeted = ready!(Pin::new(accept.as_mut()).poll(context));
+            self.0 = State::Failed;
+            self.0 = State::Secret(Box::new(greeted?.into()));
         }
         Poll::Ready(Ok(()))
     }
@@ -168,7 +171,7 @@ macro_rules! inside {
                 let $stream = &mut **$stream;
                 $act
             }
-            State::Greeting(_) => unreachable!("the greeting is over"),
+            State::Greeting(_) | State::Failed => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
         }
     }};
 }
@@ -209,5 +212,32 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Stream<S> {
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         inside!(self, context, stream => Pin::new(stream).poll_shutdown(context))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+
+    use super::*;
+
+    #[test]
+    fn who_does_not_greet_ends_the_stream_and_nothing_else() {
+        let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &str, text: String| {
+            fs::write(directory.path().join(name), text).unwrap();
+            directory.path().join(name)
+        };
+        let (chain, key) = (path("cert", made.cert.pem()), path("key", made.signing_key.serialize_pem()));
+        let tls = Tls::server(&chain, &key).unwrap();
+        tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+            let (mut near, far) = duplex(1024);
+            let mut stream = tls.accept(far);
+            near.write_all(b"GET /health HTTP/1.1\r\n\r\n").await.unwrap();
+            assert!(stream.read_u8().await.is_err());
+            assert!(stream.write_all(b"x").await.is_err());
+            assert!(stream.shutdown().await.is_err());
+        });
     }
 }

@@ -1,19 +1,35 @@
 //! Hostile peers over real sockets: each is refused or cut off, and the others are served on.
 
-use std::time::Duration;
+use std::{
+    collections::BTreeMap,
+    io::{BufRead, BufReader},
+    net::SocketAddr,
+    path::Path,
+    process::{Child, Command, Stdio},
+    sync::Arc,
+    time::Duration,
+};
 
 use bytes::Bytes;
 use hyper::{Method, StatusCode};
-use server::{architecture::Architecture, http::Limits, service::Service};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use server::{
+    actor::Notice,
+    architecture::Architecture,
+    client::{Client, Options},
+    http::{Limits, client::whole},
+    port::tokio::{Tcp, TokioTasks},
+    service::Service,
+};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
+    net::{TcpSocket, TcpStream},
 };
 
 use super::{
     on_tokio,
-    person::{Person, Way},
-    settings, way,
+    person::{HANDLER, Person, Way},
+    settings, statuses_are_described, way,
 };
 
 /// A server that loses patience soon.
@@ -75,26 +91,87 @@ fn whoever_speaks_no_http_or_too_slowly_is_cut_off() {
         let idle = told(&service, b"GET /health HTTP/1.1\r\nHost: a\r\n\r\n").await;
         assert!(idle.starts_with("HTTP/1.1 200"), "{idle}");
         is_served(&way).await;
+        statuses_are_described(&way).await;
     });
 }
 
+/// What a server may take for each connection that is idle, in bytes of memory.
+const IDLE_BYTES: u64 = 16 << 10;
+
+/// A server as a process, with the default bounds; its memory is its own.
+struct Process(Child);
+
+impl Process {
+    fn start(data: &Path) -> (Process, SocketAddr) {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_server"));
+        command
+            .args(["run", "--architecture", "multithreaded", "--listen", "127.0.0.1:0", "--data"])
+            .arg(data);
+        command.args(["--idle-ms", "5000"]).stderr(Stdio::null()).stdout(Stdio::piped());
+        let mut process = Process(command.spawn().unwrap());
+        let said = BufReader::new(process.0.stdout.take().unwrap()).lines().next().unwrap().unwrap();
+        (process, said.strip_prefix("listening on http://").unwrap().parse().unwrap())
+    }
+
+    fn memory_bytes(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.0.id())).unwrap();
+        let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        resident.trim().strip_suffix(" kB").unwrap().parse::<u64>().unwrap() * 1024
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // it may have ended by itself
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// As many descriptors as the system lets a process have.
+fn descriptors() -> u64 {
+    let limit = getrlimit(Resource::Nofile);
+    let most = limit.maximum.unwrap_or(1 << 20);
+    setrlimit(Resource::Nofile, Rlimit { current: Some(most), maximum: limit.maximum }).unwrap();
+    most
+}
+
 #[test]
-fn many_idle_connections_do_not_keep_others_out_for_long() {
+fn ten_thousand_idle_connections_do_not_keep_others_out_for_long() {
+    // other tests of this process need some, too
+    let count = descriptors().saturating_sub(1000).min(10_000);
+    assert!(count >= 2000, "the system gives too few descriptors to test this");
     on_tokio(async {
         let directory = tempfile::tempdir().unwrap();
-        let service = impatient(&directory).await;
-        let way = way(&service);
-        is_served(&way).await;
+        let (server, address) = Process::start(&directory.path().join("data"));
+        let addresses = Arc::new(BTreeMap::from([(HANDLER, address)]));
+        let way = Way { network: Tcp { listen: address, addresses }, spawn: TokioTasks };
+        let mut early = way.connect().await;
+        assert!(early.ask(Method::GET, "/health", &[], Bytes::new()).await.unwrap().status.is_success());
+        let before = server.memory_bytes();
         let mut idle = Vec::new();
-        for _ in 0..500 {
-            idle.push(TcpStream::connect(service.address).await.unwrap());
+        let mut metrics = early.ask(Method::GET, "/metrics", &[], Bytes::new()).await.unwrap();
+        for number in 1..=count {
+            idle.push(TcpStream::connect(address).await.unwrap());
+            // who has a connection is served meanwhile
+            if number % 500 == 0 {
+                metrics = early.ask(Method::GET, "/metrics", &[], Bytes::new()).await.unwrap();
+            }
         }
+        let metrics = String::from_utf8(metrics.body.to_vec()).unwrap();
+        let open = metrics.lines().find_map(|line| line.strip_prefix("noise_connections ")).unwrap();
+        let open: u64 = open.parse().unwrap();
+        assert!(open <= Limits::default().connections as u64 && open > 1000, "{open} are open");
+        let taken = server.memory_bytes().saturating_sub(before);
+        assert!(taken <= open * IDLE_BYTES, "{taken} bytes for {open} connections");
         // each of them is closed, at once or after a while
         for stream in &mut idle {
             let mut nothing = [0; 1];
             assert!(matches!(stream.read(&mut nothing).await, Ok(0) | Err(_)));
         }
         is_served(&way).await;
+        let taken = server.memory_bytes().saturating_sub(before);
+        assert!(taken <= open * IDLE_BYTES, "{taken} bytes when they are gone");
     });
 }
 
@@ -121,11 +198,76 @@ fn what_is_too_much_is_refused_and_no_more() {
         way.submit_until_receipted(&[bundle]).await;
         let answer = way.post("/v1/bundles", &messages[..10]).await;
         assert_ne!(answer.status, StatusCode::TOO_MANY_REQUESTS, "nothing of what was refused is counted");
+        statuses_are_described(&way).await;
     });
 }
 
 #[test]
-fn a_reader_that_takes_nothing_is_cut_off() {
+fn what_else_a_client_says_and_asks_is_bounded_too() {
+    on_tokio(async {
+        let directory = tempfile::tempdir().unwrap();
+        let service = impatient(&directory).await;
+        let (way, trust) = (way(&service), service.trust.clone());
+        let (mut ann, mut bob) = (Person::new("ann", &trust), Person::new("bob", &trust));
+        for person in [&mut ann, &mut bob] {
+            let bundle = person.bundle(&[person.id], b"to myself");
+            way.submit_until_receipted(&[bundle]).await;
+            way.receive(person, 1).await;
+        }
+        let acks: Vec<_> = (0..11).map(|_| ann.ack()).collect();
+        let many = way.post("/v1/acks", &acks).await;
+        assert_eq!(many.status, StatusCode::TOO_MANY_REQUESTS, "{}", many.told());
+        assert_eq!(many.headers["retry-after"], "1");
+        let mut connection = way.connect().await;
+        for path in ["/v1/mailbox?wait_ms=1", "/v1/events"] {
+            let request = (Method::GET, path);
+            let read = connection.begin_signed(&ann.caller, request, &[], Bytes::new()).await.unwrap();
+            assert_eq!(read.status(), StatusCode::TOO_MANY_REQUESTS, "{path}");
+            whole(read).await.unwrap();
+        }
+        // that is ann's own, and her bundles count apart
+        assert_eq!(way.post("/v1/acks", &[bob.ack()]).await.status, StatusCode::ACCEPTED);
+        let bundle = ann.bundle(&[bob.id], b"still sent");
+        way.submit_until_receipted(&[bundle]).await;
+        statuses_are_described(&way).await;
+    });
+}
+
+#[test]
+fn a_client_that_acknowledges_too_much_does_so_again_later() {
+    on_tokio(async {
+        let directory = tempfile::tempdir().unwrap();
+        let mut settings = settings(Architecture::Multithreaded, &directory);
+        settings.limits.client_rate = 5;
+        let service = Service::start(settings).await.unwrap();
+        let way = way(&service);
+        let acks = async |status: &str| -> u64 {
+            let metrics = String::from_utf8(way.get("/metrics").await.body.to_vec()).unwrap();
+            let of = |line: &&str| {
+                line.starts_with("noise_requests_total{")
+                    && line.contains("\"/v1/acks\"")
+                    && line.contains(&format!("\"{status}\""))
+            };
+            let line = metrics.lines().find(of);
+            line.map_or(0, |line| line.rsplit(' ').next().unwrap().parse().unwrap())
+        };
+        let server = service.url().parse().unwrap();
+        let options = Options { server, directory: directory.path().join("client"), tls: None };
+        let mut client = Client::start(options).await.unwrap();
+        while acks("429").await == 0 {
+            client.send(b"to myself".to_vec(), vec![(client.id, Vec::new())]).unwrap();
+            while !matches!(client.next().await.unwrap(), Notice::Delivered { .. }) {}
+        }
+        // nothing else comes that would be acknowledged
+        let before = acks("202").await;
+        while acks("202").await == before {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    });
+}
+
+#[test]
+fn there_are_no_more_readers_than_allowed() {
     on_tokio(async {
         let directory = tempfile::tempdir().unwrap();
         let service = impatient(&directory).await;
@@ -143,22 +285,53 @@ fn a_reader_that_takes_nothing_is_cut_off() {
             .unwrap();
         assert_eq!(more.status(), StatusCode::SERVICE_UNAVAILABLE, "no more than four streams");
         drop(streams);
-        // signs of life fill what the sockets hold, then a write waits for too long
-        let mut stalled = TcpStream::connect(service.address).await.unwrap();
-        ann.caller.sign("GET", "/");
-        while way.json("/v1/deployment").await["deployment"].is_null() {}
-        let header = ann.caller.sign("GET", "/v1/events");
+        // who goes away is noticed by the next sign of life
+        while service.watch.metrics.readers.get() != 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        is_served(&way).await;
+        statuses_are_described(&way).await;
+    });
+}
+
+#[test]
+fn a_reader_that_takes_nothing_is_cut_off() {
+    /// Together more than sockets hold; fewer than would cut off a reader that falls behind.
+    const BUNDLES: usize = 200;
+    const BYTES: usize = 90_000;
+    on_tokio(async {
+        let directory = tempfile::tempdir().unwrap();
+        let mut settings = settings(Architecture::Multithreaded, &directory);
+        settings.limits.write_ns = 1_000_000_000;
+        let service = Service::start(settings).await.unwrap();
+        let (way, trust) = (way(&service), service.trust.clone());
+        let (mut ann, bob) = (Person::new("ann", &trust), Person::new("bob", &trust));
+        // the answer brings the nonce
+        way.read(&bob, 1).await;
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(4096).unwrap();
+        let mut stalled = socket.connect(service.address).await.unwrap();
+        let header = bob.caller.sign("GET", "/v1/events");
         let request = format!("GET /v1/events HTTP/1.1\r\nHost: a\r\nAuthorization: {header}\r\n\r\n");
         stalled.write_all(request.as_bytes()).await.unwrap();
         let open = || service.watch.metrics.readers.get();
         while open() != 1 {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
-        // a peer that goes away is noticed by the next sign of life
-        drop(stalled);
-        while open() != 0 {
-            tokio::time::sleep(Duration::from_millis(5)).await;
+        let mut sent = 0;
+        while open() == 1 {
+            if sent < BUNDLES {
+                let bundle = ann.bundle(&[bob.id], &[sent as u8; BYTES]);
+                way.submit_until_receipted(&[bundle]).await;
+                sent += 1;
+            } else {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
         }
+        // it held its socket all the while, and finds the end behind what was under way
+        let mut taken = Vec::new();
+        let _ = stalled.read_to_end(&mut taken).await;
+        assert!(!taken.is_empty() && taken.len() < sent * BYTES, "{} bytes of {sent} bundles", taken.len());
         is_served(&way).await;
     });
 }

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use server::{
     architecture::Architecture,
     deployment::Legacy,
-    http::client::Answer,
+    http::{Limits, client::Answer},
     port::{Network, Spawn},
     protocol::{
         agency::{self, Agency},
@@ -30,8 +30,8 @@ use server::{
 
 use super::{
     on_tokio,
-    person::{HANDLER, Way},
-    settings, way,
+    person::{HANDLER, Person, Way},
+    settings, statuses_are_described, way,
 };
 
 async fn ask<N: Network, P: Spawn>(
@@ -52,18 +52,43 @@ fn read(answer: &Answer) -> Value {
     serde_json::from_slice(&answer.body).unwrap()
 }
 
-/// The text of an event stream until it holds this.
-async fn events_until<N: Network, P: Spawn>(way: &Way<N, P>, device: &str, wanted: &str) -> String {
-    let headers = [(AUTHORIZATION, format!("Bearer {device}"))];
-    let mut connection = way.connect().await;
-    let response = connection.begin(Method::GET, "/events", &headers, Bytes::new()).await.unwrap();
-    let mut body = response.into_body();
-    let mut text = String::new();
-    while !text.contains(wanted) {
-        let frame = http_body_util::BodyExt::frame(&mut body).await.unwrap().unwrap();
-        text += &String::from_utf8_lossy(&frame.into_data().unwrap());
+/// An open event stream of a device, and what has come of it that was not looked at.
+struct Stream {
+    body: hyper::body::Incoming,
+    text: String,
+}
+
+impl Stream {
+    async fn open<N: Network, P: Spawn>(way: &Way<N, P>, device: &str) -> Stream {
+        let headers = [(AUTHORIZATION, format!("Bearer {device}"))];
+        let mut connection = way.connect().await;
+        let response = connection.begin(Method::GET, "/events", &headers, Bytes::new()).await.unwrap();
+        assert_eq!(response.status(), StatusCode::OK);
+        Stream { body: response.into_body(), text: String::new() }
     }
-    text
+
+    /// The text until it holds this.
+    async fn until(&mut self, wanted: &str) -> String {
+        while !self.text.contains(wanted) {
+            let frame = http_body_util::BodyExt::frame(&mut self.body).await.unwrap().unwrap();
+            self.text += &String::from_utf8_lossy(&frame.into_data().unwrap());
+        }
+        let end = self.text.find(wanted).unwrap() + wanted.len();
+        self.text.drain(..end).collect()
+    }
+
+    /// How many keys the device is asked for next.
+    async fn needs(&mut self) -> u64 {
+        self.until("event: otkey\ndata: ").await;
+        let needs: Value = serde_json::from_str(&self.until("}").await).unwrap();
+        needs["needs"].as_u64().unwrap()
+    }
+}
+
+async fn events_until<N: Network, P: Spawn>(way: &Way<N, P>, device: &str, wanted: &str) -> String {
+    let mut stream = Stream::open(way, device).await;
+    let text = stream.until(wanted).await;
+    text + &stream.text
 }
 
 #[test]
@@ -76,8 +101,10 @@ fn clients_of_the_earlier_server_are_served() {
         let here = way(&service);
         messages_go_from_device_to_device(&here).await;
         one_time_keys_are_handed_out_once(&here).await;
+        a_device_is_asked_again_for_keys(&here).await;
         the_handler_answers_for_its_devices(&here, directory.path()).await;
         what_is_not_asked_well_is_refused(&here).await;
+        statuses_are_described(&here).await;
         assert!(service.stop(1_000_000_000).await);
     });
 }
@@ -115,6 +142,23 @@ async fn one_time_keys_are_handed_out_once<N: Network, P: Spawn>(way: &Way<N, P>
     assert_eq!(way.get(path).await.status, StatusCode::NOT_FOUND);
     let text = events_until(way, "d/e", "event: otkey").await;
     assert!(text.contains(r#"{"deviceId":"d/e","needs":20}"#), "{text}");
+}
+
+async fn a_device_is_asked_again_for_keys<N: Network, P: Spawn>(way: &Way<N, P>) {
+    let mut stream = Stream::open(way, "eve").await;
+    assert_eq!(stream.needs().await, 20);
+    // too few: it is asked for the rest
+    assert_eq!(bring(way, "eve", some_keys("few", 5, 1)).await.status, StatusCode::OK);
+    assert_eq!(stream.needs().await, 15);
+    // enough, and one of them taken before the stream looks again
+    assert_eq!(bring(way, "eve", some_keys("more", 5, 1)).await.status, StatusCode::OK);
+    assert_eq!(way.get("/devices/otkey?device_id=eve").await.status, StatusCode::OK);
+    assert_eq!(stream.needs().await, 11);
+    // once is enough until it has brought some
+    assert_eq!(way.get("/devices/otkey?device_id=eve").await.status, StatusCode::OK);
+    assert_eq!(read(&say(way, "eve", &["eve"], "to myself").await), json!({}));
+    let meanwhile = stream.until("to myself").await;
+    assert!(!meanwhile.contains("otkey"), "{meanwhile}");
 }
 
 /// What the agent's client of a device is exposed for the handler is, whoever judges: by the roster that clients get, and its word.
@@ -170,7 +214,7 @@ async fn the_handler_answers_for_its_devices<N: Network, P: Spawn>(way: &Way<N, 
     assert_eq!(verified.status.code(), Some(2), "{verified:?}");
 }
 
-fn command(arguments: &[&str]) -> std::process::Output {
+pub fn command(arguments: &[&str]) -> std::process::Output {
     std::process::Command::new(env!("CARGO_BIN_EXE_server")).args(arguments).output().unwrap()
 }
 
@@ -198,6 +242,9 @@ async fn what_is_not_asked_well_is_refused<N: Network, P: Spawn>(way: &Way<N, P>
         assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{path}: {}", answer.told());
     }
     assert_eq!(way.get("/self/messages").await.status, StatusCode::BAD_REQUEST, "no device");
+    let no_text = way.get("/v1/agents/%ff").await;
+    assert_eq!(no_text.status, StatusCode::BAD_REQUEST);
+    assert_eq!(no_text.headers[CONTENT_TYPE], "application/problem+json");
 }
 
 async fn say<N: Network, P: Spawn>(way: &Way<N, P>, from: &str, to: &[&str], text: &str) -> Answer {
@@ -295,6 +342,132 @@ fn a_full_mailroom_takes_no_more_and_loses_nothing() {
             assert_eq!(held[0]["encPayload"], "at last");
         }
         assert!(std::fs::read_dir(directory.path().join("evidence")).unwrap().next().is_none());
+    });
+}
+
+/// So many keys of so many bytes each, with ids of their own.
+fn some_keys(name: &str, count: usize, bytes: usize) -> Value {
+    (0..count).map(|number| (format!("{name} {number}"), Value::from("k".repeat(bytes)))).collect()
+}
+
+async fn bring<N: Network, P: Spawn>(way: &Way<N, P>, device: &str, keys: Value) -> Answer {
+    ask(way, device, Method::POST, "/self/otkeys", keys).await
+}
+
+#[test]
+fn one_time_keys_fill_no_more_than_a_device_has() {
+    on_tokio(async {
+        let directory = tempfile::tempdir().unwrap();
+        let mut settings = settings(Architecture::Central, &directory);
+        settings.plan.legacy = Legacy::Served;
+        settings.limits = Limits {
+            client_rate: 20,
+            devices: 2,
+            mailroom_bytes: 4000,
+            body_bytes: 10_000,
+            ..settings.limits
+        };
+        let service = Service::start(settings).await.unwrap();
+        let here = way(&service);
+        // more bytes than keys may take, and more keys at once than a device may send
+        assert_eq!(bring(&here, "ann", some_keys("long", 1, 2000)).await.status, StatusCode::BAD_REQUEST);
+        let huge = bring(&here, "ann", some_keys("huge", 1, 10_000)).await;
+        assert_eq!(huge.status, StatusCode::PAYLOAD_TOO_LARGE, "{}", huge.told());
+        assert_eq!(read(&bring(&here, "ann", some_keys("short", 8, 50)).await).as_object().unwrap().len(), 8);
+        let many = bring(&here, "ann", some_keys("many", 20, 1)).await;
+        assert_eq!(many.status, StatusCode::TOO_MANY_REQUESTS, "{}", many.told());
+        assert_eq!(many.headers["retry-after"], "1");
+        // keys that were refused are not there
+        for _ in 0..8 {
+            let key = read(&here.get("/devices/otkey?device_id=ann").await);
+            assert_eq!(key["otkey"].as_str().unwrap().len(), 50);
+        }
+        assert_eq!(here.get("/devices/otkey?device_id=ann").await.status, StatusCode::NOT_FOUND);
+        // each id that brings keys is a device, and there are no more of them than are served
+        assert_eq!(bring(&here, "bob", some_keys("b", 1, 1)).await.status, StatusCode::OK);
+        let third = bring(&here, "cid", some_keys("c", 1, 1)).await;
+        assert_eq!(third.status, StatusCode::SERVICE_UNAVAILABLE, "{}", third.told());
+        assert_eq!(here.get("/devices/otkey?device_id=cid").await.status, StatusCode::NOT_FOUND);
+        statuses_are_described(&here).await;
+    });
+}
+
+#[test]
+fn a_device_that_has_nothing_gives_its_place_to_another() {
+    on_tokio(async {
+        let directory = tempfile::tempdir().unwrap();
+        let mut settings = settings(Architecture::Central, &directory);
+        settings.plan.legacy = Legacy::Served;
+        settings.limits = Limits { devices: 3, device_idle_ns: 300_000_000, ..settings.limits };
+        let service = Service::start(settings).await.unwrap();
+        let here = way(&service);
+        // ann has sent, bob has a message and a key, and a stream of cid's is open
+        assert_eq!(read(&say(&here, "ann", &["bob"], "first").await), json!({}));
+        kept(&here, "bob", 1).await;
+        assert_eq!(bring(&here, "bob", some_keys("b", 1, 1)).await.status, StatusCode::OK);
+        let stream = Stream::open(&here, "cid").await;
+        let full = ask(&here, "dan", Method::GET, "/self/messages", Value::Null).await;
+        assert_eq!(full.status, StatusCode::SERVICE_UNAVAILABLE, "{}", full.told());
+        let place = async |device: &str| {
+            while ask(&here, device, Method::GET, "/self/messages", Value::Null).await.status
+                != StatusCode::OK
+            {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        // in ann's place, and ann again in dan's: her bundles go on where they ended
+        place("dan").await;
+        place("ann").await;
+        assert_eq!(read(&say(&here, "ann", &["bob", "cid"], "second").await), json!({}));
+        let texts: Vec<_> =
+            kept(&here, "bob", 2).await.iter().map(|held| held["encPayload"].clone()).collect();
+        assert_eq!(texts, ["first", "second"]);
+        // all that are left have something
+        drop(stream);
+        kept(&here, "cid", 1).await;
+        let stream = Stream::open(&here, "ann").await;
+        tokio::time::sleep(Duration::from_millis(400)).await;
+        let full = ask(&here, "dan", Method::GET, "/self/messages", Value::Null).await;
+        assert_eq!(full.status, StatusCode::SERVICE_UNAVAILABLE, "{}", full.told());
+        drop(stream);
+        statuses_are_described(&here).await;
+        assert!(std::fs::read_dir(directory.path().join("evidence")).unwrap().next().is_none());
+    });
+}
+
+#[test]
+fn event_streams_of_devices_count_as_all_do() {
+    on_tokio(async {
+        let directory = tempfile::tempdir().unwrap();
+        let mut settings = settings(Architecture::Central, &directory);
+        settings.plan.legacy = Legacy::Served;
+        settings.limits = Limits { readers: 2, heartbeat_ns: 50_000_000, ..settings.limits };
+        let service = Service::start(settings).await.unwrap();
+        let here = way(&service);
+        let (open, events) = (&service.watch.metrics.readers, &service.watch.metrics.events);
+        let mut streams = [Stream::open(&here, "ann").await, Stream::open(&here, "bob").await];
+        assert_eq!(streams[1].needs().await, 20);
+        // those of the agent's own clients are not counted
+        let said = say(&here, "ann", &["bob"], "once").await;
+        assert_eq!(read(&said), json!({}));
+        streams[1].until("once").await;
+        assert_eq!(streams[0].needs().await, 20);
+        assert_eq!((open.get(), events.get()), (2, 3));
+        let third = ask(&here, "cid", Method::GET, "/events", Value::Null).await;
+        assert_eq!(third.status, StatusCode::SERVICE_UNAVAILABLE, "{}", third.told());
+        let signed = Person::new("dan", &service.trust);
+        let mut connection = here.connect().await;
+        let fourth =
+            connection.begin_signed(&signed.caller, (Method::GET, "/v1/events"), &[], Bytes::new()).await;
+        assert_eq!(fourth.unwrap().status(), StatusCode::SERVICE_UNAVAILABLE);
+        drop(streams);
+        // that they are gone is found out when something is to be written
+        assert_eq!(read(&say(&here, "bob", &["ann", "bob"], "nobody reads this").await), json!({}));
+        while open.get() > 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        Stream::open(&here, "cid").await;
+        statuses_are_described(&here).await;
     });
 }
 

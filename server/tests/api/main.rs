@@ -10,14 +10,18 @@ mod suite;
 
 use std::{collections::BTreeMap, future::Future, sync::Arc, time::Duration};
 
+use legacy::command;
 use person::{HANDLER, Way};
 use server::{
     actor::Notice,
     architecture::Architecture,
     client::{Client, Options, Scheme, Url},
     deployment::Plan,
-    port::tls::Tls,
-    port::tokio::{Tcp, TokioTasks},
+    port::{
+        Network, Spawn,
+        tls::Tls,
+        tokio::{Tcp, TokioTasks},
+    },
     service::{Service, Settings},
 };
 use tempfile::TempDir;
@@ -41,11 +45,36 @@ pub fn on_tokio(test: impl Future<Output = ()>) {
     runtime.shutdown_timeout(Duration::from_secs(1));
 }
 
+fn description() -> serde_json::Value {
+    serde_json::from_str(include_str!("../../src/http/openapi.json")).unwrap()
+}
+
+/// Each status that a server has answered with since it started is described for a method of that route.
+pub async fn statuses_are_described<N: Network, P: Spawn>(way: &Way<N, P>) {
+    let (description, metrics) = (description(), way.get("/metrics").await);
+    let metrics = String::from_utf8(metrics.body.to_vec()).unwrap();
+    let mut seen = 0;
+    for line in metrics.lines().filter_map(|line| line.strip_prefix("noise_requests_total{")) {
+        let label = |name: &str| line.split(&format!("{name}=\"")).nth(1).unwrap().split('"').next().unwrap();
+        let (route, status) = (label("route"), label("status"));
+        // another method than a route has belongs to no operation that could describe it
+        if route == "none" || status == "405" || line.ends_with(" 0") {
+            continue;
+        }
+        let methods = description["paths"][route].as_object().unwrap();
+        let described = |operation: &serde_json::Value| operation["responses"].get(status).is_some();
+        assert!(methods.values().any(described), "{route} answers {status}, which is not described");
+        seen += 1;
+    }
+    assert!(seen > 0, "{metrics}");
+}
+
 fn every_client_is_served(architecture: Architecture) {
     on_tokio(async {
         let directory = tempfile::tempdir().unwrap();
         let service = Service::start(settings(architecture, &directory)).await.unwrap();
         suite::all(&way(&service)).await;
+        statuses_are_described(&way(&service)).await;
         assert!(std::fs::read_dir(directory.path().join("evidence")).unwrap().next().is_none());
         assert!(service.stop(5_000_000_000).await);
     });
@@ -90,6 +119,28 @@ fn over_tls_a_client_sends_and_receives() {
                 break;
             }
         }
+        // so does a load; whether it looks at deliveries it says
+        let load = |readers: &str| {
+            let url = server.to_string();
+            let known = ["load", "--server", &url, "--ca", certificate.to_str().unwrap()];
+            let little = [
+                "--seconds",
+                "1",
+                "--connections",
+                "1",
+                "--signed-before",
+                "20",
+                "--series",
+                readers,
+                "--readers",
+                readers,
+            ];
+            let output = command(&[&known[..], &little].concat());
+            assert!(output.status.success(), "{output:?}");
+            String::from_utf8(output.stdout).unwrap()
+        };
+        assert!(load("1").contains(": 0 missing, 0 twice, 0 out of order"));
+        assert!(load("0").contains("deliveries are not checked"));
         // who believes another is not fooled, and who speaks in the clear is not heard
         let stranger = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
         std::fs::write(&certificate, stranger.cert.pem()).unwrap();
@@ -102,8 +153,7 @@ fn over_tls_a_client_sends_and_receives() {
 
 #[test]
 fn the_description_names_every_route_and_no_other() {
-    let description: serde_json::Value =
-        serde_json::from_str(include_str!("../../src/http/openapi.json")).unwrap();
+    let description = description();
     let mut described = Vec::new();
     for (path, methods) in description["paths"].as_object().unwrap() {
         for (method, operation) in methods.as_object().unwrap() {

@@ -12,11 +12,12 @@ use server::{
         attestation::MailboxHead,
         bundle::{Bundle, Content, Envelope, Submission},
         codec::Decode,
+        complaint::{Charge, Complaint},
         crypto::{Ed25519Signer, Signer},
         derivation::Entry,
         digest::Digest,
         frame,
-        id::{ActorId, BundleNumber, ClientId, Epoch, Role},
+        id::{ActorId, BundleNumber, ClientId, Count, Epoch, Role},
         map::Lookup,
         message::{Delivery, Introduction, Message},
         statement::{Signed, Statement, Terms, Trust},
@@ -118,6 +119,18 @@ impl Person {
         });
         self.acks += 1;
         Message::Acknowledged(ack.to_unverified())
+    }
+
+    /// A complaint that the first delivery did not come.
+    pub fn complaint(&self) -> Signed<Complaint> {
+        self.sign(Complaint {
+            complainer: ActorId::Client(self.id),
+            number: 0,
+            terms: Terms::default(),
+            against: ActorId::Server(Role::Mailbox, self.trust.roster.mailbox_of(&self.id)),
+            acks: 0,
+            charge: Charge::NotReceived(Count(1)),
+        })
     }
 }
 

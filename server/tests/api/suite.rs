@@ -11,14 +11,14 @@ use server::{
         attestation::Attestation,
         board::Complained,
         codec::{Decode, Encode},
-        complaint::{Charge, Complaint, Ground},
+        complaint::Ground,
         cut::Cut,
-        id::{ActorId, Count, Position, Role},
+        id::Position,
         message::Message,
         receipt::Receipted,
         roster_file,
         seal::Seal,
-        statement::{Statement, Terms, Trust, Unverified},
+        statement::{Statement, Trust, Unverified},
     },
 };
 
@@ -195,14 +195,7 @@ async fn a_complaint_is_answered<N: Network, P: Spawn>(way: &Way<N, P>, trust: &
     way.submit_until_receipted(std::slice::from_ref(&bundle)).await;
     way.receive(&mut may, 1).await;
     let mut events = way.events(&may, None).await;
-    let complaint = may.sign(Complaint {
-        complainer: ActorId::Client(may.id),
-        number: 0,
-        terms: Terms::default(),
-        against: ActorId::Server(Role::Mailbox, trust.roster.mailbox_of(&may.id)),
-        acks: 0,
-        charge: Charge::NotReceived(Count(1)),
-    });
+    let complaint = may.complaint();
     let complained = Complained { complaint: complaint.to_unverified(), evidence: Vec::new() };
     let answer = way.post("/v1/complaints", &[Message::Complained(Box::new(complained))]).await;
     assert_eq!(answer.status, StatusCode::ACCEPTED, "{}", answer.told());

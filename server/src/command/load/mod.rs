@@ -24,6 +24,7 @@ use server::{
     http::client::Connection,
     port::{
         Clock, Network, Time,
+        tls::Tls,
         tokio::{SystemClock, TokioTasks},
     },
     protocol::{
@@ -49,6 +50,9 @@ pub struct Load {
     /// The server.
     #[arg(long, default_value = "http://127.0.0.1:8080")]
     server: Url,
+    /// Over https: the certificate (PEM) of whom to believe.
+    #[arg(long)]
+    ca: Option<PathBuf>,
     /// Connections that submit.
     #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=65_536))]
     connections: u32,
@@ -58,7 +62,7 @@ pub struct Load {
     /// Recipients of a bundle.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1024))]
     recipients: u32,
-    /// Clients that receive, each with a stream of events.
+    /// Clients that receive, each with a stream of events. Without any, deliveries are not checked.
     #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u32).range(0..=65_536))]
     readers: u32,
     /// Bytes of a payload.
@@ -108,7 +112,7 @@ impl Shared {
 }
 
 impl Load {
-    /// Loads. Exit status: 0 all came in order and once, 1 not, 2 there was no load.
+    /// Loads. Exit status: 0 all came in order and once, or nobody looked, 1 not, 2 there was no load.
     pub fn execute(&self) -> ExitCode {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
         let report =
@@ -200,7 +204,8 @@ impl Load {
     }
 
     async fn prepare(&self) -> Result<Shared, String> {
-        let web = Web { server: self.server.clone(), elsewhere: Arc::default(), tls: None };
+        let tls = self.ca.as_deref().map(Tls::client).transpose().map_err(|error| error.to_string())?;
+        let web = Web { server: self.server.clone(), elsewhere: Arc::default(), tls };
         let host = self.server.host.clone();
         let failed = |error: std::io::Error| format!("{}: {error}", self.server);
         let stream = web.connect(HANDLER).await.map_err(failed)?;

@@ -98,6 +98,13 @@ impl fmt::Display for Report {
             format!("p50 {p50} us, p90 {p90} us, p99 {p99} us, max {max} us")
         };
         writeln!(f, "receipt     {}", latencies(&sent.receipt_us))?;
+        if load.readers == 0 {
+            return writeln!(
+                f,
+                "checked     deliveries are not checked: there are no readers; {} requests sent again",
+                sent.again
+            );
+        }
         writeln!(f, "delivery    {}", latencies(&got.delivery_us))?;
         writeln!(
             f,

@@ -5,7 +5,15 @@
 //!   store, and what it was not sent stays with the mailbox actor. It is started again when the device has made room, and tells
 //!   again what was not taken.
 
-use std::{collections::BTreeMap, ops::ControlFlow, path::PathBuf, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    ops::ControlFlow,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 use futures_util::future::{Either, select};
 use serde_json::{Value, json};
@@ -15,7 +23,7 @@ use super::{Hook, Mailroom, Start, client_key};
 use crate::{
     actor::Notice,
     client::Client,
-    port::{Clock, any_clock::AnyClock},
+    port::{Clock, Time, any_clock::AnyClock},
     protocol::{
         crypto::{Ed25519Signer, PublicKey, Signer},
         id::{BundleNumber, ClientId},
@@ -37,6 +45,8 @@ struct Outgoing {
 pub struct Device {
     outgoing: mpsc::Sender<Outgoing>,
     changed: watch::Sender<()>,
+    /// When it was last asked for, in nanoseconds.
+    used: AtomicU64,
 }
 
 impl Device {
@@ -50,6 +60,18 @@ impl Device {
     /// Hears of every change in its part of the mailroom.
     pub fn subscribe(&self) -> watch::Receiver<()> {
         self.changed.subscribe()
+    }
+
+    /// Somebody asks for it.
+    pub fn used(&self, now: Time) {
+        self.used.store(now.0, Ordering::Relaxed);
+    }
+
+    /// Whether nobody has asked for it for so long, nor hears of its changes.
+    pub fn is_idle(&self, now: Time, idle_ns: u64) -> bool {
+        let keeper = 1;
+        self.changed.receiver_count() <= keeper
+            && Time(self.used.load(Ordering::Relaxed)).after(idle_ns) <= now
     }
 
     /// Something changed there.
@@ -85,11 +107,11 @@ enum Over {
 
 impl Keeper {
     /// Runs the client from now on, whenever there is room for what it is sent.
-    pub fn start(self) -> Device {
+    pub fn start(self, now: Time) -> Device {
         let (changed, changes) = watch::channel(());
         let (outgoing, orders) = mpsc::channel(OUTGOING_MAX);
         tokio::spawn(self.run(changed.clone(), changes, orders));
-        Device { outgoing, changed }
+        Device { outgoing, changed, used: AtomicU64::new(now.0) }
     }
 
     async fn run(

@@ -6,6 +6,7 @@
 //!
 //! # Invariants
 //! - Of each device no more is kept than the bound and the message that exceeded it: one of any size finds room where nothing is.
+//!   One-time keys take half of the bound at most, so there is room for messages whoever brings keys.
 //! - A message that was deleted does not come back, though the client that had it may tell of it once more after a crash.
 
 use std::{
@@ -28,11 +29,38 @@ const LAST: u8 = 3;
 /// Most one-time keys of a device.
 pub const KEYS_MAX: usize = 1000;
 
-/// What a message takes besides its text, in memory and on disk.
-const MESSAGE_BYTES: usize = 128;
+/// What a message or a one-time key takes besides its text, in memory and on disk.
+const ROW_BYTES: usize = 128;
 
 fn size(message: &Value) -> usize {
-    MESSAGE_BYTES + message.to_string().len()
+    ROW_BYTES + message.to_string().len()
+}
+
+fn size_of_key(id: &str, key: &Value) -> usize {
+    id.len() + size(key)
+}
+
+/// Why one-time keys are not kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum KeysRefused {
+    /// They are too many.
+    #[error("a device has at most {KEYS_MAX} one-time keys")]
+    TooMany,
+    /// They are too long.
+    #[error("the one-time keys of a device take at most {0} bytes")]
+    TooLong(usize),
+    /// Messages are in their place.
+    #[error("the mailroom of this device is full: delete what was read")]
+    NoRoom,
+}
+
+/// The one-time keys of a device.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Keys {
+    /// How many there are.
+    pub left: usize,
+    /// How often some were brought, since the mailroom was opened.
+    pub brought: u64,
 }
 
 #[derive(Default)]
@@ -43,12 +71,16 @@ struct Held {
     /// The number of the last message there ever was.
     last: u64,
     keys: BTreeMap<String, Value>,
+    /// The size of all keys.
+    key_bytes: usize,
+    /// How often keys were brought.
+    brought: u64,
 }
 
 /// What is kept for all devices.
 pub struct Mailroom {
     redb: Redb,
-    /// Bytes of messages of a device, from which on it is kept no more.
+    /// Bytes of messages and one-time keys of a device, from which on it is kept no more.
     bound: usize,
     held: Mutex<BTreeMap<String, Held>>,
 }
@@ -63,6 +95,33 @@ impl Held {
     fn remove(&mut self, number: u64) {
         if let Some(message) = self.messages.remove(&number) {
             self.bytes -= size(&message);
+        }
+    }
+
+    fn insert_key(&mut self, id: String, key: Value) {
+        self.remove_key(&id);
+        self.key_bytes += size_of_key(&id, &key);
+        self.keys.insert(id, key);
+    }
+
+    fn remove_key(&mut self, id: &str) {
+        if let Some(key) = self.keys.remove(id) {
+            self.key_bytes -= size_of_key(id, &key);
+        }
+    }
+
+    /// Whether there is room for these, too, each in the place of one with its id.
+    fn has_room_for(&self, keys: &BTreeMap<String, Value>, bound: usize) -> Result<(), KeysRefused> {
+        let replaced = || keys.keys().filter_map(|id| self.keys.get_key_value(id));
+        let count = self.keys.len() + keys.len() - replaced().count();
+        let come: usize = keys.iter().map(|(id, key)| size_of_key(id, key)).sum();
+        let gone: usize = replaced().map(|(id, key)| size_of_key(id, key)).sum();
+        let bytes = self.key_bytes + come - gone;
+        match () {
+            () if count > KEYS_MAX => Err(KeysRefused::TooMany),
+            () if bytes > bound / 2 => Err(KeysRefused::TooLong(bound / 2)),
+            () if self.bytes + bytes > bound => Err(KeysRefused::NoRoom),
+            () => Ok(()),
         }
     }
 }
@@ -101,7 +160,7 @@ impl Mailroom {
                 LAST => held.last = held.last.max(value.as_u64().ok_or_else(unreadable)?),
                 _ => {
                     let key = String::from_utf8(rest).map_err(|_| unreadable())?;
-                    held.keys.insert(key, value);
+                    held.insert_key(key, value);
                 }
             }
         }
@@ -114,7 +173,12 @@ impl Mailroom {
 
     /// Whether a message of a device would be kept.
     pub fn has_room(&self, device: &str) -> bool {
-        self.held().get(device).is_none_or(|held| held.bytes < self.bound)
+        self.held().get(device).is_none_or(|held| held.bytes + held.key_bytes < self.bound)
+    }
+
+    /// Whether nothing is kept for a device.
+    pub fn is_empty(&self, device: &str) -> bool {
+        self.held().get(device).is_none_or(|held| held.messages.is_empty() && held.keys.is_empty())
     }
 
     /// Keeps a message that comes after all that were kept before. False if there is no room. One that comes again is left out.
@@ -153,20 +217,28 @@ impl Mailroom {
         Ok(())
     }
 
-    /// Keeps one-time keys. False if they are too many.
-    pub fn put_keys(&self, device: &str, keys: &BTreeMap<String, Value>) -> Result<bool, StorageError> {
+    /// Keeps one-time keys.
+    pub fn put_keys(
+        &self,
+        device: &str,
+        keys: &BTreeMap<String, Value>,
+    ) -> Result<Result<(), KeysRefused>, StorageError> {
         let mut all = self.held();
-        let held = all.entry(device.to_owned()).or_default();
-        let new = keys.keys().filter(|key| !held.keys.contains_key(*key)).count();
-        if held.keys.len() + new > KEYS_MAX {
-            return Ok(false);
+        let nothing = Held::default();
+        if let Err(refused) = all.get(device).unwrap_or(&nothing).has_room_for(keys, self.bound) {
+            return Ok(Err(refused));
+        }
+        if keys.is_empty() {
+            return Ok(Ok(()));
         }
         let rows = keys
             .iter()
             .map(|(key, value)| (row(KEY, device, key.as_bytes()), Some(value.to_string().into_bytes())));
         self.redb.commit(&rows.collect())?;
-        held.keys.extend(keys.clone());
-        Ok(true)
+        let held = all.entry(device.to_owned()).or_default();
+        keys.iter().for_each(|(id, key)| held.insert_key(id.clone(), key.clone()));
+        held.brought += 1;
+        Ok(Ok(()))
     }
 
     /// Takes out a one-time key of a device.
@@ -178,13 +250,15 @@ impl Mailroom {
             return Ok(None);
         };
         self.redb.commit(&Changes::from([(row(KEY, device, key.as_bytes()), None)]))?;
-        held.keys.remove(&key);
+        held.remove_key(&key);
         Ok(Some(value))
     }
 
-    /// How many one-time keys a device has left.
-    pub fn keys_left(&self, device: &str) -> usize {
-        self.held().get(device).map_or(0, |held| held.keys.len())
+    /// What one-time keys a device has.
+    pub fn keys(&self, device: &str) -> Keys {
+        self.held()
+            .get(device)
+            .map_or_else(Keys::default, |held| Keys { left: held.keys.len(), brought: held.brought })
     }
 }
 
@@ -211,5 +285,33 @@ mod tests {
         assert!(mailroom.put_message("ann", 2, &message).unwrap() && numbers(&mailroom).is_empty());
         assert!(mailroom.put_message("ann", 3, &message).unwrap());
         assert_eq!(numbers(&mailroom), [3]);
+    }
+
+    #[test]
+    fn keys_count_and_leave_room_for_messages() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("mailroom.redb");
+        let (key, bound) = (Value::from("k".repeat(98)), 1000);
+        let keys = |ids: &[&str]| ids.iter().map(|id| ((*id).to_owned(), key.clone())).collect();
+        let mailroom = Mailroom::open(&path, bound).unwrap();
+        // 229 bytes each: half of the bound is two of them
+        assert_eq!(mailroom.put_keys("ann", &keys(&["a", "b"])).unwrap(), Ok(()));
+        assert_eq!(mailroom.put_keys("ann", &keys(&["a", "b"])).unwrap(), Ok(()), "in their own place");
+        assert_eq!(mailroom.put_keys("ann", &keys(&["c"])).unwrap(), Err(KeysRefused::TooLong(500)));
+        assert_eq!(mailroom.keys("ann"), Keys { left: 2, brought: 2 });
+        drop(mailroom);
+        // the next life counts the same
+        let mailroom = Mailroom::open(&path, bound).unwrap();
+        assert_eq!(mailroom.put_keys("ann", &keys(&["c"])).unwrap(), Err(KeysRefused::TooLong(500)));
+        let message = Value::from("m".repeat(398));
+        assert!(mailroom.put_message("ann", 1, &message).unwrap());
+        assert!(mailroom.put_message("ann", 2, &message).unwrap(), "the one that exceeds the bound");
+        assert!(!mailroom.has_room("ann"), "both count");
+        assert!(mailroom.take_key("ann").unwrap().is_some());
+        assert_eq!(mailroom.put_keys("ann", &keys(&["a"])).unwrap(), Err(KeysRefused::NoRoom));
+        mailroom.delete_messages("ann", 2).unwrap();
+        assert_eq!(mailroom.put_keys("ann", &keys(&["a"])).unwrap(), Ok(()));
+        let many = (0..=KEYS_MAX).map(|number| (number.to_string(), Value::Null)).collect();
+        assert_eq!(mailroom.put_keys("bob", &many).unwrap(), Err(KeysRefused::TooMany));
     }
 }

@@ -8,6 +8,8 @@
 //! # Invariants
 //! - A message is in the mailroom, synced, before the agent's client can forget it; it stays until the device deletes it.
 //! - A mailroom that is full takes no more: what is under way to the device waits where it is, in order ([`device`]).
+//! - A device that gives up its place to another has nothing here: no message, no key, no stream, no request. What its client has signed
+//!   stays in its store.
 //! - A one-time key is out of the mailroom, synced, before it is handed out.
 
 mod device;
@@ -27,7 +29,7 @@ use crate::{
     actor::Notice,
     client::{Client, ClientError},
     deployment::keys::{self, KeyError},
-    port::{StorageError, any_clock::AnyClock},
+    port::{Clock, StorageError, any_clock::AnyClock},
     protocol::{
         agency::{self, Agency},
         crypto::{Ed25519Signer, Signer},
@@ -37,12 +39,11 @@ use crate::{
     },
 };
 
+use super::Limits;
 use device::{Device, Keeper};
 
 pub use mailroom::Mailroom;
 
-/// Most devices whose clients run at once.
-const DEVICES_MAX: usize = 4096;
 /// Longest device id.
 pub const DEVICE_BYTES_MAX: usize = 256;
 /// Told of every notice of a device's client before the client goes on, which it does not after a break.
@@ -74,6 +75,10 @@ pub struct Agent {
     mailroom: Arc<Mailroom>,
     start: Arc<Start>,
     clock: AnyClock,
+    /// Most devices whose clients run at once.
+    devices_max: usize,
+    /// How long a device that has nothing here keeps its place when others want one.
+    idle_ns: u64,
     devices: Mutex<BTreeMap<String, Arc<Device>>>,
 }
 
@@ -88,21 +93,22 @@ pub struct Handler {
 }
 
 impl Agent {
-    /// An agent that keeps what it must in this directory, and of each device so many bytes at most until it deletes them;
+    /// An agent that keeps what it must in this directory, for so many devices at once and of each so many bytes as the limits say;
     /// `handler` signs for which clients it is one.
     pub fn open(
         directory: PathBuf,
         handler: Handler,
         start: Start,
         clock: AnyClock,
-        mailroom_bytes: usize,
+        limits: &Limits,
     ) -> Result<Agent, AgentError> {
         keys::private_directory(&directory)?;
         keys::private_directory(&directory.join("devices"))?;
         let secret = keys::read_or_make(&directory.join("agent.key"))?.0;
-        let mailroom = Arc::new(Mailroom::open(&directory.join("mailroom.redb"), mailroom_bytes)?);
+        let mailroom = Arc::new(Mailroom::open(&directory.join("mailroom.redb"), limits.mailroom_bytes)?);
         let (start, devices) = (Arc::new(start), Mutex::default());
-        Ok(Agent { directory, secret, handler, mailroom, start, clock, devices })
+        let (devices_max, idle_ns) = (limits.devices, limits.device_idle_ns);
+        Ok(Agent { directory, secret, handler, mailroom, start, clock, devices_max, idle_ns, devices })
     }
 
     /// The client that a device is.
@@ -114,14 +120,24 @@ impl Agent {
         self.devices.lock().unwrap_or_else(PoisonError::into_inner).get(device).cloned()
     }
 
-    /// A device, its client running if there is room for what it is sent. `None` if there are too many.
+    /// A device, its client running if there is room for what it is sent. `None` if there are too many, and none has been idle for
+    /// long that has nothing here: such a one gives its place up, and gets another when it asks again.
     fn device(&self, device: &str) -> Option<Arc<Device>> {
+        let now = self.clock.now();
         let mut devices = self.devices.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(running) = devices.get(device) {
+            running.used(now);
             return Some(running.clone());
         }
-        if devices.len() >= DEVICES_MAX {
-            return None;
+        if devices.len() >= self.devices_max {
+            let is_idle = |(id, other): &(&String, &Arc<Device>)| {
+                other.is_idle(now, self.idle_ns)
+                    && Arc::strong_count(other) == 1
+                    && self.mailroom.is_empty(id)
+            };
+            let idle = devices.iter().find(is_idle).map(|(id, _)| id.clone())?;
+            // its client ends with it; its store stays, with all that it has signed
+            devices.remove(&idle);
         }
         let name = hex::encode(&Digest::of(&[device.as_bytes()]).0[..16]);
         let keeper = Keeper {
@@ -132,7 +148,7 @@ impl Agent {
             start: self.start.clone(),
             clock: self.clock.clone(),
         };
-        let running = Arc::new(keeper.start());
+        let running = Arc::new(keeper.start(now));
         devices.insert(device.to_owned(), running.clone());
         Some(running)
     }

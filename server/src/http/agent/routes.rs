@@ -17,9 +17,12 @@ use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use super::{Agent, DEVICE_BYTES_MAX};
+use super::{
+    Agent, DEVICE_BYTES_MAX,
+    mailroom::{Keys, KeysRefused},
+};
 use crate::{
-    http::{Front, Problem, stopped},
+    http::{Front, Problem, events::Open, stopped},
     port::{Clock, StorageError},
     protocol::{bundle::CIPHERTEXT_MAX, id::ClientId},
 };
@@ -34,11 +37,29 @@ fn stored(error: StorageError) -> Problem {
     Problem::internal("the server cannot store")
 }
 
+fn keys_refused(refused: KeysRefused) -> Problem {
+    match refused {
+        KeysRefused::TooMany | KeysRefused::TooLong(_) => Problem::malformed(refused.to_string()),
+        KeysRefused::NoRoom => Problem::unavailable(refused.to_string()),
+    }
+}
+
 fn too_many_devices() -> Problem {
     Problem::unavailable("there are too many devices")
 }
 
 impl Front {
+    /// Counts what a device sends or keeps here against its rate.
+    fn charge_device(&self, agent: &Agent, device: &str, items: usize) -> Result<(), Problem> {
+        match self.rates.take(agent.client_of(device), items as u64) {
+            true => Ok(()),
+            false => Err(Problem::too_many(format!(
+                "a device may send {} messages and one-time keys a second",
+                self.limits.client_rate
+            ))),
+        }
+    }
+
     fn agent(&self) -> Result<&Agent, Problem> {
         let off = "the JSON API of the earlier server is off: it is for clients that sign nothing";
         self.agent.as_ref().ok_or_else(|| Problem::not_found(off))
@@ -82,12 +103,7 @@ pub async fn send(
     if batch.len() > front.limits.messages {
         return Err(Problem::malformed(format!("a batch has at most {} messages", front.limits.messages)));
     }
-    if !front.rates.take(agent.client_of(&from), batch.len() as u64) {
-        return Err(Problem::too_many(format!(
-            "a device may send {} messages a second",
-            front.limits.client_rate
-        )));
-    }
+    front.charge_device(agent, &from, batch.len())?;
     let running = agent.device(&from).ok_or_else(too_many_devices)?;
     for bundle in bundles(agent, batch, front.limits.recipients)? {
         if !agent.mailroom.has_room(&from) {
@@ -171,10 +187,12 @@ pub async fn put_keys(
     if keys.iter().any(|(id, key)| id.len() > DEVICE_BYTES_MAX || key.to_string().len() > CIPHERTEXT_MAX) {
         return Err(Problem::malformed("a key or its id is too long"));
     }
-    if !agent.mailroom.put_keys(&device, &keys).map_err(stored)? {
-        let bound = super::mailroom::KEYS_MAX;
-        return Err(Problem::malformed(format!("a device has at most {bound} one-time keys")));
-    }
+    front.charge_device(agent, &device, keys.len().max(1))?;
+    // a device is counted before anything is kept for it: nobody fills the mailroom with ids that he makes up
+    let running = agent.device(&device).ok_or_else(too_many_devices)?;
+    agent.mailroom.put_keys(&device, &keys).map_err(stored)?.map_err(keys_refused)?;
+    // they may be too few
+    running.change();
     Ok(Json(json!(keys)))
 }
 
@@ -220,8 +238,9 @@ fn unescaped(text: &str) -> String {
 /// `GET /v1/agents/{device}`: the handler's word that it signs for a device, as [`crate::protocol::agency`] writes it.
 pub async fn agency(
     State(front): State<Arc<Front>>,
-    Path(device): Path<String>,
+    device: Result<Path<String>, axum::extract::rejection::PathRejection>,
 ) -> Result<impl IntoResponse, Problem> {
+    let Path(device) = device.map_err(|error| Problem::malformed(error.body_text()))?;
     if !(1..=DEVICE_BYTES_MAX).contains(&device.len()) {
         return Err(Problem::malformed(format!("a device id has 1 to {DEVICE_BYTES_MAX} bytes")));
     }
@@ -231,11 +250,19 @@ pub async fn agency(
 /// `GET /events`.
 pub async fn events(State(front): State<Arc<Front>>, headers: HeaderMap) -> Result<Response, Problem> {
     let (agent, device) = (front.agent()?, device(&headers)?);
+    let open = Open::count(&front)?;
     let running = agent.device(&device).ok_or_else(too_many_devices)?;
     let last = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse().ok());
     let changed = running.subscribe();
-    let events =
-        Events { front: front.clone(), device, changed, last: last.unwrap_or(0), asked: false, first: true };
+    let events = Events {
+        front: front.clone(),
+        device,
+        changed,
+        last: last.unwrap_or(0),
+        asked: None,
+        first: true,
+        open,
+    };
     let mut response = Response::new(Body::from_stream(stream::unfold(events, Events::next)));
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
     Ok(response)
@@ -247,9 +274,10 @@ struct Events {
     changed: watch::Receiver<()>,
     /// The last message told.
     last: u64,
-    /// It was asked for keys since it last had enough.
-    asked: bool,
+    /// How often it had brought keys when it was last asked for more: once each time, for it may not hurry.
+    asked: Option<u64>,
     first: bool,
+    open: Open,
 }
 
 impl Events {
@@ -258,7 +286,10 @@ impl Events {
             let mut text =
                 if std::mem::take(&mut self.first) { ": open\n\n".to_owned() } else { String::new() };
             self.changed.borrow_and_update();
-            self.tell(&mut text);
+            let count = self.tell(&mut text);
+            if count > 0 {
+                self.open.tells(count, &text).await;
+            }
             if !text.is_empty() {
                 return Some((Ok(text.into()), self));
             }
@@ -276,19 +307,22 @@ impl Events {
         }
     }
 
-    fn tell(&mut self, text: &mut String) {
-        let Some(agent) = &self.front.agent else { return };
+    /// Writes what it has not been told; how many events that is.
+    fn tell(&mut self, text: &mut String) -> u64 {
+        let Some(agent) = &self.front.agent else { return 0 };
+        let mut count = 0;
         for (number, message) in agent.mailroom.messages_after(&self.device, self.last) {
             text.push_str(&format!("event: msg\nid: {number}\ndata: {}\n\n", shown(number, message)));
             self.last = number;
+            count += 1;
         }
-        let left = agent.mailroom.keys_left(&self.device);
-        if left >= KEYS_LOW {
-            self.asked = false;
-        } else if !std::mem::replace(&mut self.asked, true) {
+        let Keys { left, brought } = agent.mailroom.keys(&self.device);
+        if left < KEYS_LOW && self.asked.replace(brought) != Some(brought) {
             let needs = json!({ "deviceId": self.device, "needs": KEYS_WANTED - left });
             text.push_str(&format!("event: otkey\ndata: {needs}\n\n"));
+            count += 1;
         }
+        count
     }
 }
 

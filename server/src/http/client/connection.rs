@@ -8,7 +8,7 @@ use hyper::{
     HeaderMap, Method, Request, Response, StatusCode,
     body::Incoming,
     client::conn::http1::{SendRequest, handshake},
-    header::{AUTHORIZATION, CONTENT_TYPE, HOST, WWW_AUTHENTICATE},
+    header::{AUTHORIZATION, CONTENT_TYPE, HOST, RETRY_AFTER, WWW_AUTHENTICATE},
 };
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -22,6 +22,9 @@ use crate::{
 
 /// How often a request is signed: for a nonce that is stale, and for a counter that an earlier life of the client used.
 const SIGNED_MAX: u32 = 4;
+
+/// Longest that a server's word for when to ask again is heeded, in seconds.
+const RETRY_MAX_S: u64 = 10;
 
 /// An answer, whole.
 #[derive(Clone, Debug)]
@@ -38,6 +41,12 @@ impl Answer {
     /// Whether the body is frames of messages.
     pub fn is_frames(&self) -> bool {
         self.headers.get(CONTENT_TYPE).is_some_and(|kind| kind == FRAMES)
+    }
+
+    /// When to ask again, as the server says; if it does not, in a second.
+    pub fn retry_after_ns(&self) -> u64 {
+        let told = self.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+        told.unwrap_or(1u64).min(RETRY_MAX_S) * 1_000_000_000
     }
 
     /// Status and body, for people.

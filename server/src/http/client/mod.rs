@@ -22,7 +22,7 @@ use std::{
 
 use bytes::Bytes;
 use futures_util::future::{Either, select};
-use hyper::Method;
+use hyper::{Method, StatusCode};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, duplex},
     sync::mpsc,
@@ -51,6 +51,9 @@ const TOGETHER: usize = 64;
 pub const SILENCE_NS: u64 = 45_000_000_000;
 /// The pause after a server said *not now*.
 const PAUSE_NS: u64 = 100_000_000;
+
+/// How often a request is made again that was more than a client may make. Then the server means something else by it.
+const TRIES: u32 = 10;
 
 /// Who calls: signs requests.
 pub struct Caller {
@@ -224,17 +227,17 @@ impl<N: Network, P: Spawn> Bridge<N, P> {
         messages.iter().for_each(|message| frame::append(&mut body, message));
         let cost = Ledger { requests: 1, coded_bytes: body.len() as u64, ..Ledger::default() };
         self.network.work.spend(cost).await;
-        let signed = path == PLACEMENTS;
-        let asked = std::pin::pin!(async {
-            match signed {
-                true => {
-                    let (caller, request) = (&self.network.caller, (Method::POST, &*path));
-                    whole(requests.begin_signed(caller, request, &[], body.into()).await?).await
-                }
-                false => requests.ask(Method::POST, &path, &[], body.into()).await,
+        let body = Bytes::from(body);
+        let mut answer = self.ask(requests, &path, body.clone()).await?;
+        // the actor submits bundles again by itself, and says all else once a connection
+        for _ in 0..TRIES {
+            if path == BUNDLES || answer.status != StatusCode::TOO_MANY_REQUESTS {
+                break;
             }
-        });
-        let answer = self.in_time(asked).await?;
+            let pause = self.network.clock.now().after(answer.retry_after_ns());
+            self.network.clock.sleep(pause).await;
+            answer = self.ask(requests, &path, body.clone()).await?;
+        }
         if answer.is_frames() {
             // a client that is gone needs no answer
             let _ = frames.send(answer.body).await;
@@ -243,6 +246,19 @@ impl<N: Network, P: Spawn> Bridge<N, P> {
             self.network.clock.sleep(self.network.clock.now().after(PAUSE_NS)).await;
         }
         Ok(())
+    }
+
+    async fn ask(&self, requests: &mut Connection, path: &str, body: Bytes) -> io::Result<Answer> {
+        let asked = std::pin::pin!(async {
+            match path {
+                PLACEMENTS => {
+                    let (caller, request) = (&self.network.caller, (Method::POST, path));
+                    whole(requests.begin_signed(caller, request, &[], body).await?).await
+                }
+                _ => requests.ask(Method::POST, path, &[], body).await,
+            }
+        });
+        self.in_time(asked).await
     }
 
     /// What the actor says becomes frames; from where the client last said that it is.
@@ -321,13 +337,14 @@ impl<N: Network, P: Spawn> Bridge<N, P> {
     }
 }
 
+const BUNDLES: &str = "/v1/bundles";
 /// Where a client asks for placements: nothing in the request is signed by it, so the request is.
 const PLACEMENTS: &str = "/v1/placements";
 
 /// Where a message goes; none for what no client sends.
 fn path(message: &Message) -> Option<&'static str> {
     match message {
-        Message::Submit(_) => Some("/v1/bundles"),
+        Message::Submit(_) => Some(BUNDLES),
         Message::Unplaced(_) => Some(PLACEMENTS),
         Message::Acknowledged(_) => Some("/v1/acks"),
         Message::Complained(_) => Some("/v1/complaints"),
