@@ -131,6 +131,7 @@ impl Open {
     pub(super) async fn tells(&self, events: u64, text: &str) {
         let Some(front) = &self.0 else { return };
         front.watch.metrics.events.inc_by(events);
+        front.watch.metrics.event_bytes.inc_by(text.len() as u64);
         let work = Ledger { events, coded_bytes: text.len() as u64, ..Ledger::default() };
         front.work.spend(work).await;
     }

@@ -15,6 +15,15 @@ pub struct ByActor {
     pub actor: String,
 }
 
+/// Which actor, and which of its statements.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct ByHead {
+    /// Its name.
+    pub actor: String,
+    /// `seal`, `cut` or `attestation`.
+    pub kind: &'static str,
+}
+
 /// Which request, and how it ended.
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 pub struct ByRequest {
@@ -55,6 +64,12 @@ pub struct Metrics {
     pub suspicious: Family<ByActor, Counter>,
     /// Who was exposed.
     pub exposed: Family<ByActor, Counter>,
+    /// Who was challenged in public.
+    pub challenged: Family<ByActor, Counter>,
+    /// Who was suspected.
+    pub suspected: Family<ByActor, Counter>,
+    /// The newest seal, cut and attestation of each actor: one that stands still while there is load is stuck.
+    pub newest: Family<ByHead, Gauge<i64, AtomicI64>>,
     /// Requests.
     pub requests: Family<ByRequest, Counter>,
     /// From the head of a request to the head of its answer.
@@ -63,6 +78,8 @@ pub struct Metrics {
     pub bundles: Family<ByOutcome, Counter>,
     /// Events sent to clients.
     pub events: Counter,
+    /// Bytes of these.
+    pub event_bytes: Counter,
     /// Connections that are open.
     pub connections: Gauge<i64, AtomicI64>,
     /// Event streams that are open.
@@ -83,10 +100,14 @@ impl Default for Metrics {
             verified: Family::default(),
             suspicious: Family::default(),
             exposed: Family::default(),
+            challenged: Family::default(),
+            suspected: Family::default(),
+            newest: Family::default(),
             requests: Family::default(),
             request_seconds: Family::new_with_constructor(latencies as fn() -> Histogram),
             bundles: Family::default(),
             events: Counter::default(),
+            event_bytes: Counter::default(),
             connections: Gauge::default(),
             readers: Gauge::default(),
         };
@@ -113,10 +134,14 @@ impl Metrics {
         all.register("verified", "Signatures that an actor has checked", self.verified.clone());
         all.register("suspicious", "Messages that no honest peer sends", self.suspicious.clone());
         all.register("exposed", "Pieces of evidence against an actor", self.exposed.clone());
+        all.register("challenged", "Challenges to an actor, in public", self.challenged.clone());
+        all.register("suspected", "Times that an actor was suspected", self.suspected.clone());
+        all.register("newest", "Number of the newest seal, cut or attestation", self.newest.clone());
         all.register("requests", "Requests answered", self.requests.clone());
         all.register("request_seconds", "Time until the answer", self.request_seconds.clone());
         all.register("bundles", "Bundles submitted", self.bundles.clone());
         all.register("events", "Events sent to clients", self.events.clone());
+        all.register("event_bytes", "Bytes of events sent to clients", self.event_bytes.clone());
         all.register("connections", "Connections that are open", self.connections.clone());
         all.register("readers", "Event streams that are open", self.readers.clone());
     }

@@ -23,7 +23,7 @@ use crate::{
     },
 };
 
-use metrics::{ByActor, Metrics};
+use metrics::{ByActor, ByHead, Metrics};
 use shelf::Shelf;
 
 /// What all actors of a process report to.
@@ -62,7 +62,7 @@ impl Watcher {
     /// Evidence is written where it survives the process, and loudly.
     fn caught(&self, evidence: &Evidence) {
         let accused = evidence.accused();
-        self.watch.metrics.exposed.get_or_create(&ByActor { actor: accused.to_string() }).inc();
+        self.watch.metrics.exposed.get_or_create(&named(accused)).inc();
         let text = evidence.to_json(self.watch.deployment);
         let name = format!(
             "{}-{}-{}.json",
@@ -78,6 +78,12 @@ impl Watcher {
     }
 }
 
+/// Clients are many: they have one label together.
+fn named(target: ActorId) -> ByActor {
+    let actor = if target.client().is_some() { "client".to_owned() } else { target.to_string() };
+    ByActor { actor }
+}
+
 impl Observer for Watcher {
     fn promised(&mut self, _: Time, _: &Draft, _: Digest) {}
 
@@ -87,6 +93,11 @@ impl Observer for Watcher {
 
     fn issued(&mut self, issued: &Issued) {
         trace!(actor = %self.actor, kind = issued.kind().name(), slot = issued.slot(), "signed");
+        if let Issued::Seal(_) | Issued::Cut(_) | Issued::Attestation(_) = issued {
+            let label = ByHead { actor: self.label.actor.clone(), kind: issued.kind().name() };
+            let slot = i64::try_from(issued.slot()).unwrap_or(i64::MAX);
+            self.watch.metrics.newest.get_or_create(&label).set(slot);
+        }
         self.watch.shelf.put(issued);
     }
 
@@ -98,8 +109,12 @@ impl Observer for Watcher {
                 self.watch.metrics.suspicious.get_or_create(&self.label).inc();
                 debug!(%actor, %from, why, "suspicious");
             }
-            Notice::Suspected { target, demand, .. } => warn!(%actor, %target, demand, "suspected"),
+            Notice::Suspected { target, demand, .. } => {
+                self.watch.metrics.suspected.get_or_create(&named(target)).inc();
+                warn!(%actor, %target, demand, "suspected");
+            }
             Notice::Obliged { target, demand, challenger, .. } => {
+                self.watch.metrics.challenged.get_or_create(&named(target)).inc();
                 info!(%actor, %target, demand, %challenger, "challenged");
             }
             Notice::Pair { one, other, why } => info!(%actor, %one, %other, why, "a link in dispute"),

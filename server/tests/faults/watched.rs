@@ -129,6 +129,12 @@ fn survives(architecture: &str) {
         crowd.all().await;
         crowd.check();
         watched.until(|| watched.cosignatures() > 0).await;
+        let metrics = get(watched.http, "/metrics");
+        for kind in ["seal", "cut", "attestation"] {
+            let newest = format!("noise_newest{{actor=\"sequencer\",kind=\"{kind}\"}} ");
+            let newest = metrics.lines().find_map(|line| line.strip_prefix(&newest)?.parse::<u64>().ok());
+            assert!(newest.is_some_and(|number| number > 0), "{kind}: {metrics}");
+        }
     });
     assert!(nobody_is_exposed(&watched.data("server")) && nobody_is_exposed(&watched.data("witness")));
 }
