@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails where it stands")]
 
 use std::{
+    collections::BTreeSet,
     io,
     sync::{Arc, Mutex},
     thread::{self, JoinHandle},
@@ -23,6 +24,47 @@ const BLOCKS: u64 = 8;
 /// A file in memory that outlives its store.
 #[derive(Clone, Debug, Default)]
 struct File(Arc<Mutex<Vec<u8>>>);
+
+/// The same, which counts the syncs before which blocks were written for the first time: a file system has to note those.
+#[derive(Clone, Debug, Default)]
+struct Counting {
+    file: File,
+    written: Arc<Mutex<(BTreeSet<u64>, bool, u64)>>,
+}
+
+impl Counting {
+    fn syncs_with_new_blocks(&self) -> u64 {
+        self.written.lock().unwrap().2
+    }
+}
+
+impl StorageBackend for Counting {
+    fn len(&self) -> io::Result<u64> {
+        self.file.len()
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        self.file.read(offset, out)
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.file.set_len(len)
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        let (_, fresh, syncs) = &mut *self.written.lock().unwrap();
+        *syncs += u64::from(std::mem::take(fresh));
+        Ok(())
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        let (blocks, fresh, _) = &mut *self.written.lock().unwrap();
+        for block in offset / BLOCK as u64..(offset + data.len() as u64).div_ceil(BLOCK as u64) {
+            *fresh |= blocks.insert(block);
+        }
+        self.file.write(offset, data)
+    }
+}
 
 impl File {
     fn with<T>(&self, f: impl FnOnce(&mut Vec<u8>) -> T) -> T {
@@ -229,6 +271,26 @@ fn a_database_pauses_while_it_takes_over_and_no_longer_when_somebody_waits() {
         store.commit(put(key, 100)).unwrap().into_iter().for_each(|fold| fold.run(|| ()));
     }
     assert_eq!(taking_over.join().unwrap(), 1, "what was left of the log was full, so it was waited for");
+}
+
+#[test]
+fn a_log_is_written_ahead_the_first_time_around_and_never_over_what_it_holds() {
+    const LONG: u64 = 300;
+    let (database, log) = (File::default(), Counting::default());
+    let mut all = Vec::new();
+    for life in 0..6u8 {
+        let mut store = Store::open(database.clone(), log.clone(), LONG).unwrap();
+        assert_eq!(store.load().unwrap(), after(&all), "life {life}");
+        for commit in 0..20 {
+            let changes = put(commit, 3000 * usize::from(commit % 4) + usize::from(life));
+            all.push(changes.clone());
+            store.commit(changes).unwrap().into_iter().for_each(|fold| fold.run(|| ()));
+        }
+    }
+    assert_eq!(Store::open(database, log.clone(), LONG).unwrap().load().unwrap(), after(&all));
+    // the header, each 64 blocks, and after each restart: nobody remembers how far it was then
+    let most = 1 + LONG.div_ceil(64) + 5;
+    assert!(log.syncs_with_new_blocks() <= most, "{} syncs", log.syncs_with_new_blocks());
 }
 
 fn changes() -> impl Strategy<Value = Changes> {

@@ -1,7 +1,7 @@
 //! The log: what was committed since the database last took over, each commit one append and one sync.
 //!
-//! A ring of blocks in a file of fixed length, so that a sync has data to write and hardly ever anything about the file. A
-//! block says which one it is, so it proves by itself whether it stands where it should, and no bytes of a record can
+//! A ring of blocks in a file of fixed length, so that a sync has data to write and hardly ever anything about the file: a file
+//! system gives a place its blocks when it is first written, so zeros are written ahead the first time around. A block says which one it is, so it proves by itself whether it stands where it should, and no bytes of a record can
 //! be taken for a block. The database says up to which block it has taken over; what lies below is written over.
 //!
 //! ```text
@@ -37,6 +37,8 @@ const SLOT: usize = 32;
 /// How far apart slots are: a sector is written whole or not at all.
 const APART: u64 = 512;
 const MAGIC: u64 = u64::from_be_bytes(*b"noiselog");
+/// Blocks that are written ahead the first time around: a sync that has to note new blocks of the file takes a third longer.
+const AHEAD: u64 = 64;
 /// Most blocks of a log: 4 GiB.
 const BLOCKS_MAX: u64 = 1 << 20;
 /// Largest buffer that is kept from one record to the next.
@@ -53,6 +55,8 @@ pub struct Log {
     last: u64,
     /// Up to here blocks may be written over.
     taken: u64,
+    /// Places that were ever written: all before this one.
+    made: u64,
     /// Where the next mark goes.
     slot: u64,
     /// An append failed: what is in the file now is not known.
@@ -68,6 +72,8 @@ pub struct Found {
     pub records: Vec<Vec<u8>>,
     /// The highest block number in the file: all up to it count as taken over when the records are.
     pub upto: u64,
+    /// All places from here on hold no block.
+    made: u64,
 }
 
 fn failed(error: io::Error) -> StorageError {
@@ -98,6 +104,7 @@ impl Log {
             blocks,
             last: 0,
             taken: 0,
+            made: 0,
             slot: 0,
             failed: false,
             buffer: Vec::new(),
@@ -118,7 +125,7 @@ impl Log {
         if taken.is_none() && (mark > 0 || found.upto > 0) {
             return Err(corrupt("there is a log, and its database is gone"));
         }
-        log.last = found.upto.max(log.taken);
+        (log.last, log.made) = (found.upto.max(log.taken), found.made);
         Ok((log, found))
     }
 
@@ -150,9 +157,9 @@ impl Log {
 
     /// The records after what was taken over. A torn one at the end was never acknowledged, and is left out.
     fn read(&self, mark: u64) -> Result<Found, StorageError> {
-        let mut live = self.live()?;
-        let mut found =
-            Found { upto: live.last_key_value().map_or(0, |(number, _)| *number), records: Vec::new() };
+        let (mut live, made) = self.live()?;
+        let upto = live.last_key_value().map_or(0, |(number, _)| *number);
+        let mut found = Found { upto, made, records: Vec::new() };
         let mut next = self.taken + 1;
         while let Some((record, count)) = assemble(&mut live, next) {
             found.records.push(record);
@@ -167,25 +174,27 @@ impl Log {
         Ok(found)
     }
 
-    /// The blocks that were not taken over yet, each where it belongs.
-    fn live(&self) -> Result<BTreeMap<u64, Block>, StorageError> {
-        let mut live = BTreeMap::new();
+    /// The blocks that were not taken over yet, each where it belongs; and behind which place there are no blocks at all.
+    fn live(&self) -> Result<(BTreeMap<u64, Block>, u64), StorageError> {
+        let (mut live, mut made) = (BTreeMap::new(), 0);
         let mut bytes = Vec::new();
         for start in (0..self.blocks).step_by(READ_BLOCKS as usize) {
             let count = READ_BLOCKS.min(self.blocks - start);
             bytes.resize(count as usize * BLOCK, 0);
             self.file.read(self.offset(start), &mut bytes).map_err(failed)?;
             for (place, bytes) in (start..).zip(bytes.chunks(BLOCK)) {
-                let Some((number, block)) = parse(bytes).filter(|(number, _)| *number > self.taken) else {
+                let Some((number, block)) = parse(bytes) else { continue };
+                made = place + 1;
+                if number <= self.taken {
                     continue;
-                };
+                }
                 if self.place(number) != place {
                     return Err(corrupt(format!("block {number} of the log stands where another should")));
                 }
                 live.insert(number, block);
             }
         }
-        Ok(live)
+        Ok((live, made))
     }
 
     fn place(&self, number: u64) -> u64 {
@@ -237,12 +246,23 @@ impl Log {
         if head < bytes.len() {
             self.file.write(self.offset(0), &bytes[head..]).map_err(failed)?;
         }
+        self.write_ahead(self.place(first) + (head / BLOCK) as u64)?;
         self.file.sync_data().map_err(failed)?;
         self.last += blocks_of(record.len());
         self.mark()?;
         self.failed = false;
         self.buffer = kept(bytes);
         Ok(())
+    }
+
+    /// Has the file system give the next places their blocks, once what ends at this place needs some.
+    fn write_ahead(&mut self, end: u64) -> Result<(), StorageError> {
+        if end <= self.made {
+            return Ok(());
+        }
+        self.made = (end + AHEAD).min(self.blocks);
+        let zeros = vec![0; (self.made - end) as usize * BLOCK];
+        self.file.write(self.offset(end), &zeros).map_err(failed)
     }
 
     /// Notes, for whoever opens it next, what was acknowledged.
