@@ -76,6 +76,21 @@ fn a_late_incoming_actor_misses_a_cut_and_the_next_takes_all() {
 }
 
 #[test]
+fn a_cut_waits_for_nobody_once_all_have_sealed() {
+    let mut bench = sequencer();
+    let (a0, b0) = (seal_of(0, 0, 0, 3, Digest::ZERO), seal_of(1, 0, 0, 2, Digest::ZERO));
+    let (a1, b1) = (seal_of(0, 1, 3, 4, a0.digest()), seal_of(1, 1, 2, 7, b0.digest()));
+    assert_eq!(cuts(&mut bench, T, vec![sealed(&a0), sealed(&b0)]).len(), 1);
+    assert!(cuts(&mut bench, T.after(600_000), vec![sealed(&a1)]).is_empty(), "one is missing");
+    let next = cuts(&mut bench, T.after(700_000), vec![sealed(&b1)]).remove(0);
+    assert_eq!((next.base, next.total), (SequenceId(5), SequenceId(11)));
+    let (a2, b2) = (seal_of(0, 2, 4, 5, a1.digest()), seal_of(1, 2, 7, 8, b1.digest()));
+    let early = cuts(&mut bench, T.after(1_100_000), vec![sealed(&a2), sealed(&b2)]);
+    assert!(early.is_empty(), "half an epoch is the least: who seals all the time makes no more cuts");
+    assert_eq!(cuts(&mut bench, T.after(1_200_000), Vec::new()).len(), 1);
+}
+
+#[test]
 fn a_seal_that_does_not_extend_is_ignored() {
     let mut bench = sequencer();
     let a0 = seal_of(0, 0, 0, 3, Digest::ZERO);

@@ -6,7 +6,8 @@
 //! # Invariants
 //! - Every cut is derived from seals that it verified and that extend, link by link, what the last cut cites.
 //! - What it has acknowledged is durable, so the next cut takes it whatever happens meanwhile.
-//! - A cut is made when a seal is new, at most one an epoch length; without news one each heartbeat.
+//! - A cut is made once every incoming actor has sealed something new, but not sooner than half an epoch length after the one
+//!   before; an epoch length after that if some seal is new; without news one each heartbeat.
 
 use std::collections::BTreeMap;
 
@@ -210,9 +211,16 @@ impl Sequencer {
         match (self.last_at, self.news) {
             (None, true) => Some(Time(0)),
             (None, false) => self.began_at.map(|began| began.after(timing.heartbeat_ns)),
+            (Some(last), true) if self.has_all() => Some(last.after(timing.epoch_ns / 2)),
             (Some(last), true) => Some(last.after(timing.epoch_ns)),
             (Some(last), false) => Some(last.after(timing.heartbeat_ns)),
         }
+    }
+
+    /// Whether every incoming actor has sealed something that no cut reaches: then there is nobody to wait for.
+    fn has_all(&self) -> bool {
+        let ordered = |j: usize| self.last.as_ref().and_then(|cut| cut.reached.get(j)?.seal);
+        self.reached.iter().enumerate().all(|(j, reached)| reached.seal != ordered(j))
     }
 
     fn cut(&mut self, step: &mut Step) {
