@@ -2,10 +2,12 @@
 //!
 //! It runs the very state machines of the pipeline. Their messages to each other stay in memory and are handled in the
 //! next step; all that a step changes and promises is one transaction. Its node's loop is the one lock over the data
-//! store: whoever comes while a step is being stored is taken with the next.
+//! store: whoever comes while a step is being stored is taken with the next. What a request handler is told it hands on at
+//! once: a receipt that waited for the next step would wait for its transaction, too.
 //!
 //! # Invariants
-//! - What a part promises is durable before another part is told of it: in each step the letters of the one before.
+//! - What a part promises is durable before another part is told of it: in each step the letters of the one before, and the
+//!   handler's after the transaction.
 //! - A peer that connects to a part speaks with that part. One that is seated speaks with all: what it says shows to whom.
 //! - Rows of a part begin with its role; statements stand in rows of their slot and role.
 
@@ -36,6 +38,8 @@ pub struct Monolith {
     parts: Vec<Box<dyn Actor>>,
     /// What the parts tell each other, not handled yet.
     letters: VecDeque<(Role, Input)>,
+    /// What the handler did after the transaction of a step, and is left for the next one: what it must store, and its work.
+    left: Step,
 }
 
 impl Monolith {
@@ -76,7 +80,8 @@ impl Monolith {
             }
         }
         let parts = PARTS.into_iter().zip(stored).map(|(role, stored)| make(role, stored));
-        let mut monolith = Monolith { parts: parts.collect::<Result<_, _>>()?, letters: VecDeque::new() };
+        let parts = parts.collect::<Result<_, _>>()?;
+        let mut monolith = Monolith { parts, letters: VecDeque::new(), left: Step::at(Time(0)) };
         monolith.introduce();
         Ok(monolith)
     }
@@ -100,6 +105,11 @@ impl Monolith {
     fn turn(&mut self, role: Role, step: &mut Step, act: impl FnOnce(&mut dyn Actor, &mut Step)) {
         let mut own = Step::at(step.now);
         act(self.part(role), &mut own);
+        self.take_over(role, own, step);
+    }
+
+    /// Takes over what a part has done in a step of its own.
+    fn take_over(&mut self, role: Role, own: Step, step: &mut Step) {
         step.changes.extend(named(role, own.changes));
         step.promises.extend(own.promises);
         step.notices.extend(own.notices);
@@ -112,6 +122,37 @@ impl Monolith {
                 step.send_as(ActorId::Server(role, 0), to, message);
             }
         }
+    }
+
+    /// Lets the handler hand on what it was told in this step, whose transaction is over: what it would have to store waits for
+    /// the next one.
+    fn relay(&mut self, step: &mut Step) {
+        let (told, others) = self.letters.drain(..).partition(|(role, _)| *role == Role::Handler);
+        self.letters = others;
+        let told: VecDeque<(Role, Input)> = told;
+        for (role, letter) in told {
+            let mut own = Step::at(step.now);
+            self.part(role).handle(letter, &mut own);
+            own.work.inputs += 1;
+            let mut left = std::mem::replace(&mut self.left, Step::at(Time(0)));
+            if own.changes.is_empty() && own.promises.is_empty() {
+                left.work += std::mem::take(&mut own.work);
+                self.take_over(role, own, step);
+            } else {
+                self.take_over(role, own, &mut left);
+            }
+            self.left = left;
+        }
+    }
+
+    /// Takes up what the handler has left for this step.
+    fn take_up(&mut self, step: &mut Step) {
+        let left = std::mem::replace(&mut self.left, Step::at(Time(0)));
+        step.changes.extend(left.changes);
+        step.promises.extend(left.promises);
+        step.notices.extend(left.notices);
+        step.sends_of_parts.extend(left.sends_of_parts);
+        step.work += left.work;
     }
 }
 
@@ -168,6 +209,7 @@ impl Actor for Monolith {
     }
 
     fn settle(&mut self, step: &mut Step) {
+        self.take_up(step);
         while let Some((role, letter)) = self.letters.pop_front() {
             step.work.inputs += 1;
             self.turn(role, step, |part, own| part.handle(letter, own));
@@ -180,10 +222,11 @@ impl Actor for Monolith {
     fn release(&mut self, issued: Issued, step: &mut Step) {
         let role = issued.actor().role();
         self.turn(role, step, |part, own| part.release(issued, own));
+        self.relay(step);
     }
 
     fn deadline(&self) -> Option<Time> {
-        if !self.letters.is_empty() {
+        if !self.letters.is_empty() || !self.left.changes.is_empty() || !self.left.promises.is_empty() {
             return Some(Time(0));
         }
         self.parts.iter().filter_map(|part| part.deadline()).min()
