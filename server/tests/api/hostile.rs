@@ -70,6 +70,12 @@ fn whoever_speaks_no_http_or_too_slowly_is_cut_off() {
         let directory = tempfile::tempdir().unwrap();
         let service = impatient(&directory).await;
         let way = way(&service);
+        for path in ["/health", "/nowhere"] {
+            let asked = format!("GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+            let answer = told(&service, asked.as_bytes()).await;
+            assert!(answer.contains("cache-control: no-store\r\n"), "{answer}");
+            assert!(answer.contains("x-content-type-options: nosniff\r\n"), "{answer}");
+        }
         assert!(told(&service, b"\x16\x03\x01\x02\x00").await.starts_with("HTTP/1.1 400"), "no HTTP");
         // a head that does not end, nothing at all, and a body that does not end: the connection is closed
         assert_eq!(told(&service, b"GET /health HTTP/1.1\r\nHost: a\r\nX: ").await, "");
