@@ -52,6 +52,8 @@ pub trait Observer: Send + 'static {
     fn issued(&mut self, _issued: &Issued) {}
     /// What the actor had stored is lost: it retires. An operator wants to know why.
     fn lost(&mut self, _why: &str) {}
+    /// A transaction is durable, which took so many nanoseconds.
+    fn committed(&mut self, _took_ns: u64) {}
     /// The actor lets its surroundings know something.
     fn notice(&mut self, now: Time, notice: Notice);
     /// A step is over.
@@ -359,9 +361,11 @@ where
         self.work.spend(&step.work).await;
         if !step.changes.is_empty() {
             step.work.commits = 1;
+            let began = self.clock.now();
             // on a thread of its own, which waits for a processor as this one has
             self.work.spend(&Ledger { commits: 1, ..Ledger::default() }).await;
             self.storage.commit(std::mem::take(&mut step.changes)).await?;
+            self.observer.committed(self.clock.now().0.saturating_sub(began.0));
         }
         let now = self.clock.now();
         for (draft, digest) in promises.iter().zip(digests) {

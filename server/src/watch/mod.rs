@@ -8,7 +8,7 @@ pub mod shelf;
 
 use std::{path::PathBuf, sync::Arc};
 
-use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::{counter::Counter, histogram::Histogram};
 use tracing::{debug, error, info, trace, warn};
 
 use crate::{
@@ -45,7 +45,8 @@ impl Watch {
         let label = ByActor { actor: actor.to_string() };
         let Metrics { steps, inputs, signed, verified, .. } = &*self.metrics;
         let counted = [steps, inputs, signed, verified].map(|family| family.get_or_create(&label).clone());
-        Watcher { watch: self.clone(), actor, label, counted }
+        let commits = self.metrics.commit_seconds.get_or_create(&label).clone();
+        Watcher { watch: self.clone(), actor, label, counted, commits }
     }
 }
 
@@ -56,6 +57,7 @@ pub struct Watcher {
     label: ByActor,
     /// Its steps, inputs, signatures made and checked.
     counted: [Counter; 4],
+    commits: Histogram,
 }
 
 impl Watcher {
@@ -99,6 +101,10 @@ impl Observer for Watcher {
             self.watch.metrics.newest.get_or_create(&label).set(slot);
         }
         self.watch.shelf.put(issued);
+    }
+
+    fn committed(&mut self, took_ns: u64) {
+        self.commits.observe(took_ns as f64 / 1e9);
     }
 
     fn notice(&mut self, _: Time, notice: Notice) {

@@ -130,6 +130,7 @@ fn survives(architecture: &str) {
         crowd.check();
         watched.until(|| watched.cosignatures() > 0).await;
         let metrics = get(watched.http, "/metrics");
+        assert!(metrics.contains("noise_commit_seconds_count{actor=\"sequencer\"} "), "{metrics}");
         for kind in ["seal", "cut", "attestation"] {
             let newest = format!("noise_newest{{actor=\"sequencer\",kind=\"{kind}\"}} ");
             let newest = metrics.lines().find_map(|line| line.strip_prefix(&newest)?.parse::<u64>().ok());
