@@ -17,6 +17,7 @@ use super::{
     fit::{self, CAUSES, Sample},
 };
 use crate::{
+    history::Commits,
     model::costs::{Cost, Http, Profile, significant},
     outcome::Outcome,
     real::{Load, Measured, Server, twin},
@@ -52,6 +53,8 @@ struct PerRequest {
     server_ns: f64,
     twin_ns: f64,
     generator_ns: f64,
+    /// Microseconds of a commit in the twin and in the real server.
+    commit_us: [f64; 2],
     /// Requests of all kinds, events, and their bytes.
     causes: [f64; CAUSES],
 }
@@ -70,11 +73,13 @@ impl PerRequest {
 
 impl fmt::Display for PerRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let PerRequest { server_ns, twin_ns, generator_ns, causes: [requests, events, bytes] } = self;
+        let PerRequest { server_ns, twin_ns, generator_ns, commit_us: [twin_us, real_us], causes } = self;
+        let [requests, events, bytes] = causes;
         write!(
             f,
             "a bundle takes {:.1} µs of the server, {:.1} µs of its twin besides HTTP, {:.1} µs of the load generator; \
-             {requests:.2} requests, {events:.2} events of {bytes:.0} bytes together",
+             {requests:.2} requests, {events:.2} events of {bytes:.0} bytes together; a commit takes {real_us:.0} µs, of the twin \
+             {twin_us:.0} µs",
             server_ns / 1e3,
             twin_ns / 1e3,
             generator_ns / 1e3,
@@ -157,6 +162,7 @@ fn per_request(load: &Load, real: &Measured, profile: &Profile) -> Result<PerReq
         server_ns: real.server_ns as f64 / answered,
         twin_ns: per_request(outcome.run.load.busy_ns) - http_ns,
         generator_ns: real.generator_ns as f64 / answered,
+        commit_us: [outcome.record().commits, real.commits].map(Commits::mean_us),
         causes,
     })
 }
@@ -176,7 +182,8 @@ mod tests {
     fn load(causes: [f64; CAUSES], twin_ns: f64) -> PerRequest {
         let [requests, events, bytes] = causes;
         let server_ns = twin_ns + 20e3 * requests + 5e3 * events + 2.0 * bytes;
-        PerRequest { server_ns, twin_ns, generator_ns: 30e3 * requests + 3.0 * bytes, causes }
+        let generator_ns = 30e3 * requests + 3.0 * bytes;
+        PerRequest { server_ns, twin_ns, generator_ns, commit_us: [300.0, 400.0], causes }
     }
 
     fn loads() -> [PerRequest; 4] {

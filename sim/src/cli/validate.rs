@@ -19,10 +19,10 @@ pub struct Arguments {
     #[arg(long, value_name = "FILE")]
     costs: Option<PathBuf>,
     /// Seconds of each load on the real server.
-    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=600))]
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=600))]
     seconds: u32,
     /// How often each load is measured on the real server; the median counts.
-    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=99))]
+    #[arg(long, default_value_t = 9, value_parser = clap::value_parser!(u32).range(1..=99))]
     repeats: u32,
     /// Requests of each load in the simulator.
     #[arg(long, default_value_t = 12_000, value_parser = clap::value_parser!(u64).range(100..=20_000))]

@@ -7,6 +7,7 @@
 //! - The history changes nothing: a run with another observer has the same fingerprint.
 
 mod blame;
+mod commits;
 mod observer;
 mod points;
 mod telling;
@@ -18,6 +19,7 @@ use std::{
 };
 
 pub use blame::{Blame, Exchange, Moment, Reply, Suspicion};
+pub use commits::Commits;
 pub use observer::{NodeObserver, SeenSigner};
 use reports::summary::Latency;
 pub use trend::Trend;
@@ -166,6 +168,8 @@ pub struct Record {
     pub lost_with_crash: u64,
     /// Signatures made, by role.
     pub signed: BTreeMap<&'static str, u64>,
+    /// Transactions of all actors.
+    pub commits: Commits,
     /// Steps and inputs over all actors.
     pub steps: u64,
     /// Inputs handled.

@@ -143,6 +143,10 @@ impl Observer for NodeObserver {
         self.history.record().take(now, who, notice);
     }
 
+    fn committed(&mut self, took_ns: u64) {
+        self.history.record().commits.add(took_ns);
+    }
+
     fn stepped(&mut self, now: Time, step: &Step) {
         let to_ns = self.history.time.now_ns();
         let mut record = self.history.record();

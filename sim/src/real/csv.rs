@@ -3,6 +3,7 @@
 use serde::Deserialize;
 
 use super::RealError;
+use crate::history::Commits;
 
 /// What a server did under a load.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -15,6 +16,8 @@ pub struct Measured {
     pub receipt_us: [f64; 2],
     /// From a request to its delivery, in microseconds: median and 99th percentile. Zero without readers.
     pub delivery_us: [f64; 2],
+    /// Transactions of all actors.
+    pub commits: Commits,
     /// Nanoseconds of processors that the server used, in all.
     pub server_ns: u64,
     /// Nanoseconds of processors that the load generator used, in all.
@@ -50,6 +53,10 @@ impl Measured {
             deliveries_per_s: of(&|run| run.deliveries_per_s),
             receipt_us: [0, 1].map(|at| of(&|run| run.receipt_us[at])),
             delivery_us: [0, 1].map(|at| of(&|run| run.delivery_us[at])),
+            commits: Commits {
+                count: of(&|run| run.commits.count),
+                seconds: of(&|run| run.commits.mean_us()) * of(&|run| run.commits.count) / 1e6,
+            },
             server_ns: of(&|run| run.server_ns as f64) as u64,
             generator_ns: of(&|run| run.generator_ns as f64) as u64,
             pace_ns: of(&|run| run.pace_ns),
@@ -81,6 +88,7 @@ impl Measured {
             deliveries_per_s: row.deliveries_per_s,
             receipt_us: [row.receipt_us_p50, row.receipt_us_p99],
             delivery_us: [row.delivery_us_p50, row.delivery_us_p99],
+            commits: Commits::default(),
             server_ns,
             generator_ns,
             pace_ns,

@@ -3,6 +3,7 @@
 //! Both are the production programs, as processes of their own on the loopback interface; the store is on the disk of a
 //! directory that is deleted afterwards.
 
+mod commits;
 mod csv;
 mod process;
 pub mod twin;
@@ -112,15 +113,18 @@ impl Server {
         let server = Running::start(run, "the server")?;
         server.wait_for(port)?;
         let before_ns = server.cpu_ns()?;
+        let commits = commits::so_far(port)?;
         let row = scratch.path().join("load.csv");
         let generator = Running::start(self.generator(load, port, &row), "the load generator")?;
         let (finished, pace_ns) = pace::beside(|| generator.finish());
         let (said, generator_ns) = finished?;
         let server_ns = server.cpu_ns()?.saturating_sub(before_ns);
+        let commits = commits::so_far(port)?.since(commits);
         drop(server);
         let text = std::fs::read_to_string(&row)
             .map_err(|_| RealError::Failed { program: "the load generator", said })?;
-        Measured::read(&text, (server_ns, generator_ns), pace_ns)
+        let measured = Measured::read(&text, (server_ns, generator_ns), pace_ns)?;
+        Ok(Measured { commits, ..measured })
     }
 
     fn generator(&self, load: &Load, port: u16, row: &Path) -> Command {

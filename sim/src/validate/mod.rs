@@ -74,6 +74,8 @@ pub struct AtShare {
     pub pace_ns: f64,
     /// Receipts, in microseconds: median and 99th percentile.
     pub receipt_us: [Pair; 2],
+    /// Transactions for a request, and microseconds of one.
+    pub commits: [Pair; 2],
     /// Deliveries, in microseconds: median and 99th percentile.
     pub delivery_us: [Pair; 2],
 }
@@ -140,6 +142,10 @@ impl Bench<'_> {
                 processor_us: self.processor_us(&real, &twin),
                 pace_ns: real.pace_ns,
                 receipt_us: pairs(twin.receipt_us, real.receipt_us),
+                commits: [
+                    Pair { predicted: twin.commits, measured: real.commits.count / self.answered(&real) },
+                    Pair { predicted: twin.commit_us, measured: real.commits.mean_us() },
+                ],
                 delivery_us: pairs(twin.delivery_us, real.delivery_us),
             })
         });
@@ -153,10 +159,14 @@ impl Bench<'_> {
         })
     }
 
+    /// Requests in all.
+    fn answered(&self, real: &Measured) -> f64 {
+        real.requests_per_s * f64::from(self.patience.seconds)
+    }
+
     /// What a request takes of processors.
     fn processor_us(&self, real: &Measured, twin: &Twin) -> Pair {
-        let answered = real.requests_per_s * f64::from(self.patience.seconds);
-        let measured = (real.server_ns + real.generator_ns) as f64 / answered / 1e3;
+        let measured = (real.server_ns + real.generator_ns) as f64 / self.answered(real) / 1e3;
         Pair { predicted: twin.processor_us, measured }
     }
 
@@ -187,6 +197,8 @@ impl Bench<'_> {
 struct Twin {
     requests_per_s: f64,
     processor_us: f64,
+    commits: f64,
+    commit_us: f64,
     receipt_us: [f64; 2],
     delivery_us: [f64; 2],
 }
@@ -205,6 +217,8 @@ impl Twin {
         Twin {
             requests_per_s: of(&Outcome::throughput_per_s),
             processor_us: of(&|run| run.run.load.busy_ns as f64 / bundles(run) / 1e3),
+            commits: of(&|run| run.record().commits.count / bundles(run)),
+            commit_us: of(&|run| run.record().commits.mean_us()),
             receipt_us: [0, 1].map(|at| of(&|run| percentiles(run.record().receipt.summary())[at])),
             delivery_us: [0, 1].map(|at| of(&|run| percentiles(run.record().delivery.summary())[at])),
         }
