@@ -117,7 +117,7 @@ impl Setup {
 /// The pace of a deployment, in nanoseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timing {
-    /// Least time from one cut to the next, and from one seal of an actor to its next.
+    /// Least time from one seal of an actor to its next, and how long a cut waits for those who have not sealed.
     pub epoch_ns: u64,
     /// Longest time without a seal or a cut: silence is told from death by it.
     pub heartbeat_ns: u64,

@@ -32,7 +32,7 @@ pub struct Run {
     /// Where it listens.
     #[arg(long, default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
-    /// Least time from one cut to the next.
+    /// Milliseconds of an epoch: the least time from one seal of an incoming actor to its next
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=60_000))]
     epoch_ms: u64,
     /// Longest time without a cut.
