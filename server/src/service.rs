@@ -12,16 +12,11 @@ use tokio::sync::mpsc;
 use tracing::warn;
 
 use crate::{
-    actor::{Setup, Timing, handler::Custody},
+    actor::{Timing, handler::Custody},
     architecture::{self, Architecture, Monolith, Running, StartError},
-    client::{self, Client},
     cluster::Cluster,
-    deployment::{Deployment, DeploymentError, Legacy, Plan},
-    http::{
-        Front, Limits, Parts, Serving,
-        agent::{self, Agent, AgentError},
-        router, serve, serve_agent,
-    },
+    deployment::{Deployment, DeploymentError, Plan},
+    http::{Front, Limits, Parts, Serving, router, serve, serve_agent},
     node::NodeError,
     port::{
         Network,
@@ -39,6 +34,10 @@ use crate::{
     },
     watch::{Watch, metrics::Metrics},
 };
+
+mod agent;
+
+pub use agent::AgentError;
 
 /// What a service is to be.
 #[derive(Clone)]
@@ -141,29 +140,13 @@ impl Service {
         let watch = watch_of(&deployment);
         let door = Opened::on(listen, tls).await?;
         let running = architecture::start(&deployment, timing, &watch)?;
-        let board = Switchboard::default();
-        let agent = match plan.legacy {
-            Legacy::Refused => None,
-            Legacy::Served => Some(agent(&deployment, &data, timing, &limits, &board)?),
-        };
-        door.serve(
-            deployment,
-            running,
-            watch,
-            timing,
-            limits,
-            Around { elsewhere: BTreeMap::new(), agent, board },
-        )
-        .await
+        door.serve(deployment, running, watch, timing, limits, Around::default()).await
     }
 
     /// Starts one actor of a cluster, or its one server; if clients speak to it, with the HTTP API in front.
     pub async fn start_actor(
-        actor: ActorId,
         cluster: &Cluster,
-        data: &Path,
-        tls: Option<Tls>,
-        limits: Limits,
+        Member { actor, data, tls, believed, limits }: Member<'_>,
     ) -> Result<Service, ServiceError> {
         let architecture = cluster.architecture();
         let is_server = architecture.is_server(actor);
@@ -186,7 +169,7 @@ impl Service {
             let network = Tcp { listen: place.listen, addresses: Arc::new(cluster.addresses()) };
             architecture::start_one(&deployment, actor, network, timing, &watch)?
         };
-        let around = Around { elsewhere: cluster.urls(), agent: None, board: Switchboard::default() };
+        let around = Around { elsewhere: cluster.urls(), believed };
         opened.serve(deployment, running, watch, timing, limits, around).await
     }
 
@@ -209,7 +192,9 @@ impl Service {
 /// An actor that clients do not speak to still shows its health and its statements, on a port that the system chooses.
 const NOWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
-const HANDLER: ActorId = ActorId::Server(Role::Handler, 0);
+/// The request handler that is an agent, if there is one.
+const HANDLER_INDEX: u32 = 0;
+const HANDLER: ActorId = ActorId::Server(Role::Handler, HANDLER_INDEX);
 
 fn check_custody(architecture: Architecture, custody: Custody) -> Result<(), ServiceError> {
     match custody == Custody::Taken && architecture.is_monolith() {
@@ -232,53 +217,27 @@ fn addresses_of_parts(cluster: &Cluster) -> Result<BTreeMap<ActorId, SocketAddr>
     parts.map(|part| Ok((part, cluster.place(part).ok_or(ServiceError::NoPlace(part))?.listen))).collect()
 }
 
-/// What a front has besides its actors.
+/// One process of a cluster.
+pub struct Member<'a> {
+    /// Which actor.
+    pub actor: ActorId,
+    /// Its directory.
+    pub data: &'a Path,
+    /// With which certificate it listens; in the clear without one.
+    pub tls: Option<Tls>,
+    /// Whom its own clients believe, those for which it signs, where others serve TLS.
+    pub believed: Option<Tls>,
+    /// What may be asked for.
+    pub limits: Limits,
+}
+
+/// What is elsewhere.
+#[derive(Default)]
 struct Around {
+    /// Actors, and how they are reached.
     elsewhere: BTreeMap<ActorId, String>,
-    agent: Option<Agent>,
-    board: Switchboard,
-}
-
-/// The way of the agent's clients to the API of their own process, whichever actor they want.
-#[derive(Clone)]
-struct Home(Local);
-
-impl Network for Home {
-    type Stream = <Local as Network>::Stream;
-    type Listener = ();
-
-    async fn listen(&self) -> io::Result<()> {
-        Ok(()) // nobody connects to a client
-    }
-
-    async fn accept(_: &mut ()) -> io::Result<Self::Stream> {
-        std::future::pending().await
-    }
-
-    async fn connect(&self, _: ActorId) -> io::Result<Self::Stream> {
-        self.0.connect(HANDLER).await
-    }
-}
-
-/// The agent of clients that sign nothing.
-fn agent(
-    deployment: &Deployment,
-    data: &Path,
-    timing: Timing,
-    limits: &Limits,
-    board: &Switchboard,
-) -> Result<Agent, ServiceError> {
-    let setup = Setup { trust: deployment.trust.clone(), timing };
-    let home = Home(board.of(HANDLER));
-    let start: agent::Start = Box::new(move |secret, store, hook| {
-        let (network, host, setup) = (home.clone(), "agent".to_owned(), setup.clone());
-        let parts = client::Parts { network, host, secret, store, setup };
-        Box::pin(async move { Client::run(parts, hook) })
-    });
-    let signer = deployment.signer(HANDLER).map_err(StartError::Deployment)?;
-    let handler = agent::Handler { index: 0, signer, trust: deployment.trust.clone() };
-    let (directory, clock) = (data.join("agent"), AnyClock::new(SystemClock::default()));
-    Ok(Agent::open(directory, handler, start, clock, limits)?)
+    /// Whom to believe there.
+    believed: Option<Tls>,
 }
 
 fn watch_of(deployment: &Deployment) -> Watch {
@@ -321,8 +280,9 @@ impl Opened {
         around: Around,
     ) -> Result<Service, ServiceError> {
         let Opened { address, listener } = self;
-        let Running { doors, stopped } = running;
-        let Around { elsewhere, agent, board } = around;
+        let board = Switchboard::default();
+        let agent = agent::open(&deployment, &running, timing, &limits, &around, &board).await?;
+        let Running { doors, stopped, stopping: _ } = running;
         let mut secret = [0; 32];
         getrandom::fill(&mut secret).map_err(ServiceError::Random)?;
         let front = Front::new(
@@ -332,7 +292,7 @@ impl Opened {
                 roster: deployment.roster,
                 timing,
                 doors,
-                elsewhere,
+                elsewhere: around.elsewhere,
                 limits,
                 clock: AnyClock::new(SystemClock::default()),
                 work: AnyWork::new(RealWork),

@@ -4,6 +4,7 @@
 //! runs the production loop (`server::node`) on the simulated ports ([`process`]). A run ends when all is delivered and
 //! every fault is healed, or when the time to catch up is over.
 
+mod agent;
 mod cast;
 mod end;
 mod front;
@@ -20,8 +21,8 @@ use std::{
 
 use cast::schemes;
 pub use governance::signer;
-use governance::{Governance, operator};
-pub use host::host;
+use governance::{Governance, first_roster, operator};
+pub use host::{Guest, Mains, host};
 pub use machine::Health;
 use machine::Tuning;
 use madsim::{runtime::Runtime, task::NodeId};
@@ -29,7 +30,7 @@ use server::{
     actor::{Setup, Timing},
     protocol::{
         id::{ActorId, ClientId, Role},
-        roster::{Member, Roster, Rules},
+        roster::{Member, Roster},
         statement::{Signed, Trust},
     },
 };
@@ -140,6 +141,8 @@ pub struct Circumstances {
     pub manners: Manners,
     /// The costs, instead of those that the scenario names.
     pub profile: Option<Profile>,
+    /// Whether the first request handler signs for clients that sign nothing.
+    pub agent: bool,
 }
 
 /// Runs a drawn scenario. Errors are those of its files; whatever happens inside is in the record.
@@ -221,17 +224,11 @@ impl World {
                 role => ActorId::Server(role, name.index),
             })
             .collect();
-        let members = names.iter().zip(&ids).filter(|(name, _)| name.role != Role::Client);
+        let servers = names.iter().zip(&ids).filter(|(name, _)| name.role != Role::Client);
         let members =
-            members.map(|(name, id)| Member { actor: *id, operator: 0, key: signer(name).public() });
+            servers.map(|(name, id)| Member { actor: *id, operator: 0, key: signer(name).public() });
         let operator = operator(&drawn, streams);
-        let topology = &drawn.topology;
-        let roster = Roster::first(
-            Rules { challenge_bound: topology.challenge_bound as u32, quorum: topology.quorum },
-            vec![operator.public()],
-            members.collect(),
-        )
-        .expect("a topology has every role, by index");
+        let roster = first_roster(&drawn, members.collect(), &*operator, circumstances.agent);
         let trust = Trust::new(roster, Arc::from(crypto::verifier(drawn.topology.crypto)));
         let clients: Vec<ClientId> = ids.iter().filter_map(ActorId::client).collect();
         let cheaters = drawn.adversaries.iter().map(|adversary| adversary.actor).collect();

@@ -97,6 +97,8 @@ pub struct Running {
     pub doors: Vec<(ActorId, Door)>,
     /// Tells which actor has stopped, and why: none stops while all is well.
     pub stopped: mpsc::UnboundedReceiver<(ActorId, NodeError)>,
+    /// By which whoever works for an actor says that of it.
+    pub stopping: mpsc::UnboundedSender<(ActorId, NodeError)>,
 }
 
 /// Starts all actors of a deployment in this process, on the current tokio runtime.
@@ -115,7 +117,7 @@ pub fn start_on<S: Storage>(
     let board = Switchboard::default();
     let setup = Setup { trust: deployment.trust.clone(), timing };
     let network = |actor| board.of(actor);
-    let start = Start { deployment, setup, watch, network, storage, stopped: stopping };
+    let start = Start { deployment, setup, watch, network, storage, stopped: stopping.clone() };
     let actors = deployment.actors();
     let mut doors = Vec::new();
     match deployment.architecture() {
@@ -129,7 +131,7 @@ pub fn start_on<S: Storage>(
             doors.extend(actors.into_iter().map(|actor| (actor, door.clone())));
         }
     }
-    Ok(Running { doors, stopped })
+    Ok(Running { doors, stopped, stopping })
 }
 
 /// Starts one actor of the pipeline, a witness, or a server that is all the others; the rest runs elsewhere in this network.
@@ -140,17 +142,17 @@ pub fn start_one<N: Network>(
     timing: Timing,
     watch: &Watch,
 ) -> Result<Running, StartError> {
-    let (sender, stopped) = mpsc::unbounded_channel();
+    let (stopping, stopped) = mpsc::unbounded_channel();
     let setup = Setup { trust: deployment.trust.clone(), timing };
     let (network, storage) = (|_| network.clone(), FileStorage::of_actor);
-    let start = Start { deployment, setup, watch, network, storage, stopped: sender };
+    let start = Start { deployment, setup, watch, network, storage, stopped: stopping.clone() };
     let doors = if deployment.architecture().is_server(actor) {
         let door = start.monolith()?;
         Monolith::actors().into_iter().map(|part| (part, door.clone())).collect()
     } else {
         vec![(actor, start.actor(actor)?)]
     };
-    Ok(Running { doors, stopped })
+    Ok(Running { doors, stopped, stopping })
 }
 
 struct Start<'a, F, G> {

@@ -10,20 +10,28 @@
 
 mod web;
 
-use std::{collections::BTreeMap, fs, io, ops::ControlFlow, path::PathBuf, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    fs, io,
+    ops::ControlFlow,
+    path::{Path, PathBuf},
+    pin::pin,
+    sync::Arc,
+};
 
 use bytes::Bytes;
+use futures_util::future::{Either, select};
 use hyper::Method;
 use serde::Deserialize;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::{
     actor::{self, Draft, Draught, Notice, Setup, Step, Timing},
     deployment::keys::{self, KeyError},
     http::client::{Caller, Connection, HttpNetwork, SILENCE_NS},
-    node::{Door, Identity, Node, NodeError, Observer},
+    node::{Door, Identity, Node, Observer},
     port::{
-        Network, Ports, StorageError, Time,
+        Clock, Network, Ports, Spawn, Storage, StorageError, Time, Work,
         any_clock::AnyClock,
         any_work::AnyWork,
         file::FileStorage,
@@ -87,7 +95,8 @@ pub struct Client {
     door: Door,
     tokens: u64,
     notices: mpsc::UnboundedReceiver<Notice>,
-    running: tokio::task::JoinHandle<Result<(), NodeError>>,
+    /// It ends with this.
+    _dropped: oneshot::Sender<()>,
 }
 
 /// What a client must know beside the roster.
@@ -101,44 +110,71 @@ struct Pace {
     elsewhere: BTreeMap<String, String>,
 }
 
-/// Hands every notice to the application.
-struct Telling<F> {
-    notices: mpsc::UnboundedSender<Notice>,
-    first: F,
-    /// What it said last.
-    flow: ControlFlow<()>,
+/// Keeps what a client is told.
+pub trait Keep: Send + 'static {
+    /// What the client has told in a step; it takes the next one when this is kept, and after a break none.
+    fn keep(&mut self, notices: &[Notice]) -> impl Future<Output = ControlFlow<()>> + Send;
 }
 
-impl<F: FnMut(&Notice) -> ControlFlow<()> + Send + 'static> Observer for Telling<F> {
+/// For an application that keeps what it must by itself.
+impl Keep for () {
+    async fn keep(&mut self, _: &[Notice]) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
+}
+
+/// Hands every notice to whoever keeps it, then to the application.
+struct Telling<K> {
+    keep: K,
+    /// Those of this step.
+    told: Vec<Notice>,
+    notices: mpsc::UnboundedSender<Notice>,
+}
+
+impl<K: Keep> Observer for Telling<K> {
     fn promised(&mut self, _: Time, _: &Draft, _: Digest) {}
 
     fn notice(&mut self, _: Time, notice: Notice) {
-        if self.flow.is_continue() {
-            self.flow = (self.first)(&notice);
-        }
-        // the application may have seen enough
-        let _ = self.notices.send(notice);
+        self.told.push(notice);
     }
 
     fn stepped(&mut self, _: Time, _: &Step) {}
 
-    fn wants_more(&self) -> bool {
-        self.flow.is_continue()
+    async fn wants_more(&mut self) -> bool {
+        if self.told.is_empty() {
+            return true;
+        }
+        let flow = self.keep.keep(&self.told).await;
+        for notice in self.told.drain(..) {
+            // the application may have seen enough
+            let _ = self.notices.send(notice);
+        }
+        flow.is_continue()
     }
 }
 
-/// What a client is made of, wherever its server is.
-pub struct Parts<N> {
-    /// Leads to where actors are served over HTTP.
-    pub network: N,
+/// What a client is made of, wherever it and its server are.
+pub struct Parts<N, C, S, W, P> {
+    /// Its ports; the network leads to where actors are served over HTTP.
+    pub ports: Ports<N, C, S, W, P>,
     /// What the server is called in requests.
     pub host: String,
     /// The client's secret key.
     pub secret: [u8; 32],
-    /// Where it stores.
-    pub store: PathBuf,
+    /// Whether it has stored anything before.
+    pub has_stored: bool,
     /// Roster, verification and pace.
     pub setup: Setup,
+}
+
+/// The ports of a client on this machine, whose store is this file; and whether anything was ever stored there.
+pub fn ports<N: Network>(
+    network: N,
+    store: &Path,
+) -> (Ports<N, SystemClock, FileStorage, RealWork, TokioTasks>, bool) {
+    let (clock, storage) = (SystemClock::default(), FileStorage::of_client(store));
+    let ports = Ports { network, clock, storage, work: RealWork, spawn: TokioTasks };
+    (ports, FileStorage::has_stored(store))
 }
 
 impl Client {
@@ -150,38 +186,32 @@ impl Client {
         let web = Web { server: server.clone(), elsewhere: Arc::default(), tls };
         let told = Introduced::by(&server, &web, &directory).await?;
         let web = Web { elsewhere: Arc::new(told.elsewhere), ..web };
-        let parts = Parts {
-            network: web,
-            host: format!("{}:{}", server.host, server.port),
-            secret: secret.0,
-            store: directory.join("client.redb"),
-            setup: Setup { trust: told.trust, timing: told.timing },
-        };
-        Client::run(parts, |_| ControlFlow::Continue(()))
+        let (ports, has_stored) = ports(web, &directory.join("client.redb"));
+        let host = format!("{}:{}", server.host, server.port);
+        let setup = Setup { trust: told.trust, timing: told.timing };
+        Ok(Client::run(Parts { ports, host, secret: secret.0, has_stored, setup }, ()))
     }
 
-    /// Runs a client. Each notice goes to `first` before the client takes its next step: what it stores is stored. After a
-    /// break it is told no more, and the client ends before that step: it tells again what it told in this one when it is run again.
-    pub fn run<N: Network>(
-        parts: Parts<N>,
-        first: impl FnMut(&Notice) -> ControlFlow<()> + Send + 'static,
-    ) -> Result<Client, ClientError> {
-        let Parts { network, host, secret, store, setup } = parts;
+    /// Runs a client. What it tells in a step goes to `keep` before it takes the next one. After a break it ends before that step: it
+    /// tells again what it told in this one when it is run again.
+    pub fn run<N: Network, C: Clock, S: Storage, W: Work + Clone + Sync, P: Spawn>(
+        parts: Parts<N, C, S, W, P>,
+        keep: impl Keep,
+    ) -> Client {
+        let Parts { ports, host, secret, has_stored, setup } = parts;
+        let Ports { network, clock, storage, work, spawn } = ports;
         let signer = || Box::new(Ed25519Signer::from_secret(&secret));
         let (id, trust) = (ClientId(signer().public()), setup.trust.clone());
-        let clock = SystemClock::default();
         let network = HttpNetwork {
             inner: network,
             caller: Arc::new(Caller::new(signer(), trust.deployment)),
             host,
             silence_ns: SILENCE_NS,
             clock: AnyClock::new(clock.clone()),
-            work: AnyWork::new(RealWork),
-            spawn: TokioTasks,
+            work: AnyWork::new(work.clone()),
+            spawn: spawn.clone(),
         };
-        let storage = FileStorage::of_client(&store);
-        let has_stored = FileStorage::has_stored(&store);
-        let ports = Ports { network, clock, storage, work: RealWork, spawn: TokioTasks };
+        let ports = Ports { network, clock, storage, work, spawn: spawn.clone() };
         let actors = vec![ActorId::Client(id)];
         let (deployment, keys) = (trust.deployment, Keyring::of(signer()));
         let identity = Identity { actors, deployment, keys, terms: Terms::default(), has_stored };
@@ -193,9 +223,15 @@ impl Client {
             let client = actor::client::Client::recover(id, salting, 0, setup, stored)?;
             Ok(client.keeping_contents())
         };
-        let telling = Telling { notices: sender, first, flow: ControlFlow::Continue(()) };
-        let running = tokio::spawn(node.run(identity, ports, telling, recover));
-        Ok(Client { id, trust, door, tokens: 0, notices, running })
+        let telling = Telling { keep, told: Vec::new(), notices: sender };
+        let (_dropped, over) = oneshot::channel::<()>();
+        spawn.spawn(async move {
+            let running = pin!(node.run(identity, ports, telling, recover));
+            if let Either::Left((Err(error), _)) = select(running, over).await {
+                tracing::error!(client = %ActorId::Client(id), %error, "a client has stopped");
+            }
+        });
+        Client { id, trust, door, tokens: 0, notices, _dropped }
     }
 
     /// Sends a payload to all these, and a ciphertext to each. None if too much waits already; else the token by which
@@ -219,12 +255,6 @@ impl Client {
     }
 }
 
-impl Drop for Client {
-    fn drop(&mut self) {
-        self.running.abort();
-    }
-}
-
 /// What a server says of itself; its roster is the one that the client has seen first.
 struct Introduced {
     trust: Trust,
@@ -233,7 +263,7 @@ struct Introduced {
 }
 
 impl Introduced {
-    async fn by(server: &Url, web: &Web, directory: &std::path::Path) -> Result<Introduced, ClientError> {
+    async fn by(server: &Url, web: &Web, directory: &Path) -> Result<Introduced, ClientError> {
         let failed = |why: String| ClientError::Server { server: server.to_string(), why };
         let handler = ActorId::Server(Role::Handler, 0);
         let stream = web.connect(handler).await.map_err(|error| failed(error.to_string()))?;

@@ -32,6 +32,21 @@ pub enum Scheme {
     Https,
 }
 
+impl Url {
+    /// Connects to the server; over `https` only to one that is believed to be who it says.
+    pub async fn connect(&self, believed: Option<&Tls>) -> io::Result<Stream<TcpStream>> {
+        let stream = TcpStream::connect((self.host.as_str(), self.port)).await?;
+        stream.set_nodelay(true)?;
+        match (self.scheme, believed) {
+            (Scheme::Http, _) => Ok(Stream::plain(stream)),
+            (Scheme::Https, Some(tls)) => tls.connect(&self.host, stream).await,
+            (Scheme::Https, None) => {
+                Err(io::Error::other(format!("{self} needs the certificate of whom to believe")))
+            }
+        }
+    }
+}
+
 /// Why a text is no address of a server.
 #[derive(Debug, thiserror::Error)]
 #[error("{0:?} is no server: write http://host:port or https://host:port")]
@@ -89,16 +104,7 @@ impl Network for Web {
     }
 
     async fn connect(&self, to: ActorId) -> io::Result<Self::Stream> {
-        let url = self.elsewhere.get(&to).unwrap_or(&self.server);
-        let stream = TcpStream::connect((url.host.as_str(), url.port)).await?;
-        stream.set_nodelay(true)?;
-        match (url.scheme, &self.tls) {
-            (Scheme::Http, _) => Ok(Stream::plain(stream)),
-            (Scheme::Https, Some(tls)) => tls.connect(&url.host, stream).await,
-            (Scheme::Https, None) => {
-                Err(io::Error::other(format!("{url} needs the certificate of whom to believe")))
-            }
-        }
+        self.elsewhere.get(&to).unwrap_or(&self.server).connect(self.tls.as_ref()).await
     }
 }
 

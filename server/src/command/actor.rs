@@ -5,9 +5,10 @@ use std::{path::PathBuf, process::ExitCode};
 use clap::Args;
 use server::{
     cluster::Cluster,
-    deployment::Deployment,
+    deployment::{Deployment, Legacy, Plan},
+    port::tls::Tls,
     protocol::{id::ActorId, signing::Signing},
-    service::Service,
+    service::{Member, Service},
 };
 
 use super::{
@@ -25,6 +26,10 @@ pub struct Init {
     /// The directory.
     #[arg(long)]
     data: PathBuf,
+    /// Let the request handler sign for clients of the earlier server, which sign nothing: it serves their API then, and whoever knows
+    /// a device's id reads its messages.
+    #[arg(long)]
+    json_api: bool,
 }
 
 impl Init {
@@ -43,7 +48,8 @@ impl Init {
     }
 
     fn init(&self) -> Result<Vec<ActorId>, String> {
-        let plan = self.shape.plan(Witnesses::Apart)?;
+        let legacy = Legacy::of(self.json_api);
+        let plan = Plan { legacy, ..self.shape.plan(Witnesses::Apart)? };
         let deployment = Deployment::open(&self.data, plan, Signing::Ed25519);
         deployment.map(|deployment| deployment.actors()).map_err(|error| error.to_string())
     }
@@ -60,6 +66,9 @@ pub struct ActorCommand {
     /// Its directory: the roster, its key, what it stores.
     #[arg(long)]
     data: PathBuf,
+    /// Whom a handler that signs for others believes where other actors serve TLS: certificates (PEM).
+    #[arg(long)]
+    ca: Option<PathBuf>,
     #[command(flatten)]
     serving: Serving,
 }
@@ -73,9 +82,10 @@ impl ActorCommand {
 
     async fn start(&self) -> Result<Service, Failure> {
         let tls = self.serving.tls()?;
-        let cluster = Cluster::read(&self.cluster).map_err(|error| Failure::start(error.to_string()))?;
-        let started =
-            Service::start_actor(self.actor, &cluster, &self.data, tls, self.serving.limits()).await;
-        started.map_err(|error| Failure::start(error.to_string()))
+        let believed = self.ca.as_deref().map(Tls::client).transpose().map_err(Failure::start)?;
+        let cluster = Cluster::read(&self.cluster).map_err(Failure::start)?;
+        let (actor, data, limits) = (self.actor, &*self.data, self.serving.limits());
+        let member = Member { actor, data, tls, believed, limits };
+        Service::start_actor(&cluster, member).await.map_err(Failure::start)
     }
 }

@@ -62,8 +62,7 @@ impl Run {
     }
 
     fn plan(&self) -> Result<Plan, String> {
-        let legacy = if self.json_api { Legacy::Served } else { Legacy::Refused };
-        Ok(Plan { legacy, ..self.shape.plan(Witnesses::Inside)? })
+        Ok(Plan { legacy: Legacy::of(self.json_api), ..self.shape.plan(Witnesses::Inside)? })
     }
 
     fn signing(&self) -> Signing {

@@ -64,6 +64,11 @@ pub enum Legacy {
 }
 
 impl Legacy {
+    /// Whether they are, as somebody wants it.
+    pub fn of(wanted: bool) -> Legacy {
+        if wanted { Legacy::Served } else { Legacy::Refused }
+    }
+
     /// The request handlers that are agents: there is one.
     fn agents(self) -> Vec<u32> {
         match self {
@@ -254,6 +259,11 @@ impl Deployment {
     /// Whether its request handlers sign for what they take.
     pub fn custody(&self) -> Custody {
         self.custody
+    }
+
+    /// Where it is.
+    pub fn directory(&self) -> &Path {
+        &self.directory
     }
 
     /// How it is built.

@@ -58,9 +58,10 @@ pub trait Observer: Send + 'static {
     fn notice(&mut self, now: Time, notice: Notice);
     /// A step is over.
     fn stepped(&mut self, now: Time, step: &Step);
-    /// Whether the node is to take another step. If not, it ends here: what it has told may be told again by its next life.
-    fn wants_more(&self) -> bool {
-        true
+    /// Whether the node is to take another step, which it does not before it knows. If not, it ends here: what it has told may be
+    /// told again by its next life.
+    fn wants_more(&mut self) -> impl Future<Output = bool> + Send {
+        std::future::ready(true)
     }
 }
 
@@ -302,7 +303,7 @@ where
                 alarm = None;
             }
             self.step(&mut events, rang).await?;
-            if !self.observer.wants_more() {
+            if !self.observer.wants_more().await {
                 return Ok(());
             }
         }

@@ -31,8 +31,37 @@ impl Switchboard {
         Local { me, board: self.clone() }
     }
 
+    /// The network of somebody who finds every actor behind this one's listener.
+    pub fn behind(&self, listener: ActorId) -> Behind {
+        Behind { board: self.clone(), listener }
+    }
+
     fn with<T>(&self, f: impl FnOnce(&mut BTreeMap<ActorId, mpsc::Sender<DuplexStream>>) -> T) -> T {
         f(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// The network of somebody who finds every actor behind one listener.
+#[derive(Clone)]
+pub struct Behind {
+    board: Switchboard,
+    listener: ActorId,
+}
+
+impl Network for Behind {
+    type Stream = DuplexStream;
+    type Listener = ();
+
+    async fn listen(&self) -> io::Result<()> {
+        Ok(()) // nobody connects to whoever only asks
+    }
+
+    async fn accept(_: &mut ()) -> io::Result<DuplexStream> {
+        std::future::pending().await
+    }
+
+    async fn connect(&self, _: ActorId) -> io::Result<DuplexStream> {
+        self.board.of(self.listener).connect(self.listener).await
     }
 }
 

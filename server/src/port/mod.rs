@@ -7,6 +7,7 @@
 //! - Nothing above the ports knows the time, a socket, a file, a thread or a source of randomness.
 
 pub mod any_clock;
+pub mod any_spawn;
 pub mod any_work;
 pub mod file;
 pub mod local;

@@ -1,164 +1,106 @@
 //! The JSON API of the earlier server, as its clients use it.
 
-use std::{path::Path, time::Duration};
+use std::{
+    net::{SocketAddr, TcpListener},
+    path::Path,
+    time::Duration,
+};
 
 use bytes::Bytes;
-use hyper::{
-    Method, StatusCode,
-    header::{AUTHORIZATION, CONTENT_TYPE},
-};
+use hyper::{Method, StatusCode};
 use serde_json::{Value, json};
 use server::{
     architecture::Architecture,
-    deployment::Legacy,
-    http::{Limits, client::Answer},
-    port::{Network, Spawn},
+    cluster::Cluster,
+    deployment::{Deployment, Legacy, Plan},
+    http::Limits,
+    port::{Network, Spawn, tls::Tls},
     protocol::{
         agency::{self, Agency},
         bundle::{Bundle, Content},
         crypto::{Ed25519Signer, Signer as _},
         digest::Digest,
         evidence::Evidence,
-        id::{ActorId, BundleNumber, ClientId, Epoch},
+        id::{ActorId, BundleNumber, ClientId, Epoch, Role},
         judge::judge,
         predicate::{agent::Represented, equivocation::Equivocation},
         roster_file,
+        signing::Signing,
         statement::{Signed, Terms, Trust, Unverified},
     },
-    service::Service,
+    service::{Member, Service},
 };
 
 use super::{
+    devices::{self, Stream, ask, bring, delete, held, read, say, some_keys},
     on_tokio,
     person::{HANDLER, Person, Way},
     settings, statuses_are_described, way,
 };
 
-async fn ask<N: Network, P: Spawn>(
-    way: &Way<N, P>,
-    device: &str,
-    method: Method,
-    path: &str,
-    body: Value,
-) -> Answer {
-    let headers =
-        [(AUTHORIZATION, format!("Bearer {device}")), (CONTENT_TYPE, "application/json".to_owned())];
-    let bytes = if body.is_null() { Bytes::new() } else { body.to_string().into() };
-    way.connect().await.ask(method, path, &headers, bytes).await.unwrap()
-}
-
-fn read(answer: &Answer) -> Value {
-    assert_eq!(answer.status, StatusCode::OK, "{}", answer.told());
-    serde_json::from_slice(&answer.body).unwrap()
-}
-
-/// An open event stream of a device, and what has come of it that was not looked at.
-struct Stream {
-    body: hyper::body::Incoming,
-    text: String,
-}
-
-impl Stream {
-    async fn open<N: Network, P: Spawn>(way: &Way<N, P>, device: &str) -> Stream {
-        let headers = [(AUTHORIZATION, format!("Bearer {device}"))];
-        let mut connection = way.connect().await;
-        let response = connection.begin(Method::GET, "/events", &headers, Bytes::new()).await.unwrap();
-        assert_eq!(response.status(), StatusCode::OK);
-        Stream { body: response.into_body(), text: String::new() }
-    }
-
-    /// The text until it holds this.
-    async fn until(&mut self, wanted: &str) -> String {
-        while !self.text.contains(wanted) {
-            let frame = http_body_util::BodyExt::frame(&mut self.body).await.unwrap().unwrap();
-            self.text += &String::from_utf8_lossy(&frame.into_data().unwrap());
-        }
-        let end = self.text.find(wanted).unwrap() + wanted.len();
-        self.text.drain(..end).collect()
-    }
-
-    /// How many keys the device is asked for next.
-    async fn needs(&mut self) -> u64 {
-        self.until("event: otkey\ndata: ").await;
-        let needs: Value = serde_json::from_str(&self.until("}").await).unwrap();
-        needs["needs"].as_u64().unwrap()
+#[test]
+fn clients_of_the_earlier_server_are_served() {
+    for architecture in Architecture::ALL {
+        on_tokio(async {
+            let directory = tempfile::tempdir().unwrap();
+            let mut settings = settings(architecture, &directory);
+            settings.plan.legacy = Legacy::Served;
+            let service = Service::start(settings.clone()).await.unwrap();
+            let here = way(&service);
+            devices::all(&here).await;
+            the_handler_answers_for_its_devices(&here, directory.path()).await;
+            statuses_are_described(&here).await;
+            assert!(service.stop(1_000_000_000).await);
+        });
     }
 }
 
-async fn events_until<N: Network, P: Spawn>(way: &Way<N, P>, device: &str, wanted: &str) -> String {
-    let mut stream = Stream::open(way, device).await;
-    let text = stream.until(wanted).await;
-    text + &stream.text
+/// A port that nobody listens on.
+fn free() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 
 #[test]
-fn clients_of_the_earlier_server_are_served() {
+fn clients_of_the_earlier_server_are_served_by_a_handler_whose_mailbox_actor_is_elsewhere() {
     on_tokio(async {
         let directory = tempfile::tempdir().unwrap();
-        let mut settings = settings(Architecture::Multithreaded, &directory);
-        settings.plan.legacy = Legacy::Served;
-        let service = Service::start(settings.clone()).await.unwrap();
-        let here = way(&service);
-        messages_go_from_device_to_device(&here).await;
-        one_time_keys_are_handed_out_once(&here).await;
-        a_device_is_asked_again_for_keys(&here).await;
-        the_handler_answers_for_its_devices(&here, directory.path()).await;
-        what_is_not_asked_well_is_refused(&here).await;
+        let data = directory.path();
+        let plan = Plan { legacy: Legacy::Served, ..Plan::new(Architecture::Parallel, 1, 1, 1) };
+        let actors = Deployment::open(data, plan, Signing::Ed25519).unwrap().actors();
+        let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+        let (certificate, key) = (data.join("cert.pem"), data.join("key.pem"));
+        std::fs::write(&certificate, made.cert.pem()).unwrap();
+        std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+        // the mailbox actor serves TLS, the handler does not
+        let (handler, mailbox) = (free(), free());
+        let mut cluster = "epoch_ms = 5\nheartbeat_ms = 1000\n".to_owned();
+        for actor in &actors {
+            cluster += &format!("[actor.\"{actor}\"]\nlisten = \"{}\"\n", free());
+            match actor.role() {
+                Role::Handler => cluster += &format!("http = \"{handler}\"\n"),
+                Role::Mailbox => {
+                    let port = mailbox.port();
+                    cluster += &format!("http = \"{mailbox}\"\nurl = \"https://localhost:{port}\"\n");
+                }
+                _ => {}
+            }
+        }
+        std::fs::write(data.join("cluster.toml"), cluster).unwrap();
+        let cluster = Cluster::read(&data.join("cluster.toml")).unwrap();
+        let mut services = Vec::new();
+        for actor in actors {
+            let over_tls = actor.role() == Role::Mailbox;
+            let tls = over_tls.then(|| Tls::server(&certificate, &key).unwrap());
+            let believed = Some(Tls::client(&certificate).unwrap());
+            let member = Member { actor, data, tls, believed, limits: Limits::default() };
+            services.push(Service::start_actor(&cluster, member).await.unwrap());
+        }
+        let here = way(&services[0]);
+        devices::all(&here).await;
+        the_handler_answers_for_its_devices(&here, data).await;
         statuses_are_described(&here).await;
-        assert!(service.stop(1_000_000_000).await);
+        assert!(std::fs::read_dir(data.join("evidence")).unwrap().next().is_none());
     });
-}
-
-async fn messages_go_from_device_to_device<N: Network, P: Spawn>(way: &Way<N, P>) {
-    let batch = json!({ "batch": [
-        { "deviceId": "bob+/=", "payload": { "type": 0, "body": "to bob" } },
-        { "deviceId": "cid", "payload": "to cid" },
-        { "deviceId": "bob+/=", "payload": "again" },
-    ]});
-    assert_eq!(read(&ask(way, "ann", Method::POST, "/message", batch).await), json!({}));
-    let text = events_until(way, "bob+/=", "again").await;
-    assert!(text.contains("event: msg\nid: 1\n") && text.contains("event: otkey\n"), "{text}");
-    let messages = read(&ask(way, "bob+/=", Method::GET, "/self/messages", Value::Null).await);
-    let expected = json!([
-        { "sender": "ann", "encPayload": { "type": 0, "body": "to bob" }, "seqID": 1 },
-        { "sender": "ann", "encPayload": "again", "seqID": 2 },
-    ]);
-    assert_eq!(messages, expected);
-    assert_eq!(
-        read(&ask(way, "bob+/=", Method::DELETE, "/self/messages", json!({ "seqID": 1 })).await),
-        json!({})
-    );
-    let left = read(&ask(way, "bob+/=", Method::GET, "/self/messages", Value::Null).await);
-    assert_eq!(left, json!([expected[1]]));
-}
-
-async fn one_time_keys_are_handed_out_once<N: Network, P: Spawn>(way: &Way<N, P>) {
-    let keys = json!({ "a": "key a", "b": "key b" });
-    assert_eq!(read(&ask(way, "d/e", Method::POST, "/self/otkeys", keys.clone()).await), keys);
-    // the earlier client escapes the id twice
-    let path = "/devices/otkey?device_id=d%252Fe";
-    assert_eq!(read(&way.get(path).await), json!({ "otkey": "key a" }));
-    assert_eq!(read(&way.get("/devices/otkey?device_id=d/e").await), json!({ "otkey": "key b" }));
-    assert_eq!(way.get(path).await.status, StatusCode::NOT_FOUND);
-    let text = events_until(way, "d/e", "event: otkey").await;
-    assert!(text.contains(r#"{"deviceId":"d/e","needs":20}"#), "{text}");
-}
-
-async fn a_device_is_asked_again_for_keys<N: Network, P: Spawn>(way: &Way<N, P>) {
-    let mut stream = Stream::open(way, "eve").await;
-    assert_eq!(stream.needs().await, 20);
-    // too few: it is asked for the rest
-    assert_eq!(bring(way, "eve", some_keys("few", 5, 1)).await.status, StatusCode::OK);
-    assert_eq!(stream.needs().await, 15);
-    // enough, and one of them taken before the stream looks again
-    assert_eq!(bring(way, "eve", some_keys("more", 5, 1)).await.status, StatusCode::OK);
-    assert_eq!(way.get("/devices/otkey?device_id=eve").await.status, StatusCode::OK);
-    assert_eq!(stream.needs().await, 11);
-    // once is enough until it has brought some
-    assert_eq!(way.get("/devices/otkey?device_id=eve").await.status, StatusCode::OK);
-    assert_eq!(read(&say(way, "eve", &["eve"], "to myself").await), json!({}));
-    let meanwhile = stream.until("to myself").await;
-    assert!(!meanwhile.contains("otkey"), "{meanwhile}");
 }
 
 /// What the agent's client of a device is exposed for the handler is, whoever judges: by the roster that clients get, and its word.
@@ -230,33 +172,6 @@ fn who_was_made_without_an_agent_has_none() {
     });
 }
 
-async fn what_is_not_asked_well_is_refused<N: Network, P: Spawn>(way: &Way<N, P>) {
-    for (method, path, body) in [
-        (Method::POST, "/message", json!({ "batch": [{ "deviceId": "", "payload": 1 }] })),
-        (Method::POST, "/message", json!({ "batch": 1 })),
-        (Method::POST, "/self/otkeys", json!([])),
-        (Method::DELETE, "/self/messages", json!({ "seqID": -1 })),
-        (Method::GET, "/devices/otkey", Value::Null),
-    ] {
-        let answer = ask(way, "ann", method, path, body).await;
-        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{path}: {}", answer.told());
-    }
-    assert_eq!(way.get("/self/messages").await.status, StatusCode::BAD_REQUEST, "no device");
-    let no_text = way.get("/v1/agents/%ff").await;
-    assert_eq!(no_text.status, StatusCode::BAD_REQUEST);
-    assert_eq!(no_text.headers[CONTENT_TYPE], "application/problem+json");
-}
-
-async fn say<N: Network, P: Spawn>(way: &Way<N, P>, from: &str, to: &[&str], text: &str) -> Answer {
-    let batch: Vec<Value> = to.iter().map(|to| json!({ "deviceId": to, "payload": text })).collect();
-    ask(way, from, Method::POST, "/message", json!({ "batch": batch })).await
-}
-
-async fn held<N: Network, P: Spawn>(way: &Way<N, P>, device: &str) -> Vec<Value> {
-    let held = read(&ask(way, device, Method::GET, "/self/messages", Value::Null).await);
-    held.as_array().unwrap().clone()
-}
-
 /// Waits until a device is kept so many messages.
 async fn kept<N: Network, P: Spawn>(way: &Way<N, P>, device: &str, count: usize) -> Vec<Value> {
     loop {
@@ -265,11 +180,6 @@ async fn kept<N: Network, P: Spawn>(way: &Way<N, P>, device: &str, count: usize)
             _ => tokio::time::sleep(Duration::from_millis(5)).await,
         }
     }
-}
-
-async fn delete<N: Network, P: Spawn>(way: &Way<N, P>, device: &str, upto: u64) {
-    let upto = json!({ "seqID": upto });
-    assert_eq!(read(&ask(way, device, Method::DELETE, "/self/messages", upto).await), json!({}));
 }
 
 /// Reads and deletes, one by one, until a device has had so many messages; their numbers and texts.
@@ -343,15 +253,6 @@ fn a_full_mailroom_takes_no_more_and_loses_nothing() {
         }
         assert!(std::fs::read_dir(directory.path().join("evidence")).unwrap().next().is_none());
     });
-}
-
-/// So many keys of so many bytes each, with ids of their own.
-fn some_keys(name: &str, count: usize, bytes: usize) -> Value {
-    (0..count).map(|number| (format!("{name} {number}"), Value::from("k".repeat(bytes)))).collect()
-}
-
-async fn bring<N: Network, P: Spawn>(way: &Way<N, P>, device: &str, keys: Value) -> Answer {
-    ask(way, device, Method::POST, "/self/otkeys", keys).await
 }
 
 #[test]

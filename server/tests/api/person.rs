@@ -1,6 +1,6 @@
 //! A client by hand: it makes bundles and acks, and asks over any network.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, io};
 
 use bytes::Bytes;
 use hyper::{Method, StatusCode, header::HeaderName};
@@ -145,8 +145,12 @@ pub const HANDLER: ActorId = ActorId::Server(Role::Handler, 0);
 
 impl<N: Network, P: Spawn> Way<N, P> {
     pub async fn connect(&self) -> Connection {
-        let stream = self.network.connect(HANDLER).await.unwrap();
-        Connection::over(stream, "server", &self.spawn).await.unwrap()
+        self.try_connect().await.unwrap()
+    }
+
+    pub async fn try_connect(&self) -> io::Result<Connection> {
+        let stream = self.network.connect(HANDLER).await?;
+        Connection::over(stream, "server", &self.spawn).await
     }
 
     pub async fn get(&self, path: &str) -> Answer {

@@ -12,6 +12,7 @@ use server::{
     architecture,
     http::{
         Front, Limits, Parts,
+        agent::Agent,
         client::{Caller, HttpNetwork},
         router, serve,
     },
@@ -45,8 +46,8 @@ impl World {
         machine: Machine,
         doors: Vec<(ActorId, Door)>,
         shelf: Arc<Shelf>,
-        setup: &Setup,
-        cpu: &Cpu,
+        (setup, cpu): (&Setup, &Cpu),
+        agent: Option<Agent>,
     ) -> Arc<Front> {
         let deployment = setup.trust.deployment;
         let parts = Parts {
@@ -65,7 +66,7 @@ impl World {
             work: AnyWork::new(cpu.on_one()),
             watch: Watch { metrics: Arc::default(), shelf, deployment, evidence: PathBuf::new() },
             secret: self.secret_of(name, machine),
-            agent: None,
+            agent,
         };
         Front::new(parts, &SimTasks)
     }

@@ -8,7 +8,7 @@ use server::{
     actor::Setup,
     protocol::{
         crypto::{Keyring, PublicKey, Signer},
-        roster::{Roster, succession::Change},
+        roster::{Member, Roster, Rules, succession::Change},
         statement::{Signed, Trust},
     },
 };
@@ -108,4 +108,19 @@ pub fn signer(drawn: &Drawn, streams: Streams, name: ActorName, number: u32) -> 
 /// The key of the operator.
 pub(super) fn operator(drawn: &Drawn, streams: Streams) -> Box<dyn Signer> {
     crypto::signer(drawn.topology.crypto, &mut streams.stream("keys/operator/0"))
+}
+
+/// The roster of a topology, whose first request handler is an agent or not.
+pub(super) fn first_roster(
+    drawn: &Drawn,
+    members: Vec<Member>,
+    operator: &dyn Signer,
+    agent: bool,
+) -> Roster {
+    let topology = &drawn.topology;
+    let rules = Rules { challenge_bound: topology.challenge_bound as u32, quorum: topology.quorum };
+    let roster = Roster::first(rules, vec![operator.public()], members);
+    let roster = roster.expect("a topology has every role, by index");
+    let agents = if agent { vec![0] } else { Vec::new() };
+    roster.with_agents(agents).expect("a topology has a handler")
 }

@@ -99,7 +99,7 @@ impl World {
             let shelf = Arc::<Shelf>::default();
             observer = observer.filling(shelf.clone());
             let doors = identity.actors.iter().map(|actor| (*actor, node.door())).collect();
-            let front = self.front(name, machine, doors, shelf, &setup, &cpu);
+            let front = self.front(name, machine, doors, shelf, (&setup, &cpu), None);
             self.open(&front, machine).await?;
         }
         let ports = Ports { network, clock, storage, work, spawn: SimTasks };

@@ -8,7 +8,6 @@
 use std::{
     collections::BTreeMap,
     ops::ControlFlow,
-    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -19,13 +18,14 @@ use futures_util::future::{Either, select};
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::{Hook, Mailroom, Start, client_key};
+use super::{Mailroom, Start, client_key};
 use crate::{
     actor::Notice,
-    client::Client,
-    port::{Clock, Time, any_clock::AnyClock},
+    client::{Client, Keep},
+    port::{Clock, Spawn, Time, any_clock::AnyClock},
     protocol::{
         crypto::{Ed25519Signer, PublicKey, Signer},
+        digest::Digest,
         id::{BundleNumber, ClientId},
     },
 };
@@ -86,8 +86,6 @@ pub struct Keeper {
     pub device: String,
     /// The agent's secret.
     pub secret: [u8; 32],
-    /// Where the client stores.
-    pub store: PathBuf,
     /// Where its deliveries go.
     pub mailroom: Arc<Mailroom>,
     /// Starts it.
@@ -107,10 +105,10 @@ enum Over {
 
 impl Keeper {
     /// Runs the client from now on, whenever there is room for what it is sent.
-    pub fn start(self, now: Time) -> Device {
+    pub fn start(self, now: Time, spawn: &impl Spawn) -> Device {
         let (changed, changes) = watch::channel(());
         let (outgoing, orders) = mpsc::channel(OUTGOING_MAX);
-        tokio::spawn(self.run(changed.clone(), changes, orders));
+        spawn.spawn(self.run(changed.clone(), changes, orders));
         Device { outgoing, changed, used: AtomicU64::new(now.0) }
     }
 
@@ -124,14 +122,15 @@ impl Keeper {
             if self.wait_for_room(&mut changes, &mut orders).await == Over::Forgotten {
                 return;
             }
-            let hook = self.hook(changed.clone());
-            match (self.start)(client_key(self.secret, &self.device), self.store.clone(), hook).await {
-                Ok(client) => {
-                    if self.serve(client, &mut orders).await == Over::Forgotten {
-                        return;
-                    }
-                }
-                Err(error) => tracing::warn!(device = self.device, %error, "no client"),
+            let post = Post {
+                device: self.device.clone(),
+                secret: self.secret,
+                mailroom: self.mailroom.clone(),
+                changed: changed.clone(),
+            };
+            let client = (self.start)(client_key(self.secret, &self.device), &self.store(), post);
+            if self.serve(client, &mut orders).await == Over::Forgotten {
+                return;
             }
             self.clock.sleep(self.clock.now().after(PAUSE_NS)).await;
         }
@@ -156,30 +155,9 @@ impl Keeper {
         }
     }
 
-    /// Puts every delivery into the mailroom before the client takes its next step; without room there is none.
-    fn hook(&self, changed: watch::Sender<()>) -> Hook {
-        let (device, mailroom, secret) = (self.device.clone(), self.mailroom.clone(), self.secret);
-        Box::new(move |notice| {
-            let Notice::Delivered { count, sender, content: Some(content), .. } = notice else {
-                return ControlFlow::Continue(());
-            };
-            let message = read(secret, *sender, &content.payload, &content.ciphertext);
-            match mailroom.put_message(&device, count.0, &message) {
-                Ok(true) => {
-                    changed.send_replace(());
-                    ControlFlow::Continue(())
-                }
-                Ok(false) => {
-                    tracing::debug!(device, "the mailroom is full");
-                    ControlFlow::Break(())
-                }
-                Err(error) => {
-                    // what cannot be stored must not be forgotten: the client must not go on
-                    tracing::error!(device, %error, "the mailroom cannot store");
-                    std::process::abort();
-                }
-            }
-        })
+    /// What the client's store is called.
+    fn store(&self) -> String {
+        hex::encode(&Digest::of(&[self.device.as_bytes()]).0[..16])
     }
 
     /// Sends what the client is told to, and tells when that has its receipt.
@@ -215,6 +193,40 @@ impl Keeper {
                 }
                 Either::Left(_) => {}
             }
+        }
+    }
+}
+
+/// Puts every delivery to a device into its mailroom before its client takes the next step; without room there is none.
+pub struct Post {
+    device: String,
+    secret: [u8; 32],
+    mailroom: Arc<Mailroom>,
+    changed: watch::Sender<()>,
+}
+
+impl Keep for Post {
+    async fn keep(&mut self, notices: &[Notice]) -> ControlFlow<()> {
+        let message = |notice: &Notice| match notice {
+            Notice::Delivered { count, sender, content: Some(content), .. } => {
+                Some((count.0, read(self.secret, *sender, &content.payload, &content.ciphertext)))
+            }
+            _ => None,
+        };
+        let messages: Vec<(u64, Value)> = notices.iter().filter_map(message).collect();
+        if messages.is_empty() {
+            return ControlFlow::Continue(());
+        }
+        let kept = self.mailroom.put_messages(&self.device, messages).await;
+        self.changed.send_replace(());
+        match kept {
+            Ok(true) => ControlFlow::Continue(()),
+            Ok(false) => {
+                tracing::debug!(device = self.device, "the mailroom is full");
+                ControlFlow::Break(())
+            }
+            // what cannot be stored must not be forgotten
+            Err(_) => ControlFlow::Break(()),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The mailroom: what the agent keeps for devices, in one `redb` file and in memory.
+//! The mailroom: what the agent keeps for devices, in memory and in a store.
 //!
 //! Rows: `1 ‖ device id, its length first ‖ number(8)` → a message; `2 ‖ device id, its length first ‖ key id` → a
 //! one-time key; both JSON; `3 ‖ device id, its length first` → the number of the last message that it was kept before some were
@@ -8,17 +8,19 @@
 //! - Of each device no more is kept than the bound and the message that exceeded it: one of any size finds room where nothing is.
 //!   One-time keys take half of the bound at most, so there is room for messages whoever brings keys.
 //! - A message that was deleted does not come back, though the client that had it may tell of it once more after a crash.
+//! - Changes are stored in the order in which they were made; whoever made one is told when it is synced, along with all that came
+//!   meanwhile. A store that fails is given nothing more, and nobody is told that anything is stored.
 
 use std::{
     collections::BTreeMap,
-    path::Path,
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use serde_json::Value;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::{
-    port::{Changes, StorageError, redb::Redb},
+    port::{Changes, Spawn, Storage, StorageError},
     protocol::codec::{Reader, Writer},
 };
 
@@ -28,6 +30,9 @@ const LAST: u8 = 3;
 
 /// Most one-time keys of a device.
 pub const KEYS_MAX: usize = 1000;
+
+/// Most changes that are stored at once.
+const WRITES_MAX: usize = 1024;
 
 /// What a message or a one-time key takes besides its text, in memory and on disk.
 const ROW_BYTES: usize = 128;
@@ -77,9 +82,20 @@ struct Held {
     brought: u64,
 }
 
+/// What was changed cannot be stored; why, whoever opened the mailroom was told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the mailroom cannot store")]
+pub struct Unstored;
+
+/// Changes on their way to the store, and who waits for them.
+struct Write {
+    changes: Changes,
+    synced: oneshot::Sender<()>,
+}
+
 /// What is kept for all devices.
 pub struct Mailroom {
-    redb: Redb,
+    writes: mpsc::UnboundedSender<Write>,
     /// Bytes of messages and one-time keys of a device, from which on it is kept no more.
     bound: usize,
     held: Mutex<BTreeMap<String, Held>>,
@@ -108,6 +124,11 @@ impl Held {
         if let Some(key) = self.keys.remove(id) {
             self.key_bytes -= size_of_key(id, &key);
         }
+    }
+
+    /// Whether there is room for a message.
+    fn has_room(&self, bound: usize) -> bool {
+        self.bytes + self.key_bytes < bound
     }
 
     /// Whether there is room for these, too, each in the place of one with its id.
@@ -143,11 +164,15 @@ fn parse(key: &[u8]) -> Option<(u8, String, Vec<u8>)> {
 }
 
 impl Mailroom {
-    /// Opens it, or makes one, with this bound for each device.
-    pub fn open(path: &Path, bound: usize) -> Result<Mailroom, StorageError> {
-        let redb = Redb::open_file(path)?;
+    /// Opens it, with this bound for each device. What ends its store, later, `failed` is told.
+    pub async fn open(
+        mut storage: impl Storage,
+        bound: usize,
+        spawn: &impl Spawn,
+        failed: impl FnOnce(StorageError) + Send + 'static,
+    ) -> Result<Mailroom, StorageError> {
         let mut held: BTreeMap<String, Held> = BTreeMap::new();
-        for (key, value) in redb.load()? {
+        for (key, value) in storage.load().await? {
             let unreadable = || StorageError::Corrupt("a row of the mailroom cannot be read".to_owned());
             let (table, device, rest) = parse(&key).ok_or_else(unreadable)?;
             let value: Value = serde_json::from_slice(&value).map_err(|_| unreadable())?;
@@ -164,7 +189,13 @@ impl Mailroom {
                 }
             }
         }
-        Ok(Mailroom { redb, bound, held: Mutex::new(held) })
+        let (writes, queue) = mpsc::unbounded_channel();
+        spawn.spawn(async move {
+            if let Err(error) = write(storage, queue).await {
+                failed(error);
+            }
+        });
+        Ok(Mailroom { writes, bound, held: Mutex::new(held) })
     }
 
     fn held(&self) -> MutexGuard<'_, BTreeMap<String, Held>> {
@@ -173,7 +204,7 @@ impl Mailroom {
 
     /// Whether a message of a device would be kept.
     pub fn has_room(&self, device: &str) -> bool {
-        self.held().get(device).is_none_or(|held| held.bytes + held.key_bytes < self.bound)
+        self.held().get(device).is_none_or(|held| held.has_room(self.bound))
     }
 
     /// Whether nothing is kept for a device.
@@ -181,18 +212,26 @@ impl Mailroom {
         self.held().get(device).is_none_or(|held| held.messages.is_empty() && held.keys.is_empty())
     }
 
-    /// Keeps a message that comes after all that were kept before. False if there is no room. One that comes again is left out.
-    pub fn put_message(&self, device: &str, number: u64, message: &Value) -> Result<bool, StorageError> {
-        if self.held().get(device).is_some_and(|held| number <= held.last) {
-            return Ok(true);
-        }
-        if !self.has_room(device) {
-            return Ok(false);
-        }
-        let key = row(MESSAGE, device, &number.to_be_bytes());
-        self.redb.commit(&Changes::from([(key, Some(message.to_string().into_bytes()))]))?;
-        self.held().entry(device.to_owned()).or_default().insert(number, message.clone());
-        Ok(true)
+    /// Keeps messages that come after all that were kept before, as many as find room: whether all did. One that comes again is left
+    /// out.
+    pub async fn put_messages(&self, device: &str, messages: Vec<(u64, Value)>) -> Result<bool, Unstored> {
+        let mut found_room = true;
+        let stored = {
+            let mut all = self.held();
+            let held = all.entry(device.to_owned()).or_default();
+            let (mut changes, last) = (Changes::new(), held.last);
+            for (number, message) in messages.into_iter().skip_while(|(number, _)| *number <= last) {
+                found_room = held.has_room(self.bound);
+                if !found_room {
+                    break;
+                }
+                let key = row(MESSAGE, device, &number.to_be_bytes());
+                changes.insert(key, Some(message.to_string().into_bytes()));
+                held.insert(number, message);
+            }
+            self.store(changes)
+        };
+        stored.await.map(|()| found_room)
     }
 
     /// The messages of a device after a number, in order.
@@ -203,55 +242,61 @@ impl Mailroom {
     }
 
     /// Deletes the messages of a device up to a number.
-    pub fn delete_messages(&self, device: &str, upto: u64) -> Result<(), StorageError> {
-        let mut all = self.held();
-        let Some(held) = all.get_mut(device) else { return Ok(()) };
-        let gone: Vec<u64> = held.messages.range(..=upto).map(|(number, _)| *number).collect();
-        let rows = gone.iter().map(|number| (row(MESSAGE, device, &number.to_be_bytes()), None));
-        let mut rows: Changes = rows.collect();
-        if !rows.is_empty() {
-            rows.insert(row(LAST, device, &[]), Some(held.last.to_string().into_bytes()));
-            self.redb.commit(&rows)?;
-        }
-        gone.into_iter().for_each(|number| held.remove(number));
-        Ok(())
+    pub async fn delete_messages(&self, device: &str, upto: u64) -> Result<(), Unstored> {
+        let stored = {
+            let mut all = self.held();
+            let Some(held) = all.get_mut(device) else { return Ok(()) };
+            let gone: Vec<u64> = held.messages.range(..=upto).map(|(number, _)| *number).collect();
+            let rows = gone.iter().map(|number| (row(MESSAGE, device, &number.to_be_bytes()), None));
+            let mut changes: Changes = rows.collect();
+            if !changes.is_empty() {
+                changes.insert(row(LAST, device, &[]), Some(held.last.to_string().into_bytes()));
+            }
+            gone.into_iter().for_each(|number| held.remove(number));
+            self.store(changes)
+        };
+        stored.await
     }
 
     /// Keeps one-time keys.
-    pub fn put_keys(
+    pub async fn put_keys(
         &self,
         device: &str,
         keys: &BTreeMap<String, Value>,
-    ) -> Result<Result<(), KeysRefused>, StorageError> {
-        let mut all = self.held();
-        let nothing = Held::default();
-        if let Err(refused) = all.get(device).unwrap_or(&nothing).has_room_for(keys, self.bound) {
-            return Ok(Err(refused));
-        }
-        if keys.is_empty() {
-            return Ok(Ok(()));
-        }
-        let rows = keys
-            .iter()
-            .map(|(key, value)| (row(KEY, device, key.as_bytes()), Some(value.to_string().into_bytes())));
-        self.redb.commit(&rows.collect())?;
-        let held = all.entry(device.to_owned()).or_default();
-        keys.iter().for_each(|(id, key)| held.insert_key(id.clone(), key.clone()));
-        held.brought += 1;
-        Ok(Ok(()))
+    ) -> Result<Result<(), KeysRefused>, Unstored> {
+        let stored = {
+            let mut all = self.held();
+            let nothing = Held::default();
+            if let Err(refused) = all.get(device).unwrap_or(&nothing).has_room_for(keys, self.bound) {
+                return Ok(Err(refused));
+            }
+            if keys.is_empty() {
+                return Ok(Ok(()));
+            }
+            let rows = keys
+                .iter()
+                .map(|(key, value)| (row(KEY, device, key.as_bytes()), Some(value.to_string().into_bytes())));
+            let held = all.entry(device.to_owned()).or_default();
+            keys.iter().for_each(|(id, key)| held.insert_key(id.clone(), key.clone()));
+            held.brought += 1;
+            self.store(rows.collect())
+        };
+        stored.await.map(Ok)
     }
 
-    /// Takes out a one-time key of a device.
-    pub fn take_key(&self, device: &str) -> Result<Option<Value>, StorageError> {
-        let mut all = self.held();
-        let Some(held) = all.get_mut(device) else { return Ok(None) };
-        let Some((key, value)) = held.keys.first_key_value().map(|(key, value)| (key.clone(), value.clone()))
-        else {
-            return Ok(None);
+    /// Takes out a one-time key of a device: nobody else gets it, whatever becomes of this.
+    pub async fn take_key(&self, device: &str) -> Result<Option<Value>, Unstored> {
+        let (stored, value) = {
+            let mut all = self.held();
+            let Some(held) = all.get_mut(device) else { return Ok(None) };
+            let first = held.keys.first_key_value();
+            let Some((id, value)) = first.map(|(id, value)| (id.clone(), value.clone())) else {
+                return Ok(None);
+            };
+            held.remove_key(&id);
+            (self.store(Changes::from([(row(KEY, device, id.as_bytes()), None)])), value)
         };
-        self.redb.commit(&Changes::from([(row(KEY, device, key.as_bytes()), None)]))?;
-        held.remove_key(&key);
-        Ok(Some(value))
+        stored.await.map(|()| Some(value))
     }
 
     /// What one-time keys a device has.
@@ -260,11 +305,67 @@ impl Mailroom {
             .get(device)
             .map_or_else(Keys::default, |held| Keys { left: held.keys.len(), brought: held.brought })
     }
+
+    /// Stores what was changed, in the order of the calls: whoever changes something calls this before anybody else can. Then it is
+    /// waited for.
+    fn store(&self, changes: Changes) -> impl Future<Output = Result<(), Unstored>> + Send + use<> {
+        let (synced, told) = oneshot::channel();
+        let nothing = changes.is_empty();
+        let queued = nothing || self.writes.send(Write { changes, synced }).is_ok();
+        async move {
+            match (nothing, queued) {
+                (true, _) => Ok(()),
+                (false, true) => told.await.map_err(|_| Unstored),
+                (false, false) => Err(Unstored),
+            }
+        }
+    }
+}
+
+/// Stores what comes, all of it that waits at once, until nobody is left who could change anything.
+async fn write(
+    mut storage: impl Storage,
+    mut queue: mpsc::UnboundedReceiver<Write>,
+) -> Result<(), StorageError> {
+    let mut waiting = Vec::new();
+    while queue.recv_many(&mut waiting, WRITES_MAX).await > 0 {
+        let mut all = Changes::new();
+        let told: Vec<_> = waiting
+            .drain(..)
+            .map(|Write { changes, synced }| {
+                all.extend(changes);
+                synced
+            })
+            .collect();
+        storage.commit(all).await?;
+        for synced in told {
+            // whoever waited may be gone
+            let _ = synced.send(());
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
+    use std::{path::Path, pin::pin};
+
     use super::*;
+    use crate::port::{Rows, file::FileStorage, tokio::TokioTasks};
+
+    /// One life of the mailroom in this file.
+    fn life(path: &Path, bound: usize, act: impl AsyncFnOnce(Mailroom)) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let storage = FileStorage::of_client(path);
+        runtime.block_on(async {
+            let failed = |error| panic!("{error}");
+            act(Mailroom::open(storage, bound, &TokioTasks, failed).await.unwrap()).await;
+        });
+    }
+
+    async fn put(mailroom: &Mailroom, device: &str, number: u64, message: &Value) -> bool {
+        mailroom.put_messages(device, vec![(number, message.clone())]).await.unwrap()
+    }
 
     #[test]
     fn what_was_deleted_does_not_come_back_and_what_finds_no_room_can_come_later() {
@@ -274,17 +375,24 @@ mod tests {
         let numbers = |mailroom: &Mailroom| -> Vec<u64> {
             mailroom.messages_after("ann", 0).into_iter().map(|(number, _)| number).collect()
         };
-        let mailroom = Mailroom::open(&path, bound).unwrap();
-        assert!(mailroom.put_message("ann", 1, &message).unwrap());
-        assert!(mailroom.put_message("ann", 2, &message).unwrap(), "the one that exceeds the bound");
-        assert!(!mailroom.put_message("ann", 3, &message).unwrap());
-        assert!(mailroom.put_message("bob", 1, &message).unwrap(), "another device has room of its own");
-        mailroom.delete_messages("ann", 2).unwrap();
-        drop(mailroom);
-        let mailroom = Mailroom::open(&path, bound).unwrap();
-        assert!(mailroom.put_message("ann", 2, &message).unwrap() && numbers(&mailroom).is_empty());
-        assert!(mailroom.put_message("ann", 3, &message).unwrap());
-        assert_eq!(numbers(&mailroom), [3]);
+        life(&path, bound, async |mailroom| {
+            assert!(put(&mailroom, "ann", 1, &message).await);
+            assert!(put(&mailroom, "ann", 2, &message).await, "the one that exceeds the bound");
+            assert!(!put(&mailroom, "ann", 3, &message).await);
+            let both = vec![(1, message.clone()), (2, message.clone()), (3, message.clone())];
+            assert!(!mailroom.put_messages("bob", both).await.unwrap());
+            assert_eq!(
+                mailroom.messages_after("bob", 0).len(),
+                2,
+                "another device has room of its own, for two"
+            );
+            mailroom.delete_messages("ann", 2).await.unwrap();
+        });
+        life(&path, bound, async |mailroom| {
+            assert!(put(&mailroom, "ann", 2, &message).await && numbers(&mailroom).is_empty());
+            assert!(put(&mailroom, "ann", 3, &message).await);
+            assert_eq!(numbers(&mailroom), [3]);
+        });
     }
 
     #[test]
@@ -293,25 +401,66 @@ mod tests {
         let path = directory.path().join("mailroom.redb");
         let (key, bound) = (Value::from("k".repeat(98)), 1000);
         let keys = |ids: &[&str]| ids.iter().map(|id| ((*id).to_owned(), key.clone())).collect();
-        let mailroom = Mailroom::open(&path, bound).unwrap();
-        // 229 bytes each: half of the bound is two of them
-        assert_eq!(mailroom.put_keys("ann", &keys(&["a", "b"])).unwrap(), Ok(()));
-        assert_eq!(mailroom.put_keys("ann", &keys(&["a", "b"])).unwrap(), Ok(()), "in their own place");
-        assert_eq!(mailroom.put_keys("ann", &keys(&["c"])).unwrap(), Err(KeysRefused::TooLong(500)));
-        assert_eq!(mailroom.keys("ann"), Keys { left: 2, brought: 2 });
-        drop(mailroom);
+        life(&path, bound, async |mailroom| {
+            let put = async |ids: &[&str]| mailroom.put_keys("ann", &keys(ids)).await.unwrap();
+            // 229 bytes each: half of the bound is two of them
+            assert_eq!(put(&["a", "b"]).await, Ok(()));
+            assert_eq!(put(&["a", "b"]).await, Ok(()), "in their own place");
+            assert_eq!(put(&["c"]).await, Err(KeysRefused::TooLong(500)));
+            assert_eq!(mailroom.keys("ann"), Keys { left: 2, brought: 2 });
+        });
         // the next life counts the same
-        let mailroom = Mailroom::open(&path, bound).unwrap();
-        assert_eq!(mailroom.put_keys("ann", &keys(&["c"])).unwrap(), Err(KeysRefused::TooLong(500)));
-        let message = Value::from("m".repeat(398));
-        assert!(mailroom.put_message("ann", 1, &message).unwrap());
-        assert!(mailroom.put_message("ann", 2, &message).unwrap(), "the one that exceeds the bound");
-        assert!(!mailroom.has_room("ann"), "both count");
-        assert!(mailroom.take_key("ann").unwrap().is_some());
-        assert_eq!(mailroom.put_keys("ann", &keys(&["a"])).unwrap(), Err(KeysRefused::NoRoom));
-        mailroom.delete_messages("ann", 2).unwrap();
-        assert_eq!(mailroom.put_keys("ann", &keys(&["a"])).unwrap(), Ok(()));
-        let many = (0..=KEYS_MAX).map(|number| (number.to_string(), Value::Null)).collect();
-        assert_eq!(mailroom.put_keys("bob", &many).unwrap(), Err(KeysRefused::TooMany));
+        life(&path, bound, async |mailroom| {
+            let bring = async |ids: &[&str]| mailroom.put_keys("ann", &keys(ids)).await.unwrap();
+            assert_eq!(bring(&["c"]).await, Err(KeysRefused::TooLong(500)));
+            let message = Value::from("m".repeat(398));
+            assert!(put(&mailroom, "ann", 1, &message).await);
+            assert!(put(&mailroom, "ann", 2, &message).await, "the one that exceeds the bound");
+            assert!(!mailroom.has_room("ann"), "both count");
+            assert!(mailroom.take_key("ann").await.unwrap().is_some());
+            assert_eq!(bring(&["a"]).await, Err(KeysRefused::NoRoom));
+            mailroom.delete_messages("ann", 2).await.unwrap();
+            assert_eq!(bring(&["a"]).await, Ok(()));
+            let many = (0..=KEYS_MAX).map(|number| (number.to_string(), Value::Null)).collect();
+            assert_eq!(mailroom.put_keys("bob", &many).await.unwrap(), Err(KeysRefused::TooMany));
+        });
+    }
+
+    /// A store whose commits wait for a word: good or bad.
+    struct Told(mpsc::UnboundedReceiver<Result<(), StorageError>>);
+
+    impl Storage for Told {
+        async fn load(&mut self) -> Result<Rows, StorageError> {
+            Ok(Rows::new())
+        }
+
+        async fn set_aside(&mut self) -> Result<(), StorageError> {
+            Ok(())
+        }
+
+        async fn commit(&mut self, _: Changes) -> Result<(), StorageError> {
+            self.0.recv().await.unwrap()
+        }
+    }
+
+    #[tokio::test]
+    async fn nobody_is_told_that_something_is_stored_before_it_is_nor_when_it_cannot_be() {
+        let (say, told) = mpsc::unbounded_channel();
+        let (fail, mut failed) = mpsc::unbounded_channel();
+        let failing = move |error| fail.send(error).unwrap();
+        let mailroom = Mailroom::open(Told(told), 1000, &TokioTasks, failing).await.unwrap();
+        let message = Value::from("text");
+        let mut first = pin!(put(&mailroom, "ann", 1, &message));
+        assert!(futures_util::poll!(&mut first).is_pending());
+        tokio::task::yield_now().await;
+        assert!(futures_util::poll!(&mut first).is_pending());
+        say.send(Ok(())).unwrap();
+        assert!(first.await);
+        say.send(Err(StorageError::Failed("full".to_owned()))).unwrap();
+        let keys = BTreeMap::from([("a".to_owned(), message.clone())]);
+        assert_eq!(mailroom.put_keys("ann", &keys).await, Err(Unstored));
+        assert!(failed.recv().await.unwrap().to_string().contains("full"));
+        assert_eq!(mailroom.delete_messages("ann", 1).await, Err(Unstored));
+        assert_eq!(mailroom.take_key("ann").await, Err(Unstored));
     }
 }

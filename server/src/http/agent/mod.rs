@@ -18,18 +18,12 @@ pub mod routes;
 
 use std::{
     collections::BTreeMap,
-    future::Future,
-    ops::ControlFlow,
-    path::PathBuf,
-    pin::Pin,
     sync::{Arc, Mutex, PoisonError},
 };
 
 use crate::{
-    actor::Notice,
-    client::{Client, ClientError},
-    deployment::keys::{self, KeyError},
-    port::{Clock, StorageError, any_clock::AnyClock},
+    client::Client,
+    port::{Clock, any_clock::AnyClock, any_spawn::AnySpawn},
     protocol::{
         agency::{self, Agency},
         crypto::{Ed25519Signer, Signer},
@@ -42,39 +36,38 @@ use crate::{
 use super::Limits;
 use device::{Device, Keeper};
 
-pub use mailroom::Mailroom;
+pub use device::Post;
+pub use mailroom::{Mailroom, Unstored};
 
 /// Longest device id.
 pub const DEVICE_BYTES_MAX: usize = 256;
-/// Told of every notice of a device's client before the client goes on, which it does not after a break.
-pub type Hook = Box<dyn FnMut(&Notice) -> ControlFlow<()> + Send>;
+/// Starts the client of a device: its secret key, what its store is called, who keeps what it is told.
+pub type Start = Box<dyn Fn([u8; 32], &str, Post) -> Client + Send + Sync>;
 
-/// Starts the client of a device: its secret key, where it stores, who is told.
-pub type Start = Box<
-    dyn Fn([u8; 32], PathBuf, Hook) -> Pin<Box<dyn Future<Output = Result<Client, ClientError>> + Send>>
-        + Send
-        + Sync,
->;
-
-/// Why there is no agent.
-#[derive(Debug, thiserror::Error)]
-pub enum AgentError {
-    /// Its secret.
-    #[error(transparent)]
-    Key(#[from] KeyError),
-    /// Its mailroom.
-    #[error(transparent)]
-    Store(#[from] StorageError),
+/// What an agent is made of, wherever it is.
+pub struct Parts {
+    /// What the keys of its clients come from.
+    pub secret: [u8; 32],
+    /// Who answers for it.
+    pub handler: Handler,
+    /// What it keeps.
+    pub mailroom: Mailroom,
+    /// Starts its clients.
+    pub start: Start,
+    /// Time.
+    pub clock: AnyClock,
+    /// Runs what looks after each of them.
+    pub spawn: AnySpawn,
 }
 
 /// The agent of all devices.
 pub struct Agent {
-    directory: PathBuf,
     secret: [u8; 32],
     handler: Handler,
     mailroom: Arc<Mailroom>,
     start: Arc<Start>,
     clock: AnyClock,
+    spawn: AnySpawn,
     /// Most devices whose clients run at once.
     devices_max: usize,
     /// How long a device that has nothing here keeps its place when others want one.
@@ -93,22 +86,12 @@ pub struct Handler {
 }
 
 impl Agent {
-    /// An agent that keeps what it must in this directory, for so many devices at once and of each so many bytes as the limits say;
-    /// `handler` signs for which clients it is one.
-    pub fn open(
-        directory: PathBuf,
-        handler: Handler,
-        start: Start,
-        clock: AnyClock,
-        limits: &Limits,
-    ) -> Result<Agent, AgentError> {
-        keys::private_directory(&directory)?;
-        keys::private_directory(&directory.join("devices"))?;
-        let secret = keys::read_or_make(&directory.join("agent.key"))?.0;
-        let mailroom = Arc::new(Mailroom::open(&directory.join("mailroom.redb"), limits.mailroom_bytes)?);
-        let (start, devices) = (Arc::new(start), Mutex::default());
+    /// An agent for so many devices at once as the limits say.
+    pub fn new(parts: Parts, limits: &Limits) -> Agent {
+        let Parts { secret, handler, mailroom, start, clock, spawn } = parts;
+        let (mailroom, start, devices) = (Arc::new(mailroom), Arc::new(start), Mutex::default());
         let (devices_max, idle_ns) = (limits.devices, limits.device_idle_ns);
-        Ok(Agent { directory, secret, handler, mailroom, start, clock, devices_max, idle_ns, devices })
+        Agent { secret, handler, mailroom, start, clock, spawn, devices_max, idle_ns, devices }
     }
 
     /// The client that a device is.
@@ -139,16 +122,14 @@ impl Agent {
             // its client ends with it; its store stays, with all that it has signed
             devices.remove(&idle);
         }
-        let name = hex::encode(&Digest::of(&[device.as_bytes()]).0[..16]);
         let keeper = Keeper {
             device: device.to_owned(),
             secret: self.secret,
-            store: self.directory.join("devices").join(name).with_extension("redb"),
             mailroom: self.mailroom.clone(),
             start: self.start.clone(),
             clock: self.clock.clone(),
         };
-        let running = Arc::new(keeper.start(now));
+        let running = Arc::new(keeper.start(now, &self.spawn));
         devices.insert(device.to_owned(), running.clone());
         Some(running)
     }

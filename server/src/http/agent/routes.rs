@@ -18,12 +18,12 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use super::{
-    Agent, DEVICE_BYTES_MAX,
+    Agent, DEVICE_BYTES_MAX, Unstored,
     mailroom::{Keys, KeysRefused},
 };
 use crate::{
     http::{Front, Problem, events::Open, stopped},
-    port::{Clock, StorageError},
+    port::Clock,
     protocol::{bundle::CIPHERTEXT_MAX, id::ClientId},
 };
 
@@ -32,8 +32,7 @@ const KEYS_LOW: usize = 10;
 /// As many as it shall have then.
 const KEYS_WANTED: usize = 20;
 
-fn stored(error: StorageError) -> Problem {
-    tracing::error!(%error, "the mailroom cannot store");
+fn stored(_: Unstored) -> Problem {
     Problem::internal("the server cannot store")
 }
 
@@ -168,7 +167,7 @@ pub async fn delete(
 ) -> Result<Json<Value>, Problem> {
     let (agent, device) = (front.agent()?, device(&headers)?);
     let Read { seq_id } = front.json(&headers, body).await?;
-    agent.mailroom.delete_messages(&device, seq_id).map_err(stored)?;
+    agent.mailroom.delete_messages(&device, seq_id).await.map_err(stored)?;
     if let Some(running) = agent.running(&device) {
         // it may have waited for room
         running.change();
@@ -190,7 +189,7 @@ pub async fn put_keys(
     front.charge_device(agent, &device, keys.len().max(1))?;
     // a device is counted before anything is kept for it: nobody fills the mailroom with ids that he makes up
     let running = agent.device(&device).ok_or_else(too_many_devices)?;
-    agent.mailroom.put_keys(&device, &keys).map_err(stored)?.map_err(keys_refused)?;
+    agent.mailroom.put_keys(&device, &keys).await.map_err(stored)?.map_err(keys_refused)?;
     // they may be too few
     running.change();
     Ok(Json(json!(keys)))
@@ -211,7 +210,7 @@ pub async fn take_key(
     let Query(Whose { device_id }) = whose.map_err(|error| Problem::malformed(error.body_text()))?;
     // the earlier client escapes the id twice
     for device in [device_id.clone(), unescaped(&device_id)] {
-        if let Some(key) = agent.mailroom.take_key(&device).map_err(stored)? {
+        if let Some(key) = agent.mailroom.take_key(&device).await.map_err(stored)? {
             if let Some(running) = agent.running(&device) {
                 running.change();
             }
