@@ -228,7 +228,7 @@ impl Client {
         spawn.spawn(async move {
             let running = pin!(node.run(identity, ports, telling, recover));
             if let Either::Left((Err(error), _)) = select(running, over).await {
-                tracing::error!(client = %ActorId::Client(id), %error, "a client has stopped");
+                tracing::warn!(client = %ActorId::Client(id), %error, "a client has stopped");
             }
         });
         Client { id, trust, door, tokens: 0, notices, _dropped }

@@ -73,7 +73,7 @@ impl Checker {
 async fn check(trust: Trust, work: AnyWork, queue: Arc<Mutex<mpsc::Receiver<Job>>>) {
     let mut batch: Vec<Job> = Vec::new();
     loop {
-        if !gather(&mut *queue.lock().await, &mut batch).await {
+        if !gather(&mut *queue.lock().await, &mut batch, &work).await {
             return;
         }
         let (valid, cost) = verdicts(&*trust.verifier, &batch);
@@ -86,11 +86,11 @@ async fn check(trust: Trust, work: AnyWork, queue: Arc<Mutex<mpsc::Receiver<Job>
 }
 
 /// Takes the next batch; false when there will be none.
-async fn gather(queue: &mut mpsc::Receiver<Job>, batch: &mut Vec<Job>) -> bool {
+async fn gather(queue: &mut mpsc::Receiver<Job>, batch: &mut Vec<Job>, work: &AnyWork) -> bool {
     let Some(first) = queue.recv().await else { return false };
     batch.push(first);
     for _ in 0..TURNS {
-        tokio::task::yield_now().await;
+        work.give_way().await;
         while batch.len() < BATCH_MAX
             && let Ok(job) = queue.try_recv()
         {

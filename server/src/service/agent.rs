@@ -18,7 +18,7 @@ use super::{Around, HANDLER, HANDLER_INDEX};
 use crate::{
     actor::{Setup, Timing},
     architecture::Running,
-    client::{self, Client, Url, UrlError},
+    client::{self, Client, Scheme, Url, UrlError},
     deployment::{
         Deployment, DeploymentError,
         keys::{self, KeyError},
@@ -36,7 +36,7 @@ use crate::{
         tls::Tls,
         tokio::{SystemClock, TokioTasks},
     },
-    protocol::id::ActorId,
+    protocol::id::{ActorId, Role},
 };
 
 /// Why there is no agent.
@@ -59,6 +59,12 @@ pub enum AgentError {
         /// What the cluster file says.
         error: UrlError,
     },
+    /// A mailbox actor that nobody can reach.
+    #[error("the clients of the JSON API must reach {0}: the cluster file needs http or url there")]
+    Nowhere(ActorId),
+    /// One that cannot be believed.
+    #[error("the clients of the JSON API must reach {0} over TLS: --ca must say whom to believe")]
+    Unbelieved(ActorId),
 }
 
 /// The agent of this process: there is one where the request handler is that the roster names as one.
@@ -82,10 +88,15 @@ pub(super) async fn open(
     let storage = FileStorage::of_actor(&directory.join("mailroom.redb"));
     let stopping = running.stopping.clone();
     // what cannot be stored must not be forgotten: without its mailroom the handler is no agent
-    let failed = move |error: StorageError| drop(stopping.send((HANDLER, error.into())));
+    let failed = move |error: StorageError| {
+        tracing::error!(%error, "the mailroom of the JSON API cannot store");
+        // whoever started this may be gone
+        let _ = stopping.send((HANDLER, error.into()));
+    };
     let mailroom = Mailroom::open(storage, limits.mailroom_bytes, &TokioTasks, failed).await?;
     let setup = Setup { trust: deployment.trust.clone(), timing };
     let ways = Ways::out_of(running, around, board)?;
+    ways.lead_to(&deployment.actors())?;
     let start: agent::Start = Box::new(move |secret, name, post| {
         let (ports, has_stored) = client::ports(ways.clone(), &devices.join(name).with_extension("redb"));
         let host = "agent".to_owned();
@@ -123,6 +134,22 @@ impl Ways {
             elsewhere: Arc::new(around.elsewhere.iter().map(url).collect::<Result<_, _>>()?),
             believed: around.believed.clone(),
         })
+    }
+}
+
+impl Ways {
+    /// Whether they lead to each of these that a client needs.
+    fn lead_to(&self, actors: &[ActorId]) -> Result<(), AgentError> {
+        for actor in actors.iter().filter(|actor| !self.here.contains(actor)) {
+            match self.elsewhere.get(actor) {
+                None if actor.role() == Role::Mailbox => return Err(AgentError::Nowhere(*actor)),
+                Some(url) if url.scheme == Scheme::Https && self.believed.is_none() => {
+                    return Err(AgentError::Unbelieved(*actor));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
     }
 }
 

@@ -1,6 +1,7 @@
 //! The JSON API of the earlier server, as its clients use it.
 
 use std::{
+    collections::BTreeMap,
     net::{SocketAddr, TcpListener},
     path::Path,
     time::Duration,
@@ -12,7 +13,7 @@ use serde_json::{Value, json};
 use server::{
     architecture::Architecture,
     cluster::Cluster,
-    deployment::{Deployment, Legacy, Plan},
+    deployment::Legacy,
     http::Limits,
     port::{Network, Spawn, tls::Tls},
     protocol::{
@@ -25,7 +26,6 @@ use server::{
         judge::judge,
         predicate::{agent::Represented, equivocation::Equivocation},
         roster_file,
-        signing::Signing,
         statement::{Signed, Terms, Trust, Unverified},
     },
     service::{Member, Service},
@@ -61,46 +61,60 @@ fn free() -> SocketAddr {
 }
 
 #[test]
-fn clients_of_the_earlier_server_are_served_by_a_handler_whose_mailbox_actor_is_elsewhere() {
-    on_tokio(async {
-        let directory = tempfile::tempdir().unwrap();
-        let data = directory.path();
-        let plan = Plan { legacy: Legacy::Served, ..Plan::new(Architecture::Parallel, 1, 1, 1) };
-        let actors = Deployment::open(data, plan, Signing::Ed25519).unwrap().actors();
-        let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
-        let (certificate, key) = (data.join("cert.pem"), data.join("key.pem"));
-        std::fs::write(&certificate, made.cert.pem()).unwrap();
-        std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
-        // the mailbox actor serves TLS, the handler does not
-        let (handler, mailbox) = (free(), free());
-        let mut cluster = "epoch_ms = 5\nheartbeat_ms = 1000\n".to_owned();
-        for actor in &actors {
-            cluster += &format!("[actor.\"{actor}\"]\nlisten = \"{}\"\n", free());
-            match actor.role() {
-                Role::Handler => cluster += &format!("http = \"{handler}\"\n"),
-                Role::Mailbox => {
-                    let port = mailbox.port();
-                    cluster += &format!("http = \"{mailbox}\"\nurl = \"https://localhost:{port}\"\n");
-                }
-                _ => {}
-            }
+fn clients_of_the_earlier_server_are_served_by_a_cluster() {
+    for architecture in [Architecture::Parallel, Architecture::Central] {
+        on_tokio(a_cluster_serves_devices(architecture));
+    }
+}
+
+async fn a_cluster_serves_devices(architecture: Architecture) {
+    let directory = tempfile::tempdir().unwrap();
+    let data = directory.path();
+    let made =
+        ["init", "--json-api", "--architecture", architecture.name(), "--data", data.to_str().unwrap()];
+    let made = command(&made);
+    assert!(made.status.success(), "{made:?}");
+    let actors = String::from_utf8(made.stdout).unwrap();
+    let actors: Vec<ActorId> = actors.lines().map(|actor| actor.parse().unwrap()).collect();
+    // clients speak to the handler, or to the process that is all roles
+    let front = if architecture.is_monolith() { ActorId::SEQUENCER } else { HANDLER };
+    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    let (certificate, key) = (data.join("cert.pem"), data.join("key.pem"));
+    std::fs::write(&certificate, made.cert.pem()).unwrap();
+    std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+    // the mailbox actor serves TLS, the handler does not
+    let over_tls = |actor: ActorId| actor.role() == Role::Mailbox && !architecture.is_monolith();
+    let mut cluster = format!("architecture = \"{architecture}\"\nepoch_ms = 5\nheartbeat_ms = 1000\n");
+    for actor in &actors {
+        let (listen, http) = (free(), free());
+        cluster += &format!("[actor.\"{actor}\"]\nlisten = \"{listen}\"\n");
+        if *actor == front || over_tls(*actor) {
+            cluster += &format!("http = \"{http}\"\n");
         }
-        std::fs::write(data.join("cluster.toml"), cluster).unwrap();
-        let cluster = Cluster::read(&data.join("cluster.toml")).unwrap();
-        let mut services = Vec::new();
-        for actor in actors {
-            let over_tls = actor.role() == Role::Mailbox;
-            let tls = over_tls.then(|| Tls::server(&certificate, &key).unwrap());
-            let believed = Some(Tls::client(&certificate).unwrap());
-            let member = Member { actor, data, tls, believed, limits: Limits::default() };
-            services.push(Service::start_actor(&cluster, member).await.unwrap());
+        if over_tls(*actor) {
+            cluster += &format!("url = \"https://localhost:{}\"\n", http.port());
         }
-        let here = way(&services[0]);
-        devices::all(&here).await;
-        the_handler_answers_for_its_devices(&here, data).await;
-        statuses_are_described(&here).await;
-        assert!(std::fs::read_dir(data.join("evidence")).unwrap().next().is_none());
-    });
+    }
+    std::fs::write(data.join("cluster.toml"), cluster).unwrap();
+    let cluster = Cluster::read(&data.join("cluster.toml")).unwrap();
+    let member = |actor, believed| {
+        let tls = over_tls(actor).then(|| Tls::server(&certificate, &key).unwrap());
+        Member { actor, data, tls, believed, limits: Limits::default() }
+    };
+    if !architecture.is_monolith() {
+        let unbelieved = Service::start_actor(&cluster, member(HANDLER, None)).await.err().unwrap();
+        assert!(unbelieved.to_string().contains("--ca"), "{unbelieved}");
+    }
+    let mut services = BTreeMap::new();
+    for actor in actors.into_iter().filter(|actor| !architecture.is_server(*actor) || *actor == front) {
+        let believed = Some(Tls::client(&certificate).unwrap());
+        services.insert(actor, Service::start_actor(&cluster, member(actor, believed)).await.unwrap());
+    }
+    let here = way(&services[&front]);
+    devices::all(&here).await;
+    the_handler_answers_for_its_devices(&here, data).await;
+    statuses_are_described(&here).await;
+    assert!(std::fs::read_dir(data.join("evidence")).unwrap().next().is_none());
 }
 
 /// What the agent's client of a device is exposed for the handler is, whoever judges: by the roster that clients get, and its word.

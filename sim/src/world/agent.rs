@@ -16,6 +16,7 @@ use server::{
 
 use super::World;
 use crate::{
+    control::Weakness,
     model::{
         SimTasks,
         cpu::Cpu,
@@ -28,6 +29,9 @@ use crate::{
 
 /// Whose agent it is.
 pub(super) const HANDLER: ActorId = ActorId::Server(Role::Handler, 0);
+
+/// What its store of what it keeps for devices is called: a weakness of storage is of that alone.
+const MAILROOM: &str = "mailroom";
 
 /// The disks of an agent, one for each of its stores; they outlive its processes.
 #[derive(Default)]
@@ -62,12 +66,13 @@ impl World {
                 let disk = disks.get(&world, name);
                 let place = Place { machine, traps: world.traps.clone() };
                 let storage = SimStorage::new(world.drawn.topology.storage, &disk, world.time.clone(), place);
-                let storage = storage.weakened(world.weakness.of(Role::Handler), 0);
+                let weakness = if name == MAILROOM { world.weakness } else { Weakness::None };
+                let storage = storage.weakened(weakness, 0);
                 (storage.worked_by(cpu.on_one()), disk.is_used())
             }
         };
         let failed = |error| panic!("the mailroom: {error}");
-        let mailroom = Mailroom::open(store("mailroom").0, limits.mailroom_bytes, &SimTasks, failed).await;
+        let mailroom = Mailroom::open(store(MAILROOM).0, limits.mailroom_bytes, &SimTasks, failed).await;
         let start: Start = {
             let (network, setup, cpu) = (board.behind(HANDLER), setup.clone(), cpu.clone());
             let clock = self.clock_of(machine);

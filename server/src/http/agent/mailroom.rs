@@ -8,16 +8,21 @@
 //! - Of each device no more is kept than the bound and the message that exceeded it: one of any size finds room where nothing is.
 //!   One-time keys take half of the bound at most, so there is room for messages whoever brings keys.
 //! - A message that was deleted does not come back, though the client that had it may tell of it once more after a crash.
-//! - Changes are stored in the order in which they were made; whoever made one is told when it is synced, along with all that came
-//!   meanwhile. A store that fails is given nothing more, and nobody is told that anything is stored.
+//! - Changes are stored in the order in which they were made; whoever made one is told when it is synced, along with those that came
+//!   meanwhile. A store that fails is given nothing more, and nobody is told that anything is stored. Few changes are on their way
+//!   at once: who comes then waits.
 
 use std::{
     collections::BTreeMap,
+    ops::Bound::{Excluded, Unbounded},
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use serde_json::Value;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{
+    mpsc::{self, Permit},
+    oneshot,
+};
 
 use crate::{
     port::{Changes, Spawn, Storage, StorageError},
@@ -31,8 +36,8 @@ const LAST: u8 = 3;
 /// Most one-time keys of a device.
 pub const KEYS_MAX: usize = 1000;
 
-/// Most changes that are stored at once.
-const WRITES_MAX: usize = 1024;
+/// Most changes on their way to the store, and stored at once: each may be as long as a request.
+const WRITES_MAX: usize = 16;
 
 /// What a message or a one-time key takes besides its text, in memory and on disk.
 const ROW_BYTES: usize = 128;
@@ -95,7 +100,7 @@ struct Write {
 
 /// What is kept for all devices.
 pub struct Mailroom {
-    writes: mpsc::UnboundedSender<Write>,
+    writes: mpsc::Sender<Write>,
     /// Bytes of messages and one-time keys of a device, from which on it is kept no more.
     bound: usize,
     held: Mutex<BTreeMap<String, Held>>,
@@ -189,7 +194,7 @@ impl Mailroom {
                 }
             }
         }
-        let (writes, queue) = mpsc::unbounded_channel();
+        let (writes, queue) = mpsc::channel(WRITES_MAX);
         spawn.spawn(async move {
             if let Err(error) = write(storage, queue).await {
                 failed(error);
@@ -216,6 +221,7 @@ impl Mailroom {
     /// out.
     pub async fn put_messages(&self, device: &str, messages: Vec<(u64, Value)>) -> Result<bool, Unstored> {
         let mut found_room = true;
+        let place = self.place().await?;
         let stored = {
             let mut all = self.held();
             let held = all.entry(device.to_owned()).or_default();
@@ -229,7 +235,7 @@ impl Mailroom {
                 changes.insert(key, Some(message.to_string().into_bytes()));
                 held.insert(number, message);
             }
-            self.store(changes)
+            store(place, changes)
         };
         stored.await.map(|()| found_room)
     }
@@ -237,12 +243,14 @@ impl Mailroom {
     /// The messages of a device after a number, in order.
     pub fn messages_after(&self, device: &str, number: u64) -> Vec<(u64, Value)> {
         let held = self.held();
-        let after = held.get(device).into_iter().flat_map(|held| held.messages.range(number + 1..));
+        let after =
+            held.get(device).into_iter().flat_map(|held| held.messages.range((Excluded(number), Unbounded)));
         after.map(|(number, message)| (*number, message.clone())).collect()
     }
 
     /// Deletes the messages of a device up to a number.
     pub async fn delete_messages(&self, device: &str, upto: u64) -> Result<(), Unstored> {
+        let place = self.place().await?;
         let stored = {
             let mut all = self.held();
             let Some(held) = all.get_mut(device) else { return Ok(()) };
@@ -253,7 +261,7 @@ impl Mailroom {
                 changes.insert(row(LAST, device, &[]), Some(held.last.to_string().into_bytes()));
             }
             gone.into_iter().for_each(|number| held.remove(number));
-            self.store(changes)
+            store(place, changes)
         };
         stored.await
     }
@@ -264,6 +272,7 @@ impl Mailroom {
         device: &str,
         keys: &BTreeMap<String, Value>,
     ) -> Result<Result<(), KeysRefused>, Unstored> {
+        let place = self.place().await?;
         let stored = {
             let mut all = self.held();
             let nothing = Held::default();
@@ -279,13 +288,14 @@ impl Mailroom {
             let held = all.entry(device.to_owned()).or_default();
             keys.iter().for_each(|(id, key)| held.insert_key(id.clone(), key.clone()));
             held.brought += 1;
-            self.store(rows.collect())
+            store(place, rows.collect())
         };
         stored.await.map(Ok)
     }
 
     /// Takes out a one-time key of a device: nobody else gets it, whatever becomes of this.
     pub async fn take_key(&self, device: &str) -> Result<Option<Value>, Unstored> {
+        let place = self.place().await?;
         let (stored, value) = {
             let mut all = self.held();
             let Some(held) = all.get_mut(device) else { return Ok(None) };
@@ -294,7 +304,7 @@ impl Mailroom {
                 return Ok(None);
             };
             held.remove_key(&id);
-            (self.store(Changes::from([(row(KEY, device, id.as_bytes()), None)])), value)
+            (store(place, Changes::from([(row(KEY, device, id.as_bytes()), None)])), value)
         };
         stored.await.map(|()| Some(value))
     }
@@ -306,27 +316,25 @@ impl Mailroom {
             .map_or_else(Keys::default, |held| Keys { left: held.keys.len(), brought: held.brought })
     }
 
-    /// Stores what was changed, in the order of the calls: whoever changes something calls this before anybody else can. Then it is
-    /// waited for.
-    fn store(&self, changes: Changes) -> impl Future<Output = Result<(), Unstored>> + Send + use<> {
-        let (synced, told) = oneshot::channel();
-        let nothing = changes.is_empty();
-        let queued = nothing || self.writes.send(Write { changes, synced }).is_ok();
-        async move {
-            match (nothing, queued) {
-                (true, _) => Ok(()),
-                (false, true) => told.await.map_err(|_| Unstored),
-                (false, false) => Err(Unstored),
-            }
-        }
+    /// A place in the queue, for whoever is about to change something.
+    async fn place(&self) -> Result<Permit<'_, Write>, Unstored> {
+        self.writes.reserve().await.map_err(|_| Unstored)
     }
 }
 
+/// Stores what was changed, in the order of the calls: whoever changes something calls this before anybody else can. Then it is
+/// waited for, even if nothing was changed: then by somebody else, who may be waiting still.
+fn store(
+    place: Permit<'_, Write>,
+    changes: Changes,
+) -> impl Future<Output = Result<(), Unstored>> + Send + use<> {
+    let (synced, told) = oneshot::channel();
+    place.send(Write { changes, synced });
+    async move { told.await.map_err(|_| Unstored) }
+}
+
 /// Stores what comes, all of it that waits at once, until nobody is left who could change anything.
-async fn write(
-    mut storage: impl Storage,
-    mut queue: mpsc::UnboundedReceiver<Write>,
-) -> Result<(), StorageError> {
+async fn write(mut storage: impl Storage, mut queue: mpsc::Receiver<Write>) -> Result<(), StorageError> {
     let mut waiting = Vec::new();
     while queue.recv_many(&mut waiting, WRITES_MAX).await > 0 {
         let mut all = Changes::new();
@@ -337,7 +345,9 @@ async fn write(
                 synced
             })
             .collect();
-        storage.commit(all).await?;
+        if !all.is_empty() {
+            storage.commit(all).await?;
+        }
         for synced in told {
             // whoever waited may be gone
             let _ = synced.send(());
@@ -454,9 +464,15 @@ mod tests {
         assert!(futures_util::poll!(&mut first).is_pending());
         tokio::task::yield_now().await;
         assert!(futures_util::poll!(&mut first).is_pending());
+        // who changes nothing, because it was changed before, waits for that
+        let mut again = pin!(put(&mailroom, "ann", 1, &message));
+        assert!(futures_util::poll!(&mut again).is_pending());
         say.send(Ok(())).unwrap();
-        assert!(first.await);
+        assert!(first.await && again.await);
         say.send(Err(StorageError::Failed("full".to_owned()))).unwrap();
+        let second = || mailroom.put_messages("ann", vec![(2, message.clone())]);
+        assert_eq!(second().await, Err(Unstored));
+        assert_eq!(second().await, Err(Unstored), "it is in memory now, and still not stored");
         let keys = BTreeMap::from([("a".to_owned(), message.clone())]);
         assert_eq!(mailroom.put_keys("ann", &keys).await, Err(Unstored));
         assert!(failed.recv().await.unwrap().to_string().contains("full"));

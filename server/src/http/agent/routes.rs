@@ -19,6 +19,7 @@ use tokio::sync::watch;
 
 use super::{
     Agent, DEVICE_BYTES_MAX, Unstored,
+    device::Device,
     mailroom::{Keys, KeysRefused},
 };
 use crate::{
@@ -40,6 +41,15 @@ fn keys_refused(refused: KeysRefused) -> Problem {
     match refused {
         KeysRefused::TooMany | KeysRefused::TooLong(_) => Problem::malformed(refused.to_string()),
         KeysRefused::NoRoom => Problem::unavailable(refused.to_string()),
+    }
+}
+
+/// Tells a device that something may have changed there, when the request that changes it is over or given up.
+struct Telling(Option<Arc<Device>>);
+
+impl Drop for Telling {
+    fn drop(&mut self) {
+        self.0.iter().for_each(|device| device.change());
     }
 }
 
@@ -167,11 +177,9 @@ pub async fn delete(
 ) -> Result<Json<Value>, Problem> {
     let (agent, device) = (front.agent()?, device(&headers)?);
     let Read { seq_id } = front.json(&headers, body).await?;
+    // it may have waited for room
+    let _telling = Telling(agent.running(&device));
     agent.mailroom.delete_messages(&device, seq_id).await.map_err(stored)?;
-    if let Some(running) = agent.running(&device) {
-        // it may have waited for room
-        running.change();
-    }
     Ok(Json(json!({})))
 }
 
@@ -189,9 +197,9 @@ pub async fn put_keys(
     front.charge_device(agent, &device, keys.len().max(1))?;
     // a device is counted before anything is kept for it: nobody fills the mailroom with ids that he makes up
     let running = agent.device(&device).ok_or_else(too_many_devices)?;
-    agent.mailroom.put_keys(&device, &keys).await.map_err(stored)?.map_err(keys_refused)?;
     // they may be too few
-    running.change();
+    let _telling = Telling(Some(running));
+    agent.mailroom.put_keys(&device, &keys).await.map_err(stored)?.map_err(keys_refused)?;
     Ok(Json(json!(keys)))
 }
 
@@ -210,10 +218,8 @@ pub async fn take_key(
     let Query(Whose { device_id }) = whose.map_err(|error| Problem::malformed(error.body_text()))?;
     // the earlier client escapes the id twice
     for device in [device_id.clone(), unescaped(&device_id)] {
+        let _telling = Telling(agent.running(&device));
         if let Some(key) = agent.mailroom.take_key(&device).await.map_err(stored)? {
-            if let Some(running) = agent.running(&device) {
-                running.change();
-            }
             return Ok(Json(json!({ "otkey": key })));
         }
     }
