@@ -14,7 +14,7 @@ mod meter;
 pub mod pace;
 mod timer;
 mod wake;
-mod web;
+pub mod web;
 
 use std::path::Path;
 
@@ -23,7 +23,7 @@ pub use meter::Meter;
 
 use crate::{
     model::costs::{Bytes, Profile, ProfileError, significant},
-    real::RealError,
+    real::{RealError, Server},
     scenario::ScenarioError,
 };
 
@@ -53,11 +53,24 @@ pub enum CalibrateError {
     Undelivered(u64),
 }
 
+/// Seconds of each load by which the HTTP API is measured.
+const SECONDS: u32 = 5;
+/// How often each is measured.
+const REPEATS: usize = 3;
+
 /// Measures this machine, with a disk that this directory is on. `told` hears what is measured next.
 ///
 /// # Errors
 /// Something cannot be measured.
 pub fn calibrate(directory: &Path, told: &dyn Fn(&str)) -> Result<Profile, CalibrateError> {
+    with_http(directory, all_but_http(directory, told)?, told)
+}
+
+/// The same without the HTTP API, which costs nothing then.
+///
+/// # Errors
+/// Something cannot be measured.
+pub fn all_but_http(directory: &Path, told: &dyn Fn(&str)) -> Result<Profile, CalibrateError> {
     told("signatures");
     let (crypto, crypto_pace) = pace::beside(crypto::crypto);
     told("hashes and codec");
@@ -85,7 +98,7 @@ pub fn calibrate(directory: &Path, told: &dyn Fn(&str)) -> Result<Profile, Calib
         role: role.collect(),
     };
     told(&format!("the yardstick took {}", told_paces(&paces)));
-    with_http(directory, rest, told)
+    Ok(rest)
 }
 
 /// Measures the HTTP API of this machine, of which everything else was measured before.
@@ -94,7 +107,9 @@ pub fn calibrate(directory: &Path, told: &dyn Fn(&str)) -> Result<Profile, Calib
 /// The server or the load generator fails.
 pub fn with_http(directory: &Path, rest: Profile, told: &dyn Fn(&str)) -> Result<Profile, CalibrateError> {
     told("requests and events, on a real server");
-    let http = web::http(directory, &rest, told)?;
+    let loads = web::loads(SECONDS);
+    let measured = Server::beside_this()?.in_turn(&loads, REPEATS, directory, told)?;
+    let http = web::http(&loads, &measured, &rest, told)?;
     Ok(Profile { http, ..rest })
 }
 

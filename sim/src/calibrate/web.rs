@@ -10,7 +10,7 @@
 //! Loads of one size would not do: an event's fixed cost would pass for one of its bytes, and events that are ten times as long
 //! would seem ten times as dear.
 
-use std::{fmt, path::Path};
+use std::fmt;
 
 use super::{
     CalibrateError,
@@ -20,7 +20,7 @@ use crate::{
     history::Commits,
     model::costs::{Cost, Http, Profile, significant},
     outcome::Outcome,
-    real::{Load, Measured, Server, twin},
+    real::{Load, Measured, twin},
     scenario::Architecture,
 };
 
@@ -30,10 +30,6 @@ const CONNECTIONS: u32 = 64;
 /// slowly shares none.
 const LOADS: [(u32, u32, Option<u32>); 5] =
     [(1, 64, None), (1, 4096, None), (8, 64, None), (8, 64, Some(800)), (8, 4096, Some(400))];
-/// Seconds of each.
-const SECONDS: u32 = 5;
-/// How often each is measured: the median counts.
-const REPEATS: usize = 3;
 /// Milliseconds of an epoch.
 const EPOCH_MS: u32 = 5;
 /// Requests of the twin's runs.
@@ -87,20 +83,36 @@ impl fmt::Display for PerRequest {
     }
 }
 
-/// Measures it, given everything else.
+/// The loads by which it is found, each of so many seconds.
+pub fn loads(seconds: u32) -> Vec<Load> {
+    let load = |(recipients, payload, rate_per_s)| Load {
+        architecture: Architecture::Central,
+        connections: CONNECTIONS,
+        rate_per_s,
+        readers: CONNECTIONS,
+        recipients,
+        payload,
+        seconds,
+        epoch_ms: EPOCH_MS,
+    };
+    LOADS.map(load).to_vec()
+}
+
+/// What it is, given everything else, by what was measured of these loads; the median of each counts.
 ///
 /// # Errors
-/// The server or the load generator fails.
-pub fn http(directory: &Path, rest: &Profile, told: &dyn Fn(&str)) -> Result<Http, CalibrateError> {
-    let server = Server::beside_this()?;
-    let mut real = Vec::new();
-    for of in LOADS {
-        let load = load(of);
-        let measured =
-            (0..REPEATS).map(|_| server.measure(&load, directory)).collect::<Result<Vec<_>, _>>()?;
-        let measured: Vec<Measured> = measured.into_iter().map(|run| run.at_pace(rest.pace)).collect();
-        real.push((load, Measured::median(&measured)));
-    }
+/// A twin fails.
+pub fn http(
+    loads: &[Load],
+    measured: &[Vec<Measured>],
+    rest: &Profile,
+    told: &dyn Fn(&str),
+) -> Result<Http, CalibrateError> {
+    let at_pace = |runs: &Vec<Measured>| {
+        let runs: Vec<Measured> = runs.iter().map(|run| run.at_pace(rest.pace)).collect();
+        Measured::median(&runs)
+    };
+    let real: Vec<(&Load, Measured)> = loads.iter().zip(measured.iter().map(at_pace)).collect();
     let mut http = Profile::zero().http;
     for round in 1..=ROUNDS {
         let profile = Profile { http: http.clone(), ..rest.clone() };
@@ -112,19 +124,6 @@ pub fn http(directory: &Path, rest: &Profile, told: &dyn Fn(&str)) -> Result<Htt
         }
     }
     Ok(http)
-}
-
-fn load((recipients, payload, rate_per_s): (u32, u32, Option<u32>)) -> Load {
-    Load {
-        architecture: Architecture::Central,
-        connections: CONNECTIONS,
-        rate_per_s,
-        readers: CONNECTIONS,
-        recipients,
-        payload,
-        seconds: SECONDS,
-        epoch_ms: EPOCH_MS,
-    }
 }
 
 /// What requests, events and their bytes cost, by several loads.

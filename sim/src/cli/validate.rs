@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use reports::page;
 use sim::{
     model::costs::Profile,
+    outcome::write,
     scale::reproduce,
-    validate::{self, Patience},
+    validate::{self, Costs, Patience},
 };
 
 use super::{Failed, say_json, scale::show};
@@ -14,8 +15,7 @@ use super::{Failed, say_json, scale::show};
 /// What the command line says.
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// The cost profile of this machine, made by `cargo sim calibrate -o FILE`; the one that comes with the simulator if
-    /// none is given.
+    /// The cost profile of this machine, made by `cargo sim calibrate -o FILE`; it is calibrated in between if none is given.
     #[arg(long, value_name = "FILE")]
     costs: Option<PathBuf>,
     /// Seconds of each load on the real server.
@@ -30,7 +30,7 @@ pub struct Arguments {
     /// A directory on the disk that the server stores on; what is written there is deleted again.
     #[arg(long, value_name = "DIR", default_value = ".")]
     disk: PathBuf,
-    /// Write the page with its plots and tables to this directory.
+    /// Write the page with its plots and tables to this directory, and the profile that the twins had.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Print one JSON object instead.
@@ -41,9 +41,10 @@ pub struct Arguments {
 /// Compares. How good a prediction is depends on the machine and its neighbours, and is no failure.
 pub fn act(arguments: Arguments) -> Result<bool, Failed> {
     let Arguments { costs, seconds, repeats, requests, disk, out, json } = arguments;
-    let profile = costs.as_deref().map_or_else(|| Ok(Profile::standard()), Profile::read)?;
-    let told = |what: &str| eprintln!("measuring {what}");
-    let compared = validate::validate(&profile, &disk, Patience { seconds, repeats, requests }, &told)?;
+    let known = costs.as_deref().map(Profile::read).transpose()?.map_or(Costs::Found, Costs::Known);
+    let told = |what: &str| eprintln!("{what}");
+    let (compared, profile) =
+        validate::validate(known, &disk, Patience { seconds, repeats, requests }, &told)?;
     let costs = costs.map_or_else(String::new, |path| format!(" --costs {}", path.display()));
     let command = format!(
         "cargo sim validate{costs} --seconds {seconds} --repeats {repeats} --requests {requests} --out DIR"
@@ -56,6 +57,7 @@ pub fn act(arguments: Arguments) -> Result<bool, Failed> {
     }
     if let Some(directory) = out {
         page::write(&directory, &page)?;
+        write(directory.join("profile.toml"), &profile.to_toml())?;
     }
     Ok(true)
 }

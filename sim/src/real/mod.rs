@@ -127,6 +127,28 @@ impl Server {
         Ok(Measured { commits, ..measured })
     }
 
+    /// Measures several loads in turn, so often; of each load all runs. Whatever the pace of the machine, each load meets it as often as
+    /// any other does: what was measured of one can be said of another.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn in_turn(
+        &self,
+        loads: &[Load],
+        repeats: usize,
+        directory: &Path,
+        told: &dyn Fn(&str),
+    ) -> Result<Vec<Vec<Measured>>, RealError> {
+        let mut runs = vec![Vec::new(); loads.len()];
+        for repeat in 1..=repeats {
+            told(&format!("{} loads, {repeat} of {repeats}", loads.len()));
+            for (load, runs) in loads.iter().zip(&mut runs) {
+                runs.push(self.measure(load, directory)?);
+            }
+        }
+        Ok(runs)
+    }
+
     fn generator(&self, load: &Load, port: u16, row: &Path) -> Command {
         let mut command = Command::new(&self.0);
         command

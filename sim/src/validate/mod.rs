@@ -1,7 +1,8 @@
 //! Validation: the simulator against the real server, under the same loads on the same machine.
 //!
 //! For each architecture the real server's peak is measured, in a closed loop; then both it and its twin in the simulator
-//! run at shares of that peak, in an open loop, and what the twin predicts is compared with what was measured.
+//! run at shares of that peak, in an open loop, and what the twin predicts is compared with what was measured. All loads take turns, and
+//! those by which requests are calibrated among them, for a machine that has neighbours is another one after some minutes.
 //!
 //! How fast the machine is at the moment is measured beside each load ([`crate::calibrate::pace`]), and the twin has that pace; what
 //! was measured of the server stays as it is.
@@ -16,6 +17,7 @@ use serde::Serialize;
 pub use page::page;
 
 use crate::{
+    calibrate::{self, CalibrateError, web},
     model::costs::Profile,
     outcome::Outcome,
     real::{Load, Measured, RealError, Server, twin},
@@ -43,6 +45,9 @@ pub enum ValidateError {
     /// Its twin.
     #[error(transparent)]
     Twin(#[from] ScenarioError),
+    /// The machine cannot be calibrated.
+    #[error(transparent)]
+    Calibrate(#[from] CalibrateError),
 }
 
 /// What was predicted and what was measured of one quantity.
@@ -107,90 +112,119 @@ pub struct Patience {
     pub requests: u64,
 }
 
-/// Compares all architectures. `told` hears what is measured next.
+/// What the twins' costs are.
+pub enum Costs {
+    /// As an earlier calibration of this machine says.
+    Known(Profile),
+    /// As this machine is calibrated in between: each load is followed by one by which requests are measured, so that what the machine
+    /// does meanwhile is in both.
+    Found,
+}
+
+/// Compares all architectures, with these costs; and which they were. `told` hears what is measured next.
 ///
 /// # Errors
-/// The server fails.
+/// The server fails, or the machine cannot be calibrated.
 pub fn validate(
-    profile: &Profile,
+    costs: Costs,
     directory: &Path,
     patience: Patience,
     told: &dyn Fn(&str),
-) -> Result<Vec<Compared>, ValidateError> {
+) -> Result<(Vec<Compared>, Profile), ValidateError> {
     let server = Server::beside_this()?;
-    let bench = Bench { server, profile, directory, patience, told };
-    ARCHITECTURES.into_iter().map(|architecture| bench.compare(architecture)).collect()
-}
-
-struct Bench<'a> {
-    server: Server,
-    profile: &'a Profile,
-    directory: &'a Path,
-    patience: Patience,
-    told: &'a dyn Fn(&str),
-}
-
-impl Bench<'_> {
-    fn compare(&self, architecture: Architecture) -> Result<Compared, ValidateError> {
-        let (real, twin) = self.both(architecture, None)?;
-        let shares = SHARES.into_iter().map(|share_percent| {
-            let offered_per_s = (real.requests_per_s * f64::from(share_percent) / 100.0) as u32;
-            let (real, twin) = self.both(architecture, Some(offered_per_s))?;
-            Ok(AtShare {
-                share_percent,
-                offered_per_s,
-                processor_us: self.processor_us(&real, &twin),
-                pace_ns: real.pace_ns,
-                receipt_us: pairs(twin.receipt_us, real.receipt_us),
-                commits: [
-                    Pair { predicted: twin.commits, measured: real.commits.count / self.answered(&real) },
-                    Pair { predicted: twin.commit_us, measured: real.commits.mean_us() },
-                ],
-                delivery_us: pairs(twin.delivery_us, real.delivery_us),
-            })
-        });
-        let shares = shares.collect::<Result<_, ValidateError>>()?;
-        Ok(Compared {
-            architecture: architecture.name(),
-            peak_per_s: Pair { predicted: twin.requests_per_s, measured: real.requests_per_s },
-            processor_us: self.processor_us(&real, &twin),
-            pace_ns: real.pace_ns,
-            shares,
+    let (rest, asking) = match costs {
+        Costs::Known(profile) => (profile, Vec::new()),
+        Costs::Found => (calibrate::all_but_http(directory, told)?, web::loads(patience.seconds)),
+    };
+    let measure = |loads: &[Load]| server.in_turn(loads, patience.repeats as usize, directory, told);
+    let peaks = ARCHITECTURES.map(|architecture| load(architecture, None, patience));
+    let mut at_peaks = measure(&[&peaks[..], &asking].concat())?;
+    let mut asked = at_peaks.split_off(peaks.len());
+    let at_peaks: Vec<Measured> = at_peaks.iter().map(|runs| Measured::median(runs)).collect();
+    let below = ARCHITECTURES.into_iter().zip(&at_peaks).flat_map(|(architecture, peak)| {
+        SHARES.map(|percent| {
+            let rate = (peak.requests_per_s * f64::from(percent) / 100.0) as u32;
+            load(architecture, Some(rate), patience)
         })
-    }
+    });
+    let below: Vec<Load> = below.collect();
+    let mut at_shares = measure(&[&below[..], &asking].concat())?;
+    let more = at_shares.split_off(below.len());
+    asked.iter_mut().zip(more).for_each(|(all, more)| all.extend(more));
+    let at_shares: Vec<Measured> = at_shares.iter().map(|runs| Measured::median(runs)).collect();
+    let profile = match asking.is_empty() {
+        true => rest,
+        false => Profile { http: web::http(&asking, &asked, &rest, told)?, ..rest },
+    };
+    told("the twins");
+    let shares = below.chunks(SHARES.len()).zip(at_shares.chunks(SHARES.len()));
+    let compared = peaks.iter().zip(&at_peaks).zip(shares).map(|((load, real), (loads, reals))| {
+        let twin = twin_of(load, real, &profile, patience)?;
+        let shares = SHARES.iter().zip(loads.iter().zip(reals));
+        let shares = shares.map(|(share_percent, (load, real))| {
+            Ok(at_share(*share_percent, load, real, &twin_of(load, real, &profile, patience)?))
+        });
+        Ok(Compared {
+            architecture: load.architecture.name(),
+            peak_per_s: Pair { predicted: twin.requests_per_s, measured: real.requests_per_s },
+            processor_us: processor_us(real, load, &twin),
+            pace_ns: real.pace_ns,
+            shares: shares.collect::<Result<_, ValidateError>>()?,
+        })
+    });
+    Ok((compared.collect::<Result<_, ValidateError>>()?, profile))
+}
 
-    /// Requests in all.
-    fn answered(&self, real: &Measured) -> f64 {
-        real.requests_per_s * f64::from(self.patience.seconds)
+fn load(architecture: Architecture, rate_per_s: Option<u32>, patience: Patience) -> Load {
+    Load {
+        architecture,
+        connections: CONNECTIONS,
+        rate_per_s,
+        readers: CONNECTIONS,
+        recipients: 1,
+        payload: PAYLOAD_BYTES,
+        seconds: patience.seconds,
+        epoch_ms: EPOCH_MS,
     }
+}
 
-    /// What a request takes of processors.
-    fn processor_us(&self, real: &Measured, twin: &Twin) -> Pair {
-        let measured = (real.server_ns + real.generator_ns) as f64 / self.answered(real) / 1e3;
-        Pair { predicted: twin.processor_us, measured }
-    }
+/// The same load in the simulator, at the pace that the machine had meanwhile.
+fn twin_of(
+    load: &Load,
+    real: &Measured,
+    profile: &Profile,
+    patience: Patience,
+) -> Result<Twin, ValidateError> {
+    let profile = profile.at_pace(real.pace_ns);
+    let run = |seed| twin::run(load, patience.requests, &profile, seed);
+    let twins = (0..u64::from(patience.repeats)).map(run).collect::<Result<Vec<_>, _>>()?;
+    Ok(Twin::median(&twins))
+}
 
-    /// The same load on the real server and in the simulator, the latter at the pace that the machine had meanwhile.
-    fn both(&self, architecture: Architecture, rate: Option<u32>) -> Result<(Measured, Twin), ValidateError> {
-        let load = Load {
-            architecture,
-            connections: CONNECTIONS,
-            rate_per_s: rate,
-            readers: CONNECTIONS,
-            recipients: 1,
-            payload: PAYLOAD_BYTES,
-            seconds: self.patience.seconds,
-            epoch_ms: EPOCH_MS,
-        };
-        let at = rate.map_or("its peak".to_owned(), |rate| format!("{rate} requests/s"));
-        (self.told)(&format!("{}, {at}", architecture.name()));
-        let Patience { repeats, requests, .. } = self.patience;
-        let measured = (0..repeats).map(|_| self.server.measure(&load, self.directory));
-        let real = Measured::median(&measured.collect::<Result<Vec<_>, _>>()?);
-        let profile = self.profile.at_pace(real.pace_ns);
-        let twins = (0..u64::from(repeats)).map(|seed| twin::run(&load, requests, &profile, seed));
-        Ok((real, Twin::median(&twins.collect::<Result<Vec<_>, _>>()?)))
+fn at_share(share_percent: u32, load: &Load, real: &Measured, twin: &Twin) -> AtShare {
+    AtShare {
+        share_percent,
+        offered_per_s: load.rate_per_s.unwrap_or_default(),
+        processor_us: processor_us(real, load, twin),
+        pace_ns: real.pace_ns,
+        receipt_us: pairs(twin.receipt_us, real.receipt_us),
+        commits: [
+            Pair { predicted: twin.commits, measured: real.commits.count / answered(real, load) },
+            Pair { predicted: twin.commit_us, measured: real.commits.mean_us() },
+        ],
+        delivery_us: pairs(twin.delivery_us, real.delivery_us),
     }
+}
+
+/// Requests in all.
+fn answered(real: &Measured, load: &Load) -> f64 {
+    real.requests_per_s * f64::from(load.seconds)
+}
+
+/// What a request takes of processors.
+fn processor_us(real: &Measured, load: &Load, twin: &Twin) -> Pair {
+    let measured = (real.server_ns + real.generator_ns) as f64 / answered(real, load) / 1e3;
+    Pair { predicted: twin.processor_us, measured }
 }
 
 /// What the simulator predicts of a load.

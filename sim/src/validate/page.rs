@@ -33,7 +33,7 @@ pub fn page(all: &[Compared], reproduce: Reproduce) -> Result<Page, ChartError> 
         sections: vec![section],
         reproduce,
         limits: vec![
-            "The cost of a request was calibrated on the central server at its peak: that point is no prediction."
+            "The cost of a request is calibrated on the central server, at its peak among other loads: that point is hardly a prediction."
                 .to_owned(),
             "Requests come as a Poisson process on both sides; the load generator deals them to its connections in turn, one at a time each."
                 .to_owned(),
