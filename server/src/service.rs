@@ -22,7 +22,7 @@ use crate::{
         Network,
         any_clock::AnyClock,
         any_work::AnyWork,
-        local::{Local, Switchboard},
+        local::Local,
         parts::TcpOfParts,
         tls::{Secured, Tls},
         tokio::{RealWork, SystemClock, Tcp, TokioTasks},
@@ -38,6 +38,7 @@ use crate::{
 mod agent;
 
 pub use agent::AgentError;
+use agent::Ways;
 
 /// What a service is to be.
 #[derive(Clone)]
@@ -139,8 +140,9 @@ impl Service {
         let deployment = Deployment::open(&data, plan, signing)?.with_custody(custody);
         let watch = watch_of(&deployment);
         let door = Opened::on(listen, tls).await?;
+        let around = Around::of(&deployment, deployment.actors(), BTreeMap::new(), None)?;
         let running = architecture::start(&deployment, timing, &watch)?;
-        door.serve(deployment, running, watch, timing, limits, Around::default()).await
+        door.serve(deployment, running, watch, timing, limits, around).await
     }
 
     /// Starts one actor of a cluster, or its one server; if clients speak to it, with the HTTP API in front.
@@ -162,6 +164,8 @@ impl Service {
         let opened = Opened::on(place.http.unwrap_or(NOWHERE), tls).await?;
         let watch = watch_of(&deployment);
         let (timing, limits) = (cluster.timing(), limits_in(architecture, limits));
+        let here = if is_server { Monolith::actors() } else { vec![actor] };
+        let around = Around::of(&deployment, here, cluster.urls(), believed)?;
         let running = if is_server {
             let network = TcpOfParts::on(addresses_of_parts(cluster)?);
             architecture::start_one(&deployment, actor, network, timing, &watch)?
@@ -169,7 +173,6 @@ impl Service {
             let network = Tcp { listen: place.listen, addresses: Arc::new(cluster.addresses()) };
             architecture::start_one(&deployment, actor, network, timing, &watch)?
         };
-        let around = Around { elsewhere: cluster.urls(), believed };
         opened.serve(deployment, running, watch, timing, limits, around).await
     }
 
@@ -232,12 +235,26 @@ pub struct Member<'a> {
 }
 
 /// What is elsewhere.
-#[derive(Default)]
 struct Around {
-    /// Actors, and how they are reached.
+    /// Actors, and how clients reach them.
     elsewhere: BTreeMap<ActorId, String>,
-    /// Whom to believe there.
-    believed: Option<Tls>,
+    /// How the agent's own clients do, if there is an agent here.
+    ways: Option<Ways>,
+}
+
+impl Around {
+    fn of(
+        deployment: &Deployment,
+        here: Vec<ActorId>,
+        elsewhere: BTreeMap<ActorId, String>,
+        believed: Option<Tls>,
+    ) -> Result<Around, AgentError> {
+        let is_agent = here.contains(&HANDLER) && deployment.trust.roster.is_agent(HANDLER_INDEX);
+        let ways = is_agent.then(|| Ways::out_of(here, &elsewhere, believed));
+        let ways = ways.transpose()?;
+        ways.iter().try_for_each(|ways| ways.lead_to(&deployment.actors()))?;
+        Ok(Around { elsewhere, ways })
+    }
 }
 
 fn watch_of(deployment: &Deployment) -> Watch {
@@ -280,9 +297,13 @@ impl Opened {
         around: Around,
     ) -> Result<Service, ServiceError> {
         let Opened { address, listener } = self;
-        let board = Switchboard::default();
-        let agent = agent::open(&deployment, &running, timing, &limits, &around, &board).await?;
-        let Running { doors, stopped, stopping: _ } = running;
+        let Running { doors, stopped, stopping } = running;
+        let Around { elsewhere, ways } = around;
+        let pipes = ways.as_ref().map(Ways::home);
+        let agent = match ways {
+            Some(ways) => Some(agent::open(&deployment, ways, timing, &limits, stopping).await?),
+            None => None,
+        };
         let mut secret = [0; 32];
         getrandom::fill(&mut secret).map_err(ServiceError::Random)?;
         let front = Front::new(
@@ -292,7 +313,7 @@ impl Opened {
                 roster: deployment.roster,
                 timing,
                 doors,
-                elsewhere: around.elsewhere,
+                elsewhere,
                 limits,
                 clock: AnyClock::new(SystemClock::default()),
                 work: AnyWork::new(RealWork),
@@ -303,10 +324,9 @@ impl Opened {
             &TokioTasks,
         );
         let scheme = if listener.1.is_some() { "https" } else { "http" };
-        if front.has_agent() {
-            // the agent's clients come over pipes, for the listener may want TLS
+        if let Some(pipes) = pipes {
             let failed = |error| ServiceError::Listen { address, error };
-            let pipes = board.of(HANDLER).listen().await.map_err(failed)?;
+            let pipes = pipes.listen().await.map_err(failed)?;
             serve_agent::<Local>(pipes, &front, &TokioTasks);
         }
         let serving = serve::<Secured<Tcp>>(listener, &front, router(front.clone()), &TokioTasks);

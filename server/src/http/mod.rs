@@ -171,13 +171,6 @@ impl Front {
     }
 }
 
-impl Front {
-    /// Whether clients are served that sign nothing.
-    pub fn has_agent(&self) -> bool {
-        self.agent.is_some()
-    }
-}
-
 /// Waits until a front stops.
 async fn stopped(mut stopping: watch::Receiver<bool>) {
     // a front that is gone has stopped

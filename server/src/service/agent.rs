@@ -12,12 +12,14 @@ use std::{
     sync::Arc,
 };
 
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    sync::mpsc,
+};
 
-use super::{Around, HANDLER, HANDLER_INDEX};
+use super::{HANDLER, HANDLER_INDEX};
 use crate::{
     actor::{Setup, Timing},
-    architecture::Running,
     client::{self, Client, Scheme, Url, UrlError},
     deployment::{
         Deployment, DeploymentError,
@@ -27,12 +29,13 @@ use crate::{
         Limits,
         agent::{self, Agent, Mailroom},
     },
+    node::NodeError,
     port::{
         Network, StorageError,
         any_clock::AnyClock,
         any_spawn::AnySpawn,
         file::FileStorage,
-        local::{Behind, Switchboard},
+        local::{Local, Switchboard},
         tls::Tls,
         tokio::{SystemClock, TokioTasks},
     },
@@ -67,26 +70,20 @@ pub enum AgentError {
     Unbelieved(ActorId),
 }
 
-/// The agent of this process: there is one where the request handler is that the roster names as one.
+/// The agent of this process, whose clients have these ways. What ends its mailroom it says there.
 pub(super) async fn open(
     deployment: &Deployment,
-    running: &Running,
+    ways: Ways,
     timing: Timing,
     limits: &Limits,
-    around: &Around,
-    board: &Switchboard,
-) -> Result<Option<Agent>, AgentError> {
-    let is_here = running.doors.iter().any(|(actor, _)| *actor == HANDLER);
-    if !is_here || !deployment.trust.roster.is_agent(HANDLER_INDEX) {
-        return Ok(None);
-    }
+    stopping: mpsc::UnboundedSender<(ActorId, NodeError)>,
+) -> Result<Agent, AgentError> {
     let directory = deployment.directory().join("agent");
     let devices = directory.join("devices");
     keys::private_directory(&directory)?;
     keys::private_directory(&devices)?;
     let secret = keys::read_or_make(&directory.join("agent.key"))?.0;
     let storage = FileStorage::of_actor(&directory.join("mailroom.redb"));
-    let stopping = running.stopping.clone();
     // what cannot be stored must not be forgotten: without its mailroom the handler is no agent
     let failed = move |error: StorageError| {
         tracing::error!(%error, "the mailroom of the JSON API cannot store");
@@ -95,8 +92,6 @@ pub(super) async fn open(
     };
     let mailroom = Mailroom::open(storage, limits.mailroom_bytes, &TokioTasks, failed).await?;
     let setup = Setup { trust: deployment.trust.clone(), timing };
-    let ways = Ways::out_of(running, around, board)?;
-    ways.lead_to(&deployment.actors())?;
     let start: agent::Start = Box::new(move |secret, name, post| {
         let (ports, has_stored) = client::ports(ways.clone(), &devices.join(name).with_extension("redb"));
         let host = "agent".to_owned();
@@ -108,38 +103,45 @@ pub(super) async fn open(
         trust: deployment.trust.clone(),
     };
     let (clock, spawn) = (AnyClock::new(SystemClock::default()), AnySpawn::new(TokioTasks));
-    Ok(Some(Agent::new(agent::Parts { secret, handler, mailroom, start, clock, spawn }, limits)))
+    Ok(Agent::new(agent::Parts { secret, handler, mailroom, start, clock, spawn }, limits))
 }
 
 /// The ways of the agent's clients: to the API of their own process by pipes, for its listener may want TLS; to other actors as
 /// everybody's.
 #[derive(Clone)]
-struct Ways {
-    home: Behind,
+pub(super) struct Ways {
+    board: Switchboard,
     here: Arc<BTreeSet<ActorId>>,
     elsewhere: Arc<BTreeMap<ActorId, Url>>,
     believed: Option<Tls>,
 }
 
 impl Ways {
-    fn out_of(running: &Running, around: &Around, board: &Switchboard) -> Result<Ways, AgentError> {
-        let here = running.doors.iter().map(|(actor, _)| *actor).collect();
+    /// Out of a process of these actors.
+    pub(super) fn out_of(
+        here: Vec<ActorId>,
+        elsewhere: &BTreeMap<ActorId, String>,
+        believed: Option<Tls>,
+    ) -> Result<Ways, AgentError> {
         let url = |(actor, url): (&ActorId, &String)| match url.parse() {
             Ok(url) => Ok((*actor, url)),
             Err(error) => Err(AgentError::Elsewhere { actor: *actor, error }),
         };
         Ok(Ways {
-            home: board.behind(HANDLER),
-            here: Arc::new(here),
-            elsewhere: Arc::new(around.elsewhere.iter().map(url).collect::<Result<_, _>>()?),
-            believed: around.believed.clone(),
+            board: Switchboard::default(),
+            here: Arc::new(here.into_iter().collect()),
+            elsewhere: Arc::new(elsewhere.iter().map(url).collect::<Result<_, _>>()?),
+            believed,
         })
     }
-}
 
-impl Ways {
+    /// Where they come in at home.
+    pub(super) fn home(&self) -> Local {
+        self.board.of(HANDLER)
+    }
+
     /// Whether they lead to each of these that a client needs.
-    fn lead_to(&self, actors: &[ActorId]) -> Result<(), AgentError> {
+    pub(super) fn lead_to(&self, actors: &[ActorId]) -> Result<(), AgentError> {
         for actor in actors.iter().filter(|actor| !self.here.contains(actor)) {
             match self.elsewhere.get(actor) {
                 None if actor.role() == Role::Mailbox => return Err(AgentError::Nowhere(*actor)),
@@ -154,7 +156,7 @@ impl Ways {
 }
 
 /// A pipe, or a connection.
-trait Way: AsyncRead + AsyncWrite + Unpin + Send {}
+pub trait Way: AsyncRead + AsyncWrite + Unpin + Send {}
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Way for S {}
 
@@ -172,7 +174,7 @@ impl Network for Ways {
 
     async fn connect(&self, to: ActorId) -> io::Result<Self::Stream> {
         if self.here.contains(&to) {
-            return Ok(Box::new(self.home.connect(to).await?));
+            return Ok(Box::new(self.board.behind(HANDLER).connect(to).await?));
         }
         let unknown = || io::Error::new(io::ErrorKind::NotFound, format!("nobody says where {to} is"));
         let url = self.elsewhere.get(&to).ok_or_else(unknown)?;
