@@ -73,7 +73,7 @@ impl Checker {
 async fn check(trust: Trust, work: AnyWork, queue: Arc<Mutex<mpsc::Receiver<Job>>>) {
     let mut batch: Vec<Job> = Vec::new();
     loop {
-        if !gather(&mut *queue.lock().await, &mut batch, &work).await {
+        if !gather(&mut *queue.lock().await, &mut batch).await {
             return;
         }
         let (valid, cost) = verdicts(&*trust.verifier, &batch);
@@ -86,11 +86,11 @@ async fn check(trust: Trust, work: AnyWork, queue: Arc<Mutex<mpsc::Receiver<Job>
 }
 
 /// Takes the next batch; false when there will be none.
-async fn gather(queue: &mut mpsc::Receiver<Job>, batch: &mut Vec<Job>, work: &AnyWork) -> bool {
+async fn gather(queue: &mut mpsc::Receiver<Job>, batch: &mut Vec<Job>) -> bool {
     let Some(first) = queue.recv().await else { return false };
     batch.push(first);
     for _ in 0..TURNS {
-        work.give_way().await;
+        tokio::task::yield_now().await;
         while batch.len() < BATCH_MAX
             && let Ok(job) = queue.try_recv()
         {

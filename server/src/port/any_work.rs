@@ -7,18 +7,12 @@ use crate::actor::Ledger;
 
 trait Dynamic: Send + Sync {
     fn spend(&self, ledger: Ledger) -> Pin<Box<dyn Future<Output = ()> + Send>>;
-    fn give_way(&self) -> Pin<Box<dyn Future<Output = ()> + Send>>;
 }
 
 impl<W: Work + Clone + Sync> Dynamic for W {
     fn spend(&self, ledger: Ledger) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         let mut work = self.clone();
         Box::pin(async move { Work::spend(&mut work, &ledger).await })
-    }
-
-    fn give_way(&self) -> Pin<Box<dyn Future<Output = ()> + Send>> {
-        let mut work = self.clone();
-        Box::pin(async move { Work::give_way(&mut work).await })
     }
 }
 
@@ -35,10 +29,5 @@ impl AnyWork {
     /// Accounts for work of the caller's, and in a simulation takes the time that it takes.
     pub async fn spend(&self, ledger: Ledger) {
         self.0.spend(ledger).await;
-    }
-
-    /// Lets everything run that waits for a processor.
-    pub async fn give_way(&self) {
-        self.0.give_way().await;
     }
 }

@@ -95,10 +95,6 @@ pub enum StorageError {
 pub trait Work: Send + 'static {
     /// Accounts for the work, and in a simulation takes the time that it takes.
     fn spend(&mut self, ledger: &Ledger) -> impl Future<Output = ()> + Send;
-    /// Lets everything run that waits for a processor, and comes back behind it.
-    fn give_way(&mut self) -> impl Future<Output = ()> + Send {
-        ::tokio::task::yield_now()
-    }
 }
 
 /// Runs a task beside the caller's, until it ends or the node does.

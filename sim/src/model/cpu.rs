@@ -83,11 +83,6 @@ impl Cores {
         f(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// When a core is free.
-    fn free_ns(&self) -> u64 {
-        self.with(|schedule| schedule.free_ns.iter().min().copied().unwrap_or(0))
-    }
-
     /// Places work on the core that is free first, and on those that are free by then as far as they help. The cost is
     /// that on so many cores.
     fn place(&self, now_ns: u64, helpers_max: usize, cost: impl FnOnce(usize) -> Cost) -> Placed {
@@ -241,15 +236,6 @@ impl Work for Cpu {
         }
         let busy = Busy { placed: self.place(cost), time: &self.time };
         self.time.sleep_until(busy.placed.end_ns()).await;
-    }
-
-    async fn give_way(&mut self) {
-        // whatever is ready at this moment takes its place first
-        tokio::task::yield_now().await;
-        let free_ns = self.cores.free_ns();
-        if free_ns > self.time.now_ns() {
-            self.time.sleep_until(free_ns).await;
-        }
     }
 }
 
