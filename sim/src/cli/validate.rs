@@ -7,7 +7,7 @@ use sim::{
     model::costs::Profile,
     outcome::write,
     scale::reproduce,
-    validate::{self, Costs, Patience},
+    validate::{self, Patience},
 };
 
 use super::{Failed, say_json, scale::show};
@@ -41,7 +41,7 @@ pub struct Arguments {
 /// Compares. How good a prediction is depends on the machine and its neighbours, and is no failure.
 pub fn act(arguments: Arguments) -> Result<bool, Failed> {
     let Arguments { costs, seconds, repeats, requests, disk, out, json } = arguments;
-    let known = costs.as_deref().map(Profile::read).transpose()?.map_or(Costs::Found, Costs::Known);
+    let known = costs.as_deref().map(Profile::read).transpose()?;
     let told = |what: &str| eprintln!("{what}");
     let (compared, profile) =
         validate::validate(known, &disk, Patience { seconds, repeats, requests }, &told)?;

@@ -112,29 +112,22 @@ pub struct Patience {
     pub requests: u64,
 }
 
-/// What the twins' costs are.
-pub enum Costs {
-    /// As an earlier calibration of this machine says.
-    Known(Profile),
-    /// As this machine is calibrated in between: each load is followed by one by which requests are measured, so that what the machine
-    /// does meanwhile is in both.
-    Found,
-}
-
-/// Compares all architectures, with these costs; and which they were. `told` hears what is measured next.
+/// Compares all architectures, the twins with these costs; and which they were. If none are known the machine is calibrated in between:
+/// the loads by which requests are measured take their turns with the others, so that what the machine does meanwhile is in both.
+/// `told` hears what is measured next.
 ///
 /// # Errors
 /// The server fails, or the machine cannot be calibrated.
 pub fn validate(
-    costs: Costs,
+    known: Option<Profile>,
     directory: &Path,
     patience: Patience,
     told: &dyn Fn(&str),
 ) -> Result<(Vec<Compared>, Profile), ValidateError> {
     let server = Server::beside_this()?;
-    let (rest, asking) = match costs {
-        Costs::Known(profile) => (profile, Vec::new()),
-        Costs::Found => (calibrate::all_but_http(directory, told)?, web::loads(patience.seconds)),
+    let (rest, asking) = match known {
+        Some(profile) => (profile, Vec::new()),
+        None => (calibrate::all_but_http(directory, told)?, web::loads(patience.seconds)),
     };
     let measure = |loads: &[Load]| server.in_turn(loads, patience.repeats as usize, directory, told);
     let peaks = ARCHITECTURES.map(|architecture| load(architecture, None, patience));
