@@ -6,7 +6,7 @@ use tokio::net::TcpStream;
 
 use crate::{
     port::{
-        Network,
+        Outward,
         tls::{Stream, Tls},
     },
     protocol::id::ActorId,
@@ -91,19 +91,10 @@ pub struct Web {
     pub tls: Option<Tls>,
 }
 
-impl Network for Web {
+impl Outward for Web {
     type Stream = Stream<TcpStream>;
-    type Listener = ();
 
-    async fn listen(&self) -> io::Result<()> {
-        Ok(()) // nobody connects to a client
-    }
-
-    async fn accept(_: &mut ()) -> io::Result<Self::Stream> {
-        std::future::pending().await
-    }
-
-    async fn connect(&self, to: ActorId) -> io::Result<Self::Stream> {
+    async fn reach(&self, to: ActorId) -> io::Result<Self::Stream> {
         self.elsewhere.get(&to).unwrap_or(&self.server).connect(self.tls.as_ref()).await
     }
 }

@@ -13,7 +13,7 @@ use tokio::{
     sync::mpsc,
 };
 
-use super::Network;
+use super::{Network, Outward};
 use crate::protocol::id::ActorId;
 
 /// Bytes under way on a pipe, before its writer waits.
@@ -48,19 +48,10 @@ pub struct Behind {
     listener: ActorId,
 }
 
-impl Network for Behind {
+impl Outward for Behind {
     type Stream = DuplexStream;
-    type Listener = ();
 
-    async fn listen(&self) -> io::Result<()> {
-        Ok(()) // nobody connects to whoever only asks
-    }
-
-    async fn accept(_: &mut ()) -> io::Result<DuplexStream> {
-        std::future::pending().await
-    }
-
-    async fn connect(&self, _: ActorId) -> io::Result<DuplexStream> {
+    async fn reach(&self, _: ActorId) -> io::Result<DuplexStream> {
         self.board.of(self.listener).connect(self.listener).await
     }
 }

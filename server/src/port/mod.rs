@@ -56,6 +56,32 @@ pub trait Network: Clone + Send + Sync + 'static {
     }
 }
 
+/// The way out for somebody to whom nobody connects: a client.
+pub trait Outward: Clone + Send + Sync + 'static {
+    /// A connection.
+    type Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static;
+
+    /// Connects to an actor.
+    fn reach(&self, to: ActorId) -> impl Future<Output = io::Result<Self::Stream>> + Send;
+}
+
+impl<O: Outward> Network for O {
+    type Stream = O::Stream;
+    type Listener = ();
+
+    async fn listen(&self) -> io::Result<()> {
+        Ok(())
+    }
+
+    async fn accept(_: &mut ()) -> io::Result<Self::Stream> {
+        std::future::pending().await
+    }
+
+    async fn connect(&self, to: ActorId) -> io::Result<Self::Stream> {
+        self.reach(to).await
+    }
+}
+
 /// A clock of this node. It may be wrong, and no statement depends on it.
 pub trait Clock: Clone + Send + Sync + 'static {
     /// What it shows.

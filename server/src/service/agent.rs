@@ -31,7 +31,7 @@ use crate::{
     },
     node::NodeError,
     port::{
-        Network, StorageError,
+        Network as _, Outward, StorageError,
         any_clock::AnyClock,
         any_spawn::AnySpawn,
         file::FileStorage,
@@ -160,19 +160,10 @@ pub trait Way: AsyncRead + AsyncWrite + Unpin + Send {}
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Way for S {}
 
-impl Network for Ways {
+impl Outward for Ways {
     type Stream = Box<dyn Way>;
-    type Listener = ();
 
-    async fn listen(&self) -> io::Result<()> {
-        Ok(()) // nobody connects to a client
-    }
-
-    async fn accept(_: &mut ()) -> io::Result<Self::Stream> {
-        std::future::pending().await
-    }
-
-    async fn connect(&self, to: ActorId) -> io::Result<Self::Stream> {
+    async fn reach(&self, to: ActorId) -> io::Result<Self::Stream> {
         if self.here.contains(&to) {
             return Ok(Box::new(self.board.behind(HANDLER).connect(to).await?));
         }

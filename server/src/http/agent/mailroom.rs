@@ -322,8 +322,8 @@ impl Mailroom {
     }
 }
 
-/// Stores what was changed, in the order of the calls: whoever changes something calls this before anybody else can. Then it is
-/// waited for, even if nothing was changed: then by somebody else, who may be waiting still.
+/// Stores what was changed, in the order of the calls: whoever changes something calls this before anybody else can. It is waited for even
+/// if nothing was changed, for what made that needless may not be stored yet.
 fn store(
     place: Permit<'_, Write>,
     changes: Changes,

@@ -31,7 +31,7 @@ use tokio::{
 use super::Credentials;
 use crate::{
     actor::Ledger,
-    port::{Clock, Network, Spawn, any_clock::AnyClock, any_work::AnyWork},
+    port::{Clock, Network, Outward, Spawn, any_clock::AnyClock, any_work::AnyWork},
     protocol::{
         crypto::Signer,
         frame::{self, BEAT_NS},
@@ -118,19 +118,10 @@ pub struct HttpNetwork<N, P> {
     pub spawn: P,
 }
 
-impl<N: Network, P: Spawn> Network for HttpNetwork<N, P> {
+impl<N: Network, P: Spawn> Outward for HttpNetwork<N, P> {
     type Stream = DuplexStream;
-    type Listener = ();
 
-    async fn listen(&self) -> io::Result<()> {
-        Ok(()) // nobody connects to a client
-    }
-
-    async fn accept(_: &mut ()) -> io::Result<DuplexStream> {
-        std::future::pending().await
-    }
-
-    async fn connect(&self, to: ActorId) -> io::Result<DuplexStream> {
+    async fn reach(&self, to: ActorId) -> io::Result<DuplexStream> {
         let requests = self.dial(to).await?;
         let (near, far) = duplex(PIPE_BYTES);
         let bridge = Bridge { network: self.clone(), to };
