@@ -74,11 +74,7 @@ struct Material {
 fn signed<T: Statement>(world: &World, trust: &Trust) -> Vec<Signed<T>> {
     let of_kind = world.benches.values().flat_map(|bench| &bench.signed);
     let of_kind = of_kind.filter(|((kind, _), _)| *kind == T::KIND);
-    let read = of_kind.map(|(_, bytes)| {
-        let (body, signature) = bytes.split_at(bytes.len() - 64);
-        let encoded = [&(body.len() as u32).to_be_bytes()[..], body, signature].concat();
-        Unverified::<T>::from_bytes(&encoded).unwrap().verify(trust).unwrap()
-    });
+    let read = of_kind.map(|(_, bytes)| Unverified::<T>::from_bytes(bytes).unwrap().verify(trust).unwrap());
     read.collect()
 }
 
@@ -201,10 +197,11 @@ impl Material {
     /// Puts statements together into some predicate.
     fn accuse(&self, random: &mut Random) -> Evidence {
         match random.below(9) {
-            0 => {
-                Equivocation { first: *pick(&self.citations, random), second: *pick(&self.citations, random) }
-                    .into()
+            0 => Equivocation {
+                first: pick(&self.citations, random).clone(),
+                second: pick(&self.citations, random).clone(),
             }
+            .into(),
             1 => self.accuse_of_chain(random),
             2 | 3 => self.accuse_of_promise(random),
             4 | 5 => self.accuse_of_seal(random),
@@ -232,8 +229,8 @@ impl Material {
         };
         let earlier = match random.below(4) {
             0 => None,
-            1 => Some(*pick(&self.citations, random)),
-            _ => self.citations.iter().find(near).copied(),
+            1 => Some(pick(&self.citations, random).clone()),
+            _ => self.citations.iter().find(near).cloned(),
         };
         BrokenChain { earlier, later }.into()
     }
@@ -333,7 +330,7 @@ impl Material {
         let before = self.cut_before(cut, random);
         let from = before.clone().and_then(|before| before.verify(&self.trust).ok());
         let j = random.below(cut.reached.len());
-        let slot = |cut: &Cut| cut.reached[j].seal.map_or(0, |seal| seal.slot + 1);
+        let slot = |cut: &Cut| cut.reached[j].seal.as_ref().map_or(0, |seal| seal.slot + 1);
         let (from, upto) = (from.map_or(0, |before| slot(&before)), slot(cut));
         let walk = (from..upto).rev().filter_map(|batch| {
             let seals = self.runs.iter().map(|(seal, _)| seal);

@@ -10,7 +10,8 @@ use server::protocol::{
     ack::Ack,
     attestation::Attestation,
     bundle::Bundle,
-    crypto::{Signature, Signer},
+    codec::Decode as _,
+    crypto::Signer,
     cut::Cut,
     digest::Digest,
     evidence::Evidence,
@@ -19,7 +20,7 @@ use server::protocol::{
     predicate::equivocation::Equivocation,
     receipt::Receipt,
     seal::Seal,
-    statement::{Citation, Kind, Signed, Statement, Terms, Trust},
+    statement::{Citation, Kind, Signed, Statement, Terms, Trust, Unverified},
 };
 use support::{SEQUENCER, history::history, signer, signer_of, trust};
 
@@ -30,19 +31,11 @@ fn exposed(first: Citation, second: Citation, trust: &Trust) -> Option<ActorId> 
     }
 }
 
-fn citation<T: Statement>(body: &[u8], signature: &[u8]) -> Citation {
-    let statement = T::from_body(body).unwrap();
-    Citation {
-        kind: T::KIND,
-        actor: statement.actor(),
-        slot: statement.slot(),
-        digest: Digest::of(&[body]),
-        signature: Signature(signature.try_into().unwrap()),
-    }
+fn citation<T: Statement>(signed: &[u8]) -> Citation {
+    Unverified::<T>::from_bytes(signed).unwrap().cite()
 }
 
 fn cited(kind: Kind, signed: &[u8]) -> Option<Citation> {
-    let (body, signature) = signed.split_at(signed.len() - 64);
     let read = match kind {
         Kind::Bundle => citation::<Bundle>,
         Kind::Receipt => citation::<Receipt>,
@@ -53,7 +46,7 @@ fn cited(kind: Kind, signed: &[u8]) -> Option<Citation> {
         // not signed in a calm run, or not exclusive
         _ => return None,
     };
-    Some(read(body, signature))
+    Some(read(signed))
 }
 
 /// All that a whole honest history signed, over every actor, kind and slot.
@@ -73,7 +66,7 @@ fn two_honest_statements_never_convict() {
     assert!(all.iter().all(|citation| citation.verify(&history.trust)));
     for first in &all {
         for second in &all {
-            assert_eq!(exposed(*first, *second, &history.trust), None, "{first:?} {second:?}");
+            assert_eq!(exposed(first.clone(), second.clone(), &history.trust), None, "{first:?} {second:?}");
         }
     }
 }
@@ -94,10 +87,14 @@ fn two_cuts_of_one_epoch_convict_whatever_their_terms() {
     let trust = trust(1, 1);
     let sign = |cut: Cut| Signed::sign(cut, trust.deployment, &signer_of(SEQUENCER)).cite();
     let (first, second) = (sign(cut(1)), sign(cut(2)));
-    assert_eq!(exposed(first, second, &trust), Some(SEQUENCER));
+    assert_eq!(exposed(first.clone(), second, &trust), Some(SEQUENCER));
     let rotated = sign(Cut { terms: Terms { roster: 1, key: 3 }, ..cut(1) });
-    assert_eq!(exposed(first, rotated, &trust), Some(SEQUENCER), "rotating a key licenses nothing (R3)");
-    assert_eq!(exposed(first, first, &trust), None);
+    assert_eq!(
+        exposed(first.clone(), rotated, &trust),
+        Some(SEQUENCER),
+        "rotating a key licenses nothing (R3)"
+    );
+    assert_eq!(exposed(first.clone(), first, &trust), None);
 }
 
 #[test]
@@ -110,15 +107,15 @@ fn each_signature_counts() {
     for forged in [
         foreign,
         elsewhere,
-        Citation { signature: first.signature, ..second },
-        Citation { digest: Digest::ZERO, ..second },
-        Citation { kind: Kind::Seal, ..second },
-        Citation { slot: 8, ..second },
-        Citation { actor: support::incoming(0), ..second },
+        Citation { endorsement: first.endorsement.clone(), ..second.clone() },
+        Citation { digest: Digest::ZERO, ..second.clone() },
+        Citation { kind: Kind::Seal, ..second.clone() },
+        Citation { slot: 8, ..second.clone() },
+        Citation { actor: support::incoming(0), ..second.clone() },
         Citation { actor: support::incoming(9), ..second },
     ] {
-        assert_eq!(exposed(first, forged, &trust), None);
-        assert_eq!(exposed(forged, first, &trust), None);
+        assert_eq!(exposed(first.clone(), forged.clone(), &trust), None);
+        assert_eq!(exposed(forged, first.clone(), &trust), None);
     }
     assert_eq!(signer_of(SEQUENCER).public(), trust.roster.key_of(&SEQUENCER).unwrap());
 }

@@ -28,6 +28,7 @@ use server::protocol::{
     cut::{Cut, Reached},
     derivation::{Derivation, SealPart},
     digest::Digest,
+    endorsement::{self, paths_of},
     evidence::Evidence,
     handler_receipt::HandlerReceipt,
     id::{
@@ -79,10 +80,12 @@ impl Golden {
         let preimage = preimage(self.deployment, T::KIND, body.actor(), body.slot(), digest);
         let signature = key.sign(&preimage);
         let signed = Signed::sign(body, self.deployment, key);
-        assert_eq!((signed.digest(), signed.cite().signature), (digest, signature));
+        assert_eq!((signed.digest(), signed.cite().endorsement.signature()), (digest, signature));
         let encoding = signed.to_unverified().to_bytes();
         assert_eq!(Unverified::<T>::from_bytes(&encoding), Ok(signed.to_unverified()), "{name}");
-        assert_eq!(encoding, [&(bytes.len() as u32).to_be_bytes()[..], &bytes, &signature.0].concat());
+        let alone: &[u8] = if T::KIND == Kind::Bundle { &[0] } else { &[] };
+        let by_hand = [&(bytes.len() as u32).to_be_bytes()[..], &bytes, &signature.0, alone].concat();
+        assert_eq!(encoding, by_hand);
         self.line(&format!("{name}.body"), &bytes);
         self.line(&format!("{name}.digest"), digest.0);
         self.line(&format!("{name}.preimage"), &preimage);
@@ -117,8 +120,14 @@ fn cited(citation: &Citation) -> Vec<u8> {
     let ActorId::Server(role, index) = citation.actor else { panic!("a server actor") };
     let (kind, role) = (citation.kind as u8, role as u8);
     let slot = citation.slot.to_be_bytes();
-    let bytes =
-        [&[kind, role][..], &index.to_be_bytes(), &slot, &citation.digest.0, &citation.signature.0].concat();
+    let bytes = [
+        &[kind, role][..],
+        &index.to_be_bytes(),
+        &slot,
+        &citation.digest.0,
+        &citation.endorsement.signature().0,
+    ]
+    .concat();
     assert_eq!(bytes.len(), 110);
     bytes
 }
@@ -177,7 +186,7 @@ fn keys(golden: &mut Golden, scene: &Scene, first: &Roster) {
 fn later_statements(golden: &mut Golden, bundle: &Signed<Bundle>) {
     let (me, key) = client();
     let (cited, client) = (bundle.cite(), ActorId::Client(me));
-    let ack = SealAck { number: 0, terms: TERMS, after: Epoch(1), seals: vec![cited] };
+    let ack = SealAck { number: 0, terms: TERMS, after: Epoch(1), seals: vec![cited.clone()] };
     golden.statement("seal-ack", ack, &signer_of(SEQUENCER));
     let complaint = |number: u64, charge: Charge| Complaint {
         complainer: client,
@@ -189,38 +198,45 @@ fn later_statements(golden: &mut Golden, bundle: &Signed<Bundle>) {
     };
     golden.statement("complaint.proven", complaint(0, Charge::Proven(bundle.digest())), &key);
     golden.statement("complaint.not-received", complaint(1, Charge::NotReceived(Count(3))), &key);
-    let admission = Admission { actor: mailbox(0), number: 0, terms: TERMS, complaint: cited };
+    let admission = Admission { actor: mailbox(0), number: 0, terms: TERMS, complaint: cited.clone() };
     golden.statement("admission", admission, &signer_of(mailbox(0)));
     let grounds = [
         ("evidence", Ground::Evidence(bundle.digest())),
-        ("served", Ground::Served { upto: Count(3), attestation: cited }),
-        ("blocked", Ground::Blocked(cited)),
+        ("served", Ground::Served { upto: Count(3), attestation: cited.clone() }),
+        ("blocked", Ground::Blocked(cited.clone())),
         ("unfounded", Ground::Unfounded),
     ];
     for (number, (name, ground)) in (0..).zip(grounds) {
-        let defence = Defence { actor: mailbox(0), number, terms: TERMS, complaint: cited, ground };
+        let defence = Defence { actor: mailbox(0), number, terms: TERMS, complaint: cited.clone(), ground };
         golden.statement(&format!("defence.{name}"), defence, &signer_of(mailbox(0)));
     }
     let demands = [
         Demand::Admit { client: me, number: BundleNumber(3), bundle: bundle.digest() },
-        Demand::Place { receipt: cited, position: Position(3) },
+        Demand::Place { receipt: cited.clone(), position: Position(3) },
         Demand::Seal(BatchNumber(3)),
-        Demand::Open(cited),
-        Demand::Batch { seal: cited, batch: BatchNumber(0), mailbox: 1 },
+        Demand::Open(cited.clone()),
+        Demand::Batch { seal: cited.clone(), batch: BatchNumber(0), mailbox: 1 },
         Demand::Cut(Epoch(3)),
-        Demand::Order(cited),
+        Demand::Order(cited.clone()),
         Demand::Attest(Epoch(3)),
         Demand::Deliver { client: me, held: Count(3), epoch: Epoch(4) },
-        Demand::Answer(cited),
-        Demand::Custody(cited),
+        Demand::Answer(cited.clone()),
+        Demand::Custody(cited.clone()),
     ];
     for (number, demand) in (0..).zip(demands) {
-        let challenge = Challenge { challenger: client, number, terms: TERMS, target: mailbox(0), demand };
+        let challenge = Challenge {
+            challenger: client,
+            number,
+            terms: TERMS,
+            target: mailbox(0),
+            demand: demand.clone(),
+        };
         golden.statement(&format!("challenge.{}", demand.name()), challenge, &key);
     }
-    let answers = [("shown", Answer::Shown(bundle.digest())), ("blocked", Answer::Blocked(cited))];
+    let answers = [("shown", Answer::Shown(bundle.digest())), ("blocked", Answer::Blocked(cited.clone()))];
     for (number, (name, answer)) in (0..).zip(answers) {
-        let response = Response { target: mailbox(0), number, terms: TERMS, challenge: cited, answer };
+        let response =
+            Response { target: mailbox(0), number, terms: TERMS, challenge: cited.clone(), answer };
         golden.statement(&format!("response.{name}"), response, &signer_of(mailbox(0)));
     }
     let recovery = Recovery {
@@ -232,11 +248,11 @@ fn later_statements(golden: &mut Golden, bundle: &Signed<Bundle>) {
     };
     golden.statement("recovery", recovery, &signer_of(mailbox(0)));
     let witness = ActorId::Server(Role::Witness, 0);
-    let cosignature = Cosignature { witness: 0, number: 0, terms: TERMS, heads: vec![cited] };
+    let cosignature = Cosignature { witness: 0, number: 0, terms: TERMS, heads: vec![cited.clone()] };
     golden.statement("cosignature", cosignature, &signer_of(witness));
-    let receipt = HandlerReceipt { handler: 0, number: 0, terms: TERMS, bundle: cited, incoming: 1 };
+    let receipt = HandlerReceipt { handler: 0, number: 0, terms: TERMS, bundle: cited.clone(), incoming: 1 };
     let by_hand = [head(0x20, &[2, 0, 0, 0, 0], 0), cited.to_bytes(), vec![0, 0, 0, 1]].concat();
-    assert_eq!((receipt.body(), cited.to_bytes().len()), (by_hand, 138));
+    assert_eq!((receipt.body(), cited.to_bytes().len()), (by_hand, 139));
     golden.statement("handler-receipt", receipt, &signer_of(HANDLER));
     let agency = Agency { handler: 0, terms: TERMS, client: me, device: device_digest("a device") };
     let by_hand = [head(0x21, &[2, 0, 0, 0, 0], 0), me.bytes().to_vec(), agency.device.0.to_vec()].concat();
@@ -245,6 +261,37 @@ fn later_statements(golden: &mut Golden, bundle: &Signed<Bundle>) {
 }
 
 /// Bundle, receipt, refusals, Merkle tree: gives the bundle.
+/// Three bundles that are signed at once.
+fn signed_run(golden: &mut Golden, first: &Bundle, key: &Ed25519Signer) {
+    let numbered = |number| Bundle { number: BundleNumber(number), ..first.clone() };
+    let preimage = |bundle: &Bundle| {
+        let digest = Digest::of(&[&bundle.body()]);
+        preimage(golden.deployment, Kind::Bundle, bundle.actor(), bundle.slot(), digest)
+    };
+    let bundles: Vec<Bundle> = (1..4).map(numbered).collect();
+    let preimages: Vec<Vec<u8>> = bundles.iter().map(preimage).collect();
+    let leaf = |index: usize| merkle::leaf(&preimages[index]).0;
+    let left = Digest::of(&[&[1], &leaf(0), &leaf(1)]);
+    let root = Digest::of(&[&[1], &left.0, &leaf(2)]);
+    let signature = key.sign(&[b"ord/v1/run", &3u32.to_be_bytes()[..], &root.0].concat());
+    let paths = paths_of(&preimages);
+    let mut pen = endorsement::Pen::default();
+    for (index, (bundle, path)) in bundles.into_iter().zip(paths).enumerate() {
+        let signed = Signed::sign_in_run(bundle, path, golden.deployment, key, &mut pen);
+        assert_eq!(signed.cite().endorsement.signature(), signature);
+        let siblings = match index {
+            0 => vec![leaf(1), leaf(2)],
+            1 => vec![leaf(0), leaf(2)],
+            _ => vec![left.0],
+        };
+        let count = siblings.len() as u32;
+        let path = [&[1], &(index as u32).to_be_bytes()[..], &3u32.to_be_bytes(), &count.to_be_bytes()];
+        let path = [path.concat(), siblings.concat()].concat();
+        assert!(signed.cite().to_bytes().ends_with(&[&signature.0[..], &path].concat()));
+        golden.value(&format!("run.citation.{index}"), &signed.cite());
+    }
+}
+
 fn bundle_and_queue(golden: &mut Golden) -> Signed<Bundle> {
     let (client, key) = client();
     let content = content(client);
@@ -266,6 +313,7 @@ fn bundle_and_queue(golden: &mut Golden) -> Signed<Bundle> {
     let by_hand = [head(0x11, &[&[1], &client.bytes()[..]].concat(), 0), fields].concat();
     assert_eq!(bundle.body(), by_hand);
     let bundle = golden.statement("bundle", bundle, &key);
+    signed_run(golden, &bundle, &key);
     let tree = Tree::new((0..5u8).map(|i| merkle::leaf(&[i])).collect());
     golden.line("tree.root", tree.root().0);
     golden.value("tree.opening.none", &tree.open(&[]));

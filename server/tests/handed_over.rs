@@ -51,11 +51,11 @@ fn not_to_the_witness(from: ActorId, to: ActorId, message: Message) -> Option<Me
 /// The demand for a run that was handed over long ago, with the cuts that show when; and how far the second reaches.
 fn a_run(world: &World, cuts: &Cuts) -> (Demand, Taken, Reached) {
     let cuts = cuts.lock().unwrap();
-    let reached = |epoch: u64| cuts[&epoch].clone().verify(&world.setup.trust).unwrap().reached[0];
+    let reached = |epoch: u64| cuts[&epoch].clone().verify(&world.setup.trust).unwrap().reached[0].clone();
     let epoch = (2..).find(|epoch| reached(*epoch).end > reached(epoch - 1).end).unwrap();
     let seal = reached(epoch).seal.unwrap();
     let taken = Taken { before: Some(cuts[&(epoch - 1)].clone()), cut: cuts[&epoch].clone() };
-    (Demand::Batch { seal, batch: BatchNumber(seal.slot), mailbox: 0 }, taken, reached(epoch))
+    (Demand::Batch { seal: seal.clone(), batch: BatchNumber(seal.slot), mailbox: 0 }, taken, reached(epoch))
 }
 
 /// The mailbox actor demands it, and the incoming actor is not suspected.
@@ -80,7 +80,7 @@ fn nor_if_it_was_seen_to_have_it() {
     world.connect_all();
     world.exchange(3);
     let (demand, taken, _) = a_run(&world, &cuts);
-    demanded_in_vain(&mut world, demand, taken.clone());
+    demanded_in_vain(&mut world, demand.clone(), taken.clone());
     // nor when both have forgotten what they need not store, and it attests nothing new
     restart(&mut world, incoming(0));
     restart(&mut world, witness(0));

@@ -113,7 +113,7 @@ fn a_slot_signed_with_two_keys_is_signed_twice() {
     let scene = Scene::new(Pen::real());
     let (first, second) = (scene.seals[1].cite(), again(&scene, |seal| seal.content_bytes += 1).cite());
     let new = changed(&scene.pen.trust, [rotate()]);
-    for (first, second) in [(first, second), (second, first)] {
+    for (first, second) in [(first.clone(), second.clone()), (second, first)] {
         let evidence = Evidence::from(Equivocation { first, second });
         assert_eq!(judge(&evidence, &new).exposed(), Some(incoming(0)));
         assert_eq!(why(&evidence, &scene.pen.trust), "a signature is not that of its signer");

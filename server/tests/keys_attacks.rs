@@ -79,7 +79,13 @@ fn a_roster_gives_a_client_no_other_key() {
     let cite = |digest: &[u8]| {
         let digest = Digest::of(&[digest]);
         let text = server::protocol::statement::preimage(deployment, Kind::Bundle, victim, 7, digest);
-        Citation { kind: Kind::Bundle, actor: victim, slot: 7, digest, signature: framer.sign(&text) }
+        Citation {
+            kind: Kind::Bundle,
+            actor: victim,
+            slot: 7,
+            digest,
+            endorsement: framer.sign(&text).into(),
+        }
     };
     let evidence = Evidence::from(Equivocation { first: cite(b"a"), second: cite(b"b") });
     assert_eq!(judge(&evidence, &trust).exposed(), None, "an honest client");
@@ -242,7 +248,7 @@ fn an_anchor_may_name_a_later_roster_than_what_it_anchors() {
     let new = Trust::new(roster, scene.pen.trust.verifier.clone());
     assert_eq!(judge(&evidence, &new).exposed(), None);
     for terms in [TERMS, LATER] {
-        let anchor = scene.sign(Cosignature { witness: 0, number: 3, terms, heads: vec![head] });
+        let anchor = scene.sign(Cosignature { witness: 0, number: 3, terms, heads: vec![head.clone()] });
         let anchored = evidence.clone().anchored_in(&[anchor.to_unverified()]);
         assert_eq!(judge(&anchored, &new).exposed(), Some(incoming(0)), "{terms:?}");
     }

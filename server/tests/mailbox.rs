@@ -105,8 +105,8 @@ fn taken(recording: &Recording, from: ActorId, batch: &Batch) -> bool {
         _ => None,
     });
     let reached =
-        cuts.max_by_key(|cut| cut.epoch).unwrap().reached[from.index_of(Role::Incoming).unwrap() as usize];
-    reached.seal.is_some_and(|seal| seal.slot >= batch.seal.claimed_slot())
+        &cuts.max_by_key(|cut| cut.epoch).unwrap().reached[from.index_of(Role::Incoming).unwrap() as usize];
+    reached.seal.as_ref().is_some_and(|seal| seal.slot >= batch.seal.claimed_slot())
 }
 
 /// Rule R10.

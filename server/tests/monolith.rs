@@ -17,6 +17,7 @@ use server::{
     protocol::{
         bundle::{Bundle, Content, Envelope, Submission},
         digest::Digest,
+        endorsement::Pen,
         id::{ActorId, BundleNumber, Epoch, Role},
         message::Message,
         statement::{Signed, Terms},
@@ -51,7 +52,7 @@ fn turn(monolith: &mut Monolith, setup: &Setup, inputs: Vec<Input>) -> (usize, S
     let stored = std::mem::take(&mut step.changes).len() + step.promises.len();
     for draft in std::mem::take(&mut step.promises) {
         let signer = signer_of(draft.actor());
-        monolith.release(draft.sign(setup.trust.deployment, &signer), &mut step);
+        monolith.release(draft.sign(None, setup.trust.deployment, &signer, &mut Pen::default()), &mut step);
     }
     assert!(step.changes.is_empty() && step.promises.is_empty(), "nobody would store it");
     (stored, step)

@@ -16,7 +16,7 @@ use server::protocol::{
     agency::Agency,
     attestation::Attestation,
     bundle::Bundle,
-    codec::{Decode, Encode},
+    codec::{Decode, Encode, Reader},
     complaint::{Complaint, Defence},
     cosignature::Cosignature,
     crypto::PublicKey,
@@ -65,10 +65,9 @@ impl Specimen {
 
 /// A statement at the start of these bytes: its length with signature.
 fn statement_at<T: Statement>(bytes: &[u8]) -> Option<(usize, Citation)> {
-    let length = u32::from_be_bytes(bytes.get(..4)?.try_into().ok()?) as usize;
-    let whole = bytes.get(..length.checked_add(68)?)?;
-    let statement = Unverified::<T>::from_bytes(whole).ok()?;
-    Some((whole.len(), statement.cite()))
+    let mut rest = Reader(bytes);
+    let statement = Unverified::<T>::decode(&mut rest).ok()?;
+    Some((bytes.len() - rest.0.len(), statement.cite()))
 }
 
 fn any_statement_at(bytes: &[u8]) -> Option<(usize, Citation)> {
@@ -95,14 +94,15 @@ fn any_statement_at(bytes: &[u8]) -> Option<(usize, Citation)> {
 }
 
 fn citation_at(bytes: &[u8]) -> Option<(usize, Citation)> {
-    let length = if *bytes.get(1)? == Role::Client as u8 { 138 } else { 110 };
-    let cited = Citation::from_bytes(bytes.get(..length)?).ok()?;
+    let mut rest = Reader(bytes);
+    let cited = Citation::decode(&mut rest).ok()?;
+    let length = bytes.len() - rest.0.len();
     // the head of a body looks like one: its terms would be the digest
     (cited.slot < 1 << 16 && cited.digest.0[..4] != [0; 4]).then_some((length, cited))
 }
 
 fn opening_at(bytes: &[u8]) -> Option<usize> {
-    let mut rest = server::protocol::codec::Reader(bytes);
+    let mut rest = Reader(bytes);
     let opening = Opening::decode(&mut rest).ok()?;
     let plausible = (1..=64).contains(&opening.size()) && !opening.leaves().is_empty();
     (plausible && opening.root().is_some()).then(|| bytes.len() - rest.0.len())

@@ -133,7 +133,7 @@ fn a_placement_is_owed_to_its_sender_whatever_else_is_asked() {
     let mine = |bundle: &server::protocol::statement::Citation| {
         bundle.actor == sender && bundle.slot == receipted.number.0
     };
-    let bundle = bundles.lock().unwrap().iter().copied().find(mine).unwrap();
+    let bundle = bundles.lock().unwrap().iter().find(|bundle| mine(bundle)).cloned().unwrap();
     let other = if receipted.client == client(0) { client(3) } else { client(2) };
     let (index, _) = receipted.opening.leaves()[0];
     let demand = Demand::Place {
@@ -141,9 +141,9 @@ fn a_placement_is_owed_to_its_sender_whatever_else_is_asked() {
         position: Position(receipted.receipt.claimed_slot() + index),
     };
     let named = Receipted { client: other, ..receipted.clone() };
-    let promised = Promised { receipted: named, bundle, recipients: [client(0)].into() };
+    let promised = Promised { receipted: named, bundle: bundle.clone(), recipients: [client(0)].into() };
     let attachment = Attachment::Promised(Box::new(promised));
-    world.post(ActorId::Client(client(0)), incoming(0), demand, attachment);
+    world.post(ActorId::Client(client(0)), incoming(0), demand.clone(), attachment);
     check(&world, "a placement for another");
     let promised = Promised { receipted, bundle, recipients: [client(0), client(2), client(3)].into() };
     let attachment = Attachment::Promised(Box::new(promised));
@@ -208,8 +208,8 @@ fn nobody_hides_behind_a_challenge_that_is_none_of_its_own() {
         target: mailbox(0),
         number: 900,
         terms: Terms::default(),
-        challenge: asked[&mailbox(0)],
-        answer: Answer::Blocked(asked[&incoming(0)]),
+        challenge: asked[&mailbox(0)].clone(),
+        answer: Answer::Blocked(asked[&incoming(0)].clone()),
     };
     let response = Signed::sign(response, world.setup.trust.deployment, &signer_of(mailbox(0)));
     let answered = Answered { response: response.to_unverified(), exhibit: Exhibit::Nothing };
@@ -246,7 +246,7 @@ fn a_stranger_does_not_join_a_demand_to_hear_the_answer() {
     let demand = deliver(&world, 0);
     let [owner, stranger] = [0, 1].map(|index| ActorId::Client(client(index)));
     let before = world.open().len();
-    world.post(owner, mailbox(0), demand, Attachment::None);
+    world.post(owner, mailbox(0), demand.clone(), Attachment::None);
     assert_eq!(world.open().len(), before + 1);
     world.post(stranger, mailbox(0), demand, Attachment::None);
     assert_eq!(world.open().len(), before + 1, "it is one demand, or none");

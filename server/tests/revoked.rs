@@ -93,7 +93,7 @@ fn what_a_thief_attested_does_not_hide_that_a_run_is_withheld() {
             let (kind, slot, digest) = (Kind::Attestation, 12, Digest::of(&[b"the thief's"]));
             let text = preimage(world.setup.trust.deployment, kind, mailbox(0), slot, digest);
             let signature = signer_of(mailbox(0)).sign(&text);
-            let head = Citation { kind, actor: mailbox(0), slot, digest, signature };
+            let head = Citation { kind, actor: mailbox(0), slot, digest, endorsement: signature.into() };
             assert!(!head.verify(&world.setup.trust));
             let key = [&[kind as u8][..], &mailbox(0).to_bytes(), &slot.to_be_bytes()].concat();
             let bench = world.benches.get_mut(&witness(0)).unwrap();

@@ -161,7 +161,9 @@ impl Client {
     }
 
     fn see(&mut self, cut: Option<Citation>, step: &mut Step) {
-        let Some(cut) = cut.filter(|cut| self.seen.is_none_or(|seen| seen.slot < cut.slot)) else { return };
+        let Some(cut) = cut.filter(|cut| self.seen.as_ref().is_none_or(|seen| seen.slot < cut.slot)) else {
+            return;
+        };
         step.notice(Notice::SawCut { epoch: Epoch(cut.slot), digest: cut.digest });
         step.put(row(SEEN, &[]), cut.to_bytes());
         self.seen = Some(cut);
@@ -311,7 +313,7 @@ impl Actor for Client {
                     self.turn_away(step);
                 }
             }
-            Input::Send(draught) => self.submissions.draw_up(draught, self.seen, step),
+            Input::Send(draught) => self.submissions.draw_up(draught, self.seen.clone(), step),
             Input::Complain(evidence) => {
                 // whoever accuses has judged first
                 if accuse((*evidence).clone(), &self.setup.trust, step) {

@@ -120,8 +120,9 @@ impl Handler {
             return;
         }
         let arrived = std::mem::take(&mut self.arrived);
-        step.work.verified_batched += arrived.len() as u64;
-        let bundles = arrived.iter().map(|submission| submission.bundle.clone()).collect();
+        let bundles = || arrived.iter().map(|submission| &submission.bundle);
+        step.work.verified_batched += Unverified::signatures(bundles());
+        let bundles = bundles().cloned().collect();
         let verified = Unverified::verify_all(bundles, &self.setup.trust);
         for (submission, bundle) in arrived.into_iter().zip(verified) {
             let Some(client) = submission.bundle.claimed_actor().client() else { continue };
@@ -165,7 +166,7 @@ impl Handler {
         let owed =
             challenge.target == self.me() && is_founded(&challenge, &posting.attachment, &self.setup.trust);
         if let (true, Demand::Custody(_), Attachment::Entrusted(entrusted)) =
-            (owed, challenge.demand, posting.attachment)
+            (owed, challenge.demand.clone(), posting.attachment)
         {
             self.keeping.challenged((witness, challenge.cite()), *entrusted, &mut self.docket, step);
         }

@@ -200,7 +200,7 @@ impl Incoming {
                 RECENT => actor.admission.recover(key, value).map_err(RecoverError::of("admission"))?,
                 SEEN => {
                     let cut = Citation::from_bytes(value).map_err(RecoverError::of("citation of a cut"))?;
-                    actor.let_in(cut);
+                    actor.let_in(cut.clone());
                     actor.seen = Some(cut);
                 }
                 _ => {}
@@ -336,7 +336,7 @@ impl Incoming {
             leaves: tree.root(),
             manifest: run.manifest.root(),
             content_bytes: run.bundles.iter().map(|logged| logged.submission.content.bytes()).sum(),
-            seen: self.seen,
+            seen: self.seen.clone(),
         };
         step.work.hashed_bytes += 200 * run.bundles.len() as u64;
         self.sealing = Some(run);
@@ -354,11 +354,11 @@ impl Incoming {
         if let Some(other) = other {
             accuse(Equivocation { first: other, second: cut.cite() }, &self.setup.trust, step);
         }
-        if self.seen.is_some_and(|seen| seen.slot >= cut.epoch.0) {
+        if self.seen.as_ref().is_some_and(|seen| seen.slot >= cut.epoch.0) {
             return;
         }
         self.examine(&cut, step);
-        let reached = cut.reached.get(self.index as usize).and_then(|reached| reached.seal);
+        let reached = cut.reached.get(self.index as usize).and_then(|reached| reached.seal.clone());
         let next = reached.map_or(BatchNumber(0), |seal| BatchNumber(seal.slot).next());
         self.unordered = self.unordered.split_off(&next);
         self.withdraw(next);
@@ -416,7 +416,7 @@ impl Actor for Incoming {
     fn handle(&mut self, input: Input, step: &mut Step) {
         match input {
             Input::Connected(ActorId::SEQUENCER) => {
-                let next = self.seen.map_or(Epoch(1), |seen| Epoch(seen.slot).next());
+                let next = self.seen.as_ref().map_or(Epoch(1), |seen| Epoch(seen.slot).next());
                 step.send(ActorId::SEQUENCER, Message::Subscribe(next.0));
             }
             Input::Connected(peer) if peer.role() == Role::Witness => self.docket.connected(peer, step),

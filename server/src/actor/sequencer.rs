@@ -134,7 +134,8 @@ impl Sequencer {
             Err(error) => return step.disbelieve(from, &error),
         };
         let Some(reached) = self.reached.get(seal.incoming as usize) else { return };
-        let (slot, previous) = reached.seal.map_or((0, Digest::ZERO), |held| (held.slot + 1, held.digest));
+        let (slot, previous) =
+            reached.seal.as_ref().map_or((0, Digest::ZERO), |held| (held.slot + 1, held.digest));
         if seal.batch.0 < slot {
             let known = self.known(seal.incoming, seal.batch);
             if let Some(other) = known.filter(|known| known.digest != seal.digest()) {
@@ -148,7 +149,7 @@ impl Sequencer {
             }
             return step.notice(suspicious(format!("seal {} does not extend the one before it", seal.batch)));
         }
-        let held = self.last.as_ref().and_then(|cut| cut.reached[seal.incoming as usize].seal);
+        let held = self.last.as_ref().and_then(|cut| cut.reached[seal.incoming as usize].seal.clone());
         if held != reached.seal {
             step.notice(Notice::Reached("several seals of one actor went into one cut"));
         }
@@ -165,9 +166,10 @@ impl Sequencer {
 
     /// A seal of this batch number that it has seen: lately, or before a crash and put into a cut.
     fn known(&self, incoming: u32, batch: BatchNumber) -> Option<Citation> {
-        let recent = self.recent.get(&(incoming, batch)).copied();
+        let recent = self.recent.get(&(incoming, batch)).cloned();
         recent.or_else(|| {
-            let mut cited = self.cuts.values().filter_map(|cut| cut.reached.get(incoming as usize)?.seal);
+            let mut cited =
+                self.cuts.values().filter_map(|cut| cut.reached.get(incoming as usize)?.seal.clone());
             cited.find(|seal| seal.slot == batch.0)
         })
     }
@@ -192,11 +194,13 @@ impl Sequencer {
             self.take(witness, seal, step);
         }
         let Some(last) = &self.last else { return };
-        let shown = match challenge.demand {
-            Demand::Cut(epoch) => last.epoch >= epoch,
+        let shown = match &challenge.demand {
+            Demand::Cut(epoch) => last.epoch >= *epoch,
             Demand::Order(seal) => {
                 let reached = seal.actor.index_of(Role::Incoming).and_then(|j| last.reached.get(j as usize));
-                reached.and_then(|reached| reached.seal).is_some_and(|reached| reached.slot >= seal.slot)
+                reached
+                    .and_then(|reached| reached.seal.clone())
+                    .is_some_and(|reached| reached.slot >= seal.slot)
             }
             _ => false,
         };
@@ -219,7 +223,7 @@ impl Sequencer {
 
     /// Whether every incoming actor has sealed something that no cut reaches: then there is nobody to wait for.
     fn has_all(&self) -> bool {
-        let ordered = |j: usize| self.last.as_ref().and_then(|cut| cut.reached.get(j)?.seal);
+        let ordered = |j: usize| self.last.as_ref().and_then(|cut| cut.reached.get(j)?.seal.clone());
         self.reached.iter().enumerate().all(|(j, reached)| reached.seal != ordered(j))
     }
 
@@ -295,7 +299,7 @@ impl Actor for Sequencer {
     fn handle(&mut self, input: Input, step: &mut Step) {
         match input {
             Input::Connected(ActorId::Server(Role::Incoming, j)) => {
-                let next = self.reached.get(j as usize).and_then(|reached| reached.seal);
+                let next = self.reached.get(j as usize).and_then(|reached| reached.seal.clone());
                 let from = next.map_or(0, |seal| seal.slot + 1);
                 step.send(ActorId::Server(Role::Incoming, j), Message::Subscribe(from));
             }

@@ -1,5 +1,7 @@
 //! The step: what one turn of an actor changes, promises, sends, tells and costs.
 
+use std::sync::Arc;
+
 use crate::{
     port::{Changes, Time},
     protocol::{
@@ -14,9 +16,11 @@ use crate::{
         cut::Cut,
         derivation::Entry,
         digest::Digest,
+        endorsement::Pen,
         evidence::Evidence,
         handler_receipt::HandlerReceipt,
         id::{ActorId, BundleNumber, ClientId, Count, Deployment, Epoch, Position},
+        merkle::Path,
         message::Message,
         receipt::Receipt,
         recovery::Recovery,
@@ -196,9 +200,19 @@ macro_rules! statements {
                 match self { $(Draft::$kind(body) => body.body()),* }
             }
 
-            /// Signs it.
-            pub fn sign(self, deployment: Deployment, signer: &dyn Signer) -> Issued {
-                match self { $(Draft::$kind(body) => Issued::$kind(Signed::sign(body, deployment, signer))),* }
+            /// Signs it, with those to which this path leads, if there is one.
+            pub fn sign(
+                self,
+                path: Option<Arc<Path>>,
+                deployment: Deployment,
+                signer: &dyn Signer,
+                pen: &mut Pen,
+            ) -> Issued {
+                match self {
+                    $(Draft::$kind(body) => {
+                        Issued::$kind(Signed::sign_in_run(body, path, deployment, signer, pen))
+                    }),*
+                }
             }
 
             /// Reads a stored body of this kind.

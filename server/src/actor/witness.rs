@@ -147,7 +147,7 @@ impl Witness {
                         && seal.is_of(Kind::Seal, actor, seal.slot)
                         && seal.verify(&self.setup.trust)
                 };
-                let Some(seal) = reached.seal.filter(unknown) else { continue };
+                let Some(seal) = reached.seal.clone().filter(unknown) else { continue };
                 self.unopened.entry(j as u32).or_insert((seal, step.now));
             }
             for k in 0..self.setup.trust.roster.mailboxes() {
@@ -264,9 +264,9 @@ impl Witness {
         if !self.exposed.contains(&head.actor)
             && let Some(first) = self.logs.other_than(&head)
         {
-            self.pursue(vec![Equivocation { first, second: head }.into()], step);
+            self.pursue(vec![Equivocation { first, second: head.clone() }.into()], step);
         }
-        let (taken, new) = self.logs.take(head, step);
+        let (taken, new) = self.logs.take(head.clone(), step);
         if taken && self.fresh.len() < HEADS_MAX {
             self.fresh.push(head);
         }
@@ -362,14 +362,14 @@ impl Witness {
         }
         let wait = self.setup.challenge_ns();
         for (j, (seal, since)) in &self.unopened {
-            all.push((since.after(wait), ActorId::Server(Role::Incoming, *j), Demand::Open(*seal)));
+            all.push((since.after(wait), ActorId::Server(Role::Incoming, *j), Demand::Open(seal.clone())));
         }
         for (k, (epoch, since)) in &self.unattested {
             all.push((since.after(wait), ActorId::Server(Role::Mailbox, *k), Demand::Attest(*epoch)));
         }
         for (seal, since) in self.unordered.values() {
             // its own actor demands it earlier, unless it plays along
-            all.push((since.after(self.silence_ns()), ActorId::SEQUENCER, Demand::Order(*seal)));
+            all.push((since.after(self.silence_ns()), ActorId::SEQUENCER, Demand::Order(seal.clone())));
         }
         let lost = |demand: &Demand| match demand {
             Demand::Attest(_) => self.is_out(ActorId::SEQUENCER),

@@ -17,7 +17,8 @@ use crate::{
     actor::Ledger,
     port::{Spawn, any_work::AnyWork},
     protocol::{
-        crypto::{Claim, PublicKey, Signature, Verifier},
+        crypto::{Claim, Verifier},
+        endorsement::OwnedClaim,
         statement::{Statement, Trust, Unverified},
     },
 };
@@ -28,8 +29,6 @@ const BATCH_MAX: usize = 128;
 const JOBS_MAX: usize = 4096;
 /// How often all that is ready runs before a batch is taken: a request is read, parsed and handed on in two turns.
 const TURNS: u32 = 2;
-
-type OwnedClaim = (PublicKey, Vec<u8>, Signature);
 
 struct Job {
     claims: Vec<OwnedClaim>,
@@ -102,7 +101,8 @@ async fn gather(queue: &mut mpsc::Receiver<Job>, batch: &mut Vec<Job>) -> bool {
 
 /// Which jobs of a batch are valid, and what it cost to find out.
 fn verdicts(verifier: &dyn Verifier, batch: &[Job]) -> (Vec<bool>, Ledger) {
-    let all: Vec<Claim<'_>> = batch.iter().flat_map(|job| job.claims.iter().map(borrowed)).collect();
+    let mut all: Vec<Claim<'_>> = batch.iter().flat_map(|job| job.claims.iter().map(borrowed)).collect();
+    all.dedup(); // those of one run are one
     let mut cost = Ledger { verified_batched: all.len() as u64, ..Ledger::default() };
     if verifier.verify_all(&all) {
         return (vec![true; batch.len()], cost);

@@ -2,22 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use super::promise::{Promise, promised};
 use crate::{
-    actor::{Draft, RecoverError, step::STATEMENTS},
+    actor::RecoverError,
     port::Rows,
-    protocol::{codec::DecodeError, digest::Digest, id::ActorId, recovery::Fence, statement::Kind},
+    protocol::{id::ActorId, recovery::Fence, statement::Kind},
 };
-
-/// The statements in storage, and the digests of their bodies.
-pub(super) fn statements(rows: &Rows) -> impl Iterator<Item = Result<(Draft, Digest), RecoverError>> {
-    let unreadable = RecoverError::of("statement");
-    rows.iter().filter(|(key, _)| key.first() == Some(&STATEMENTS)).map(move |(key, value)| {
-        let kind = key.get(1).and_then(|byte| Kind::from_byte(*byte));
-        let kind = kind.ok_or_else(|| unreadable(DecodeError::Invalid("kind of a stored statement")))?;
-        let draft = Draft::from_body(kind, value).map_err(&unreadable)?;
-        Ok((draft, Digest::of(&[value])))
-    })
-}
 
 /// Of each kind the first slot that the actor has not signed with this key, or one before it: the first that it has signed with a
 /// later one, if it has. A kind of which nothing is kept has none, and of what is not kept any more it is not known which key signed it.
@@ -26,8 +16,8 @@ pub(super) fn statements(rows: &Rows) -> impl Iterator<Item = Result<(Draft, Dig
 /// What is stored are no statements.
 pub fn fences(rows: &Rows, actor: ActorId, key: u32) -> Result<Vec<Fence>, RecoverError> {
     let (mut ends, mut later) = (BTreeMap::<Kind, u64>::new(), BTreeMap::<Kind, u64>::new());
-    for statement in statements(rows) {
-        let (draft, _) = statement?;
+    for promise in promised(rows) {
+        let Promise { draft, .. } = promise?;
         if draft.actor() != actor {
             continue;
         }

@@ -13,6 +13,7 @@
 mod fences;
 mod link;
 mod outbound;
+mod promise;
 mod slots;
 
 use std::{future::poll_fn, pin::Pin, task::Poll};
@@ -28,6 +29,7 @@ use crate::{
     protocol::{
         crypto::Keyring,
         digest::Digest,
+        endorsement::Pen,
         evidence::Evidence,
         id::{ActorId, Deployment},
         statement::{Kind, Terms},
@@ -37,6 +39,8 @@ use crate::{
 pub use fences::fences;
 use link::{Connections, Event, Links, Own};
 pub use link::{Post, Seat};
+pub use promise::Promise;
+use promise::promised;
 use slots::Slots;
 
 /// Most events in the inbox; more wait in their connections, and those push back on their senders.
@@ -113,10 +117,10 @@ pub enum NodeError {
 
 impl Identity {
     /// Signs what was promised, with the key under which it was.
-    fn sign(&self, draft: Draft) -> Result<Issued, NodeError> {
+    fn sign(&self, Promise { draft, path, .. }: Promise, pen: &mut Pen) -> Result<Issued, NodeError> {
         let (kind, slot, number) = (draft.kind(), draft.slot(), draft.terms().key);
         let key = self.keys.key(number).ok_or(NodeError::NoKey { number, kind, slot })?;
-        Ok(draft.sign(self.deployment, key))
+        Ok(draft.sign(path, self.deployment, key, pen))
     }
 }
 
@@ -253,11 +257,13 @@ fn read_back(
 ) -> Result<(Recovered, Slots), NodeError> {
     let mut recovered = Recovered::default();
     let mut slots = Slots::default();
-    for statement in fences::statements(&rows) {
-        let (draft, digest) = statement?;
+    let mut pen = Pen::default();
+    for promise in promised(&rows) {
+        let promise = promise?;
+        let (draft, digest) = (&promise.draft, promise.digest);
         slots.restore((draft.actor(), draft.kind()), draft.slot(), digest);
-        observer.promised(now, &draft, digest);
-        let issued = identity.sign(draft)?;
+        observer.promised(now, draft, digest);
+        let issued = identity.sign(promise, &mut pen)?;
         observer.issued(&issued);
         recovered.statements.push(issued);
     }
@@ -327,12 +333,13 @@ where
         }
         self.actor.settle(&mut step);
         let promises = self.make_durable(&mut step).await?;
-        step.work.signed = promises.len() as u64;
-        for draft in promises {
-            let issued = self.identity.sign(draft)?;
+        let mut pen = Pen::default();
+        for promise in promises {
+            let issued = self.identity.sign(promise, &mut pen)?;
             self.observer.issued(&issued);
             self.actor.release(issued, &mut step);
         }
+        step.work.signed = pen.signed();
         if step.work.signed > 0 {
             self.work.spend(&Ledger { signed: step.work.signed, ..Ledger::default() }).await;
         }
@@ -347,17 +354,14 @@ where
     }
 
     /// Commits what the step changed and promised. When this returns, signing and sending are allowed.
-    async fn make_durable(&mut self, step: &mut Step) -> Result<Vec<Draft>, NodeError> {
-        let promises = std::mem::take(&mut step.promises);
-        let mut digests = Vec::new();
-        for draft in &promises {
-            let (kind, slot, body) = (draft.kind(), draft.slot(), draft.body());
-            let digest = Digest::of(&[&body]);
-            if kind.exclusive() {
-                self.slots.take((draft.actor(), kind), slot, digest)?;
-                step.changes.insert(self.actor.statement_row(draft), Some(body));
+    async fn make_durable(&mut self, step: &mut Step) -> Result<Vec<Promise>, NodeError> {
+        let promises = Promise::all(std::mem::take(&mut step.promises), self.identity.deployment);
+        for promise in &promises {
+            let draft = &promise.draft;
+            if draft.kind().exclusive() {
+                self.slots.take((draft.actor(), draft.kind()), draft.slot(), promise.digest)?;
+                step.changes.insert(self.actor.statement_row(draft), Some(promise.stored()));
             }
-            digests.push(digest);
         }
         self.work.spend(&step.work).await;
         if !step.changes.is_empty() {
@@ -369,8 +373,8 @@ where
             self.observer.committed(self.clock.now().0.saturating_sub(began.0));
         }
         let now = self.clock.now();
-        for (draft, digest) in promises.iter().zip(digests) {
-            self.observer.promised(now, draft, digest);
+        for promise in &promises {
+            self.observer.promised(now, &promise.draft, promise.digest);
         }
         Ok(promises)
     }

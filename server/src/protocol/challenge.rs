@@ -35,7 +35,7 @@ pub struct Challenge {
 }
 
 /// What a target owes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Demand {
     /// Of an incoming actor: a receipt or a refusal for this bundle, which is posted beside the challenge.
     Admit {
@@ -128,7 +128,7 @@ pub struct Response {
 }
 
 /// How a challenge is answered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
     /// With an exhibit of this digest, which is posted beside the response.
     Shown(Digest),

@@ -35,7 +35,7 @@ pub struct Complaint {
 }
 
 /// What a complaint says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Charge {
     /// Evidence with this digest proves it.
     Proven(Digest),
@@ -72,7 +72,7 @@ pub struct Defence {
 }
 
 /// Why the accused is not to blame.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ground {
     /// Evidence with this digest names another.
     Evidence(Digest),

@@ -39,6 +39,8 @@ pub trait Signer: Send + Sync {
     fn public(&self) -> PublicKey;
     /// Signs a preimage.
     fn sign(&self, preimage: &[u8]) -> Signature;
+    /// Is told of each statement that it signs in a run ([`super::endorsement`]), by the statement's preimage: it sees that of the run alone.
+    fn covers(&self, _preimage: &[u8]) {}
 }
 
 /// The secret keys of an actor, by number: what was promised under an earlier key is signed with that, however often.

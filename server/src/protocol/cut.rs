@@ -33,7 +33,7 @@ pub struct Cut {
 }
 
 /// How far one queue is ordered.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Reached {
     /// The last seal taken, if any was.
     pub seal: Option<Citation>,

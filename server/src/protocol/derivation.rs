@@ -14,9 +14,10 @@
 use super::{
     attestation::{Attestation, MailboxHead},
     codec::{Decode, DecodeError, Encode, Reader, Writer, coded},
-    crypto::{Claim, PublicKey, Signature},
+    crypto::Claim,
     cut::{Cut, Span, spans},
     digest::Digest,
+    endorsement::OwnedClaim,
     id::{ActorId, ClientId, Epoch, Position, Role, SequenceId},
     map::{Lookup, Pruned},
     merkle::Opening,
@@ -202,7 +203,7 @@ impl Derivation {
     }
 
     fn check_signatures(&self, trust: &Trust) -> Result<(), Flaw> {
-        let mut claims: Vec<Option<(PublicKey, Vec<u8>, Signature)>> = vec![self.attestation.claim(trust)];
+        let mut claims: Vec<Option<OwnedClaim>> = vec![self.attestation.claim(trust)];
         claims.extend(self.previous.iter().map(|previous| previous.claim(trust)));
         claims.extend(self.before.iter().chain(&self.cuts).map(|cut| cut.claim(trust)));
         let ordered = trust.of_ordered_seals(); // whether a cut leads to them is checked
@@ -230,7 +231,7 @@ impl Derivation {
             let own = rest.iter().take_while(|part| part.seal.claimed_actor() == actor).count();
             let (parts, others) = rest.split_at(own);
             rest = others;
-            let from = before.map(|before| before.reached[j]).unwrap_or_default();
+            let from = before.map(|before| before.reached[j].clone()).unwrap_or_default();
             let mut last = from.seal.map(|seal| (seal.slot, seal.digest));
             let mut end = from.end;
             for part in parts {
@@ -243,7 +244,7 @@ impl Derivation {
                 last = Some((slot, seal.digest()));
                 end = seal.end;
             }
-            if last != reached.seal.map(|seal| (seal.slot, seal.digest)) || end != reached.end {
+            if last != reached.seal.as_ref().map(|seal| (seal.slot, seal.digest)) || end != reached.end {
                 return Err(flaw());
             }
         }

@@ -1,6 +1,6 @@
 //! Handler receipts: a request handler has a bundle in its custody.
 //!
-//! Fields after the terms: `citation of the bundle(138) ‖ incoming actor(4)`. Slot: the handler's own count of its
+//! Fields after the terms: `citation of the bundle ‖ incoming actor(4)`. Slot: the handler's own count of its
 //! receipts, from 0.
 //!
 //! Custody moves only against the signature of whoever takes over. A handler need not give such receipts; one that

@@ -66,6 +66,13 @@ impl Tree {
         self.levels.last().and_then(|top| top.first()).copied().unwrap_or_else(|| Digest::of(&[]))
     }
 
+    /// The way from the leaf at this index, which must be inside the tree, to the root.
+    pub fn path(&self, index: u32) -> Path {
+        let at = |level: usize| (index as usize >> level) ^ 1;
+        let siblings = self.levels.iter().enumerate().filter_map(|(level, nodes)| nodes.get(at(level)));
+        Path { index, size: self.size() as u32, siblings: siblings.copied().collect() }
+    }
+
     /// Opens the leaves at these indices, which must be sorted, unique and inside the tree.
     pub fn open(&self, indices: &[u64]) -> Opening {
         debug_assert!(indices.is_sorted_by(|a, b| a < b) && indices.last().is_none_or(|i| *i < self.size()));
@@ -89,6 +96,40 @@ impl Tree {
         if 2 * index + 1 < self.levels[level - 1].len() {
             self.visit(level - 1, 2 * index + 1, right, opening);
         }
+    }
+}
+
+/// The way from one leaf to the root: the inclusion path of RFC 9162, without the leaf.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Path {
+    index: u32,
+    size: u32,
+    siblings: Vec<Digest>,
+}
+
+impl Path {
+    /// How many leaves the tree has.
+    pub fn size(&self) -> u32 {
+        self.size
+    }
+
+    /// The root of the tree in which this leaf is there, or none if no tree has such a path.
+    pub fn root(&self, leaf: Digest) -> Option<Digest> {
+        let (mut index, mut last) = (self.index, self.size.checked_sub(1)?);
+        let mut siblings = self.siblings.iter();
+        let mut hash = leaf;
+        if index > last {
+            return None;
+        }
+        while last > 0 {
+            if index % 2 == 1 {
+                hash = node(*siblings.next()?, hash);
+            } else if index < last {
+                hash = node(hash, *siblings.next()?);
+            }
+            (index, last) = (index / 2, last / 2);
+        }
+        siblings.next().is_none().then_some(hash)
     }
 }
 
@@ -219,6 +260,21 @@ impl Rest<'_> {
     }
 }
 
+impl Encode for Path {
+    fn encode(&self, out: &mut Writer) {
+        out.u32(self.index);
+        out.u32(self.size);
+        out.list(&self.siblings);
+    }
+}
+
+impl Decode for Path {
+    fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let height = LEAVES_MAX.ilog2() as usize;
+        Ok(Path { index: input.u32()?, size: input.u32()?, siblings: input.list("siblings", height)? })
+    }
+}
+
 impl Encode for Opening {
     fn encode(&self, out: &mut Writer) {
         out.u64(self.size);
@@ -308,6 +364,27 @@ mod tests {
                 if let Some(opening) = tree.open(&picks).nodes().unwrap().open(&[other]) {
                     prop_assert_eq!(opening, tree.open(&[other]));
                 }
+            }
+        }
+
+        #[test]
+        fn a_path_leads_from_its_leaf_alone_to_the_root(size in 1u64..70, at in 0u64..70, other in 0u64..70) {
+            let tree = tree(size);
+            let (at, other) = (at % size, other % size);
+            let path = Path::from_bytes(&tree.path(at as u32).to_bytes()).unwrap();
+            prop_assert_eq!(path.root(tree.leaf(other).unwrap()) == Some(tree.root()), at == other);
+        }
+
+        #[test]
+        fn a_changed_byte_of_a_path_gives_no_or_another_root_or_size(size in 1u64..40, pick in 0u64..40, at in 0usize..2000, bit in 0u8..8) {
+            let tree = tree(size);
+            let pick = pick % size;
+            let mut bytes = tree.path(pick as u32).to_bytes();
+            let at = at % bytes.len();
+            bytes[at] ^= 1 << bit;
+            if let Ok(path) = Path::from_bytes(&bytes) {
+                let same = path.root(tree.leaf(pick).unwrap()) == Some(tree.root());
+                prop_assert!(!same || u64::from(path.size()) != size);
             }
         }
 

@@ -11,7 +11,8 @@
 //! A statement's **body** is `kind(1) ‖ actor(5 or 33) ‖ slot(8) ‖ roster version(4) ‖ key epoch(4) ‖ fields`;
 //! its **digest** is SHA-256 of the body; its **signature** covers the fixed-size preimage
 //! `"ord/v1" ‖ deployment(8) ‖ kind ‖ actor ‖ slot ‖ digest(32)`. A **citation** is
-//! `kind ‖ actor ‖ slot ‖ digest ‖ signature(64)`: 110 bytes for a server actor, 138 for a client.
+//! `kind ‖ actor ‖ slot ‖ digest ‖ endorsement`: 110 bytes for a server actor, 138 for a client. An endorsement is
+//! the signature (64 bytes); a bundle may be signed in a run, and has at least one byte more for it ([`endorsement`]).
 //! An actor is `role(1) ‖ index(4)`, a client `1 ‖ public key(32)`.
 //! The fields of every kind are listed with its type: [`bundle`], [`receipt`], [`refusal`], [`seal`], [`seal_ack`],
 //! [`cut`], [`attestation`], [`ack`], [`challenge`], [`complaint`], [`recovery`], [`cosignature`], [`handler_receipt`],
@@ -35,6 +36,7 @@ pub mod crypto;
 pub mod cut;
 pub mod derivation;
 pub mod digest;
+pub mod endorsement;
 pub mod evidence;
 pub mod file;
 pub mod frame;

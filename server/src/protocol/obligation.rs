@@ -222,14 +222,14 @@ fn takes(taken: &Taken, seal: &Citation, batch: BatchNumber, trust: &Trust) -> b
     let link = before.as_ref().map_or((Epoch(1), Digest::ZERO), |cut| (cut.epoch.next(), cut.digest()));
     let earlier = before.as_ref().and_then(|before| reached(before, seal.actor));
     link == (cut.epoch, cut.previous)
-        && reached(&cut, seal.actor) == Some(*seal)
+        && reached(&cut, seal.actor) == Some(seal.clone())
         && earlier.is_none_or(|earlier| earlier.slot < batch.0)
         && batch.0 <= seal.slot
 }
 
 /// The last seal of an incoming actor that a cut takes.
 fn reached(cut: &Cut, incoming: ActorId) -> Option<Citation> {
-    cut.reached.get(incoming.index_of(Role::Incoming)? as usize)?.seal
+    cut.reached.get(incoming.index_of(Role::Incoming)? as usize)?.seal.clone()
 }
 
 fn start_of(attachment: &Attachment) -> Option<&Introduction> {
@@ -276,7 +276,7 @@ fn resumes(
     let from = asked.map_or(0, |asked| asked.attestation.claimed_slot());
     let ack = ack.as_ref().and_then(|ack| signed_by(ack, ActorId::Client(*client), trust));
     let came_further = ack.is_some_and(|ack| {
-        let cited = ack.attestation;
+        let cited = &ack.attestation;
         cited.actor == target
             && cited.slot > from
             && cited.slot <= attestation.epoch.0

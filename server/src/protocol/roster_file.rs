@@ -123,7 +123,7 @@ pub fn is_succeeded(kept: &str, told: &str) -> Result<bool, FileError> {
 pub fn rosters_of(signing: Signing, text: &str) -> Result<Vec<Signed<Roster>>, FileError> {
     let file: File = file::parse(text)?;
     let newest: Unverified<Roster> = file::decode(&file.format, FORMAT, &file.bytes)?;
-    match (signing, newest.cite().signature == UNSIGNED) {
+    match (signing, newest.cite().endorsement.signature() == UNSIGNED) {
         (Signing::Ed25519, true) => return Err(FileError::Unsigned),
         (Signing::UnsignedForMeasuring, false) => return Err(FileError::NotUnsigned),
         _ => {}

@@ -8,12 +8,15 @@
 //! - A [`Signed`] was verified, or signed by the holder of the key: its body can be believed to be its signer's.
 //! - The slot of a statement holds neither key epoch nor roster version: changing either licenses nothing.
 
+use std::sync::Arc;
+
 use super::{
     codec::{Decode, DecodeError, Encode, Reader, Writer},
-    crypto::{Claim, PublicKey, Signature, Signer},
+    crypto::{Claim, Signer},
     digest::Digest,
+    endorsement::{Endorsement, OwnedClaim, Pen, signatures},
     id::{ActorId, ClientId, Deployment, Role},
-    merkle,
+    merkle::{self, Path},
     roster::Roster,
     trust::Named,
 };
@@ -112,6 +115,11 @@ impl Kind {
     /// The kind with this byte.
     pub fn from_byte(byte: u8) -> Option<Kind> {
         Kind::ALL.into_iter().find(|kind| *kind as u8 == byte)
+    }
+
+    /// Whether many may be signed at once.
+    pub fn is_signed_in_runs(self) -> bool {
+        self == Kind::Bundle
     }
 
     /// Whether one slot may hold one digest only. A refusal may be given again for another reason, and a handler may be an
@@ -235,7 +243,7 @@ pub fn preimage(deployment: Deployment, kind: Kind, actor: ActorId, slot: u64, d
 }
 
 /// The compact signed form of a statement, by which others refer to it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Citation {
     /// What kind of statement.
     pub kind: Kind,
@@ -245,8 +253,8 @@ pub struct Citation {
     pub slot: u64,
     /// The digest of its body.
     pub digest: Digest,
-    /// Its signature.
-    pub signature: Signature,
+    /// How it is signed.
+    pub endorsement: Endorsement,
 }
 
 impl Citation {
@@ -257,7 +265,7 @@ impl Citation {
 
     /// Whether the cited signature is its actor's.
     pub fn verify(&self, trust: &Trust) -> bool {
-        trust.verifies(Named::from(self), self.signature)
+        trust.verifies(Named::from(self), &self.endorsement)
     }
 }
 
@@ -267,18 +275,19 @@ impl Encode for Citation {
         self.actor.encode(out);
         out.u64(self.slot);
         self.digest.encode(out);
-        out.bytes(&self.signature.0);
+        self.endorsement.encode_of(self.kind, out);
     }
 }
 
 impl Decode for Citation {
     fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let kind = Kind::decode(input)?;
         Ok(Citation {
-            kind: Kind::decode(input)?,
+            kind,
             actor: ActorId::decode(input)?,
             slot: input.u64()?,
             digest: Digest::decode(input)?,
-            signature: Signature(input.array()?),
+            endorsement: Endorsement::decode_of(kind, input)?,
         })
     }
 }
@@ -288,7 +297,7 @@ impl Decode for Citation {
 pub struct Signed<T> {
     body: T,
     digest: Digest,
-    signature: Signature,
+    endorsement: Endorsement,
 }
 
 impl<T> std::ops::Deref for Signed<T> {
@@ -301,9 +310,20 @@ impl<T> std::ops::Deref for Signed<T> {
 impl<T: Statement> Signed<T> {
     /// Signs a statement. The caller has made it durable.
     pub fn sign(body: T, deployment: Deployment, signer: &dyn Signer) -> Self {
+        Self::sign_in_run(body, None, deployment, signer, &mut Pen::default())
+    }
+
+    /// Signs a statement with those to which this path leads, if there is one.
+    pub fn sign_in_run(
+        body: T,
+        path: Option<Arc<Path>>,
+        deployment: Deployment,
+        signer: &dyn Signer,
+        pen: &mut Pen,
+    ) -> Self {
         let digest = Digest::of(&[&body.body()]);
         let preimage = preimage(deployment, T::KIND, body.actor(), body.slot(), digest);
-        Signed { signature: signer.sign(&preimage), body, digest }
+        Signed { endorsement: pen.sign(&preimage, path, signer), body, digest }
     }
 
     /// The digest of the body.
@@ -318,13 +338,13 @@ impl<T: Statement> Signed<T> {
             actor: self.body.actor(),
             slot: self.body.slot(),
             digest: self.digest,
-            signature: self.signature,
+            endorsement: self.endorsement.clone(),
         }
     }
 
     /// What is sent and stored.
     pub fn to_unverified(&self) -> Unverified<T> {
-        Unverified { body: self.body.clone(), digest: self.digest, signature: self.signature }
+        Unverified { body: self.body.clone(), digest: self.digest, endorsement: self.endorsement.clone() }
     }
 }
 
@@ -333,7 +353,7 @@ impl<T: Statement> Signed<T> {
 pub struct Unverified<T> {
     body: T,
     digest: Digest,
-    signature: Signature,
+    endorsement: Endorsement,
 }
 
 /// Why a statement is not believed.
@@ -391,7 +411,7 @@ impl<T: Statement> Unverified<T> {
             actor: self.body.actor(),
             slot: self.body.slot(),
             digest: self.digest,
-            signature: self.signature,
+            endorsement: self.endorsement.clone(),
         }
     }
 
@@ -407,10 +427,18 @@ impl<T: Statement> Unverified<T> {
     }
 
     /// The signature to check, if the roster lists the key for it.
-    pub fn claim(&self, trust: &Trust) -> Option<(PublicKey, Vec<u8>, Signature)> {
-        let key = trust.key_under(self.claimed_terms(), &Named::from(&self.cite()))?;
-        let preimage = preimage(trust.deployment, T::KIND, self.body.actor(), self.body.slot(), self.digest);
-        Some((key, preimage, self.signature))
+    pub fn claim(&self, trust: &Trust) -> Option<OwnedClaim> {
+        let (actor, slot, digest) = (self.body.actor(), self.body.slot(), self.digest);
+        let key = trust.key_under(self.claimed_terms(), &Named { kind: T::KIND, actor, slot, digest })?;
+        self.endorsement.claim(key, preimage(trust.deployment, T::KIND, actor, slot, digest))
+    }
+
+    /// How many signatures there are to check, if those of one run come one after the other.
+    pub fn signatures<'a>(statements: impl Iterator<Item = &'a Self>) -> u64
+    where
+        T: 'a,
+    {
+        signatures(statements.map(|statement| &statement.endorsement))
     }
 
     /// Checks the signature and gives the statement.
@@ -428,6 +456,11 @@ impl<T: Statement> Unverified<T> {
             .iter()
             .map(|claim| claim.as_ref().map(|(key, preimage, signature)| (*key, &preimage[..], *signature)))
             .collect();
+        // those of one run are one
+        let known = known.map(|mut known| {
+            known.dedup();
+            known
+        });
         match known {
             Some(known) if trust.verifier.verify_all(&known) => {
                 statements.into_iter().map(|statement| Ok(statement.believed())).collect()
@@ -438,7 +471,7 @@ impl<T: Statement> Unverified<T> {
 
     /// The statement, its signature having been checked among others.
     pub(crate) fn believed(self) -> Signed<T> {
-        Signed { body: self.body, digest: self.digest, signature: self.signature }
+        Signed { body: self.body, digest: self.digest, endorsement: self.endorsement }
     }
 
     fn refused(&self, trust: &Trust) -> SignatureError {
@@ -464,7 +497,7 @@ pub const BODY_MAX: usize = 1 << 20;
 impl<T: Statement> Encode for Unverified<T> {
     fn encode(&self, out: &mut Writer) {
         out.string_of(|out| self.body.encode_body(out));
-        out.bytes(&self.signature.0);
+        self.endorsement.encode_of(T::KIND, out);
     }
 }
 
@@ -472,7 +505,11 @@ impl<T: Statement> Decode for Unverified<T> {
     fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let length = input.count("statement body", BODY_MAX)?;
         let bytes = input.take(length)?;
-        let signature = Signature(input.array()?);
-        Ok(Unverified { body: T::from_body(bytes)?, digest: Digest::of(&[bytes]), signature })
+        let body = T::from_body(bytes)?;
+        Ok(Unverified {
+            body,
+            digest: Digest::of(&[bytes]),
+            endorsement: Endorsement::decode_of(T::KIND, input)?,
+        })
     }
 }

@@ -20,8 +20,9 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use super::{
     cosignature::Cosignature,
-    crypto::{PublicKey, Signature, Verifier},
+    crypto::{PublicKey, Verifier},
     digest::Digest,
+    endorsement::Endorsement,
     id::{ActorId, Deployment},
     roster::{Roster, keys::Listed},
     statement::{Citation, Kind, Signed, Terms, preimage},
@@ -103,12 +104,12 @@ impl Trust {
     }
 
     /// Whether this is a signature of whom it is said to be of.
-    pub(super) fn verifies(&self, named: Named, signature: Signature) -> bool {
-        let preimage = preimage(self.deployment, named.kind, named.actor, named.slot, named.digest);
+    pub(super) fn verifies(&self, named: Named, endorsement: &Endorsement) -> bool {
+        let preimage = || preimage(self.deployment, named.kind, named.actor, named.slot, named.digest);
         let numbers = (0..=self.roster.current_number(&named.actor)).rev(); // most are of the present key
         numbers
-            .filter_map(|number| self.key(number, &named))
-            .any(|key| self.verifier.verify((key, &preimage, signature)))
+            .filter_map(|number| endorsement.claim(self.key(number, &named)?, preimage()))
+            .any(|(key, signed, signature)| self.verifier.verify((key, &signed, signature)))
     }
 
     /// The key under which a statement says that it was signed, if that counts for it.

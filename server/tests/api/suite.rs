@@ -266,7 +266,7 @@ async fn whoever_breaks_the_rules_hears_which<N: Network, P: Spawn>(way: &Way<N,
     // a changed signature
     let mut bytes = body(&[framed(good.clone())]).to_vec();
     let length = bytes.len();
-    let signature = length - good_content_bytes(&good) - 1;
+    let signature = length - good_content_bytes(&good) - 2; // behind it stands that it is of no run
     bytes[signature] ^= 1;
     let mut connection = way.connect().await;
     let garbled = connection.ask(Method::POST, "/v1/bundles", &[], bytes.clone().into()).await.unwrap();

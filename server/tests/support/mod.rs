@@ -17,7 +17,7 @@ use ed25519_dalek::{
 };
 use server::{
     actor::{
-        Actor, Draft, Draught, Input, Notice, Recovered, Setup, Step, Timing,
+        Actor, Draft, Draught, Input, Issued, Notice, Recovered, Setup, Step, Timing,
         client::Client,
         handler::{Custody, Handler},
         incoming::Incoming,
@@ -26,11 +26,13 @@ use server::{
         step::{STATEMENTS, statement_row},
         witness::Witness,
     },
+    node::Promise,
     port::{Rows, Time},
     protocol::{
         codec::{Decode, Encode},
         crypto::{Claim, Ed25519, Ed25519Signer, PublicKey, Signature, Signer, Verifier},
         digest::Digest,
+        endorsement::Pen,
         id::{ActorId, ClientId, Deployment, Role},
         message::Message,
         roster::{Member, Roster, Rules},
@@ -294,10 +296,11 @@ impl Bench {
         if crash == Some(Boundary::BeforeCommit) {
             return self.restart();
         }
-        let promises = std::mem::take(&mut step.promises);
-        for draft in promises.iter().filter(|draft| draft.kind().exclusive()) {
-            self.check_slot(draft);
-            step.changes.insert(statement_row(draft.kind(), draft.slot()), Some(draft.body()));
+        let promises = Promise::all(std::mem::take(&mut step.promises), self.deployment);
+        for promise in promises.iter().filter(|promise| promise.draft.kind().exclusive()) {
+            self.check_slot(&promise.draft);
+            let row = statement_row(promise.draft.kind(), promise.draft.slot());
+            step.changes.insert(row, Some(promise.stored()));
         }
         for (key, value) in std::mem::take(&mut step.changes) {
             match value {
@@ -308,9 +311,10 @@ impl Bench {
         if crash == Some(Boundary::AfterCommit) {
             return self.restart();
         }
-        for draft in promises {
-            self.sign(&draft);
-            self.actor.release(draft.sign(self.deployment, &self.signer), &mut step);
+        let mut pen = Pen::default();
+        for promise in promises {
+            let issued = self.sign(promise, &mut pen);
+            self.actor.release(issued, &mut step);
         }
         let (mut sends, notices) = (step.sends, step.notices);
         if crash == Some(Boundary::AmidSends) {
@@ -328,31 +332,30 @@ impl Bench {
         assert!(held.is_none_or(|held| held == digest), "{what:?} would have been signed twice");
     }
 
-    fn sign(&mut self, draft: &Draft) {
-        let preimage = server::protocol::statement::preimage(
-            self.deployment,
-            draft.kind(),
-            self.me,
-            draft.slot(),
-            Digest::of(&[&draft.body()]),
-        );
-        let bytes = [draft.body(), self.signer.sign(&preimage).0.to_vec()].concat();
-        if let Some(before) = self.signed.insert((draft.kind(), draft.slot()), bytes.clone()) {
-            assert!(before == bytes || !draft.kind().exclusive());
+    /// Signs, and checks that these are the bytes of an earlier time.
+    fn sign(&mut self, Promise { draft, path, .. }: Promise, pen: &mut Pen) -> Issued {
+        let (kind, slot) = (draft.kind(), draft.slot());
+        let issued = draft.sign(path, self.deployment, &self.signer, pen);
+        let bytes = issued.to_bytes();
+        if let Some(before) = self.signed.insert((kind, slot), bytes.clone()) {
+            assert!(before == bytes || !kind.exclusive(), "{} {slot} is signed in another way", kind.name());
         }
+        issued
     }
 
     /// Throws the actor away and makes it anew from what is durable, as `server::node` reads it back.
     pub fn restart(&mut self) -> Turn {
         let mut recovered = Recovered::default();
-        for (key, value) in &self.rows {
+        let mut pen = Pen::default();
+        for (key, value) in &self.rows.clone() {
             if key.first() != Some(&STATEMENTS) {
                 recovered.rows.insert(key.clone(), value.clone());
                 continue;
             }
-            let draft = Draft::from_body(Kind::from_byte(key[1]).unwrap(), value).unwrap();
-            assert_eq!(statement_row(draft.kind(), draft.slot()), *key);
-            recovered.statements.push(draft.sign(self.deployment, &self.signer));
+            let promise = Promise::read(Kind::from_byte(key[1]).unwrap(), value).unwrap();
+            assert_eq!(statement_row(promise.draft.kind(), promise.draft.slot()), *key);
+            let issued = self.sign(promise, &mut pen);
+            recovered.statements.push(issued);
         }
         self.actor = (self.build)(recovered);
         Turn { crashed: true, ..Turn::default() }
@@ -386,7 +389,7 @@ pub fn custody(setup: &Setup, signer: impl Fn(ActorId) -> Box<dyn Signer>, befor
         actor: incoming(0),
         slot: before - 1,
         digest: Digest::ZERO,
-        signature: Signature([0; 64]),
+        endorsement: Signature([0; 64]).into(),
     };
     let mut reached = vec![Reached::default(); roster.incoming() as usize];
     reached[0].seal = Some(seal);

@@ -110,7 +110,7 @@ impl Attack for CiteForkedCut {
         for draft in drafts {
             let Draft::Bundle(bundle) = draft else { continue };
             if context.on() {
-                let slot = bundle.seen.map_or(1, |seen| seen.slot);
+                let slot = bundle.seen.as_ref().map_or(1, |seen| seen.slot);
                 bundle.seen = Some(context.citation(Kind::Cut, ActorId::SEQUENCER, slot));
                 context.fired();
             }

@@ -217,14 +217,14 @@ impl Attack for RegressCitation {
     fn drafts(&mut self, drafts: &mut Vec<Draft>, context: &mut Context<'_>) {
         for draft in drafts {
             let Draft::Seal(seal) = draft else { continue };
-            let Some(seen) = seal.seen else { continue };
+            let Some(seen) = &seal.seen else { continue };
             let last = self.seen.last().map_or(0, |last| last.slot);
-            let older = self.seen.iter().rev().find(|older| older.slot < last).copied();
+            let older = self.seen.iter().rev().find(|older| older.slot < last).cloned();
             if let Some(older) = older.filter(|_| context.on()) {
                 seal.seen = Some(older);
                 context.fired();
             } else {
-                self.seen.push(seen);
+                self.seen.push(seen.clone());
             }
         }
     }

@@ -251,14 +251,15 @@ impl Context<'_> {
         let (one, two) = (self.digest(), self.digest());
         let mut signature = [0; 64];
         signature[..32].copy_from_slice(&one.0);
-        Citation { kind, actor, slot, digest: two, signature: Signature(signature) }
+        Citation { kind, actor, slot, digest: two, endorsement: Signature(signature).into() }
     }
 }
 
 /// The statement with a signature that is none.
 fn forged<T: Statement>(statement: &Unverified<T>) -> Unverified<T> {
     let mut bytes = statement.to_bytes();
-    let signature = bytes.len() - 64;
+    let [a, b, c, d, ..] = bytes[..] else { unreachable!("the length of the body comes first") };
+    let signature = 4 + u32::from_be_bytes([a, b, c, d]) as usize;
     bytes[signature] ^= 1;
     Unverified::from_bytes(&bytes).expect("only the signature has changed")
 }

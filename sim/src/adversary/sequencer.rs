@@ -98,7 +98,7 @@ impl Attack for Starve {
             match draft {
                 Draft::Cut(cut) => {
                     let reached = &mut cut.reached[starved as usize];
-                    let frozen = *self.frozen.get_or_insert(*reached);
+                    let frozen = self.frozen.get_or_insert(reached.clone()).clone();
                     if *reached != frozen {
                         *reached = frozen;
                         cut.total = total(&cut.reached);
@@ -127,7 +127,7 @@ impl Attack for RegressCut {
             if let [older, last] = self.before.make_contiguous() {
                 let went_on = (0..last.len()).find(|j| older[*j].end < last[*j].end);
                 if let Some(j) = went_on.filter(|_| context.on()) {
-                    cut.reached[j] = older[j];
+                    cut.reached[j] = older[j].clone();
                     cut.total = total(&cut.reached);
                     context.fired();
                 }
@@ -161,8 +161,8 @@ fn falsify_total(cut: &mut Cut, _: &mut Context<'_>) {
 
 fn cite_phantom_seal(cut: &mut Cut, context: &mut Context<'_>) {
     let j = context.target(Role::Incoming);
-    let Reached { seal, end } = cut.reached[j as usize];
-    let slot = seal.map_or(0, |seal| seal.slot + 1);
+    let Reached { seal, end } = &cut.reached[j as usize];
+    let slot = seal.as_ref().map_or(0, |seal| seal.slot + 1);
     let phantom = context.citation(Kind::Seal, ActorId::Server(Role::Incoming, j), slot);
     cut.reached[j as usize] = Reached { seal: Some(phantom), end: Position(end.0 + 1) };
     cut.total = total(&cut.reached);

@@ -215,13 +215,14 @@ mod tests {
 
     /// What the witness says of the cut of an epoch: through the attestation of a mailbox actor, and perhaps outright.
     fn view(trust: &Trust, mailbox: u32, cut: Digest, outright: bool) -> View {
-        let sign = |kind, actor| Citation { kind, actor, slot: 1, digest: cut, signature: key().sign(b"") };
+        let sign =
+            |kind, actor| Citation { kind, actor, slot: 1, digest: cut, endorsement: key().sign(b"").into() };
         let cut = sign(Kind::Cut, ActorId::SEQUENCER);
         let attestation = Attestation {
             mailbox,
             epoch: Epoch(1),
             terms: Terms::default(),
-            cut,
+            cut: cut.clone(),
             previous: Digest::ZERO,
             mailboxes: 0,
             root: Digest::ZERO,

@@ -85,9 +85,9 @@ impl Specimen {
             actor: ActorId::SEQUENCER,
             slot: 1,
             digest: digest(0),
-            signature: Signature([0; 64]),
+            endorsement: Signature([0; 64]).into(),
         };
-        let evidence = Evidence::from(Equivocation { first: nothing, second: nothing });
+        let evidence = Evidence::from(Equivocation { first: nothing.clone(), second: nothing });
         let by = ActorName::new(Role::Client, 0);
         self.record.caught.push(Caught { at_ns: 0, by, epoch: Epoch(epoch), roster: 0, evidence });
         let evidence = self.record.caught.len() - 1;

@@ -48,7 +48,7 @@ impl Group {
 
     /// A cut was shown to one of them.
     pub fn see(&mut self, cut: Citation) {
-        if self.seen.is_none_or(|seen| seen.slot < cut.slot) {
+        if self.seen.as_ref().is_none_or(|seen| seen.slot < cut.slot) {
             self.seen = Some(cut);
         }
     }

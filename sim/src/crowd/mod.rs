@@ -197,7 +197,7 @@ impl Crowd {
     /// Makes a bundle and sends it, if it is its turn; its recipients are woken.
     fn send(&self, state: &mut State, wanted: &Wanted) {
         let (sender, (group, _)) = (wanted.sender, state.place(wanted.sender));
-        let seen = state.groups[group].seen;
+        let seen = state.groups[group].seen.clone();
         let person = state.person(sender);
         let number = u64::from(person.next);
         let content = self.content(wanted, number);
@@ -432,7 +432,7 @@ impl Crowd {
         let person = state.person(one);
         (person.held, person.epoch) = (delivered.count as u32, delivered.last as u32);
         person.expected = person.expected.saturating_sub(fresh);
-        state.groups[link.group as usize].see(delivered.cut);
+        state.groups[link.group as usize].see(delivered.cut.clone());
         self.acknowledge(state, link, one, &delivered);
     }
 
@@ -470,7 +470,7 @@ impl Crowd {
             generation: Generation(0),
             count: Count(delivered.count),
             head: delivered.head,
-            attestation: delivered.attestation,
+            attestation: delivered.attestation.clone(),
         };
         person.acks += 1;
         let leaves = person.expected == 0 && !stays;

@@ -41,6 +41,17 @@ impl Signer for SeenSigner {
     }
 
     fn sign(&self, preimage: &[u8]) -> Signature {
+        self.see(preimage);
+        self.signer.sign(preimage)
+    }
+
+    fn covers(&self, preimage: &[u8]) {
+        self.see(preimage);
+    }
+}
+
+impl SeenSigner {
+    fn see(&self, preimage: &[u8]) {
         if let Some((kind, actor, slot, digest)) = slot_of(preimage).filter(|(kind, ..)| kind.exclusive()) {
             let who = part_of(&self.parts, &actor).unwrap_or(self.who);
             let mut record = self.history.record();
@@ -50,7 +61,6 @@ impl Signer for SeenSigner {
                 record.contradictions.push((who, why));
             }
         }
-        self.signer.sign(preimage)
     }
 }
 

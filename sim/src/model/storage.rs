@@ -4,7 +4,8 @@
 use std::io;
 
 use server::{
-    actor::{Draft, Ledger, step::STATEMENTS},
+    actor::{Ledger, step::STATEMENTS},
+    node::Promise,
     port::{Changes, Rows, Storage, StorageError, Work as _, store::Store},
     protocol::statement::Kind,
 };
@@ -95,8 +96,8 @@ impl SimStorage {
     fn is_under_earlier_key(&self, key: &[u8], value: &[u8]) -> bool {
         let kind = key.get(1).and_then(|byte| Kind::from_byte(*byte));
         let stored = kind.filter(|_| key.first() == Some(&STATEMENTS));
-        let draft = stored.and_then(|kind| Draft::from_body(kind, value).ok());
-        draft.is_some_and(|draft| draft.terms().key < self.key)
+        let promise = stored.and_then(|kind| Promise::read(kind, value).ok());
+        promise.is_some_and(|promise| promise.draft.terms().key < self.key)
     }
 
     /// The same, and this does what is left of a commit when the node has had the first turn of it.

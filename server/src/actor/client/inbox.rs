@@ -314,7 +314,8 @@ impl Inbox {
             let first = held.map_or_else(|| cut.cite(), |held| held.cite());
             found |= accuse(Equivocation { first, second: cut.cite() }, &self.trust, step);
         }
-        let cited = delivery.attestation.clone().verify(&self.trust).map(|attestation| attestation.cut);
+        let cited =
+            delivery.attestation.clone().verify(&self.trust).map(|attestation| attestation.cut.clone());
         if let (Ok(cited), Some(last)) = (cited, delivery.cuts.last()) {
             found |= accuse(Equivocation { first: cited, second: last.cite() }, &self.trust, step);
         }
@@ -339,7 +340,8 @@ impl Inbox {
         if matched.len() < derived.entries.len() && !lied {
             return None;
         }
-        step.work.verified_batched += matched.len() as u64;
+        step.work.verified_batched +=
+            Unverified::signatures(matched.iter().map(|(_, parcel, _)| &parcel.bundle));
         step.work.hashed_bytes +=
             matched.iter().map(|(_, parcel, _)| parcel.payload.len() as u64).sum::<u64>();
         let bundles = matched.iter().map(|(_, parcel, _)| parcel.bundle.clone()).collect();

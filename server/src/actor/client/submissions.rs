@@ -279,7 +279,9 @@ impl Submissions {
         let own = pending.bundle.as_ref().map(Signed::cite);
         match receipt.verify(&self.setup.trust) {
             Ok(receipt)
-                if receipt.actor() == from && receipt.incoming == incoming && own == Some(receipt.bundle) =>
+                if receipt.actor() == from
+                    && receipt.incoming == incoming
+                    && own == Some(receipt.bundle.clone()) =>
             {
                 pending.custody = Some(InCustody { receipt, asked: None });
             }

@@ -266,7 +266,7 @@ impl Keeping {
             self.insert(entrusted.submission, None, None, step.now);
         }
         if let Some(kept) = self.kept.get_mut(&name) {
-            kept.asked.insert(witness, challenge);
+            kept.asked.insert(witness, challenge.clone());
         }
         self.make_public(name, docket, step);
         let own = docket.challenge_of(incoming, &admit(name));

@@ -98,7 +98,7 @@ impl Tick {
     fn row(&self) -> Vec<u8> {
         let mut out = Writer::default();
         self.opening.encode(&mut out);
-        out.list(&self.members.values().copied().collect::<Vec<_>>());
+        out.list(&self.members.values().cloned().collect::<Vec<_>>());
         out.into_bytes()
     }
 }
@@ -176,7 +176,7 @@ impl Admission {
         let members: BTreeMap<u64, Citation> = indices.zip(bundles).collect();
         for (index, citation) in &members {
             let client = citation.actor.client().ok_or(DecodeError::Invalid("citation of a bundle"))?;
-            let recent = Recent { citation: *citation, place: Some((first, *index)) };
+            let recent = Recent { citation: citation.clone(), place: Some((first, *index)) };
             self.clients.entry(client).or_default().recent.insert(BundleNumber(citation.slot), recent);
         }
         self.ticks.insert(first, Tick::new(opening, members, None));
@@ -201,7 +201,7 @@ impl Admission {
 
     /// The cut of an epoch, if it is remembered.
     pub fn cut(&self, epoch: Epoch) -> Option<Citation> {
-        self.cuts.get(&epoch).copied()
+        self.cuts.get(&epoch).cloned()
     }
 
     /// The handler that asked for a client last.
@@ -243,18 +243,19 @@ impl Admission {
     /// The receipt of a bundle that was admitted under another signature of its client.
     pub fn twin(&self, bundle: &Citation) -> Option<Twin> {
         let (client, number) = (bundle.actor.client()?, BundleNumber(bundle.slot));
-        let admitted = self.admitted(&client, number)?.citation;
-        let twin = admitted.digest == bundle.digest && admitted != *bundle;
+        let admitted = &self.admitted(&client, number)?.citation;
+        let twin = admitted.digest == bundle.digest && *admitted != *bundle;
         let receipted = self.receipt_of(&client, number).filter(|_| twin)?;
-        Some(Twin { receipted, bundle: admitted })
+        Some(Twin { receipted, bundle: admitted.clone() })
     }
 
     /// Verifies all that arrived, in one batch, and admits what is in order. `room` is how many may enter.
     pub fn admit(&mut self, room: usize, step: &mut Step) -> Outcome {
         let mut outcome = Outcome::default();
         let arrived = std::mem::take(&mut self.arrived);
-        step.work.verified_batched += arrived.len() as u64;
-        let bundles = arrived.iter().map(|(_, submission)| submission.bundle.clone()).collect();
+        let bundles = || arrived.iter().map(|(_, submission)| &submission.bundle);
+        step.work.verified_batched += Unverified::signatures(bundles());
+        let bundles = bundles().cloned().collect();
         let verified = Unverified::verify_all(bundles, &self.trust);
         for ((from, submission), bundle) in arrived.into_iter().zip(verified) {
             match bundle {
@@ -296,10 +297,10 @@ impl Admission {
             return refuse(Reason::Malformed);
         }
         let held = known.held.get(&number).map(|(held, _)| held.cite());
-        let other = known.recent.get(&number).map(|recent| recent.citation).or(held);
+        let other = known.recent.get(&number).map(|recent| recent.citation.clone()).or(held);
         if let Some(other) = other {
             if other.digest != bundle.digest() {
-                let evidence = Equivocation { first: other, second: bundle.cite() };
+                let evidence = Equivocation { first: other.clone(), second: bundle.cite() };
                 step.notice(Notice::Caught(Box::new(evidence.into())));
                 refuse(Reason::Equivocation { other });
             }
@@ -345,7 +346,7 @@ impl Admission {
             if number != known.recent.last_key_value().map_or(BundleNumber(0), |(last, _)| last.next()) {
                 return;
             }
-            let last = known.recent.last_key_value().map(|(_, recent)| recent.citation);
+            let last = known.recent.last_key_value().map(|(_, recent)| recent.citation.clone());
             let bundle = &entry.get().0;
             let reason = match examine(bundle, last, &self.cuts, &self.trust) {
                 Err(NotYet) => {
@@ -361,8 +362,8 @@ impl Admission {
             };
             let (bundle, submission) = entry.remove();
             self.held_bytes -= submission.content.wire_bytes();
-            if let (Some(Reason::ForkedCut { known }), Some(cited)) = (&reason, bundle.seen) {
-                let evidence = Evidence::from(Equivocation { first: *known, second: cited });
+            if let (Some(Reason::ForkedCut { known }), Some(cited)) = (&reason, bundle.seen.clone()) {
+                let evidence = Evidence::from(Equivocation { first: known.clone(), second: cited });
                 // a key that was revoked since goes on to count in the work, and proves nothing
                 if judge(&evidence, &self.trust).exposed().is_some() {
                     step.notice(Notice::Caught(Box::new(evidence)));
@@ -388,7 +389,7 @@ impl Admission {
             let Some(known) = self.clients.get_mut(&client) else { continue };
             if let Some(recent) = known.recent.get_mut(&number) {
                 recent.place = Some((first, index));
-                members.insert(index, recent.citation);
+                members.insert(index, recent.citation.clone());
             }
             let oldest = BundleNumber((number.0 + 1).saturating_sub(IN_FLIGHT_MAX));
             while let Some(entry) = known.recent.first_entry().filter(|entry| *entry.key() < oldest) {
@@ -448,16 +449,16 @@ fn examine(
     cuts: &BTreeMap<Epoch, Citation>,
     trust: &Trust,
 ) -> Result<Option<Reason>, NotYet> {
-    if bundle.previous != last.map_or(Digest::ZERO, |last| last.digest) {
+    if bundle.previous != last.as_ref().map_or(Digest::ZERO, |last| last.digest) {
         return Ok(Some(last.map_or(Reason::Malformed, |other| Reason::Equivocation { other })));
     }
-    match bundle.seen.map_or(Cited::Known, |cited| look_up(&cited, cuts, trust)) {
+    match bundle.seen.as_ref().map_or(Cited::Known, |cited| look_up(cited, cuts, trust)) {
         Cited::NotSeen => return Err(NotYet),
         Cited::Forged => return Ok(Some(Reason::Malformed)),
         Cited::Forked(known) => return Ok(Some(Reason::ForkedCut { known })),
         Cited::Known => {}
     }
-    let newest = cuts.last_key_value().map(|(_, cut)| *cut);
+    let newest = cuts.last_key_value().map(|(_, cut)| cut.clone());
     Ok(newest.filter(|cut| cut.slot > bundle.expiry.0).map(|cut| Reason::Expired { cut }))
 }
 
@@ -469,7 +470,7 @@ fn look_up(cited: &Citation, cuts: &BTreeMap<Epoch, Citation>, trust: &Trust) ->
     match cuts.get(&epoch) {
         Some(known) if known == cited => Cited::Known,
         _ if !cited.verify(trust) => Cited::Forged,
-        Some(known) if known.digest != cited.digest => Cited::Forked(*known),
+        Some(known) if known.digest != cited.digest => Cited::Forked(known.clone()),
         Some(_) => Cited::Known,
         None if cuts.last_key_value().is_none_or(|(newest, _)| epoch > *newest) => Cited::NotSeen,
         None => Cited::Known,

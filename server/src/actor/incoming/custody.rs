@@ -71,7 +71,7 @@ impl Incoming {
     /// witness that stands by both has lied with it.
     fn meet_branch(&mut self, attestation: &Signed<Attestation>, step: &mut Step) {
         let Some(seen) = self.admission.cut(attestation.epoch) else { return };
-        let fork = Equivocation { first: seen, second: attestation.cut };
+        let fork = Equivocation { first: seen, second: attestation.cut.clone() };
         if !self.views.is_forked(attestation.epoch) && accuse(fork, &self.setup.trust, step) {
             step.notice(Notice::Reached("an incoming actor met a branch and asked who vouches for it"));
             self.views.forked(attestation.epoch, &self.setup.trust, step);

@@ -29,8 +29,8 @@ impl Incoming {
     /// Whether the sequencer may have said this of this actor's queue.
     pub(super) fn examine(&mut self, cut: &Signed<Cut>, step: &mut Step) {
         let (own, trust) = (cut.to_unverified(), &self.setup.trust);
-        let reached = cut.reached.get(self.index as usize).and_then(|reached| reached.seal);
-        let unknown = reached.is_some_and(|seal| {
+        let reached = cut.reached.get(self.index as usize).and_then(|reached| reached.seal.clone());
+        let unknown = reached.as_ref().is_some_and(|seal| {
             let known = self.ledgers.ledger(BatchNumber(seal.slot));
             known.is_none_or(|ledger| ledger.seal.digest() != seal.digest)
         });
@@ -96,7 +96,7 @@ impl Incoming {
         if challenge.target != self.me() {
             return;
         }
-        let exhibit = match (challenge.demand, posting.attachment) {
+        let exhibit = match (challenge.demand.clone(), posting.attachment) {
             (Demand::Admit { .. }, Attachment::Submission(submission)) => {
                 // what comes of it goes where the submission came from
                 match self.admission.twin(&submission.bundle.cite()) {

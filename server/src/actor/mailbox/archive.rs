@@ -184,8 +184,8 @@ impl Archive {
         };
         let mut parts = Vec::new();
         for (j, reached) in last.reached.iter().enumerate() {
-            let from = first.and_then(|cut| cut.reached[j].seal).map_or(0, |seal| seal.slot + 1);
-            let end = reached.seal.map_or(0, |seal| seal.slot + 1);
+            let from = first.and_then(|cut| cut.reached[j].seal.clone()).map_or(0, |seal| seal.slot + 1);
+            let end = reached.seal.as_ref().map_or(0, |seal| seal.slot + 1);
             for batch in from..end {
                 parts.push(self.runs.get(&(j as u32, BatchNumber(batch)))?.part_for(client));
             }
@@ -212,7 +212,7 @@ impl Archive {
         }
         self.cosignatures = self.cosignatures.split_off(&floor);
         for (j, reached) in kept.reached.iter().enumerate() {
-            let Some(seal) = reached.seal else { continue };
+            let Some(seal) = &reached.seal else { continue };
             let taken = (j as u32, BatchNumber(0))..=(j as u32, BatchNumber(seal.slot));
             let gone: Vec<_> = self.runs.range(taken).map(|(place, _)| *place).collect();
             for (incoming, batch) in gone {

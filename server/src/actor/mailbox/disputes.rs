@@ -124,7 +124,7 @@ impl Mailbox {
             return;
         }
         let newest = self.archive.newest();
-        let exhibit = match (challenge.demand, posting.attachment) {
+        let exhibit = match (challenge.demand.clone(), posting.attachment) {
             (Demand::Attest(epoch), _) => {
                 let newest = newest.filter(|newest| newest.epoch >= epoch);
                 newest.map(|newest| Exhibit::Attestation(newest.to_unverified()))

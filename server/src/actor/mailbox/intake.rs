@@ -73,7 +73,7 @@ impl Intake {
 
     /// The last attested seal of an incoming actor: slot and digest.
     fn reached(&self, incoming: u32) -> Option<(u64, Digest)> {
-        let seal = self.at.as_ref()?.reached.get(incoming as usize)?.seal?;
+        let seal = self.at.as_ref()?.reached.get(incoming as usize)?.seal.clone()?;
         Some((seal.slot, seal.digest))
     }
 
@@ -96,7 +96,7 @@ impl Intake {
     /// Asks for the runs that were refused and that this cut takes.
     fn ask_again(&mut self, cut: &Cut, step: &mut Step) {
         for incoming in std::mem::take(&mut self.refused) {
-            let reached = cut.reached.get(incoming as usize).and_then(|reached| reached.seal);
+            let reached = cut.reached.get(incoming as usize).and_then(|reached| reached.seal.clone());
             let BatchNumber(next) = self.next_batch(incoming);
             match reached.is_some_and(|reached| next <= reached.slot) {
                 true => step.send(ActorId::Server(Role::Incoming, incoming), Message::Subscribe(next)),
@@ -140,7 +140,7 @@ impl Intake {
     /// to be linked to it.
     fn believe(&self, seal: &Unverified<Seal>) -> Result<Signed<Seal>, SignatureError> {
         let cited = seal.claimed_actor().index_of(Role::Incoming).and_then(|j| {
-            let reached = self.cuts.values().filter_map(|cut| cut.reached.get(j as usize)?.seal);
+            let reached = self.cuts.values().filter_map(|cut| cut.reached.get(j as usize)?.seal.clone());
             reached.into_iter().find(|cited| cited.slot >= seal.claimed_slot())
         });
         let leads = |cited: Citation| match cited.slot == seal.claimed_slot() {
@@ -168,7 +168,7 @@ impl Intake {
     pub fn missing(&self) -> Vec<(u32, BatchNumber, Citation)> {
         let Some(cut) = self.pending() else { return Vec::new() };
         let missing = |(j, reached): (usize, &Reached)| {
-            let (seal, next) = (reached.seal?, self.next_batch(j as u32));
+            let (seal, next) = (reached.seal.clone()?, self.next_batch(j as u32));
             (next.0 <= seal.slot).then_some((j as u32, next, seal))
         };
         cut.reached.iter().take(self.batches.len()).enumerate().filter_map(missing).collect()
@@ -179,8 +179,8 @@ impl Intake {
         let Some(cut) = self.cuts.first_key_value().map(|(_, cut)| cut.clone()) else { return Vec::new() };
         let mut forked = Vec::new();
         for (j, reached) in cut.reached.iter().enumerate().take(self.batches.len()) {
-            let Some(cited) = reached.seal else { continue };
-            if let Some(fork) = self.fork_of(j, cited) {
+            let Some(cited) = &reached.seal else { continue };
+            if let Some(fork) = self.fork_of(j, cited.clone()) {
                 forked.push((j as u32, fork));
                 self.batches[j].clear();
             }
@@ -194,9 +194,9 @@ impl Intake {
         if let Some(held) = held.filter(|held| held.seal.digest() != cited.digest) {
             return Some(Equivocation { first: cited, second: held.seal.cite() }.into());
         }
-        let mut earlier = self.at.as_ref().and_then(|at| at.reached.get(incoming)?.seal);
+        let mut earlier = self.at.as_ref().and_then(|at| at.reached.get(incoming)?.seal.clone());
         for (_, held) in self.batches[incoming].range(..=BatchNumber(cited.slot)) {
-            let linked = earlier.map_or(Digest::ZERO, |earlier| earlier.digest);
+            let linked = earlier.as_ref().map_or(Digest::ZERO, |earlier| earlier.digest);
             if held.seal.previous != linked {
                 let later = Linked::Seal(held.seal.to_unverified());
                 return Some(BrokenChain { earlier, later }.into());
@@ -218,10 +218,10 @@ impl Intake {
             doubts.push(BadCut { cut: own(), fault: CutFault::Follows { before } }.into());
         }
         for (reached, batches) in cut.reached.iter().zip(&self.batches) {
-            let Some(cited) = reached.seal else { continue };
+            let Some(cited) = &reached.seal else { continue };
             let Some(held) = batches.get(&BatchNumber(cited.slot)) else { continue };
             let seal = held.seal.to_unverified();
-            doubts.push(Equivocation { first: cited, second: held.seal.cite() }.into());
+            doubts.push(Equivocation { first: cited.clone(), second: held.seal.cite() }.into());
             doubts.push(BadCut { cut: own(), fault: CutFault::End { seal } }.into());
             let upto = batches.range(..=BatchNumber(cited.slot)).rev();
             let seals = upto.map(|(_, held)| held.seal.to_unverified()).collect();
@@ -260,8 +260,8 @@ impl Intake {
             }
             (tip, end) = (Some((slot, held.seal.digest())), held.seal.end);
         }
-        let reached = cut.reached[incoming];
-        (tip, end) == (reached.seal.map(|seal| (seal.slot, seal.digest)), reached.end)
+        let reached = &cut.reached[incoming];
+        (tip, end) == (reached.seal.as_ref().map(|seal| (seal.slot, seal.digest)), reached.end)
     }
 
     fn new_batches<'a>(
@@ -269,7 +269,7 @@ impl Intake {
         incoming: usize,
         cut: &Cut,
     ) -> impl Iterator<Item = &'a OpenBatch> + use<'a> {
-        let last = cut.reached[incoming].seal.map(|seal| BatchNumber(seal.slot));
+        let last = cut.reached[incoming].seal.as_ref().map(|seal| BatchNumber(seal.slot));
         let from = self.reached(incoming as u32).map_or(BatchNumber(0), |(slot, _)| BatchNumber(slot + 1));
         let range = last.filter(|last| *last >= from).map(|last| from..=last);
         range.into_iter().flat_map(move |range| self.batches[incoming].range(range).map(|(_, held)| &**held))
@@ -285,7 +285,7 @@ impl Intake {
     pub fn pass(&mut self, cut: Signed<Cut>) {
         self.cuts.remove(&cut.epoch);
         for (batches, reached) in self.batches.iter_mut().zip(&cut.reached) {
-            if let Some(seal) = reached.seal {
+            if let Some(seal) = &reached.seal {
                 *batches = batches.split_off(&BatchNumber(seal.slot + 1));
             }
         }

@@ -100,7 +100,7 @@ impl Auditor {
     /// The seals of an incoming actor that extend, link by link, what the last cut takes, as far as they were seen: nothing else
     /// can be ordered.
     fn extending(&self, incoming: u32) -> impl Iterator<Item = &Unverified<Seal>> {
-        let reached = self.reached.get(incoming as usize).copied().unwrap_or_default();
+        let reached = self.reached.get(incoming as usize).cloned().unwrap_or_default();
         let (next, last) = match reached.seal {
             Some(seal) => (seal.slot.saturating_add(1), seal.digest),
             None => (0, Digest::ZERO),
@@ -128,7 +128,7 @@ impl Auditor {
 
     /// The last seal of an incoming actor that a cut takes.
     pub fn last_ordered(&self, incoming: u32) -> Option<u64> {
-        Some(self.reached.get(incoming as usize)?.seal?.slot)
+        Some(self.reached.get(incoming as usize)?.seal.as_ref()?.slot)
     }
 
     /// The cuts that a mailbox actor has not attested, at most so many, as far as they were seen.
@@ -147,7 +147,7 @@ impl Auditor {
         let place = (citation.kind, citation.actor, citation.slot);
         match self.known.get(&place) {
             Some(known) if known.digest == citation.digest => {}
-            Some(known) => doubts.push(Equivocation { first: *known, second: citation }.into()),
+            Some(known) => doubts.push(Equivocation { first: known.clone(), second: citation }.into()),
             None if citation.verify(&self.trust) => {
                 self.known.insert(place, citation);
                 self.order.push_back(place);
@@ -181,14 +181,14 @@ impl Auditor {
     pub fn cut(&mut self, cut: &Signed<Cut>) -> Vec<Evidence> {
         let mut doubts = Vec::new();
         self.note(cut.cite(), &mut doubts);
-        let seals: Vec<Citation> = cut.reached.iter().filter_map(|reached| reached.seal).collect();
+        let seals: Vec<Citation> = cut.reached.iter().filter_map(|reached| reached.seal.clone()).collect();
         seals.into_iter().for_each(|seal| self.note(seal, &mut doubts));
         let own = || cut.to_unverified();
         let before = self.cuts.get(&Epoch(cut.epoch.0.saturating_sub(1))).cloned();
         self.look_at_links(cut, before.clone(), &mut doubts);
         for (j, reached) in cut.reached.iter().enumerate() {
             let actor = ActorId::Server(Role::Incoming, j as u32);
-            let Some(cited) = reached.seal else { continue };
+            let Some(cited) = &reached.seal else { continue };
             if !cited.is_of(Kind::Seal, actor, cited.slot) || !cited.verify(&self.trust) {
                 doubts.push(BadCut { cut: own(), fault: CutFault::Alone }.into());
                 continue;
@@ -198,8 +198,9 @@ impl Auditor {
                 doubts.push(BadCut { cut: own(), fault: CutFault::End { seal: seal.clone() } }.into());
             }
             let last = before.as_ref().map(|before| before.clone().believed());
-            let from =
-                last.and_then(|last| last.reached.get(j)?.seal).map_or(0, |seal| seal.slot.saturating_add(1));
+            let from = last
+                .and_then(|last| last.reached.get(j)?.seal.clone())
+                .map_or(0, |seal| seal.slot.saturating_add(1));
             if let Some(mut seals) = self.seals_between(j as u32, from, cited.slot).filter(|s| !s.is_empty())
             {
                 seals.reverse();
@@ -226,7 +227,7 @@ impl Auditor {
         if before.is_none() && cut.epoch > Epoch(1) {
             return true; // nothing to measure by
         }
-        let from = before.and_then(|before| before.reached.get(j).copied()).unwrap_or_default();
+        let from = before.and_then(|before| before.reached.get(j).cloned()).unwrap_or_default();
         let mut previous = from.seal.map_or(Digest::ZERO, |seal| seal.digest);
         let mut end = from.end;
         seals.iter().rev().all(|seal| {
@@ -240,7 +241,7 @@ impl Auditor {
     fn look_at_links(&self, cut: &Signed<Cut>, before: Option<Unverified<Cut>>, doubts: &mut Vec<Evidence>) {
         let own = || cut.to_unverified();
         let earlier = before.as_ref().map(Unverified::cite);
-        let linked = earlier.map_or(Digest::ZERO, |earlier| earlier.digest);
+        let linked = earlier.as_ref().map_or(Digest::ZERO, |earlier| earlier.digest);
         if (before.is_some() || cut.epoch == Epoch(1)) && cut.previous != linked {
             doubts.push(BrokenChain { earlier, later: Linked::Cut(own()) }.into());
         }
@@ -253,11 +254,12 @@ impl Auditor {
         }
         if let (Some(before), Some(last)) = (before, last) {
             let regress = cut.reached.iter().zip(&last.reached).any(|(new, old)| {
-                let slot = |reached: &Reached| reached.seal.map(|seal| seal.slot);
+                let slot = |reached: &Reached| reached.seal.as_ref().map(|seal| seal.slot);
                 slot(new) < slot(old)
                     || (slot(new) == slot(old)
                         && (new.end != old.end
-                            || new.seal.map(|seal| seal.digest) != old.seal.map(|seal| seal.digest)))
+                            || new.seal.as_ref().map(|seal| seal.digest)
+                                != old.seal.as_ref().map(|seal| seal.digest)))
             });
             if !ordered || regress {
                 doubts.push(BadCut { cut: own(), fault: CutFault::Follows { before } }.into());
@@ -276,7 +278,7 @@ impl Auditor {
     pub fn attestation(&mut self, attestation: &Signed<Attestation>) -> Vec<Evidence> {
         let mut doubts = Vec::new();
         self.note(attestation.cite(), &mut doubts);
-        self.note(attestation.cut, &mut doubts);
+        self.note(attestation.cut.clone(), &mut doubts);
         let own = || attestation.to_unverified();
         let last = self.attestations.get(&attestation.mailbox).cloned();
         let previous = last.filter(|last| last.claimed_slot().checked_add(1) == Some(attestation.epoch.0));
@@ -286,7 +288,7 @@ impl Auditor {
             let earlier = Some(previous.cite());
             doubts.push(BrokenChain { earlier, later: Linked::Attestation(own()) }.into());
         }
-        let cited = attestation.cut;
+        let cited = &attestation.cut;
         let misplaced = !cited.is_of(Kind::Cut, ActorId::SEQUENCER, attestation.epoch.0);
         if misplaced || !cited.verify(&self.trust) {
             doubts.push(BadCitation { attestation: own(), previous: None, cut: None }.into());
@@ -309,7 +311,7 @@ impl Auditor {
     pub fn ledger(&mut self, seal: &Signed<Seal>, ledger: &Ledger) -> (bool, Vec<Evidence>) {
         let mut doubts = Vec::new();
         self.note(seal.cite(), &mut doubts);
-        seal.seen.into_iter().for_each(|seen| self.note(seen, &mut doubts));
+        seal.seen.clone().into_iter().for_each(|seen| self.note(seen, &mut doubts));
         let before = seal.batch.0.checked_sub(1);
         let before = before.and_then(|last| self.seals.get(&(seal.incoming, BatchNumber(last))).cloned());
         self.look_at_seal(seal, before.clone(), &mut doubts);
@@ -357,7 +359,7 @@ impl Auditor {
         before: Option<Unverified<Seal>>,
         doubts: &mut Vec<Evidence>,
     ) {
-        if let Some(seen) = seal.seen
+        if let Some(seen) = &seal.seen
             && (!seen.is_of(Kind::Cut, ActorId::SEQUENCER, seen.slot) || !seen.verify(&self.trust))
         {
             doubts.push(bad(seal, SealFault::Seen));
@@ -381,7 +383,7 @@ impl Auditor {
             doubts.push(bad(seal, SealFault::Start { before: before.clone() }));
         }
         let slot = |seen: Option<Citation>| seen.map(|seen| seen.slot);
-        if slot(seal.seen) < slot(last.seen) {
+        if slot(seal.seen.clone()) < slot(last.seen.clone()) {
             doubts.push(bad(seal, SealFault::Regress { before }));
         }
     }
@@ -397,11 +399,11 @@ impl Auditor {
         let valid = Unverified::verify_all(ledger.bundles.clone(), &self.trust);
         let mut here: BTreeMap<ClientId, (usize, BundleNumber)> = BTreeMap::new();
         for (index, (bundle, valid)) in ledger.bundles.iter().zip(valid).enumerate() {
-            let cited = citations[index];
+            let cited = &citations[index];
             let opening = tree.open(&[index as u64]);
             let Some(client) = cited.actor.client() else { continue };
             if valid.is_err() || self.trust.roster.incoming_of(&client) != seal.incoming {
-                doubts.push(bad(seal, SealFault::Leaf { bundle: cited, opening: opening.clone() }));
+                doubts.push(bad(seal, SealFault::Leaf { bundle: cited.clone(), opening: opening.clone() }));
             }
             if self.is_ahead(bundle, seal, doubts) {
                 let bundle = bundle.clone();
@@ -412,10 +414,10 @@ impl Auditor {
                 && number <= last
             {
                 let opening = tree.open(&[first as u64, index as u64]);
-                let (first, second) = (citations[first], cited);
-                doubts.push(bad(seal, SealFault::Fifo { first, second, opening }));
+                let (first, second) = (citations[first].clone(), cited);
+                doubts.push(bad(seal, SealFault::Fifo { first, second: second.clone(), opening }));
             }
-            let later = SealedBundle { seal: seal.to_unverified(), bundle: cited, opening };
+            let later = SealedBundle { seal: seal.to_unverified(), bundle: cited.clone(), opening };
             self.look_across(client, number, later, doubts);
         }
     }
@@ -428,9 +430,9 @@ impl Auditor {
         doubts: &mut Vec<Evidence>,
     ) -> bool {
         let body = bundle.clone().believed();
-        let Some(seen) = body.seen else { return false };
-        self.note(seen, doubts);
-        let newest = seal.seen.map_or(0, |seen| seen.slot);
+        let Some(seen) = &body.seen else { return false };
+        self.note(seen.clone(), doubts);
+        let newest = seal.seen.as_ref().map_or(0, |seen| seen.slot);
         let cut = seen.is_of(Kind::Cut, ActorId::SEQUENCER, seen.slot);
         seen.slot > newest || !cut || !seen.verify(&self.trust)
     }

@@ -236,13 +236,13 @@ impl Board {
             return;
         }
         let id = *id;
-        match response.answer {
+        match &response.answer {
             Answer::Blocked(on) => {
                 open.blocked = Some(on.digest);
                 step.notice(Notice::Reached("a target is blocked on another that it has challenged"));
             }
             Answer::Shown(digest) => {
-                let shown = digest == answered.exhibit.digest();
+                let shown = *digest == answered.exhibit.digest();
                 if shown
                     && discharges(&open.challenge, &open.attachment, &answered.exhibit, &self.setup.trust)
                 {

@@ -45,7 +45,7 @@ impl Logs {
     /// What was seen in a head's slot, if it is another than this.
     pub fn other_than(&self, head: &Citation) -> Option<Citation> {
         let known = self.0.get(&(head.kind, head.actor))?.get(&head.slot)?;
-        Some(*known).filter(|known| known.digest != head.digest)
+        Some(known.clone()).filter(|known| known.digest != head.digest)
     }
 
     /// Takes a head: whether it may be cosigned, and whether it is new.

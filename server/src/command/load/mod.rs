@@ -77,6 +77,9 @@ pub struct Load {
     /// Bundles signed before it begins, over all connections: signing is not what is measured.
     #[arg(long, default_value_t = 50_000)]
     signed_before: u32,
+    /// Each bundle has a signature of its own; without this, the bundles of a client in a request are signed together.
+    #[arg(long)]
+    signed_one_by_one: bool,
     /// How long to wait for what is still to come when the last request is answered.
     #[arg(long, default_value_t = 30)]
     patience_s: u64,

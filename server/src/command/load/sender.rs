@@ -12,11 +12,12 @@ use server::{
         bundle::{Bundle, Content, Envelope, Submission},
         crypto::Signer,
         digest::Digest,
+        endorsement::{Pen, paths_of},
         frame,
         id::{ActorId, BundleNumber, ClientId, Epoch},
         message::Message,
         signing::Signing,
-        statement::{Signed, Trust},
+        statement::{Kind, Signed, Statement as _, Trust, preimage},
     },
 };
 
@@ -87,7 +88,27 @@ impl Author {
         Author { id: client_of(&*signer), signer, next: 0, previous: Digest::ZERO }
     }
 
-    fn write(&mut self, content: Content, trust: &Trust) -> Submission {
+    /// Signs a bundle for each content: together, or one by one.
+    fn write(&mut self, contents: Vec<Content>, together: bool, trust: &Trust) -> Vec<Submission> {
+        let bundles: Vec<Bundle> = contents.iter().map(|content| self.bundle(content, trust)).collect();
+        let preimage = |bundle: &Bundle| {
+            let digest = Digest::of(&[&bundle.body()]);
+            preimage(trust.deployment, Kind::Bundle, bundle.actor(), bundle.slot(), digest)
+        };
+        let paths = match together {
+            true => paths_of(&bundles.iter().map(preimage).collect::<Vec<_>>()),
+            false => vec![None; bundles.len()],
+        };
+        let mut pen = Pen::default();
+        let signed = bundles.into_iter().zip(paths).map(|(bundle, path)| {
+            Signed::sign_in_run(bundle, path, trust.deployment, &*self.signer, &mut pen)
+        });
+        let submission =
+            |(bundle, content): (Signed<Bundle>, _)| Submission { bundle: bundle.to_unverified(), content };
+        signed.zip(contents).map(submission).collect()
+    }
+
+    fn bundle(&mut self, content: &Content, trust: &Trust) -> Bundle {
         let bundle = Bundle {
             client: self.id,
             number: BundleNumber(self.next),
@@ -97,9 +118,8 @@ impl Author {
             expiry: Epoch(u64::MAX),
             seen: None,
         };
-        let bundle = Signed::sign(bundle, trust.deployment, &*self.signer);
-        (self.next, self.previous) = (self.next + 1, bundle.digest());
-        Submission { bundle: bundle.to_unverified(), content }
+        (self.next, self.previous) = (self.next + 1, Digest::of(&[&bundle.body()]));
+        bundle
     }
 }
 
@@ -110,6 +130,8 @@ pub struct Sender {
     bundles: u32,
     recipients: usize,
     payload: usize,
+    /// Whether the bundles of a client in a request are signed together.
+    runs: bool,
     offset: usize,
     signed: VecDeque<Bytes>,
     sent: Sent,
@@ -126,6 +148,7 @@ impl Sender {
             bundles: load.bundles,
             recipients: load.recipients as usize,
             payload: load.payload as usize,
+            runs: !load.signed_one_by_one,
             offset: index as usize,
             signed: VecDeque::new(),
             sent: Sent::default(),
@@ -144,17 +167,19 @@ impl Sender {
     /// The body of the next request. When it is sent is not known yet, so no time stands in it.
     fn request(&mut self) -> Bytes {
         let mut bytes = Vec::new();
-        for index in 0..self.bundles as usize {
-            self.offset += 1;
-            let content = self.content();
-            let authors = self.authors.len();
-            let submission = self.authors[index % authors].write(content, &self.shared.trust);
-            frame::append(&mut bytes, &Message::Submit(submission));
+        let (authors, bundles) = (self.authors.len(), self.bundles as usize);
+        for author in 0..authors {
+            let own = bundles / authors + usize::from(author < bundles % authors);
+            let contents = (0..own).map(|_| self.content()).collect();
+            for submission in self.authors[author].write(contents, self.runs, &self.shared.trust) {
+                frame::append(&mut bytes, &Message::Submit(submission));
+            }
         }
         bytes.into()
     }
 
-    fn content(&self) -> Content {
+    fn content(&mut self) -> Content {
+        self.offset += 1;
         let all = &self.shared.recipients;
         let chosen =
             (0..self.recipients).map(|index| all[(self.offset * self.recipients + index) % all.len()]);

@@ -133,8 +133,8 @@ impl Predicate for BadCitation {
         let previous = verified_if_any(self.previous.as_ref(), trust)?;
         let Some(cut) = verified_if_any(self.cut.as_ref(), trust)? else {
             need(previous.is_none(), "without the cut nothing follows from the attestation before")?;
-            let cited = attestation.cut;
-            let sound = cited.slot == attestation.epoch.0 && cites_a_cut(&cited, trust);
+            let cited = &attestation.cut;
+            let sound = cited.slot == attestation.epoch.0 && cites_a_cut(cited, trust);
             need(!sound, "the attestation cites a cut of its epoch")?;
             return Ok(format!("attested epoch {} after what is no cut of it", attestation.epoch));
         };

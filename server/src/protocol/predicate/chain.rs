@@ -72,7 +72,7 @@ impl Predicate for BrokenChain {
     }
 
     fn statements(&self) -> Vec<Citation> {
-        self.earlier.iter().copied().chain([self.later.cite()]).collect()
+        self.earlier.iter().cloned().chain([self.later.cite()]).collect()
     }
 
     fn judge(&self, trust: &Trust) -> Finding {

@@ -104,7 +104,7 @@ fn alone(cut: &Cut, trust: &Trust) -> Finding {
     }
     for (j, reached) in (0u32..).zip(&cut.reached) {
         let actor = ActorId::Server(Role::Incoming, j);
-        match reached.seal {
+        match &reached.seal {
             None if reached.end.0 > 0 => {
                 return Ok(format!("reached position {} of {actor} without a seal", reached.end));
             }
@@ -149,8 +149,8 @@ fn continues(cut: &Cut, before: &Signed<Cut>) -> Finding {
 
 /// How a queue is ordered otherwise than before, if it is.
 fn goes_back(before: &Reached, reached: &Reached) -> Option<&'static str> {
-    let Some(earlier) = before.seal else { return (reached.end < before.end).then_some("went back") };
-    let Some(later) = reached.seal else { return Some("went back to nothing") };
+    let Some(earlier) = &before.seal else { return (reached.end < before.end).then_some("went back") };
+    let Some(later) = &reached.seal else { return Some("went back to nothing") };
     if later.slot < earlier.slot || reached.end < before.end {
         return Some("went back");
     }
@@ -160,8 +160,8 @@ fn goes_back(before: &Reached, reached: &Reached) -> Option<&'static str> {
 
 /// The queue in which the cut cites this seal.
 fn reached_at(cut: &Cut, seal: &Signed<Seal>) -> Result<Reached, String> {
-    let reached = cut.reached.get(seal.incoming as usize).copied().unwrap_or_default();
-    let cited = reached.seal.is_some_and(|cited| {
+    let reached = cut.reached.get(seal.incoming as usize).cloned().unwrap_or_default();
+    let cited = reached.seal.as_ref().is_some_and(|cited| {
         cited.is_of(Kind::Seal, ActorId::Server(Role::Incoming, seal.incoming), seal.batch.0)
             && cited.digest == seal.digest()
     });
@@ -183,7 +183,7 @@ fn extends(cut: &Cut, before: Option<&Signed<Cut>>, seals: &[Signed<Seal>]) -> F
     let (Some(cited), Some(first)) = (seals.first(), seals.last()) else { return doubt("no seal") };
     reached_at(cut, cited)?;
     let from =
-        before.and_then(|before| before.reached.get(cited.incoming as usize)).copied().unwrap_or_default();
+        before.and_then(|before| before.reached.get(cited.incoming as usize)).cloned().unwrap_or_default();
     let offence = |seal: &Seal| {
         Ok(format!(
             "cited seal {} of incoming/{}, which does not extend what it had ordered",
@@ -203,7 +203,7 @@ fn extends(cut: &Cut, before: Option<&Signed<Cut>>, seals: &[Signed<Seal>]) -> F
     }
     let reaches = match from.seal {
         None => first.batch.0 == 0,
-        Some(seal) => is_next(seal.slot, first.batch.0),
+        Some(ref seal) => is_next(seal.slot, first.batch.0),
     };
     need(reaches, "the seals do not lead back to the cut before")?;
     let previous = from.seal.map_or(Digest::ZERO, |seal| seal.digest);

@@ -26,7 +26,7 @@ impl Predicate for Equivocation {
     }
 
     fn statements(&self) -> Vec<Citation> {
-        vec![self.first, self.second]
+        vec![self.first.clone(), self.second.clone()]
     }
 
     fn judge(&self, trust: &Trust) -> Finding {

@@ -55,7 +55,7 @@ impl Predicate for TwoPlaces {
 
     fn statements(&self) -> Vec<Citation> {
         let both = [&self.first, &self.second];
-        both.into_iter().flat_map(|placed| [placed.receipt.cite(), placed.bundle]).collect()
+        both.into_iter().flat_map(|placed| [placed.receipt.cite(), placed.bundle.clone()]).collect()
     }
 
     fn judge(&self, trust: &Trust) -> Finding {

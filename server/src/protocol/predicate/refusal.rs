@@ -102,7 +102,7 @@ fn beside(reason: &Reason, bundle: &Bundle) -> Option<String> {
         Reason::Equivocation { other } if other.slot != number && bundle.previous == other.digest => {
             Some("the bundle names just that one as the one before it".to_owned())
         }
-        Reason::ForkedCut { known } => match bundle.seen {
+        Reason::ForkedCut { known } => match &bundle.seen {
             None => Some("the bundle cites no cut".to_owned()),
             Some(seen) if seen.slot != known.slot => {
                 Some("the bundle cites a cut of another epoch".to_owned())

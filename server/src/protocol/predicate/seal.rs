@@ -131,13 +131,13 @@ impl Predicate for BadSeal {
         let mut all = vec![self.seal.cite()];
         match &self.fault {
             SealFault::Start { before } | SealFault::Regress { before } => all.push(before.cite()),
-            SealFault::Count { bundles } => all.extend(bundles),
+            SealFault::Count { bundles } => all.extend(bundles.iter().cloned()),
             SealFault::Chain { before, bundles } => {
                 all.extend(before.iter().map(Unverified::cite));
-                all.extend(bundles);
+                all.extend(bundles.iter().cloned());
             }
-            SealFault::Leaf { bundle, .. } => all.push(*bundle),
-            SealFault::Fifo { first, second, .. } => all.extend([*first, *second]),
+            SealFault::Leaf { bundle, .. } => all.push(bundle.clone()),
+            SealFault::Fifo { first, second, .. } => all.extend([first.clone(), second.clone()]),
             SealFault::Ahead { bundle, .. }
             | SealFault::Omitted { bundle, .. }
             | SealFault::Padded { bundle, .. } => all.push(bundle.cite()),
@@ -259,11 +259,11 @@ fn sealed<'a>(
 
 fn ahead(seal: &Seal, bundle: &Unverified<Bundle>, opening: &Opening, trust: &Trust) -> Finding {
     let (body, position) = sealed(seal, bundle, opening)?;
-    let Some(cited) = body.seen else { return doubt("the bundle cites no cut") };
-    if !cites_a_cut(&cited, trust) {
+    let Some(cited) = &body.seen else { return doubt("the bundle cites no cut") };
+    if !cites_a_cut(cited, trust) {
         return Ok(format!("admitted at position {position} what cites no cut of the sequencer"));
     }
-    let seen = seal.seen.map(|seen| seen.slot);
+    let seen = seal.seen.as_ref().map(|seen| seen.slot);
     need(seen.is_none_or(|seen| cited.slot > seen), "the cited cut had been seen")?;
     let seen = seen.map_or("none".to_owned(), |seen| seen.to_string());
     Ok(format!("admitted at position {position} what cites cut {}, having seen {seen}", cited.slot))
@@ -271,16 +271,16 @@ fn ahead(seal: &Seal, bundle: &Unverified<Bundle>, opening: &Opening, trust: &Tr
 
 fn regress(seal: &Seal, before: &Signed<Seal>) -> Finding {
     follows(Some(before), seal)?;
-    let Some(earlier) = before.seen else { return doubt("the seal before it had seen no cut") };
-    let later = seal.seen.map(|seen| seen.slot);
+    let Some(earlier) = &before.seen else { return doubt("the seal before it had seen no cut") };
+    let later = seal.seen.as_ref().map(|seen| seen.slot);
     need(later.is_none_or(|later| later < earlier.slot), "the last cut seen does not go back")?;
     let later = later.map_or("none".to_owned(), |later| later.to_string());
     Ok(format!("named {later} as the last cut seen, after cut {}", earlier.slot))
 }
 
 fn seen(seal: &Seal, trust: &Trust) -> Finding {
-    let Some(seen) = seal.seen else { return doubt("the seal cites no cut") };
-    need(!cites_a_cut(&seen, trust), "the seal cites a cut")?;
+    let Some(seen) = &seal.seen else { return doubt("the seal cites no cut") };
+    need(!cites_a_cut(seen, trust), "the seal cites a cut")?;
     Ok(format!("cited as the last cut seen what the sequencer did not sign as cut {}", seen.slot))
 }
 

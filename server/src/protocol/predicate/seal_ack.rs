@@ -41,8 +41,8 @@ impl Predicate for BrokenSealAck {
         let Some(promised) = ack.newest_of(self.incoming) else {
             return doubt("no seal of this actor was acknowledged");
         };
-        let reached = cut.reached.get(self.incoming as usize).and_then(|reached| reached.seal);
-        let kept = reached.is_some_and(|reached| {
+        let reached = cut.reached.get(self.incoming as usize).and_then(|reached| reached.seal.clone());
+        let kept = reached.as_ref().is_some_and(|reached| {
             reached.slot > promised.slot || (reached.slot, reached.digest) == (promised.slot, promised.digest)
         });
         need(!kept, "the cut reaches the acknowledged seal")?;

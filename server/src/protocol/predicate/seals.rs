@@ -53,7 +53,7 @@ impl Predicate for CrossSeal {
 
     fn statements(&self) -> Vec<Citation> {
         let both = [&self.earlier, &self.later];
-        both.into_iter().flat_map(|sealed| [sealed.seal.cite(), sealed.bundle]).collect()
+        both.into_iter().flat_map(|sealed| [sealed.seal.cite(), sealed.bundle.clone()]).collect()
     }
 
     fn judge(&self, trust: &Trust) -> Finding {

@@ -48,7 +48,7 @@ pub fn complaints(scene: &Scene, all: &mut Vec<Case>) {
 
     let against = scene.sign(complaint(me, 2, mailbox(0), 4, charge(&empty))).cite();
     let defend = |ground: Ground, shown: &[u8]| {
-        let defence = scene.sign(defence(mailbox(0), against, ground)).to_unverified();
+        let defence = scene.sign(defence(mailbox(0), against.clone(), ground)).to_unverified();
         Evidence::from(FalseAccusation { statement: Accusation::Defence(defence), evidence: shown.to_vec() })
     };
     let ground = |evidence: &[u8]| Ground::Evidence(Digest::of(&[evidence]));

@@ -14,8 +14,8 @@ pub fn cosignatures(scene: &Scene, all: &mut Vec<Case>) {
         })
     };
     let fork = scene.cut_with(|cut| cut.total = SequenceId(9)).cite();
-    let split = heads(0, 2, vec![fork]);
-    let other = heads(1, 2, vec![fork]);
+    let split = heads(0, 2, vec![fork.clone()]);
+    let other = heads(1, 2, vec![fork.clone()]);
     let refusals = [Reason::Misrouted, Reason::Malformed].map(|reason| {
         let refusal = scene.sign(refusal(0, &scene.bundles[0][0], reason)).cite();
         assert_eq!(refusal.kind, Kind::Refusal);
@@ -29,7 +29,7 @@ pub fn cosignatures(scene: &Scene, all: &mut Vec<Case>) {
         pair(&refusals[0], &refusals[1]),
     ];
     add(all, "splitview", witness(0), pair(second, &split), honest);
-    let both = heads(0, 4, vec![scene.cuts[1].cite(), fork]);
+    let both = heads(0, 4, vec![scene.cuts[1].cite(), fork.clone()]);
     add(all, "splitview: in one", witness(0), pair(&both, &both), Vec::new());
 
     let through = |cosignature: &Signed<Cosignature>, attestation: &Signed<Attestation>| View {

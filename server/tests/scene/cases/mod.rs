@@ -112,9 +112,9 @@ fn chains(scene: &Scene, all: &mut Vec<Case>) {
     let second = scene.sign(Bundle { previous: loose, ..(*bundles[0][1].bundle).clone() });
     let before = Some(bundles[0][0].bundle.cite());
     let honest = vec![
-        link(before, Linked::Bundle(bundles[0][1].bundle.to_unverified())),
-        link(before, Linked::Bundle(bundles[1][0].bundle.to_unverified())), // not neighbours
-        link(before, Linked::Bundle(bundles[1][1].bundle.to_unverified())), // not of one client
+        link(before.clone(), Linked::Bundle(bundles[0][1].bundle.to_unverified())),
+        link(before.clone(), Linked::Bundle(bundles[1][0].bundle.to_unverified())), // not neighbours
+        link(before.clone(), Linked::Bundle(bundles[1][1].bundle.to_unverified())), // not of one client
         link(None, Linked::Bundle(bundles[0][1].bundle.to_unverified())),
     ];
     add(all, "chain: bundle", me, link(before, Linked::Bundle(second.to_unverified())), honest);
@@ -122,7 +122,7 @@ fn chains(scene: &Scene, all: &mut Vec<Case>) {
     let false_seal = scene.seal_with(|seal| seal.previous = loose);
     let before = Some(seals[0].cite());
     let honest = vec![
-        link(before, Linked::Seal(seals[1].to_unverified())),
+        link(before.clone(), Linked::Seal(seals[1].to_unverified())),
         link(Some(scene.other_seal.cite()), Linked::Seal(seals[1].to_unverified())),
         link(None, Linked::Seal(seals[1].to_unverified())),
         link(None, Linked::Seal(seals[0].to_unverified())),
@@ -132,7 +132,7 @@ fn chains(scene: &Scene, all: &mut Vec<Case>) {
     let false_cut = scene.cut_with(|cut| cut.previous = loose);
     let before = Some(cuts[0].cite());
     let honest = vec![
-        link(before, Linked::Cut(cuts[1].to_unverified())),
+        link(before.clone(), Linked::Cut(cuts[1].to_unverified())),
         link(None, Linked::Cut(cuts[0].to_unverified())),
         link(None, Linked::Cut(cuts[1].to_unverified())),
     ];
@@ -142,9 +142,9 @@ fn chains(scene: &Scene, all: &mut Vec<Case>) {
     let later = scene.sign(Attestation { epoch: Epoch(3), ..(*attestations[1]).clone() });
     let before = Some(attestations[0].cite());
     let honest = vec![
-        link(before, Linked::Attestation(attestations[1].to_unverified())),
+        link(before.clone(), Linked::Attestation(attestations[1].to_unverified())),
         link(Some(scene.other_attestations[0].cite()), Linked::Attestation(attestations[1].to_unverified())),
-        link(before, Linked::Attestation(later.to_unverified())), // an epoch between them
+        link(before.clone(), Linked::Attestation(later.to_unverified())), // an epoch between them
         link(None, Linked::Attestation(attestations[0].to_unverified())),
     ];
     let guilty = link(before, Linked::Attestation(false_one.to_unverified()));

@@ -148,7 +148,7 @@ pub fn seals(scene: &Scene, all: &mut Vec<Case>) {
     );
 
     let mut forged = scene.cuts[0].cite();
-    forged.signature = scene.cuts[1].cite().signature;
+    forged.endorsement = scene.cuts[1].cite().endorsement;
     let guilty = scene.seal_with(|seal| seal.seen = Some(forged));
     let honest = vec![bad_seal(second, SealFault::Seen), bad_seal(first, SealFault::Seen)];
     add(all, "badseal: seen", me, bad_seal(&guilty, SealFault::Seen), honest);
@@ -390,7 +390,7 @@ pub fn refusals(scene: &Scene, all: &mut Vec<Case>) {
     add(all, "badref: another epoch", me, refused(0, &late[0], known(&scene.cuts[1]), true), honest());
     add(all, "badref: cites no cut", me, refused(0, &late[1], known(&scene.cuts[0]), true), honest());
     let forged = Citation { digest: Digest::ZERO, ..scene.cuts[0].cite() };
-    let guilty = refused(0, &late[0], Reason::ForkedCut { known: forged }, false);
+    let guilty = refused(0, &late[0], Reason::ForkedCut { known: forged.clone() }, false);
     add(all, "badref: forged cut", me, guilty, honest());
     let expired = |cut: Citation| Reason::Expired { cut };
     let text = content(b"soon", &[0]);

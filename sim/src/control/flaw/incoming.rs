@@ -30,7 +30,8 @@ impl Flaw<Incoming> for NoHoldBack {
     fn handle(&mut self, actor: &mut Incoming, input: Input, step: &mut Step) {
         if let Input::Message(_, Message::Submit(submission)) = &input {
             let bundle = &submission.bundle;
-            let cited = bundle.committed_as(bundle_leaf(&bundle.cite())).and_then(|bundle| bundle.seen);
+            let cited =
+                bundle.committed_as(bundle_leaf(&bundle.cite())).and_then(|bundle| bundle.seen.clone());
             cited.into_iter().for_each(|cut| actor.let_in(cut));
         }
         actor.handle(input, step);

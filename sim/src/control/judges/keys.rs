@@ -20,14 +20,14 @@ pub fn revoked_key_counts(trial: &Trial<'_>) -> Option<Conviction> {
     let thief = world::signer(trial.drawn, trial.streams, ActorName::new(Role::Incoming, 0), 0);
     let digest = Digest::of(&[b"of a thief"]);
     let text = preimage(trial.run.trust.deployment, seal.kind, seal.actor, seal.slot, digest);
-    let forged = Citation { digest, signature: thief.sign(&text), ..seal };
-    Some((Equivocation { first: seal, second: forged }.into(), seal.actor))
+    let forged = Citation { digest, endorsement: thief.sign(&text).into(), ..seal.clone() };
+    Some((Equivocation { first: seal.clone(), second: forged }.into(), seal.actor))
 }
 
 /// Looks at the citations of a cut with the keys that count now: the sequencer cited what is no seal any more.
 pub fn roster_of_today(trial: &Trial<'_>) -> Option<Conviction> {
     let seal = revoked(trial)?;
-    let cites = |cut: &&Cut| cut.reached.iter().any(|reached| reached.seal == Some(seal));
+    let cites = |cut: &&Cut| cut.reached.iter().any(|reached| reached.seal.as_ref() == Some(&seal));
     let cut = trial.run.record.cuts.values().find(cites)?;
     let signer = world::signer(trial.drawn, trial.streams, ActorName::SEQUENCER, 0);
     let cut = Signed::sign(cut.clone(), trial.run.trust.deployment, &*signer).to_unverified();
@@ -36,7 +36,7 @@ pub fn roster_of_today(trial: &Trial<'_>) -> Option<Conviction> {
 
 /// The first seal that was cited, if its key has been revoked since.
 fn revoked(trial: &Trial<'_>) -> Option<Citation> {
-    let seal = *trial.cited(0).first()?;
+    let seal = trial.cited(0).first()?.clone();
     let listed = trial.run.trust.roster.numbered(&seal.actor, 0)?;
     listed.revoked.map(|_| seal)
 }

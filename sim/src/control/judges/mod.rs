@@ -39,7 +39,7 @@ impl Trial<'_> {
     /// The seals that cuts cite, cut by cut, of one incoming actor.
     fn cited(&self, incoming: usize) -> Vec<Citation> {
         let reached = self.run.record.cuts.values().filter_map(|cut| cut.reached.get(incoming));
-        reached.filter_map(|Reached { seal, .. }| *seal).collect()
+        reached.filter_map(|Reached { seal, .. }| seal.clone()).collect()
     }
 
     fn letters(&self) -> impl Iterator<Item = &Message> {

@@ -24,7 +24,7 @@ use super::{Conviction, Trial, mailbox_of};
 pub fn leaf_without_signature(trial: &Trial<'_>) -> Option<Conviction> {
     let leaf = |bundle: &Citation| Digest::of(&[&bundle.digest.0]);
     let (part, bundle, opening) = trial.deliveries().find_map(|(_, delivery)| first_bundle(delivery))?;
-    let exchanged = Citation { signature: part.seal.cite().signature, ..bundle };
+    let exchanged = Citation { endorsement: part.seal.cite().endorsement, ..bundle };
     let fooled = leaf(&exchanged) == leaf(&bundle) && !exchanged.verify(&trial.run.trust);
     let fault = SealFault::Leaf { bundle: exchanged, opening };
     let evidence = BadSeal { seal: part.seal.clone(), fault };
@@ -37,7 +37,7 @@ fn first_bundle(delivery: &Delivery) -> Option<(&SealPart, Citation, Opening)> {
     delivery.seals.iter().find_map(|part| {
         let own = |(_, leaf): &&(u64, Digest)| *leaf == bundle_leaf(&bundle);
         let (index, _) = part.leaves.leaves().iter().find(own)?;
-        Some((part, bundle, part.leaves.nodes()?.open(&[*index])?))
+        Some((part, bundle.clone(), part.leaves.nodes()?.open(&[*index])?))
     })
 }
 
