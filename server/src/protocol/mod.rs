@@ -29,6 +29,7 @@ pub mod batch;
 pub mod board;
 pub mod bundle;
 pub mod challenge;
+pub mod citation;
 pub mod codec;
 pub mod complaint;
 pub mod cosignature;
