@@ -28,7 +28,6 @@ use server::protocol::{
     cut::{Cut, Reached},
     derivation::{Derivation, SealPart},
     digest::Digest,
-    endorsement::{self, paths_of},
     evidence::Evidence,
     handler_receipt::HandlerReceipt,
     id::{
@@ -274,10 +273,7 @@ fn signed_run(golden: &mut Golden, first: &Bundle, key: &Ed25519Signer) {
     let left = Digest::of(&[&[1], &leaf(0), &leaf(1)]);
     let root = Digest::of(&[&[1], &left.0, &leaf(2)]);
     let signature = key.sign(&[b"ord/v1/run", &3u32.to_be_bytes()[..], &root.0].concat());
-    let paths = paths_of(&preimages);
-    let mut pen = endorsement::Pen::default();
-    for (index, (bundle, path)) in bundles.into_iter().zip(paths).enumerate() {
-        let signed = Signed::sign_in_run(bundle, path, golden.deployment, key, &mut pen);
+    for (index, signed) in Signed::sign_together(bundles, golden.deployment, key).into_iter().enumerate() {
         assert_eq!(signed.cite().endorsement.signature(), signature);
         let siblings = match index {
             0 => vec![leaf(1), leaf(2)],

@@ -16,13 +16,13 @@ use server::{
         codec::{Decode, Encode},
         crypto::Signer,
         digest::Digest,
-        endorsement::{Pen, RUN_MAX, paths_of},
+        endorsement::RUN_MAX,
         evidence::Evidence,
         id::{ActorId, BundleNumber, ClientId, Epoch},
         judge::{Verdict, judge},
         message::Message,
         predicate::equivocation::Equivocation,
-        statement::{Citation, Kind, Signed, Statement as _, Terms, Trust, Unverified, preimage},
+        statement::{Citation, Kind, Signed, Terms, Trust, Unverified},
     },
 };
 use support::{Boundary, HANDLER, World, client, client_key, draught, trust};
@@ -43,17 +43,10 @@ fn bundle(number: u64, text: &[u8]) -> Bundle {
 
 /// Signs bundles together; and how many signatures that took.
 fn run(bundles: Vec<Bundle>, signer: &dyn Signer, trust: &Trust) -> (Vec<Signed<Bundle>>, u64) {
-    let preimage = |bundle: &Bundle| {
-        let digest = Digest::of(&[&bundle.body()]);
-        preimage(trust.deployment, Kind::Bundle, bundle.actor(), bundle.slot(), digest)
-    };
-    let paths = paths_of(&bundles.iter().map(preimage).collect::<Vec<_>>());
-    let mut pen = Pen::default();
-    let signed = bundles.into_iter().zip(paths);
-    let signed = signed
-        .map(|(bundle, path)| Signed::sign_in_run(bundle, path, trust.deployment, signer, &mut pen))
-        .collect();
-    (signed, pen.signed())
+    let signed = Signed::sign_together(bundles, trust.deployment, signer);
+    let mut signatures: Vec<_> = signed.iter().map(|one| one.cite().endorsement.signature().0).collect();
+    signatures.dedup();
+    (signed, signatures.len() as u64)
 }
 
 fn numbered(numbers: std::ops::Range<u64>, text: &[u8]) -> Vec<Bundle> {

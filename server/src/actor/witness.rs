@@ -169,7 +169,7 @@ impl Witness {
     }
 
     fn ledger_heard(&mut self, ledger: Ledger, step: &mut Step) {
-        step.work.verified_batched += 1 + ledger.bundles.len() as u64;
+        step.work.verified_batched += 1 + Unverified::signatures(ledger.bundles.iter());
         let Ok(seal) = ledger.seal.clone().verify(&self.setup.trust) else { return };
         let actor = seal.actor();
         let (opens, doubts) = self.auditor.ledger(&seal, &ledger);

@@ -18,7 +18,7 @@ use crate::{
     port::{Spawn, any_work::AnyWork},
     protocol::{
         crypto::{Claim, Verifier},
-        endorsement::OwnedClaim,
+        endorsement::{OwnedClaim, borrowed, check_all},
         statement::{Statement, Trust, Unverified},
     },
 };
@@ -101,17 +101,12 @@ async fn gather(queue: &mut mpsc::Receiver<Job>, batch: &mut Vec<Job>) -> bool {
 
 /// Which jobs of a batch are valid, and what it cost to find out.
 fn verdicts(verifier: &dyn Verifier, batch: &[Job]) -> (Vec<bool>, Ledger) {
-    let mut all: Vec<Claim<'_>> = batch.iter().flat_map(|job| job.claims.iter().map(borrowed)).collect();
-    all.dedup(); // those of one run are one
-    let mut cost = Ledger { verified_batched: all.len() as u64, ..Ledger::default() };
-    if verifier.verify_all(&all) {
-        return (vec![true; batch.len()], cost);
-    }
-    cost.verified = all.len() as u64;
-    let is_valid = |job: &Job| job.claims.iter().all(|claim| verifier.verify(borrowed(claim)));
-    (batch.iter().map(is_valid).collect(), cost)
-}
-
-fn borrowed((key, preimage, signature): &OwnedClaim) -> Claim<'_> {
-    (*key, preimage, *signature)
+    let all: Vec<Claim<'_>> = batch.iter().flat_map(|job| job.claims.iter().map(borrowed)).collect();
+    let checked = check_all(&all, verifier);
+    let mut valid = checked.valid.into_iter();
+    // all are looked at, so that the next job's are its own
+    let is_valid = |job: &Job| valid.by_ref().take(job.claims.len()).fold(true, |all, one| all & one);
+    let valid = batch.iter().map(is_valid).collect();
+    let (verified_batched, verified) = (checked.at_once, checked.one_by_one);
+    (valid, Ledger { verified_batched, verified, ..Ledger::default() })
 }

@@ -14,10 +14,9 @@
 use super::{
     attestation::{Attestation, MailboxHead},
     codec::{Decode, DecodeError, Encode, Reader, Writer, coded},
-    crypto::Claim,
     cut::{Cut, Span, spans},
     digest::Digest,
-    endorsement::OwnedClaim,
+    endorsement::{OwnedClaim, borrowed},
     id::{ActorId, ClientId, Epoch, Position, Role, SequenceId},
     map::{Lookup, Pruned},
     merkle::Opening,
@@ -210,7 +209,7 @@ impl Derivation {
         claims.extend(self.seals.iter().map(|part| part.seal.claim(&ordered)));
         let claims: Option<Vec<_>> = claims.into_iter().collect();
         let claims = claims.ok_or(Flaw::Signature)?;
-        let claims: Vec<Claim<'_>> = claims.iter().map(|(key, text, sig)| (*key, &text[..], *sig)).collect();
+        let claims: Vec<_> = claims.iter().map(borrowed).collect();
         if trust.verifier.verify_all(&claims) { Ok(()) } else { Err(Flaw::Signature) }
     }
 

@@ -10,14 +10,17 @@
 //! # Invariants
 //! - One statement of a run says nothing about another: each is signed as if it were alone, and that two of them share a slot is an
 //!   equivocation like any other.
-//! - Nobody but the signer can turn one endorsement into another: size and root are signed, and they fix the path.
+//! - Nobody but the signer can turn one endorsement into another: size and root are signed, and they fix the path of every statement that is
+//!   in the run once.
+//! - A signer can endorse one statement in as many ways as it likes. Nothing that is owed may turn on which of them somebody knows, but
+//!   what names the very endorsement: a leaf of a tree, and an answer about that leaf.
 //! - Only bundles are signed in runs.
 
 use std::sync::Arc;
 
 use super::{
     codec::{DecodeError, Reader, Writer},
-    crypto::{PublicKey, Signature, Signer},
+    crypto::{Claim, PublicKey, Signature, Signer, Verifier},
     digest::Digest,
     merkle::{self, Path, Tree},
     statement::Kind,
@@ -29,7 +32,7 @@ pub const RUN_MAX: usize = 128;
 /// What a run's signature covers begins with this; the preimages of statements are of other lengths.
 const RUN_TAG: &[u8] = b"ord/v1/run";
 
-/// A signature to check, and all that it takes: the key, what is signed, the signature.
+/// A [`Claim`] that is kept: the key, what is signed, the signature.
 pub type OwnedClaim = (PublicKey, Vec<u8>, Signature);
 
 /// How a statement is signed.
@@ -55,9 +58,9 @@ pub struct Pen {
 }
 
 impl Pen {
-    /// Signs a statement with this preimage: alone, or in the run to which this path leads, if there is one with such a path.
+    /// Signs a statement with this preimage: alone, or in the run to which this path leads.
     pub fn sign(&mut self, preimage: &[u8], path: Option<Arc<Path>>, signer: &dyn Signer) -> Endorsement {
-        let Some(run) = path.as_ref().and_then(|path| covered(path, preimage)) else {
+        let Some(run) = path.as_ref().map(|path| covered(path, preimage)) else {
             self.signed += 1;
             return signer.sign(preimage).into();
         };
@@ -84,13 +87,18 @@ impl Endorsement {
         self.signature
     }
 
-    /// The signature to check for a statement with this preimage; none if its path leads nowhere.
-    pub fn claim(&self, key: PublicKey, preimage: Vec<u8>) -> Option<OwnedClaim> {
+    /// Whether others are signed with it.
+    pub fn is_of_a_run(&self) -> bool {
+        self.path.is_some()
+    }
+
+    /// The signature to check for a statement with this preimage.
+    pub fn claim(&self, key: PublicKey, preimage: Vec<u8>) -> OwnedClaim {
         let signed = match &self.path {
             None => preimage,
-            Some(path) => covered(path, &preimage)?,
+            Some(path) => covered(path, &preimage),
         };
-        Some((key, signed, self.signature))
+        (key, signed, self.signature)
     }
 
     /// Appends that of a statement of this kind.
@@ -135,7 +143,39 @@ pub fn signatures<'a>(endorsements: impl Iterator<Item = &'a Endorsement>) -> u6
     endorsements.map(|one| u64::from(last.replace(one.signature) != Some(one.signature))).sum()
 }
 
-fn covered(path: &Path, preimage: &[u8]) -> Option<Vec<u8>> {
-    let root: Digest = path.root(merkle::leaf(preimage))?;
-    Some([RUN_TAG, &path.size().to_be_bytes(), &root.0].concat())
+fn covered(path: &Path, preimage: &[u8]) -> Vec<u8> {
+    let root: Digest = path.root(merkle::leaf(preimage));
+    [RUN_TAG, &path.size().to_be_bytes(), &root.0].concat()
+}
+
+/// The claim, to be checked.
+pub fn borrowed((key, signed, signature): &OwnedClaim) -> Claim<'_> {
+    (*key, signed, *signature)
+}
+
+/// Which of many claims are valid, and what it took to find out.
+pub struct Checked {
+    /// Of each, whether it is valid.
+    pub valid: Vec<bool>,
+    /// Signatures that were checked at once.
+    pub at_once: u64,
+    /// Signatures that were checked one by one, for one of them was bad.
+    pub one_by_one: u64,
+}
+
+/// Checks many. Claims of one run are one, if they come one after the other; one bad signature costs the others a second check.
+pub fn check_all(claims: &[Claim<'_>], verifier: &dyn Verifier) -> Checked {
+    let mut distinct = claims.to_vec();
+    distinct.dedup();
+    let at_once = distinct.len() as u64;
+    if verifier.verify_all(&distinct) {
+        return Checked { valid: vec![true; claims.len()], at_once, one_by_one: 0 };
+    }
+    let found: Vec<bool> = distinct.iter().map(|claim| verifier.verify(*claim)).collect();
+    let mut at = 0;
+    let valid = claims.iter().map(|claim| {
+        at += usize::from(*claim != distinct[at]);
+        found[at]
+    });
+    Checked { valid: valid.collect(), at_once, one_by_one: at_once }
 }

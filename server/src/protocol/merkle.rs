@@ -99,7 +99,8 @@ impl Tree {
     }
 }
 
-/// The way from one leaf to the root: the inclusion path of RFC 9162, without the leaf.
+/// The way from one leaf to the root: the inclusion path of RFC 9162, without the leaf. Its index is in the tree, and it has as many
+/// siblings as the tree is high there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Path {
     index: u32,
@@ -113,23 +114,28 @@ impl Path {
         self.size
     }
 
-    /// The root of the tree in which this leaf is there, or none if no tree has such a path.
-    pub fn root(&self, leaf: Digest) -> Option<Digest> {
-        let (mut index, mut last) = (self.index, self.size.checked_sub(1)?);
-        let mut siblings = self.siblings.iter();
-        let mut hash = leaf;
-        if index > last {
-            return None;
-        }
-        while last > 0 {
-            if index % 2 == 1 {
-                hash = node(*siblings.next()?, hash);
-            } else if index < last {
-                hash = node(hash, *siblings.next()?);
+    /// The root of the tree in which this leaf is there.
+    pub fn root(&self, leaf: Digest) -> Digest {
+        let siblings = self.siblings.iter().zip(Path::sides(self.index, self.size));
+        siblings.fold(leaf, |hash, (sibling, on_the_left)| match on_the_left {
+            true => node(*sibling, hash),
+            false => node(hash, *sibling),
+        })
+    }
+
+    /// At each height where there is a sibling, whether it stands on the left.
+    fn sides(mut index: u32, size: u32) -> impl Iterator<Item = bool> {
+        let mut last = size.saturating_sub(1);
+        std::iter::from_fn(move || {
+            while last > 0 {
+                let (at, end) = (index, last);
+                (index, last) = (index / 2, last / 2);
+                if at % 2 == 1 || at < end {
+                    return Some(at % 2 == 1);
+                }
             }
-            (index, last) = (index / 2, last / 2);
-        }
-        siblings.next().is_none().then_some(hash)
+            None
+        })
     }
 }
 
@@ -270,8 +276,12 @@ impl Encode for Path {
 
 impl Decode for Path {
     fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        let height = LEAVES_MAX.ilog2() as usize;
-        Ok(Path { index: input.u32()?, size: input.u32()?, siblings: input.list("siblings", height)? })
+        let (index, size) = (input.u32()?, input.u32()?);
+        let siblings = input.list("siblings", LEAVES_MAX.ilog2() as usize)?;
+        match index < size && siblings.len() == Path::sides(index, size).count() {
+            true => Ok(Path { index, size, siblings }),
+            false => Err(DecodeError::Invalid("path in a Merkle tree")),
+        }
     }
 }
 
@@ -372,7 +382,7 @@ mod tests {
             let tree = tree(size);
             let (at, other) = (at % size, other % size);
             let path = Path::from_bytes(&tree.path(at as u32).to_bytes()).unwrap();
-            prop_assert_eq!(path.root(tree.leaf(other).unwrap()) == Some(tree.root()), at == other);
+            prop_assert_eq!(path.root(tree.leaf(other).unwrap()) == tree.root(), at == other);
         }
 
         #[test]
@@ -383,7 +393,7 @@ mod tests {
             let at = at % bytes.len();
             bytes[at] ^= 1 << bit;
             if let Ok(path) = Path::from_bytes(&bytes) {
-                let same = path.root(tree.leaf(pick).unwrap()) == Some(tree.root());
+                let same = path.root(tree.leaf(pick).unwrap()) == tree.root();
                 prop_assert!(!same || u64::from(path.size()) != size);
             }
         }

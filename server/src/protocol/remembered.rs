@@ -25,8 +25,8 @@ const SHARDS: usize = 16;
 
 #[derive(Default)]
 struct Shard {
-    new: BTreeSet<[u8; 16]>,
-    old: BTreeSet<[u8; 16]>,
+    new: BTreeSet<Digest>,
+    old: BTreeSet<Digest>,
 }
 
 /// Remembers what another verifier has found valid.
@@ -41,16 +41,16 @@ impl<V: Verifier> Remembered<V> {
         Remembered { verifier, shards: (0..SHARDS).map(|_| Mutex::default()).collect() }
     }
 
-    fn with<T>(&self, name: &[u8; 16], f: impl FnOnce(&mut Shard) -> T) -> T {
-        let shard = &self.shards[usize::from(name[0]) % SHARDS];
+    fn with<T>(&self, name: &Digest, f: impl FnOnce(&mut Shard) -> T) -> T {
+        let shard = &self.shards[usize::from(name.0[0]) % SHARDS];
         f(&mut shard.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn knows(&self, name: &[u8; 16]) -> bool {
+    fn knows(&self, name: &Digest) -> bool {
         self.with(name, |shard| shard.new.contains(name) || shard.old.contains(name))
     }
 
-    fn learn(&self, name: [u8; 16]) {
+    fn learn(&self, name: Digest) {
         self.with(&name, |shard| {
             if shard.new.len() >= GENERATION / SHARDS {
                 shard.old = std::mem::take(&mut shard.new);
@@ -60,11 +60,8 @@ impl<V: Verifier> Remembered<V> {
     }
 }
 
-fn name((key, preimage, signature): &Claim<'_>) -> [u8; 16] {
-    let digest = Digest::of(&[&key.0, &signature.0, preimage]);
-    let mut name = [0; 16];
-    name.copy_from_slice(&digest.0[..16]);
-    name
+fn name((key, preimage, signature): &Claim<'_>) -> Digest {
+    Digest::of(&[&key.0, &signature.0, preimage])
 }
 
 impl<V: Verifier> Verifier for Remembered<V> {

@@ -14,7 +14,7 @@ use super::{
     codec::{Decode, DecodeError, Encode, Reader, Writer},
     crypto::{Claim, Signer},
     digest::Digest,
-    endorsement::{Endorsement, OwnedClaim, Pen, signatures},
+    endorsement::{Endorsement, OwnedClaim, Pen, borrowed, check_all, paths_of, signatures},
     id::{ActorId, ClientId, Deployment, Role},
     merkle::{self, Path},
     roster::Roster,
@@ -276,9 +276,26 @@ impl<T: Statement> Signed<T> {
         Signed { endorsement: pen.sign(&preimage, path, signer), body, digest }
     }
 
+    /// Signs statements together, in as few runs as they make. The caller has made them durable, and how they are signed.
+    pub fn sign_together(bodies: Vec<T>, deployment: Deployment, signer: &dyn Signer) -> Vec<Self> {
+        let preimage = |body: &T| {
+            let digest = Digest::of(&[&body.body()]);
+            preimage(deployment, T::KIND, body.actor(), body.slot(), digest)
+        };
+        let paths = paths_of(&bodies.iter().map(preimage).collect::<Vec<_>>());
+        let mut pen = Pen::default();
+        let signed = bodies.into_iter().zip(paths);
+        signed.map(|(body, path)| Self::sign_in_run(body, path, deployment, signer, &mut pen)).collect()
+    }
+
     /// The digest of the body.
     pub fn digest(&self) -> Digest {
         self.digest
+    }
+
+    /// Whether others are signed with it.
+    pub fn is_of_a_run(&self) -> bool {
+        self.endorsement.is_of_a_run()
     }
 
     /// The compact form.
@@ -380,7 +397,7 @@ impl<T: Statement> Unverified<T> {
     pub fn claim(&self, trust: &Trust) -> Option<OwnedClaim> {
         let (actor, slot, digest) = (self.body.actor(), self.body.slot(), self.digest);
         let key = trust.key_under(self.claimed_terms(), &Named { kind: T::KIND, actor, slot, digest })?;
-        self.endorsement.claim(key, preimage(trust.deployment, T::KIND, actor, slot, digest))
+        Some(self.endorsement.claim(key, preimage(trust.deployment, T::KIND, actor, slot, digest)))
     }
 
     /// How many signatures there are to check, if those of one run come one after the other.
@@ -393,30 +410,20 @@ impl<T: Statement> Unverified<T> {
 
     /// Checks the signature and gives the statement.
     pub fn verify(self, trust: &Trust) -> Result<Signed<T>, SignatureError> {
-        let valid = self
-            .claim(trust)
-            .is_some_and(|(key, preimage, signature)| trust.verifier.verify((key, &preimage, signature)));
+        let valid = self.claim(trust).is_some_and(|claim| trust.verifier.verify(borrowed(&claim)));
         if valid { Ok(self.believed()) } else { Err(self.refused(trust)) }
     }
 
     /// Checks many at once; each keeps its own answer. One bad signature costs the others a second check.
     pub fn verify_all(statements: Vec<Self>, trust: &Trust) -> Vec<Result<Signed<T>, SignatureError>> {
         let claims: Vec<_> = statements.iter().map(|statement| statement.claim(trust)).collect();
-        let known: Option<Vec<Claim<'_>>> = claims
-            .iter()
-            .map(|claim| claim.as_ref().map(|(key, preimage, signature)| (*key, &preimage[..], *signature)))
-            .collect();
-        // those of one run are one
-        let known = known.map(|mut known| {
-            known.dedup();
-            known
-        });
-        match known {
-            Some(known) if trust.verifier.verify_all(&known) => {
-                statements.into_iter().map(|statement| Ok(statement.believed())).collect()
-            }
-            _ => statements.into_iter().map(|statement| statement.verify(trust)).collect(),
-        }
+        let known: Vec<Claim<'_>> = claims.iter().flatten().map(borrowed).collect();
+        let mut valid = check_all(&known, &*trust.verifier).valid.into_iter();
+        let answer = |(statement, claim): (Self, &Option<OwnedClaim>)| {
+            let valid = claim.is_some() && valid.next() == Some(true);
+            if valid { Ok(statement.believed()) } else { Err(statement.refused(trust)) }
+        };
+        statements.into_iter().zip(&claims).map(answer).collect()
     }
 
     /// The statement, its signature having been checked among others.

@@ -108,7 +108,7 @@ impl Trust {
         let preimage = || preimage(self.deployment, named.kind, named.actor, named.slot, named.digest);
         let numbers = (0..=self.roster.current_number(&named.actor)).rev(); // most are of the present key
         numbers
-            .filter_map(|number| endorsement.claim(self.key(number, &named)?, preimage()))
+            .filter_map(|number| Some(endorsement.claim(self.key(number, &named)?, preimage())))
             .any(|(key, signed, signature)| self.verifier.verify((key, &signed, signature)))
     }
 

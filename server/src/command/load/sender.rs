@@ -12,12 +12,11 @@ use server::{
         bundle::{Bundle, Content, Envelope, Submission},
         crypto::Signer,
         digest::Digest,
-        endorsement::{Pen, paths_of},
         frame,
         id::{ActorId, BundleNumber, ClientId, Epoch},
         message::Message,
         signing::Signing,
-        statement::{Kind, Signed, Statement as _, Trust, preimage},
+        statement::{Signed, Statement as _, Trust},
     },
 };
 
@@ -91,21 +90,14 @@ impl Author {
     /// Signs a bundle for each content: together, or one by one.
     fn write(&mut self, contents: Vec<Content>, together: bool, trust: &Trust) -> Vec<Submission> {
         let bundles: Vec<Bundle> = contents.iter().map(|content| self.bundle(content, trust)).collect();
-        let preimage = |bundle: &Bundle| {
-            let digest = Digest::of(&[&bundle.body()]);
-            preimage(trust.deployment, Kind::Bundle, bundle.actor(), bundle.slot(), digest)
+        let signer = &*self.signer;
+        let signed = match together {
+            true => Signed::sign_together(bundles, trust.deployment, signer),
+            false => bundles.into_iter().map(|one| Signed::sign(one, trust.deployment, signer)).collect(),
         };
-        let paths = match together {
-            true => paths_of(&bundles.iter().map(preimage).collect::<Vec<_>>()),
-            false => vec![None; bundles.len()],
-        };
-        let mut pen = Pen::default();
-        let signed = bundles.into_iter().zip(paths).map(|(bundle, path)| {
-            Signed::sign_in_run(bundle, path, trust.deployment, &*self.signer, &mut pen)
-        });
         let submission =
             |(bundle, content): (Signed<Bundle>, _)| Submission { bundle: bundle.to_unverified(), content };
-        signed.zip(contents).map(submission).collect()
+        signed.into_iter().zip(contents).map(submission).collect()
     }
 
     fn bundle(&mut self, content: &Content, trust: &Trust) -> Bundle {
