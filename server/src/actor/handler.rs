@@ -176,6 +176,7 @@ impl Handler {
         let bundle = match &exhibit {
             _ if self.keeping.is_empty() => return,
             Exhibit::Receipted(receipted) => (receipted.client, receipted.number),
+            Exhibit::Twin(twin) => (twin.receipted.client, twin.receipted.number),
             Exhibit::Refused(refusal) => (refusal.claimed().client, refusal.claimed().number),
             _ => return,
         };

@@ -30,6 +30,11 @@ impl Citation {
         (self.kind, self.actor, self.slot) == (kind, actor, slot)
     }
 
+    /// Whether both cite one statement, however it is signed.
+    pub fn is_same(&self, other: &Citation) -> bool {
+        self.is_of(other.kind, other.actor, other.slot) && self.digest == other.digest
+    }
+
     /// Whether the cited signature is its actor's.
     pub fn verify(&self, trust: &Trust) -> bool {
         trust.verifies(Named::from(self), &self.endorsement)

@@ -167,11 +167,11 @@ pub fn discharges(challenge: &Challenge, attachment: &Attachment, exhibit: &Exhi
             signed_by(ack, ActorId::Client(*client), trust)
                 .is_some_and(|ack| ack.attestation.actor == target && ack.attestation.slot >= epoch.0)
         }
-        (Demand::Answer(complaint), Exhibit::Admission(admission)) => {
-            signed_by(admission, target, trust).is_some_and(|admission| admission.complaint == *complaint)
-        }
+        (Demand::Answer(complaint), Exhibit::Admission(admission)) => signed_by(admission, target, trust)
+            .is_some_and(|admission| admission.complaint.is_same(complaint)),
         (Demand::Answer(complaint), Exhibit::Defence(defended)) => {
-            signed_by(&defended.defence, target, trust).is_some_and(|defence| defence.complaint == *complaint)
+            signed_by(&defended.defence, target, trust)
+                .is_some_and(|defence| defence.complaint.is_same(complaint))
         }
         _ => false,
     }
@@ -198,10 +198,7 @@ fn is_receipted(bundle: &Citation, receipted: &Receipted, incoming: ActorId, tru
 /// Whether a bundle was admitted under another signature of its client.
 fn is_twin(bundle: &Citation, twin: &Twin, incoming: ActorId, trust: &Trust) -> bool {
     let Twin { receipted, bundle: admitted } = twin;
-    admitted.is_of(bundle.kind, bundle.actor, bundle.slot)
-        && admitted.digest == bundle.digest
-        && admitted.verify(trust)
-        && is_receipted(admitted, receipted, incoming, trust)
+    admitted.is_same(bundle) && admitted.verify(trust) && is_receipted(admitted, receipted, incoming, trust)
 }
 
 fn is_refused(

@@ -303,6 +303,9 @@ impl Admission {
                 let evidence = Equivocation { first: other.clone(), second: bundle.cite() };
                 step.notice(Notice::Caught(Box::new(evidence.into())));
                 refuse(Reason::Equivocation { other });
+            } else if other != bundle.cite() {
+                // signed in another way: it is not admitted again, and whoever has it in custody need not wait
+                refuse(LATER);
             }
             return;
         }

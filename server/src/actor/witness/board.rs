@@ -109,12 +109,8 @@ impl Board {
 
     /// Whether a demand is on the board.
     pub fn has(&self, target: ActorId, demand: &Demand) -> bool {
-        self.promised.contains(&demand.key(target)) || self.find(target, demand).is_some()
-    }
-
-    fn find(&self, target: ActorId, demand: &Demand) -> Option<u64> {
-        let same = |open: &Obligation| open.challenge.target == target && open.challenge.demand == *demand;
-        self.open.iter().find(|(_, open)| same(open)).map(|(id, _)| *id)
+        self.promised.contains(&demand.key(target))
+            || self.open.values().any(|open| open.is_of(target, demand))
     }
 
     /// The witness demands something itself.
@@ -146,7 +142,10 @@ impl Board {
         let Ok(challenge) = posting.challenge.verify(&self.setup.trust) else { return };
         let challenger = challenge.challenger;
         let own = self.open.values().filter(|open| open.challengers.contains(&challenger)).count();
-        let known = self.find(challenge.target, &challenge.demand).and_then(|id| self.open.get_mut(&id));
+        let same = |open: &&mut Obligation| {
+            open.is_of(challenge.target, &challenge.demand) && open.is_about(&posting.attachment)
+        };
+        let known = self.open.values_mut().find(same);
         let full = known.as_ref().map_or(own >= OPEN_MAX, |open| open.is_full_for(&challenge));
         if full || !is_founded(&challenge, &posting.attachment, &self.setup.trust) {
             return step.notice(Notice::Reached("a witness relayed no challenge that demands too much"));
@@ -397,6 +396,20 @@ impl Obligation {
     fn notice(&self, id: u64) -> Notice {
         let Challenge { target, challenger, demand, .. } = &*self.challenge;
         Notice::Obliged { id, target: *target, demand: demand.name(), challenger: *challenger }
+    }
+
+    fn is_of(&self, target: ActorId, demand: &Demand) -> bool {
+        self.challenge.target == target && self.challenge.demand == *demand
+    }
+
+    /// Whether an answer to it answers who posted this with the same demand, too: a receipt is for a bundle as it is signed there.
+    fn is_about(&self, attachment: &Attachment) -> bool {
+        match (&self.attachment, attachment) {
+            (Attachment::Submission(one), Attachment::Submission(other)) => {
+                one.bundle.cite() == other.bundle.cite()
+            }
+            _ => true,
+        }
     }
 
     /// Whether it is demanded too often already to keep this version too.
