@@ -190,6 +190,10 @@ pub const POINTS: &[Point] = &[
     Point { name: "a seal of no bundles", line: "incoming: a heartbeat" },
     Point { name: "a seal of more than eight bundles", line: "incoming: a long run" },
     Point {
+        name: "a client signed several bundles at once",
+        line: "client: what it was given to send while a step synced",
+    },
+    Point {
         name: "a receipt for several bundles",
         line: "incoming: what arrived while the last step synced",
     },

@@ -1,19 +1,22 @@
 //! Clients that cheat (family A of the catalogue).
 
+use std::collections::BTreeMap;
+
 use server::{
     actor::{Draft, Input},
     protocol::{
-        board::{Attachment, Complained, Posting},
-        bundle::Submission,
+        board::{Attachment, Complained, Entrusted, Posting},
+        bundle::{Bundle, Submission},
         challenge::{Challenge, Demand},
         codec::Encode,
         complaint::{Charge, Complaint},
         digest::Digest,
         evidence::Evidence,
-        id::{ActorId, Count, Epoch, Role},
+        handler_receipt::HandlerReceipt,
+        id::{ActorId, BundleNumber, Count, Epoch, Role},
         message::Message,
         predicate::equivocation::Equivocation,
-        statement::{Kind, Terms},
+        statement::{Kind, Terms, Unverified},
     },
 };
 
@@ -25,6 +28,8 @@ const OWN_NUMBERS: u64 = 1 << 32;
 pub(super) fn attack(name: &str) -> Option<Box<dyn Attack>> {
     Some(match name {
         "fork-bundle" => Box::new(ForkBundle),
+        "fork-in-run" => Box::new(ForkInRun),
+        "sign-again" => Box::<SignAgain>::default(),
         "replay-bundle" => Box::new(ReplayBundle),
         "hand-in-garbage" => Box::new(Garbage),
         "poison-ciphertext" => Box::new(PoisonCiphertext),
@@ -36,11 +41,24 @@ pub(super) fn attack(name: &str) -> Option<Box<dyn Attack>> {
     })
 }
 
-/// Adds to the submissions that leave what `make` makes of them.
+impl Context<'_> {
+    /// Challenges somebody in public, at all witnesses.
+    fn challenge(&mut self, number: u64, target: ActorId, demand: Demand, attachment: Attachment) {
+        let challenge = Challenge { challenger: self.me(), number, terms: Terms::default(), target, demand };
+        let posting = Posting { challenge: self.sign(challenge).to_unverified(), attachment };
+        for index in 0..self.trust.roster.witnesses() {
+            let witness = ActorId::Server(Role::Witness, index);
+            self.send(witness, Message::Posted(Box::new(posting.clone())));
+        }
+        self.fired();
+    }
+}
+
+/// Adds to the submissions that leave what `make` makes of them, having changed them, too, if it likes.
 fn beside(
-    sends: &[(ActorId, Message)],
+    sends: &mut [(ActorId, Message)],
     context: &mut Context<'_>,
-    make: impl Fn(&Submission, &mut Context<'_>) -> Option<Submission>,
+    make: impl Fn(&mut Submission, &mut Context<'_>) -> Option<Submission>,
 ) {
     for (to, message) in sends {
         let Message::Submit(submission) = message else { continue };
@@ -51,20 +69,119 @@ fn beside(
     }
 }
 
+/// The bundle of a submission, if the adversary made it.
+fn own(submission: &Submission, context: &Context<'_>) -> Option<Bundle> {
+    let bundle = submission.bundle.clone().verify(context.trust).ok()?;
+    (ActorId::Client(bundle.client) == context.me()).then(|| (*bundle).clone())
+}
+
+/// Another bundle of the same number.
+fn other(bundle: &Bundle) -> Bundle {
+    Bundle { expiry: Epoch(bundle.expiry.0 - 1), ..bundle.clone() }
+}
+
+/// Signs both at once; the first goes out instead of the submission's, the second is the one to send beside it.
+fn signed_in_one(
+    bundles: [Bundle; 2],
+    submission: &mut Submission,
+    context: &Context<'_>,
+) -> Option<Submission> {
+    let mut signed = context.sign_together(bundles.to_vec()).into_iter();
+    submission.bundle = signed.next()?.to_unverified();
+    Some(Submission { bundle: signed.next()?.to_unverified(), content: submission.content.clone() })
+}
+
 /// A01: two bundles for one number. Exposed (*equiv*) as soon as both reach one honest party: the incoming actor.
 struct ForkBundle;
 
 impl Attack for ForkBundle {
     fn sends(&mut self, sends: &mut Vec<(ActorId, Message)>, context: &mut Context<'_>) {
         beside(sends, context, |submission, context| {
-            let mut bundle = (*submission.bundle.clone().verify(context.trust).ok()?).clone();
-            if ActorId::Client(bundle.client) != context.me() {
-                return None;
-            }
-            bundle.expiry = Epoch(bundle.expiry.0 - 1);
-            let bundle = context.sign(bundle).to_unverified();
+            let bundle = context.sign(other(&own(submission, context)?)).to_unverified();
             Some(Submission { bundle, content: submission.content.clone() })
         });
+    }
+}
+
+/// A14: two bundles for one number, under one signature. Exposed (*equiv*) like A01.
+struct ForkInRun;
+
+impl Attack for ForkInRun {
+    fn sends(&mut self, sends: &mut Vec<(ActorId, Message)>, context: &mut Context<'_>) {
+        beside(sends, context, |submission, context| {
+            let bundle = own(submission, context)?;
+            signed_in_one([other(&bundle), bundle], submission, context)
+        });
+    }
+}
+
+/// A15: one bundle, signed in two ways, of which its honest part knows none; and when that has a receipt in a third, of which it asks
+/// in public what became of it if its handler has signed for it. No fault of anybody's: it is admitted once, and who is asked says so.
+#[derive(Default)]
+struct SignAgain {
+    /// What has no receipt yet, with whom it was handed to.
+    open: BTreeMap<BundleNumber, (ActorId, Submission)>,
+    /// What was signed in a third way, since a receipt of it came.
+    again: BTreeMap<Digest, Submission>,
+    asked: u64,
+}
+
+impl SignAgain {
+    /// Its bundle has a receipt.
+    fn receipted(&mut self, number: BundleNumber, context: &mut Context<'_>) {
+        let Some((handler, submission)) = self.open.remove(&number) else { return };
+        let Some(bundle) = own(&submission, context) else { return };
+        let bundle = context.sign(bundle).to_unverified();
+        let again = Submission { bundle, content: submission.content };
+        self.again.insert(again.bundle.digest(), again.clone());
+        context.send(handler, Message::Submit(again));
+        context.fired();
+    }
+
+    /// A handler has signed for one.
+    fn entrusted(
+        &mut self,
+        handler: ActorId,
+        receipt: &Unverified<HandlerReceipt>,
+        context: &mut Context<'_>,
+    ) {
+        let Ok(signed) = receipt.clone().verify(context.trust) else { return };
+        let Some(submission) = self.again.remove(&signed.bundle.digest) else { return };
+        if signed.bundle != submission.bundle.cite() {
+            return;
+        }
+        let entrusted = Entrusted { receipt: receipt.clone(), submission };
+        let attachment = Attachment::Entrusted(Box::new(entrusted));
+        let number = OWN_NUMBERS + self.asked;
+        self.asked += 1;
+        context.challenge(number, handler, Demand::Custody(receipt.cite()), attachment);
+    }
+}
+
+impl Attack for SignAgain {
+    fn before(&mut self, input: Input, context: &mut Context<'_>) -> Vec<Input> {
+        match &input {
+            Input::Message(_, Message::Receipted(receipted)) => self.receipted(receipted.number, context),
+            Input::Message(handler, Message::HandlerReceipted(receipt)) => {
+                self.entrusted(*handler, receipt, context);
+            }
+            _ => {}
+        }
+        vec![input]
+    }
+
+    fn sends(&mut self, sends: &mut Vec<(ActorId, Message)>, context: &mut Context<'_>) {
+        beside(sends, context, |submission, context| {
+            let bundle = own(submission, context)?;
+            signed_in_one([bundle.clone(), bundle], submission, context)
+        });
+        for (to, message) in sends {
+            let Message::Submit(submission) = message else { continue };
+            if context.is_time() {
+                let number = BundleNumber(submission.bundle.claimed_slot());
+                self.open.insert(number, (*to, submission.clone()));
+            }
+        }
     }
 }
 
@@ -224,19 +341,7 @@ impl Attack for SpamChallenges {
         let Some(mailbox) = own_mailbox(context).filter(|_| acknowledges && context.on()) else { return };
         let Some(client) = context.me().client() else { return };
         let demand = Demand::Deliver { client, held: Count(self.made), epoch: Epoch(1) };
-        let challenge = context.sign(Challenge {
-            challenger: context.me(),
-            number: OWN_NUMBERS + self.made,
-            terms: Terms::default(),
-            target: mailbox,
-            demand,
-        });
+        context.challenge(OWN_NUMBERS + self.made, mailbox, demand, Attachment::None);
         self.made += 1;
-        let posting = Posting { challenge: challenge.to_unverified(), attachment: Attachment::None };
-        for index in 0..context.trust.roster.witnesses() {
-            let witness = ActorId::Server(Role::Witness, index);
-            context.send(witness, Message::Posted(Box::new(posting.clone())));
-        }
-        context.fired();
     }
 }

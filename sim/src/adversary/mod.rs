@@ -236,6 +236,13 @@ impl Context<'_> {
         Signed::sign(body, self.trust.deployment, key)
     }
 
+    /// Signs statements at once, all with the key that the first names.
+    pub fn sign_together<T: Statement>(&self, bodies: Vec<T>) -> Vec<Signed<T>> {
+        let key = bodies.first().map_or(0, |body| body.head().terms.key);
+        let key = self.keys.key(key).expect("an adversary names keys that it has");
+        Signed::sign_together(bodies, self.trust.deployment, key)
+    }
+
     /// Sends besides.
     pub fn send(&mut self, to: ActorId, message: Message) {
         self.more.push((to, message));

@@ -140,6 +140,9 @@ impl Observer for NodeObserver {
 
     fn issued(&mut self, issued: &Issued) {
         self.shelf.iter().for_each(|shelf| shelf.put(issued));
+        if let Some(point) = points::of_issued(issued) {
+            self.history.record().cover(point);
+        }
     }
 
     fn notice(&mut self, _: Time, notice: Notice) {

@@ -2,7 +2,7 @@
 //!
 //! Their names stand in [`crate::coverage::POINTS`], like those that actors reach.
 
-use server::actor::{Draft, Notice};
+use server::actor::{Draft, Issued, Notice};
 
 use super::{Record, Submitted};
 use crate::scenario::ActorName;
@@ -75,6 +75,14 @@ pub(super) fn of_statement(draft: &Draft) -> Option<&'static str> {
         Draft::Recovery(_) => "an actor admitted that it lost state",
         _ => return None,
     })
+}
+
+/// The point that a signed statement reaches, if it does.
+pub(super) fn of_issued(issued: &Issued) -> Option<&'static str> {
+    match issued {
+        Issued::Bundle(bundle) if bundle.is_of_a_run() => Some("a client signed several bundles at once"),
+        _ => None,
+    }
 }
 
 /// The points that a delivery of a bundle reaches, after the crashes that were.

@@ -125,6 +125,20 @@ pub const ATTACKS: &[AttackKind] = &[
         Ending::Pair,
         "signs for the victim's bundles and hands none of them on",
     ),
+    attack(
+        "A14",
+        "fork-in-run",
+        CLIENT,
+        Ending::Exposed,
+        "signs two bundles for a number in one run and hands both in",
+    ),
+    attack(
+        "A15",
+        "sign-again",
+        CLIENT,
+        Ending::Harmless,
+        "hands in every bundle again and again, signed in other ways",
+    ),
     attack("B01", "censor-client", INCOMING, Ending::Suspected, "ignores the bundles of the victim"),
     attack(
         "B02",
