@@ -267,6 +267,7 @@ fn watch_of(deployment: &Deployment) -> Watch {
     Watch {
         metrics: Arc::new(if proves { Metrics::default() } else { Metrics::for_measuring() }),
         shelf: Arc::default(),
+        commits: Arc::default(),
         deployment: deployment.trust.deployment,
         evidence: deployment.evidence(),
     }

@@ -12,10 +12,13 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{Front, Problem};
-use crate::protocol::{
-    digest::Digest,
-    id::{ActorId, Role},
-    statement::Kind,
+use crate::{
+    port::Clock,
+    protocol::{
+        digest::Digest,
+        id::{ActorId, Role},
+        statement::Kind,
+    },
 };
 
 /// Most statements in one answer.
@@ -121,10 +124,14 @@ pub async fn health() -> &'static str {
     "ok\n"
 }
 
-/// `GET /ready`: every actor runs, and if the sequencer is here it has made a cut.
+/// `GET /ready`: every actor runs and can store, and if the sequencer is here it has made a cut.
 pub async fn ready(State(front): State<Arc<Front>>) -> Result<&'static str, Problem> {
     if let Some((actor, _)) = front.doors.iter().find(|(_, door)| door.is_closed()) {
         return Err(Problem::unavailable(format!("{actor} has stopped")));
+    }
+    // whoever submits now would hear nothing in time
+    if let Some(actor) = front.watch.commits.stalled(front.clock.now(), front.limits.answer_ns) {
+        return Err(Problem::unavailable(format!("{actor} waits for its disk")));
     }
     let here = front.doors.iter().any(|(actor, _)| *actor == ActorId::SEQUENCER);
     if here && front.watch.shelf.newest(ActorId::SEQUENCER, Kind::Cut).is_none() {

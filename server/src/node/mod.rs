@@ -56,7 +56,9 @@ pub trait Observer: Send + 'static {
     fn issued(&mut self, _issued: &Issued) {}
     /// What the actor had stored is lost: it retires. An operator wants to know why.
     fn lost(&mut self, _why: &str) {}
-    /// A transaction is durable, which took so many nanoseconds.
+    /// A transaction begins.
+    fn commits(&mut self, _now: Time) {}
+    /// It is durable, which took so many nanoseconds.
     fn committed(&mut self, _took_ns: u64) {}
     /// The actor lets its surroundings know something.
     fn notice(&mut self, now: Time, notice: Notice);
@@ -367,6 +369,7 @@ where
         if !step.changes.is_empty() {
             step.work.commits = 1;
             let began = self.clock.now();
+            self.observer.commits(began);
             // on a thread of its own, which waits for a processor as this one has
             self.work.spend(&Ledger { commits: 1, ..Ledger::default() }).await;
             self.storage.commit(std::mem::take(&mut step.changes)).await?;

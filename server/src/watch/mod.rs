@@ -3,6 +3,7 @@
 //! # Invariants
 //! - Nothing secret is logged: no key, no payload, no ciphertext, no signature of a request.
 
+pub mod commits;
 pub mod metrics;
 pub mod shelf;
 
@@ -23,6 +24,7 @@ use crate::{
     },
 };
 
+use commits::Commits;
 use metrics::{ByActor, ByHead, Metrics};
 use shelf::Shelf;
 
@@ -33,6 +35,8 @@ pub struct Watch {
     pub metrics: Arc<Metrics>,
     /// Handed out.
     pub shelf: Arc<Shelf>,
+    /// Under way.
+    pub commits: Arc<Commits>,
     /// The deployment that they serve.
     pub deployment: Deployment,
     /// Where evidence goes.
@@ -103,7 +107,12 @@ impl Observer for Watcher {
         self.watch.shelf.put(issued);
     }
 
+    fn commits(&mut self, now: Time) {
+        self.watch.commits.begin(self.actor, now);
+    }
+
     fn committed(&mut self, took_ns: u64) {
+        self.watch.commits.end(self.actor);
         self.commits.observe(took_ns as f64 / 1e9);
     }
 

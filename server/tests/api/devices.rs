@@ -107,6 +107,18 @@ async fn messages_go_from_device_to_device<N: Network, P: Spawn>(way: &Way<N, P>
     assert_eq!(held(way, "bob+/=").await, expected);
     delete(way, "bob+/=", 1).await;
     assert_eq!(held(way, "bob+/=").await, expected[1..]);
+    many_messages_to_one_device_keep_their_order(way).await;
+}
+
+/// Each is a bundle of its own; they are sent together.
+async fn many_messages_to_one_device_keep_their_order<N: Network, P: Spawn>(way: &Way<N, P>) {
+    let texts: Vec<String> = (0..40).map(|number| format!("number {number}")).collect();
+    let batch: Vec<Value> = texts.iter().map(|text| json!({ "deviceId": "dan", "payload": text })).collect();
+    let told = ask(way, "ann", Method::POST, "/message", json!({ "batch": batch })).await;
+    assert_eq!(read(&told), json!({}));
+    events_until(way, "dan", "number 39").await;
+    let held = held(way, "dan").await;
+    assert!(held.iter().map(|message| message["encPayload"].as_str().unwrap()).eq(texts.iter()), "{held:?}");
 }
 
 async fn one_time_keys_are_handed_out_once<N: Network, P: Spawn>(way: &Way<N, P>) {

@@ -1,11 +1,6 @@
 //! The JSON API of the earlier server, as its clients use it.
 
-use std::{
-    collections::BTreeMap,
-    net::{SocketAddr, TcpListener},
-    path::Path,
-    time::Duration,
-};
+use std::{collections::BTreeMap, net::SocketAddr, path::Path, time::Duration};
 
 use bytes::Bytes;
 use hyper::{Method, StatusCode};
@@ -35,6 +30,7 @@ use super::{
     devices::{self, Stream, ask, bring, delete, held, read, say, some_keys},
     on_tokio,
     person::{HANDLER, Person, Way},
+    port::free_port,
     settings, statuses_are_described, way,
 };
 
@@ -55,9 +51,9 @@ fn clients_of_the_earlier_server_are_served() {
     }
 }
 
-/// A port that nobody listens on.
+/// An address that nobody listens on.
 fn free() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+    ([127, 0, 0, 1], free_port()).into()
 }
 
 #[test]

@@ -7,6 +7,8 @@ mod fuzz;
 mod hostile;
 mod legacy;
 mod person;
+#[path = "../serving/port.rs"]
+mod port;
 mod suite;
 
 use std::{collections::BTreeMap, future::Future, sync::Arc, time::Duration};

@@ -12,7 +12,8 @@ use std::{
 
 use super::{
     crowd::{Crowd, on_tokio},
-    process::{Server, free_port, nobody_is_exposed},
+    port::free_port,
+    process::{Server, nobody_is_exposed},
 };
 
 /// `libfaketime`: where `FAKETIME_LIBRARY` says, or where distributions put it.

@@ -6,7 +6,8 @@ use server::architecture::Architecture;
 
 use super::{
     crowd::{Crowd, on_tokio},
-    process::{Server, free_port, get, nobody_is_exposed},
+    port::free_port,
+    process::{Server, get, nobody_is_exposed},
     slow::{self, Disk},
 };
 
@@ -29,12 +30,15 @@ fn survives_a_slow_disk(architecture: Architecture) {
         stalls(&mut crowd, &disk, EACH).await;
         crowd.until(tokio::time::sleep(STALL)).await;
         assert_eq!(crowd.receipted_after(crowd.sent() - EACH), 0, "a receipt for what is not synced");
-        // it runs, and says so: a disk that does not answer is no actor that has stopped
-        for path in ["/health", "/ready", "/metrics", "/v1/cuts"] {
+        // it runs, and says so, and why nobody gets an answer
+        for path in ["/health", "/metrics", "/v1/cuts"] {
             assert!(get(port, path).starts_with("HTTP/1.1 200 "), "{path}");
         }
+        let ready = get(port, "/ready");
+        assert!(ready.starts_with("HTTP/1.1 503 ") && ready.contains("waits for its disk"), "{ready}");
         disk.go_on();
         crowd.all().await;
+        assert!(get(port, "/ready").starts_with("HTTP/1.1 200 "));
 
         stalls(&mut crowd, &disk, EACH).await;
         drop(server);
@@ -58,6 +62,11 @@ async fn stalls(crowd: &mut Crowd, disk: &Disk, each: usize) {
 #[test]
 fn central_survives_a_disk_that_is_slow_and_stalls() {
     survives_a_slow_disk(Architecture::Central);
+}
+
+#[test]
+fn multithreaded_survives_a_disk_that_is_slow_and_stalls() {
+    survives_a_slow_disk(Architecture::Multithreaded);
 }
 
 #[test]
@@ -101,6 +110,11 @@ fn survives_a_full_disk(architecture: &str) {
 #[test]
 fn central_survives_a_full_disk() {
     survives_a_full_disk("central");
+}
+
+#[test]
+fn multithreaded_survives_a_full_disk() {
+    survives_a_full_disk("multithreaded");
 }
 
 #[test]

@@ -4,7 +4,8 @@ use std::path::Path;
 
 use super::{
     crowd::{CLIENTS, Crowd, on_tokio},
-    process::{Server, free_port, nobody_is_exposed},
+    port::free_port,
+    process::{Server, nobody_is_exposed},
 };
 
 /// Bytes of a payload.

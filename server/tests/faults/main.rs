@@ -10,6 +10,8 @@ mod clock;
 mod crowd;
 mod disk;
 mod kills;
+#[path = "../serving/port.rs"]
+mod port;
 mod process;
 mod slow;
 mod watched;

@@ -37,6 +37,8 @@ use super::{crowd::on_tokio, process::Server};
 
 /// How long syncs take, in turn.
 const SYNC_MS: [u64; 7] = [50, 170, 60, 500, 90, 260, 50];
+/// How long a submission waits, and a transaction may take: longer than several syncs.
+const ANSWER_NS: u64 = 2_000_000_000;
 /// Blocks of a log.
 const BLOCKS: u64 = 1024;
 
@@ -222,6 +224,7 @@ async fn serve_on(architecture: Architecture, data: &Path, port: u16) -> Running
     let watch = Watch {
         metrics: Arc::default(),
         shelf: Arc::default(),
+        commits: Arc::default(),
         deployment: deployment.trust.deployment,
         evidence: deployment.evidence(),
     };
@@ -235,7 +238,7 @@ async fn serve_on(architecture: Architecture, data: &Path, port: u16) -> Running
         timing,
         doors: running.doors.clone(),
         elsewhere: Default::default(),
-        limits: Limits::default(),
+        limits: Limits { answer_ns: ANSWER_NS, ..Limits::default() },
         clock: AnyClock::new(SystemClock::default()),
         work: AnyWork::new(RealWork),
         watch,

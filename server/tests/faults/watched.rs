@@ -9,7 +9,8 @@ use std::{
 
 use super::{
     crowd::{Crowd, on_tokio},
-    process::{Server, free_port, get, nobody_is_exposed},
+    port::free_port,
+    process::{Server, get, nobody_is_exposed},
 };
 
 const PAYLOAD: usize = 7;

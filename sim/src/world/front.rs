@@ -64,7 +64,13 @@ impl World {
             limits: self.limits(),
             clock: AnyClock::new(self.clock_of(machine)),
             work: AnyWork::new(cpu.on_one()),
-            watch: Watch { metrics: Arc::default(), shelf, deployment, evidence: PathBuf::new() },
+            watch: Watch {
+                metrics: Arc::default(),
+                shelf,
+                commits: Arc::default(),
+                deployment,
+                evidence: PathBuf::new(),
+            },
             secret: self.secret_of(name, machine),
             agent,
         };

@@ -50,11 +50,18 @@ pub struct Device {
 }
 
 impl Device {
-    /// Sends, and waits for the receipts. None if it cannot be sent now.
-    pub async fn send(&self, batch: Vec<(ClientId, Vec<u8>)>) -> Option<()> {
-        let (receipted, receipt) = oneshot::channel();
-        self.outgoing.send(Outgoing { batch, receipted }).await.ok()?;
-        receipt.await.ok()
+    /// Sends these, one after the other, and waits for the receipts of all. None if one cannot be sent now.
+    pub async fn send(&self, batches: Vec<Vec<(ClientId, Vec<u8>)>>) -> Option<()> {
+        let mut receipts = Vec::with_capacity(batches.len());
+        for batch in batches {
+            let (receipted, receipt) = oneshot::channel();
+            self.outgoing.send(Outgoing { batch, receipted }).await.ok()?;
+            receipts.push(receipt);
+        }
+        for receipt in receipts {
+            receipt.await.ok()?;
+        }
+        Some(())
     }
 
     /// Hears of every change in its part of the mailroom.

@@ -30,6 +30,10 @@ use crate::{
 
 /// Fewer one-time keys than this, and the device is asked for more.
 const KEYS_LOW: usize = 10;
+/// Bundles of a device that are sent at once: its client takes those of several requests.
+const AT_ONCE: usize = 16;
+/// Why a request to send fails that may have sent something.
+const NOT_ACKNOWLEDGED: &str = "the messages are not all acknowledged: what is sent again may come twice";
 /// As many as it shall have then.
 const KEYS_WANTED: usize = 20;
 
@@ -114,14 +118,14 @@ pub async fn send(
     }
     front.charge_device(agent, &from, batch.len())?;
     let running = agent.device(&from).ok_or_else(too_many_devices)?;
-    for bundle in bundles(agent, batch, front.limits.recipients)? {
+    for some in bundles(agent, batch, front.limits.recipients)?.chunks(AT_ONCE) {
         if !agent.mailroom.has_room(&from) {
             return Err(Problem::unavailable("the mailroom of this device is full: delete what was read"));
         }
         let deadline = front.clock.sleep(front.clock.now().after(front.limits.answer_ns));
-        match select(std::pin::pin!(running.send(bundle)), deadline).await {
+        match select(std::pin::pin!(running.send(some.to_vec())), deadline).await {
             Either::Left((Some(()), _)) => {}
-            _ => return Err(Problem::unavailable("the message is not acknowledged")),
+            _ => return Err(Problem::unavailable(NOT_ACKNOWLEDGED)),
         }
     }
     Ok(Json(json!({})))
