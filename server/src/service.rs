@@ -32,7 +32,7 @@ use crate::{
         signing::Signing,
         statement::Trust,
     },
-    watch::{Watch, metrics::Metrics},
+    watch::{Watch, commits::Commits, metrics::Metrics},
 };
 
 mod agent;
@@ -267,7 +267,7 @@ fn watch_of(deployment: &Deployment) -> Watch {
     Watch {
         metrics: Arc::new(if proves { Metrics::default() } else { Metrics::for_measuring() }),
         shelf: Arc::default(),
-        commits: Arc::default(),
+        commits: Arc::new(Commits::new(AnyClock::new(SystemClock::default()))),
         deployment: deployment.trust.deployment,
         evidence: deployment.evidence(),
     }

@@ -12,13 +12,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{Front, Problem};
-use crate::{
-    port::Clock,
-    protocol::{
-        digest::Digest,
-        id::{ActorId, Role},
-        statement::Kind,
-    },
+use crate::protocol::{
+    digest::Digest,
+    id::{ActorId, Role},
+    statement::Kind,
 };
 
 /// Most statements in one answer.
@@ -130,7 +127,7 @@ pub async fn ready(State(front): State<Arc<Front>>) -> Result<&'static str, Prob
         return Err(Problem::unavailable(format!("{actor} has stopped")));
     }
     // whoever submits now would hear nothing in time
-    if let Some(actor) = front.watch.commits.stalled(front.clock.now(), front.limits.answer_ns) {
+    if let Some(actor) = front.watch.commits.stalled(front.limits.answer_ns) {
         return Err(Problem::unavailable(format!("{actor} waits for its disk")));
     }
     let here = front.doors.iter().any(|(actor, _)| *actor == ActorId::SEQUENCER);

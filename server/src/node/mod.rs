@@ -57,7 +57,7 @@ pub trait Observer: Send + 'static {
     /// What the actor had stored is lost: it retires. An operator wants to know why.
     fn lost(&mut self, _why: &str) {}
     /// A transaction begins.
-    fn commits(&mut self, _now: Time) {}
+    fn commits(&mut self) {}
     /// It is durable, which took so many nanoseconds.
     fn committed(&mut self, _took_ns: u64) {}
     /// The actor lets its surroundings know something.
@@ -369,7 +369,7 @@ where
         if !step.changes.is_empty() {
             step.work.commits = 1;
             let began = self.clock.now();
-            self.observer.commits(began);
+            self.observer.commits();
             // on a thread of its own, which waits for a processor as this one has
             self.work.spend(&Ledger { commits: 1, ..Ledger::default() }).await;
             self.storage.commit(std::mem::take(&mut step.changes)).await?;

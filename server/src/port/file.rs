@@ -184,7 +184,8 @@ impl Storage for FileStorage {
         self.store = Some(store);
         if let Some(fold) = fold {
             tokio::task::spawn_blocking(move || {
-                let mut breaks = Breaks { clock: SystemClock::default(), since: Time(0) };
+                let clock = SystemClock::default();
+                let mut breaks = Breaks { since: clock.now(), clock };
                 fold.run(|| breaks.pause());
             });
         }

@@ -1,12 +1,6 @@
 //! The production adapters of network, clock, work and tasks: TCP and the system clock, on tokio.
 
-use std::{
-    collections::BTreeMap,
-    io,
-    net::SocketAddr,
-    sync::{Arc, LazyLock},
-    time::Duration,
-};
+use std::{collections::BTreeMap, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -47,14 +41,13 @@ impl Network for Tcp {
     }
 }
 
-/// A monotonic clock that begins with the process: those of its nodes agree.
+/// A monotonic clock that begins with the node.
 #[derive(Clone)]
 pub struct SystemClock(Instant);
 
 impl Default for SystemClock {
     fn default() -> Self {
-        static BEGIN: LazyLock<Instant> = LazyLock::new(Instant::now);
-        SystemClock(*BEGIN)
+        SystemClock(Instant::now())
     }
 }
 

@@ -5,20 +5,31 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use crate::{port::Time, protocol::id::ActorId};
+use crate::{
+    port::{Clock, Time, any_clock::AnyClock},
+    protocol::id::ActorId,
+};
 
-/// The transactions that the actors of a process wait for, with when they began.
-#[derive(Debug, Default)]
-pub struct Commits(Mutex<BTreeMap<ActorId, Time>>);
+/// The transactions that the actors of a process wait for, with when they began. (By a clock of its own: those of nodes begin with
+/// them.)
+pub struct Commits {
+    clock: AnyClock,
+    waiting: Mutex<BTreeMap<ActorId, Time>>,
+}
 
 impl Commits {
+    /// None, as yet.
+    pub fn new(clock: AnyClock) -> Self {
+        Commits { clock, waiting: Mutex::default() }
+    }
+
     fn lock(&self) -> MutexGuard<'_, BTreeMap<ActorId, Time>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// One of this actor begins.
-    pub fn begin(&self, actor: ActorId, now: Time) {
-        self.lock().insert(actor, now);
+    pub fn begin(&self, actor: ActorId) {
+        self.lock().insert(actor, self.clock.now());
     }
 
     /// It is durable.
@@ -27,22 +38,47 @@ impl Commits {
     }
 
     /// An actor that has waited for one for longer than this, if there is one.
-    pub fn stalled(&self, now: Time, limit_ns: u64) -> Option<ActorId> {
+    pub fn stalled(&self, limit_ns: u64) -> Option<ActorId> {
+        let now = self.clock.now();
         self.lock().iter().find(|(_, began)| began.after(limit_ns) < now).map(|(actor, _)| *actor)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    };
+
     use super::*;
+
+    /// A clock that is set.
+    #[derive(Clone, Default)]
+    struct Hand(Arc<AtomicU64>);
+
+    impl Clock for Hand {
+        fn now(&self) -> Time {
+            Time(self.0.load(Ordering::Relaxed))
+        }
+
+        async fn sleep_until(&self, _: Time) {
+            std::future::pending().await
+        }
+    }
 
     #[test]
     fn an_actor_stalls_while_its_transaction_takes_too_long() {
-        let commits = Commits::default();
-        commits.begin(ActorId::SEQUENCER, Time(10));
-        assert_eq!(commits.stalled(Time(15), 5), None);
-        assert_eq!(commits.stalled(Time(16), 5), Some(ActorId::SEQUENCER));
+        let hand = Hand::default();
+        let (commits, set) =
+            (Commits::new(AnyClock::new(hand.clone())), |ns| hand.0.store(ns, Ordering::Relaxed));
+        set(10);
+        commits.begin(ActorId::SEQUENCER);
+        set(15);
+        assert_eq!(commits.stalled(5), None);
+        set(16);
+        assert_eq!(commits.stalled(5), Some(ActorId::SEQUENCER));
         commits.end(ActorId::SEQUENCER);
-        assert_eq!(commits.stalled(Time(100), 5), None);
+        assert_eq!(commits.stalled(5), None);
     }
 }

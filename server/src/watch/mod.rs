@@ -107,8 +107,8 @@ impl Observer for Watcher {
         self.watch.shelf.put(issued);
     }
 
-    fn commits(&mut self, now: Time) {
-        self.watch.commits.begin(self.actor, now);
+    fn commits(&mut self) {
+        self.watch.commits.begin(self.actor);
     }
 
     fn committed(&mut self, took_ns: u64) {

@@ -30,7 +30,7 @@ use server::{
         tokio::{RealWork, SystemClock, Tcp, TokioTasks},
     },
     protocol::signing::Signing,
-    watch::Watch,
+    watch::{Watch, commits::Commits},
 };
 
 use super::{crowd::on_tokio, process::Server};
@@ -224,7 +224,7 @@ async fn serve_on(architecture: Architecture, data: &Path, port: u16) -> Running
     let watch = Watch {
         metrics: Arc::default(),
         shelf: Arc::default(),
-        commits: Arc::default(),
+        commits: Arc::new(Commits::new(AnyClock::new(SystemClock::default()))),
         deployment: deployment.trust.deployment,
         evidence: deployment.evidence(),
     };

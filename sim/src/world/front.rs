@@ -19,7 +19,7 @@ use server::{
     node::Door,
     port::{Network, any_clock::AnyClock, any_work::AnyWork},
     protocol::{id::ActorId, roster_file},
-    watch::{Watch, shelf::Shelf},
+    watch::{Watch, commits::Commits, shelf::Shelf},
 };
 
 use super::World;
@@ -67,7 +67,7 @@ impl World {
             watch: Watch {
                 metrics: Arc::default(),
                 shelf,
-                commits: Arc::default(),
+                commits: Arc::new(Commits::new(AnyClock::new(self.clock_of(machine)))),
                 deployment,
                 evidence: PathBuf::new(),
             },

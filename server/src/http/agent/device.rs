@@ -154,10 +154,11 @@ impl Keeper {
             if self.mailroom.has_room(&self.device) {
                 return Over::Ended;
             }
-            match select(std::pin::pin!(orders.recv()), std::pin::pin!(changes.changed())).await {
-                Either::Left((Some(order), _)) => drop(order),
-                Either::Left((None, _)) => return Over::Forgotten,
-                Either::Right(_) => {}
+            // changes first: an order that comes when room was made is not dropped
+            match select(std::pin::pin!(changes.changed()), std::pin::pin!(orders.recv())).await {
+                Either::Left(_) => {}
+                Either::Right((Some(order), _)) => drop(order),
+                Either::Right((None, _)) => return Over::Forgotten,
             }
         }
     }
