@@ -1,6 +1,6 @@
 //! Estimates over seeds: against numbers that anybody can look up, and whatever samples there are.
 
-use reports::stats::{Estimate, mean, median, share};
+use reports::stats::{Estimate, ends_over_seeds, mean, median, over_seeds, share};
 
 fn assert_near(estimate: Estimate, value: f64, low: f64, high: f64) {
     let near = |told: f64, right: f64| (told - right).abs() <= 5e-4 * right.abs().max(1.0);
@@ -17,6 +17,25 @@ fn the_mean_has_students_interval() {
     // 100 samples, half of them 0 and half 1: standard deviation 0.50252, t(99) = 1.984
     let tosses: Vec<f64> = (0..100).map(|index| f64::from(index % 2)).collect();
     assert_near(mean(&tosses).unwrap(), 0.5, 0.4003, 0.5997);
+}
+
+/// What curve pages draw as their bands, and say of them.
+#[test]
+fn few_seeds_have_their_range_and_more_students_interval() {
+    for (samples, value, low, high) in [
+        (&[7.0][..], 7.0, 7.0, 7.0),
+        (&[3.0, 1.0, 2.0], 2.0, 1.0, 3.0),
+        (&[1.0, 2.0, 3.0, 6.0], 3.0, 1.0, 6.0),
+    ] {
+        assert_near(over_seeds(samples).unwrap(), value, low, high);
+    }
+    let five = [1.0, 2.0, 3.0, 4.0, 5.0];
+    assert_eq!(over_seeds(&five), mean(&five));
+    assert_eq!(over_seeds(&[]), None);
+    for (seeds, said) in [(1, "one seed, so nothing"), (4, "the range over 4 seeds"), (5, "95 % confidence")]
+    {
+        assert!(ends_over_seeds(seeds).contains(said), "{seeds}: {}", ends_over_seeds(seeds));
+    }
 }
 
 #[test]

@@ -8,7 +8,7 @@
 mod support;
 
 use server::{
-    actor::{Input, Notice},
+    actor::{Input, Notice, step::STATEMENTS},
     port::Time,
     protocol::{
         batch::Batch,
@@ -25,7 +25,7 @@ use server::{
         predicate::attestation::BadAttestation,
         receipt::{Receipt, Receipted, bundle_leaf},
         seal::{Positions, Seal},
-        statement::{Signed, Statement, Terms},
+        statement::{Kind, Signed, Statement, Terms},
     },
 };
 use support::{
@@ -226,6 +226,16 @@ fn the_sequencer_keeps_cuts_for_a_mailbox_actor_that_is_away() {
     let turn = sequencer.turn(now, vec![Input::Message(mailbox(1), Message::Subscribe(1))]);
     let Some((_, Message::Ordered(first))) = turn.sends.first() else { panic!("no cut") };
     assert_eq!(first.claimed_slot(), 1);
+    // once all have them, those of before the last 4,096 are given up, in memory and on disk
+    let have = |who| Input::Message(who, Message::Have(4199));
+    let all = [mailbox(0), mailbox(1), incoming(0)].map(have);
+    sequencer.turn(now.after(10_000_000), all.to_vec());
+    sequencer.turn(now.after(20_000_000), vec![Input::Wake]);
+    let kept = sequencer.rows.keys().filter(|key| key[..2] == [STATEMENTS, Kind::Cut as u8]).count();
+    assert!((4096..=4098).contains(&kept), "{kept} cuts are kept");
+    let turn = sequencer.turn(now.after(30_000_000), vec![Input::Message(mailbox(1), Message::Subscribe(1))]);
+    let Some((_, Message::Ordered(first))) = turn.sends.first() else { panic!("no cut") };
+    assert!(first.claimed_slot() > 100, "the first that is left is {}", first.claimed_slot());
 }
 
 /// What honest clients may submit must fit through every link: a frame that is too long is refused for ever.

@@ -146,3 +146,27 @@ fn a_client_keeps_to_the_succession_that_it_knows() {
     let receive = ["client", "--dir", client.to_str().unwrap(), "--server", &url, "receive"];
     refused(&receive, "not those that this client keeps to");
 }
+
+/// Whoever loses what it had signed must not sign again what it may have signed otherwise: it retires.
+#[test]
+fn a_server_whose_store_is_gone_signs_nothing_more() {
+    let directory = tempfile::tempdir().unwrap();
+    let (data, client) = (directory.path().join("server"), directory.path().join("client"));
+    a_life(Architecture::Central, &data, &client, "before");
+    let store = |end: &str| data.join("store/server").with_extension(end);
+    for end in ["redb", "log"] {
+        fs::remove_file(store(end)).unwrap();
+    }
+    assert!(store("stored").exists());
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let service =
+        runtime.block_on(Service::start(Settings::new(plan(Architecture::Central), &data))).unwrap();
+    let url = format!("http://{}", service.address);
+    let send = ["client", "--dir", client.to_str().unwrap(), "--server", &url, "--patience-s", "1", "send"];
+    let output = command(&[&send[..], &["--to", &"00".repeat(32), "after"]].concat());
+    assert!(!output.status.success(), "there is no receipt: {output:?}");
+    runtime.block_on(service.stop(1_000_000_000));
+    drop(runtime);
+    let revoke = ["rotate", "sequencer", "--data", data.to_str().unwrap(), "--revoke"];
+    refused(&revoke, " has lost what it signed, and signs nothing more");
+}

@@ -49,3 +49,45 @@ impl Fingerprint {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).events
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(happens: impl Fn(&Fingerprint)) -> (u64, u64) {
+        let fingerprint = Fingerprint::default();
+        happens(&fingerprint);
+        (fingerprint.value(), fingerprint.events())
+    }
+
+    #[test]
+    fn everything_about_an_event_is_in_it() {
+        let all = [
+            of(|_| ()),
+            of(|fingerprint| fingerprint.delivery(1, 2, 3, b"bytes")),
+            of(|fingerprint| fingerprint.delivery(9, 2, 3, b"bytes")),
+            of(|fingerprint| fingerprint.delivery(1, 9, 3, b"bytes")),
+            of(|fingerprint| fingerprint.delivery(1, 2, 9, b"bytes")),
+            of(|fingerprint| fingerprint.delivery(1, 2, 3, b"other")),
+            of(|fingerprint| fingerprint.event(1, b"bytes")),
+            of(|fingerprint| fingerprint.event(9, b"bytes")),
+            of(|fingerprint| fingerprint.event(1, b"other")),
+        ];
+        for (index, one) in all.iter().enumerate() {
+            assert!(all[..index].iter().all(|other| other.0 != one.0), "{index}");
+            assert_eq!(one.1, u64::from(index > 0));
+        }
+    }
+
+    #[test]
+    fn the_order_of_events_is_in_it() {
+        let in_order = |first: u64, second: u64| {
+            of(|fingerprint| {
+                fingerprint.event(first, b"a");
+                fingerprint.event(second, b"a");
+            })
+        };
+        assert_ne!(in_order(1, 2).0, in_order(2, 1).0);
+        assert_eq!(in_order(1, 2), in_order(1, 2));
+    }
+}

@@ -207,3 +207,100 @@ fn the_blame_matrix_has_a_row_for_calm_and_one_for_chaos() {
         text(&std::fs::read(out.join("blame.csv")).unwrap()).contains("D03,swap-deliveries,true,exposed")
     );
 }
+
+/// Of a row of a curve that looks for a peak: the peak is the highest rate that most trials sustained, each by its own numbers.
+fn peak_by_its_trials(row: &serde_json::Value, bound_ms: f64) -> f64 {
+    let mut votes: std::collections::BTreeMap<u64, i32> = std::collections::BTreeMap::new();
+    for trial in row["result"]["trials"].as_array().unwrap() {
+        let number = |name: &str| trial[name].as_f64().unwrap();
+        let within = number("p99_ms") <= bound_ms && number("rise_ms") <= 0.1 * bound_ms;
+        let sustained = trial["sustained"].as_bool().unwrap();
+        assert_eq!(sustained, within, "{trial}");
+        assert!(number("p50_ms") > 0.0 && number("p50_ms") <= number("p99_ms"), "{trial}");
+        *votes.entry(number("offered_per_s").round() as u64).or_default() += if sustained { 1 } else { -1 };
+    }
+    let (sustained, not): (Vec<_>, Vec<_>) = votes.into_iter().partition(|(_, votes)| *votes > 0);
+    let (peak, beyond) = (sustained.last().unwrap().0, not.first().unwrap().0);
+    assert!(peak < beyond && beyond as f64 <= 1.1 * peak as f64, "{peak} is, and {beyond} is not");
+    peak as f64
+}
+
+#[test]
+fn a_curve_says_on_page_in_table_and_answer_what_its_runs_measured() {
+    let directory = tempfile::tempdir().unwrap();
+    let (experiment, out) = (directory.path().join("curve.toml"), directory.path().join("out"));
+    let base = root().join("scenarios/scaling/base.toml");
+    let at = |n: u32| {
+        let sets = ["handlers", "incoming", "mailboxes"].map(|role| format!("\"topology.{role}={n}\""));
+        format!("{{ at = {n}, set = [{}] }}", sets.join(", "))
+    };
+    let experiment_text = format!(
+        "# How many?\n[experiment]\nkind = \"curve\"\nbase = {base:?}\nseeds = 1\nfind = \"peak\"\nbound = \"60ms\"\n\
+         length = \"100ms\"\nstart = 4000\nshow = [\"throughput\", \"deliveries\", \"server-bytes\"]\n\
+         set = [\"topology.crowd=100\", \"workload.recipients=1\"]\n\
+         [experiment.x]\nname = \"actors\"\nscale = \"log2\"\npoints = [{}, {}]\n[[experiment.series]]\nname = \"these\"\n",
+        at(1),
+        at(2)
+    );
+    std::fs::write(&experiment, experiment_text).unwrap();
+    let output = sim(&["scale", experiment.to_str().unwrap(), "--out", out.to_str().unwrap(), "--json"]);
+    assert_eq!(output.status.code(), Some(0), "{}{}", text(&output.stdout), text(&output.stderr));
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let rows = json["rows"].as_array().unwrap();
+    assert_eq!(rows.iter().map(|row| row["at"].as_f64()).collect::<Vec<_>>(), [Some(1.0), Some(2.0)]);
+
+    let mut table = csv::Reader::from_path(out.join("points.csv")).unwrap();
+    let headers = table.headers().unwrap().clone();
+    let points: Vec<csv::StringRecord> = table.records().map(Result::unwrap).collect();
+    assert_eq!(points.len(), 2);
+    let page = std::fs::read_to_string(out.join("index.html")).unwrap();
+    for (row, point) in rows.iter().zip(&points) {
+        let column = |name: &str| -> f64 {
+            point[headers.iter().position(|header| header == name).unwrap()].parse().unwrap()
+        };
+        let metric = |name: &str| row["result"]["metrics"][name].as_f64().unwrap();
+        let peak = peak_by_its_trials(row, 60.0);
+        assert!((metric("peak") - peak).abs() <= 0.5, "{row}");
+        // all that was offered at that rate has arrived, each bundle once
+        assert!((0.5 * peak..=1.05 * peak).contains(&metric("throughput")), "{row}");
+        assert!((metric("deliveries") / metric("throughput") - 1.0).abs() < 1e-9, "{row}");
+        for (name, told) in [
+            ("peak", "highest_rate_sustained_bundles_per_s"),
+            ("throughput", "throughput_bundles_per_s"),
+            ("server-bytes", "bytes_that_the_server_sends_b_per_bundle"),
+        ] {
+            assert_eq!(column(told), metric(name), "{name}");
+        }
+        let said = reports::text::number(metric("peak"));
+        assert!(json["answer"].as_str().unwrap().contains(&said), "{said}: {}", json["answer"]);
+        assert!(page.contains(&said), "{said} is not on the page");
+    }
+    let plotted = std::fs::read_to_string(out.join("peak.svg")).unwrap();
+    assert!(plotted.contains("actors") && plotted.contains("bundles/s") && plotted.contains("these"));
+}
+
+#[test]
+fn a_sweep_that_is_interrupted_does_not_exit_with_zero() {
+    let arguments = ["sweep", "scenarios/quickstart.toml", "--seeds", "0..100000", "--jobs", "1"];
+    let directory = tempfile::tempdir().unwrap();
+    let out = ["--out", directory.path().to_str().unwrap()];
+    let mut child = support::command(&[&arguments[..], &out].concat())
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    // by then a run is done
+    let journal = || std::fs::read_to_string(directory.path().join("journal.jsonl")).unwrap_or_default();
+    while journal().lines().count() < 3 {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    let pid = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(1));
+    let output = child.wait_with_output().unwrap();
+    assert!(text(&output.stderr).contains("stopped after"), "{}", text(&output.stderr));
+    // what its own time ends has held as far as it came
+    let bounded = sim(&[&arguments[..], &["--for", "1s"]].concat());
+    assert_eq!(bounded.status.code(), Some(0), "{}", text(&bounded.stderr));
+    assert!(text(&bounded.stderr).contains("stopped after"), "{}", text(&bounded.stderr));
+}

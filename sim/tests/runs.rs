@@ -4,10 +4,13 @@
 
 use sim::{command, model::costs::Profile, outcome::Outcome, scenario::Scenario};
 
+mod support;
+
+use support::root;
+
 fn run(path: &str, seed: u64, sets: &[&str]) -> Outcome {
-    let file = format!("{}/../{path}", env!("CARGO_MANIFEST_DIR"));
     let sets: Vec<String> = sets.iter().map(ToString::to_string).collect();
-    let scenario = Scenario::read(file.as_ref(), &sets).unwrap_or_else(|error| panic!("{error}"));
+    let scenario = Scenario::read(&root().join(path), &sets).unwrap_or_else(|error| panic!("{error}"));
     command::run(path, &scenario, seed, false).unwrap_or_else(|error| panic!("{error}"))
 }
 
@@ -35,6 +38,19 @@ fn a_seed_has_one_fingerprint_and_another_seed_another() {
     });
     assert_eq!(others, [first.clone(), first.clone()]);
     assert_ne!(fingerprint(8), first);
+}
+
+/// A replay keeps the trace, and must be of the run that it replays.
+#[test]
+fn whoever_watches_changes_nothing() {
+    let scenario = Scenario::read(&root().join("scenarios/quickstart.toml"), &[]).unwrap();
+    let run = |trace| command::run("quickstart", &scenario, 7, trace).unwrap();
+    let (watched, unwatched) = (run(true), run(false));
+    assert!(watched.record().trace.is_some() && unwatched.record().trace.is_none());
+    assert_eq!(watched.fingerprint(), unwatched.fingerprint());
+    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
+    let sample = format!("  fingerprint       {}\n", unwatched.fingerprint());
+    assert!(readme.contains(&sample), "the README's sample has another than {sample}");
 }
 
 #[test]

@@ -5,9 +5,9 @@
 //! - A key file that others may read is refused, not repaired: whoever could read it may have.
 
 use std::{
-    fs::{self, DirBuilder, File, OpenOptions, Permissions},
+    fs::{self, DirBuilder, File, OpenOptions},
     io::{self, Write},
-    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt},
+    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
 
@@ -55,10 +55,9 @@ fn on(path: &Path) -> impl Fn(io::Error) -> KeyError {
     move |error| KeyError::File { path: path.to_owned(), error }
 }
 
-/// Makes a directory that only its owner may enter, if it is not there.
+/// Makes a directory that only its owner may enter, if it is not there. One that is there is its owner's to open or close.
 pub fn private_directory(path: &Path) -> Result<(), KeyError> {
-    DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(on(path))?;
-    fs::set_permissions(path, Permissions::from_mode(0o700)).map_err(on(path))
+    DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(on(path))
 }
 
 /// The key in a file.
@@ -99,6 +98,8 @@ pub fn publish(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::{fs::Permissions, os::unix::fs::PermissionsExt};
+
     use super::*;
 
     #[test]

@@ -221,7 +221,7 @@ impl Front {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::crypto::Ed25519Signer;
+    use crate::{port::hand::Hand, protocol::crypto::Ed25519Signer};
 
     #[test]
     fn credentials_are_read_as_written_and_nothing_else_is() {
@@ -231,6 +231,33 @@ mod tests {
         for odd in ["", "Noise", "Noise client=00", "Bearer abc", "Noise client=zz, nonce=, counter=1"] {
             assert_eq!(Credentials::read(odd), None, "{odd}");
         }
+    }
+
+    /// In each period what was taken in the one before is known: its nonce still counts.
+    #[test]
+    fn a_request_passes_once_while_its_nonce_counts() {
+        let hand = Hand::default();
+        let gate = Gate::new(Deployment([2; 8]), [3; 32], AnyClock::new(hand.clone()));
+        let ann = ClientId(PublicKey([1; 32]));
+        let nonce = gate.nonce_of(0);
+        assert!(gate.is_current(&nonce) && gate.take(ann, 5));
+        hand.set(2 * PERIOD_NS - 1);
+        assert!(gate.is_current(&nonce) && !gate.is_current(&gate.nonce_of(2)));
+        // somebody else's request has old ones forgotten
+        assert!(gate.take(ClientId(PublicKey([2; 32])), 1));
+        assert!(!gate.take(ann, 5), "a request of the period before comes again");
+        assert!(gate.take(ann, 4));
+        hand.set(2 * PERIOD_NS);
+        assert!(!gate.is_current(&nonce), "two periods later its nonce is stale");
+        hand.set(4 * PERIOD_NS);
+        assert!(gate.take(ann, 5), "with another nonce it is another request");
+    }
+
+    #[test]
+    fn a_nonce_is_that_of_one_start() {
+        let gate = |secret| Gate::new(Deployment([2; 8]), secret, AnyClock::new(Hand::default()));
+        assert_eq!(gate([3; 32]).nonce(), gate([3; 32]).nonce());
+        assert_ne!(gate([3; 32]).nonce(), gate([4; 32]).nonce());
     }
 
     #[test]

@@ -62,3 +62,25 @@ impl Rates {
         enough
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{port::hand::Hand, protocol::crypto::PublicKey};
+
+    #[test]
+    fn a_bucket_fills_at_its_rate_and_holds_a_second() {
+        let hand = Hand::default();
+        let limits = Limits { client_rate: 10, ..Limits::default() };
+        let rates = Rates::new(&limits, AnyClock::new(hand.clone()));
+        let [ann, bob] = [1, 2].map(|key| ClientId(PublicKey([key; 32])));
+        assert!(!rates.take(ann, 11), "never more than a second holds");
+        assert!(rates.take(ann, 10) && !rates.take(ann, 1));
+        assert!(rates.take(bob, 10), "each has its own");
+        hand.set(300_000_000);
+        assert!(!rates.take(ann, 4) && rates.take(ann, 3), "what was refused is not counted");
+        hand.set(3_600_000_000_000);
+        assert!(!rates.take(ann, 11), "who was idle for an hour has not saved it up");
+        assert!(rates.take(ann, 10) && !rates.take(ann, 1));
+    }
+}

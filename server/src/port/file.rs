@@ -10,6 +10,7 @@
 use std::{
     fs::{self, File, OpenOptions},
     io,
+    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -93,12 +94,18 @@ fn set_mark(mark: &Path) -> Result<(), StorageError> {
     set().map_err(failed(mark))
 }
 
+/// A file that only its owner may read, made if it is not there.
+fn private(path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)
+}
+
 /// The database first: it keeps other processes out.
 fn open(path: &Path, blocks: u64) -> Result<Store, StorageError> {
+    private(path).map_err(failed(path))?;
     let redb = Redb::open_file(path)?;
     let log = log(path);
     let open = || {
-        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&log)?;
+        let file = private(&log)?;
         sync_directory_of(&log)?;
         Ok(file)
     };

@@ -10,6 +10,8 @@ pub mod any_clock;
 pub mod any_spawn;
 pub mod any_work;
 pub mod file;
+#[cfg(test)]
+pub mod hand;
 pub mod local;
 pub mod log;
 pub mod parts;

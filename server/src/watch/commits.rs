@@ -46,37 +46,18 @@ impl Commits {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    };
-
     use super::*;
-
-    /// A clock that is set.
-    #[derive(Clone, Default)]
-    struct Hand(Arc<AtomicU64>);
-
-    impl Clock for Hand {
-        fn now(&self) -> Time {
-            Time(self.0.load(Ordering::Relaxed))
-        }
-
-        async fn sleep_until(&self, _: Time) {
-            std::future::pending().await
-        }
-    }
+    use crate::port::hand::Hand;
 
     #[test]
     fn an_actor_stalls_while_its_transaction_takes_too_long() {
         let hand = Hand::default();
-        let (commits, set) =
-            (Commits::new(AnyClock::new(hand.clone())), |ns| hand.0.store(ns, Ordering::Relaxed));
-        set(10);
+        let commits = Commits::new(AnyClock::new(hand.clone()));
+        hand.set(10);
         commits.begin(ActorId::SEQUENCER);
-        set(15);
+        hand.set(15);
         assert_eq!(commits.stalled(5), None);
-        set(16);
+        hand.set(16);
         assert_eq!(commits.stalled(5), Some(ActorId::SEQUENCER));
         commits.end(ActorId::SEQUENCER);
         assert_eq!(commits.stalled(5), None);

@@ -5,7 +5,7 @@ use std::io;
 use bytes::Bytes;
 use hyper::{
     Method, StatusCode,
-    header::{AUTHORIZATION, CONTENT_TYPE},
+    header::{AUTHORIZATION, CONTENT_TYPE, HeaderName},
 };
 use serde_json::{Value, json};
 use server::{
@@ -52,7 +52,17 @@ pub struct Stream {
 
 impl Stream {
     pub async fn open<N: Network, P: Spawn>(way: &Way<N, P>, device: &str) -> Stream {
-        let headers = [(AUTHORIZATION, format!("Bearer {device}"))];
+        Stream::open_after(way, device, None).await
+    }
+
+    /// One that goes on after the event of this id.
+    pub async fn open_after<N: Network, P: Spawn>(
+        way: &Way<N, P>,
+        device: &str,
+        last: Option<u64>,
+    ) -> Stream {
+        let last = last.map(|id| (HeaderName::from_static("last-event-id"), id.to_string()));
+        let headers: Vec<_> = last.into_iter().chain([(AUTHORIZATION, format!("Bearer {device}"))]).collect();
         let mut connection = way.connect().await;
         let response = connection.begin(Method::GET, "/events", &headers, Bytes::new()).await.unwrap();
         assert_eq!(response.status(), StatusCode::OK);
@@ -108,6 +118,16 @@ async fn messages_go_from_device_to_device<N: Network, P: Spawn>(way: &Way<N, P>
     delete(way, "bob+/=", 1).await;
     assert_eq!(held(way, "bob+/=").await, expected[1..]);
     many_messages_to_one_device_keep_their_order(way).await;
+    a_stream_goes_on_from_its_last_event(way).await;
+}
+
+async fn a_stream_goes_on_from_its_last_event<N: Network, P: Spawn>(way: &Way<N, P>) {
+    for text in ["first", "second", "third"] {
+        assert_eq!(read(&say(way, "ann", &["fay"], text).await), json!({}));
+    }
+    events_until(way, "fay", "third").await;
+    let rest = Stream::open_after(way, "fay", Some(2)).await.until("third").await;
+    assert!(rest.contains("event: msg\nid: 3\n") && rest.matches("event: msg").count() == 1, "{rest}");
 }
 
 /// Each is a bundle of its own; they are sent together.

@@ -1,24 +1,19 @@
 //! Hostile peers over real sockets: each is refused or cut off, and the others are served on.
 
-use std::{
-    collections::BTreeMap,
-    io::{BufRead, BufReader},
-    net::SocketAddr,
-    path::Path,
-    process::{Child, Command, Stdio},
-    sync::Arc,
-    time::Duration,
-};
+use std::{process::Stdio, time::Duration};
 
 use bytes::Bytes;
-use hyper::{Method, StatusCode};
+use hyper::{
+    Method, StatusCode,
+    header::{AUTHORIZATION, WWW_AUTHENTICATE},
+};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use server::{
     actor::Notice,
     architecture::Architecture,
     client::{Client, Options},
-    http::{Limits, client::whole},
-    port::tokio::{Tcp, TokioTasks},
+    http::{Credentials, Limits, client::whole},
+    protocol::{crypto::Ed25519Signer, message::Message},
     service::Service,
 };
 use tokio::{
@@ -28,8 +23,9 @@ use tokio::{
 
 use super::{
     on_tokio,
-    person::{HANDLER, Person, Way},
-    settings, statuses_are_described, way,
+    person::{Person, Way},
+    process::Process,
+    settings, statuses_are_described, way, way_to,
 };
 
 /// A server that loses patience soon.
@@ -104,36 +100,6 @@ fn whoever_speaks_no_http_or_too_slowly_is_cut_off() {
 /// What a server may take for each connection that is idle, in bytes of memory.
 const IDLE_BYTES: u64 = 16 << 10;
 
-/// A server as a process, with the default bounds; its memory is its own.
-struct Process(Child);
-
-impl Process {
-    fn start(data: &Path) -> (Process, SocketAddr) {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_server"));
-        command
-            .args(["run", "--architecture", "multithreaded", "--listen", "127.0.0.1:0", "--data"])
-            .arg(data);
-        command.args(["--idle-ms", "5000"]).stderr(Stdio::null()).stdout(Stdio::piped());
-        let mut process = Process(command.spawn().unwrap());
-        let said = BufReader::new(process.0.stdout.take().unwrap()).lines().next().unwrap().unwrap();
-        (process, said.strip_prefix("listening on http://").unwrap().parse().unwrap())
-    }
-
-    fn memory_bytes(&self) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.0.id())).unwrap();
-        let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
-        resident.trim().strip_suffix(" kB").unwrap().parse::<u64>().unwrap() * 1024
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        // it may have ended by itself
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 /// As many descriptors as the system lets a process have.
 fn descriptors() -> u64 {
     let limit = getrlimit(Resource::Nofile);
@@ -149,9 +115,9 @@ fn ten_thousand_idle_connections_do_not_keep_others_out_for_long() {
     assert!(count >= 2000, "the system gives too few descriptors to test this");
     on_tokio(async {
         let directory = tempfile::tempdir().unwrap();
-        let (server, address) = Process::start(&directory.path().join("data"));
-        let addresses = Arc::new(BTreeMap::from([(HANDLER, address)]));
-        let way = Way { network: Tcp { listen: address, addresses }, spawn: TokioTasks };
+        let options = ["--idle-ms", "5000"];
+        let (server, address) = Process::start(&directory.path().join("data"), &options, Stdio::null());
+        let way = way_to(address);
         let mut early = way.connect().await;
         assert!(early.ask(Method::GET, "/health", &[], Bytes::new()).await.unwrap().status.is_success());
         let before = server.memory_bytes();
@@ -190,11 +156,18 @@ fn what_is_too_much_is_refused_and_no_more() {
         let mut ann = Person::new("ann", &trust);
         let people: Vec<_> = (0..4).map(|index| Person::new(&format!("friend {index}"), &trust).id).collect();
         let crowd = Person::new("bob", &trust).bundle(&people, b"to four");
-        let answer = way.post("/v1/bundles", &[server::protocol::message::Message::Submit(crowd)]).await;
+        let answer = way.post("/v1/bundles", &[Message::Submit(crowd)]).await;
         assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{}", answer.told());
+        // whoever forges ann's signature uses up nothing of hers
+        let mut mallory = Person::new("mallory", &trust);
+        mallory.id = ann.id;
+        for _ in 0..12 {
+            let forged = mallory.bundle(&people[..1], b"forged");
+            let answer = way.post("/v1/bundles", &[Message::Submit(forged)]).await;
+            assert_eq!(answer.status, StatusCode::FORBIDDEN, "{}", answer.told());
+        }
         let bundles: Vec<_> = (0..11).map(|_| ann.bundle(&people[..1], b"many")).collect();
-        let messages: Vec<_> =
-            bundles.iter().cloned().map(server::protocol::message::Message::Submit).collect();
+        let messages: Vec<_> = bundles.iter().cloned().map(Message::Submit).collect();
         let answer = way.post("/v1/bundles", &messages).await;
         assert_eq!(answer.status, StatusCode::TOO_MANY_REQUESTS, "{}", answer.told());
         assert_eq!(answer.headers["retry-after"], "1");
@@ -231,7 +204,12 @@ fn what_else_a_client_says_and_asks_is_bounded_too() {
             assert_eq!(read.status(), StatusCode::TOO_MANY_REQUESTS, "{path}");
             whole(read).await.unwrap();
         }
-        // that is ann's own, and her bundles count apart
+        // that is ann's own, also where she writes another's name, and her bundles count apart
+        let own = std::mem::replace(&mut ann.id, bob.id);
+        for _ in 0..12 {
+            assert_eq!(way.post("/v1/acks", &[ann.ack()]).await.status, StatusCode::FORBIDDEN);
+        }
+        ann.id = own;
         assert_eq!(way.post("/v1/acks", &[bob.ack()]).await.status, StatusCode::ACCEPTED);
         let bundle = ann.bundle(&[bob.id], b"still sent");
         way.submit_until_receipted(&[bundle]).await;
@@ -283,6 +261,10 @@ fn there_are_no_more_readers_than_allowed() {
         for index in 0..4 {
             let person = Person::new(&format!("reader {index}"), &trust);
             streams.push(way.events(&person, None).await);
+        }
+        // a stream on which nothing comes shows that it is alive, again and again
+        for _ in 0..5 {
+            while streams[0].next().await.unwrap().is_some() {}
         }
         let mut connection = way.connect().await;
         let more = connection
@@ -339,5 +321,41 @@ fn a_reader_that_takes_nothing_is_cut_off() {
         let _ = stalled.read_to_end(&mut taken).await;
         assert!(!taken.is_empty() && taken.len() < sent * BYTES, "{} bytes of {sent} bundles", taken.len());
         is_served(&way).await;
+    });
+}
+
+#[test]
+fn a_request_in_anothers_name_uses_up_no_counter_and_one_of_before_is_stale() {
+    on_tokio(async {
+        let directory = tempfile::tempdir().unwrap();
+        let start = || Service::start(settings(Architecture::Central, &directory));
+        let service = start().await.unwrap();
+        let (here, bob) = (way(&service), Person::new("bob", &service.trust));
+        let path = "/v1/mailbox?wait_ms=1";
+        let nonce = async |way: &Way<_, _>| -> [u8; 16] {
+            let told = way.get(path).await.headers[WWW_AUTHENTICATE].to_str().unwrap().to_owned();
+            hex::decode(told.split('"').nth(1).unwrap()).unwrap().try_into().unwrap()
+        };
+        let ask = async |way: &Way<_, _>, header: &str| {
+            let headers = [(AUTHORIZATION, header.to_owned())];
+            way.connect().await.ask(Method::GET, path, &headers, Bytes::new()).await.unwrap().status
+        };
+        let mallory = Ed25519Signer::from_secret(&[9; 32]);
+        let forged =
+            Credentials::sign(&mallory, service.trust.deployment, nonce(&here).await, u64::MAX, "GET", path);
+        let forged = Credentials { client: bob.id, ..forged }.header();
+        assert_eq!(ask(&here, &forged).await, StatusCode::UNAUTHORIZED);
+        // the first answer brings the nonce
+        here.read(&bob, 1).await;
+        let signed = bob.caller.sign("GET", path);
+        assert!(ask(&here, &signed).await.is_success(), "bob's own counters count");
+        assert_eq!(ask(&here, &signed).await, StatusCode::UNAUTHORIZED, "each once");
+        let later = bob.caller.sign("GET", path);
+        assert!(service.stop(1_000_000_000).await);
+        let service = start().await.unwrap();
+        let here = way(&service);
+        for of_before in [signed, later] {
+            assert_eq!(ask(&here, &of_before).await, StatusCode::UNAUTHORIZED, "a new start, a new nonce");
+        }
     });
 }

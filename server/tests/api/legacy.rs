@@ -358,6 +358,7 @@ fn event_streams_of_devices_count_as_all_do() {
         let (open, events) = (&service.watch.metrics.readers, &service.watch.metrics.events);
         let mut streams = [Stream::open(&here, "ann").await, Stream::open(&here, "bob").await];
         assert_eq!(streams[1].needs().await, 20);
+        streams[1].until(": alive\n\n: alive\n\n").await;
         // those of the agent's own clients are not counted
         let said = say(&here, "ann", &["bob"], "once").await;
         assert_eq!(read(&said), json!({}));

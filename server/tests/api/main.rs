@@ -9,9 +9,10 @@ mod legacy;
 mod person;
 #[path = "../serving/port.rs"]
 mod port;
+mod process;
 mod suite;
 
-use std::{collections::BTreeMap, future::Future, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, future::Future, net::SocketAddr, sync::Arc, time::Duration};
 
 use legacy::command;
 use person::{HANDLER, Way};
@@ -37,8 +38,13 @@ pub fn settings(architecture: Architecture, directory: &TempDir) -> Settings {
 }
 
 pub fn way(service: &Service) -> Way<Tcp, TokioTasks> {
-    let addresses = Arc::new(BTreeMap::from([(HANDLER, service.address)]));
-    Way { network: Tcp { listen: service.address, addresses }, spawn: TokioTasks }
+    way_to(service.address)
+}
+
+/// The way to a server at this address.
+pub fn way_to(address: SocketAddr) -> Way<Tcp, TokioTasks> {
+    let addresses = Arc::new(BTreeMap::from([(HANDLER, address)]));
+    Way { network: Tcp { listen: address, addresses }, spawn: TokioTasks }
 }
 
 /// Runs a test on a runtime of its own, within a bound of time.

@@ -96,14 +96,17 @@ pub fn act(arguments: Arguments) -> Result<bool, Failed> {
         bar.set_message(format!("{} violated", before + more));
         bar.inc(1);
     };
-    let swept = sweep.run(&mut journal, Limits { time, stop: interrupt::stop() }, &progress)?;
+    let limits = Limits { time, stop: interrupt::stop() };
+    let swept = sweep.run(&mut journal, limits, &progress)?;
     bar.finish_and_clear();
     if swept.rows.len() < swept.planned() {
         let further =
             if report.out.is_some() { "the same command goes on" } else { "--out DIR would have kept them" };
         eprintln!("stopped after {} of {} runs; {further}", swept.rows.len(), swept.planned());
     }
-    report.make(&swept)
+    // what its own time ended has held so far, but whoever interrupts it is told that it has not been run
+    let interrupted = limits.stop.load(Ordering::Relaxed) && swept.rows.len() < swept.planned();
+    Ok(report.make(&swept)? && !interrupted)
 }
 
 impl Report {

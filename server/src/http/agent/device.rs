@@ -252,3 +252,21 @@ fn read(secret: [u8; 32], sender: ClientId, payload: &[u8], ciphertext: &[u8]) -
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_is_shown_as_a_device_but_itself() {
+        let secret = [7; 32];
+        let key = |device: &str| Ed25519Signer::from_secret(&client_key(secret, device)).public();
+        let shown = |from: PublicKey| read(secret, ClientId(from), b"ann", b"\"hello\"");
+        assert_eq!(shown(key("ann")), json!({ "sender": "ann", "encPayload": "hello" }));
+        // another device, and a client that is none
+        for other in [key("eve"), Ed25519Signer::from_secret(&[8; 32]).public()] {
+            let bytes = json!({ "sender": hex::encode(other.0), "encPayload": hex::encode(b"\"hello\"") });
+            assert_eq!(shown(other), bytes);
+        }
+    }
+}

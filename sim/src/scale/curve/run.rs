@@ -208,28 +208,21 @@ impl Probe<'_> {
             let length_s = search.length_ns as f64 / 1e9;
             let bundles = (rate * length_s).max(BUNDLES_MIN).round();
             let sets = [format!("workload.rate={rate}/s"), format!("workload.bundles={bundles}")];
-            let (mut failed, mut sustained, mut row) = (0, 0, None);
-            for further in 0..TRIES {
+            let mut row = None;
+            let sustained = most(|further| {
                 // other seeds of the same point, which no point has as its own
                 let outcome = self.run_with(self.seed + (further << 32), &sets)?;
                 let trial = trial(&outcome, rate, search.bound_ns);
                 trials.push(trial);
-                match trial.sustained {
-                    true => {
-                        row = Some(self.curve.row(&outcome, Some(rate)));
-                        sustained += 1;
-                    }
-                    false => failed += 1,
+                if trial.sustained {
+                    row = Some(self.curve.row(&outcome, Some(rate)));
                 }
-                // one that is sustained at once is; near the knee chance decides, so that one failure does not
-                if failed == 0 || failed > TRIES / 2 || sustained > TRIES / 2 {
-                    break;
-                }
-            }
-            if sustained > failed {
+                Ok::<bool, InputError>(trial.sustained)
+            })?;
+            if sustained {
                 best = row;
             }
-            Ok::<bool, InputError>(sustained > failed)
+            Ok::<bool, InputError>(sustained)
         })?;
         let best = best.unwrap_or_else(|| Row {
             metrics: BTreeMap::from([(metric::PEAK.to_owned(), peak)]),
@@ -242,7 +235,22 @@ impl Probe<'_> {
     }
 }
 
-/// A rate is sustained if everything arrives, 99 of 100 deliveries within the bound, and late ones as soon as early ones.
+/// What most of [`TRIES`] say. One that is sustained at once is; near the knee chance decides, so that one failure does not.
+fn most<E>(mut sustained: impl FnMut(u64) -> Result<bool, E>) -> Result<bool, E> {
+    let (mut were, mut were_not) = (0, 0);
+    for further in 0..TRIES {
+        match sustained(further)? {
+            true => were += 1,
+            false => were_not += 1,
+        }
+        if were_not == 0 || were.max(were_not) > TRIES / 2 {
+            break;
+        }
+    }
+    Ok(were > were_not)
+}
+
+/// What a run says of a rate.
 fn trial(outcome: &Outcome, offered_per_s: f64, bound_ns: u64) -> Trial {
     let summary = outcome.record().delivery.summary();
     let ms = |us: Option<f64>| us.map_or(f64::MAX, |us| us / 1e3);
@@ -251,8 +259,13 @@ fn trial(outcome: &Outcome, offered_per_s: f64, bound_ns: u64) -> Trial {
     let rise_ms = quarters.map_or(0.0, |[second, last]| (last as f64 - second as f64) / 1e6);
     let all = outcome.bundles().delivered == outcome.drawn.workload.bundles;
     let bound_ms = bound_ns as f64 / 1e6;
-    let sustained = all && p99_ms <= bound_ms && rise_ms <= RISE * bound_ms;
-    Trial { offered_per_s, p50_ms: ms(summary.map(|summary| summary.p50)), p99_ms, rise_ms, sustained }
+    let p50_ms = ms(summary.map(|summary| summary.p50));
+    Trial { offered_per_s, p50_ms, p99_ms, rise_ms, sustained: all && is_within(p99_ms, rise_ms, bound_ms) }
+}
+
+/// A rate is sustained if everything arrives, 99 of 100 deliveries within the bound, and late ones as soon as early ones.
+fn is_within(p99_ms: f64, rise_ms: f64, bound_ms: f64) -> bool {
+    p99_ms <= bound_ms && rise_ms <= RISE * bound_ms
 }
 
 impl Curve {
@@ -269,5 +282,36 @@ impl Curve {
             trials: Vec::new(),
             broken: (!outcome.held()).then(|| outcome.signature()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_failure_does_not_decide_and_two_do() {
+        for (says, decides, asked) in [
+            (&[true, false, false][..], true, 1),
+            (&[false, true, true], true, 3),
+            (&[false, true, false], false, 3),
+            (&[false, false, true], false, 2),
+        ] {
+            let mut asked_for = Vec::new();
+            let sustained = most(|further| {
+                asked_for.push(further);
+                Ok::<bool, ()>(says[further as usize])
+            });
+            assert_eq!((sustained, asked_for.len()), (Ok(decides), asked), "{says:?}");
+            assert!(asked_for.iter().copied().eq(0..asked as u64), "each with a seed of its own");
+        }
+        assert_eq!(most(|_| Err("no")), Err("no"));
+    }
+
+    #[test]
+    fn a_rate_is_sustained_up_to_its_bounds() {
+        assert!(is_within(50.0, 5.0, 50.0) && is_within(1.0, -20.0, 50.0));
+        assert!(!is_within(50.1, 0.0, 50.0), "deliveries are late");
+        assert!(!is_within(20.0, 5.1, 50.0), "they become later");
     }
 }
