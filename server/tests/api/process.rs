@@ -146,7 +146,10 @@ fn what_is_kept_on_disk_is_for_its_owner_alone() {
             let service = Service::start(settings).await.unwrap();
             assert_eq!(read(&say(&way(&service), "ann", &["bob"], "to bob").await), json!({}));
             let server = service.url().parse().unwrap();
-            Client::start(Options { server, directory: client.clone(), tls: None }).await.unwrap();
+            let options = Options { server, directory: client.clone(), tls: None };
+            let mut ann = Client::start(options).await.unwrap();
+            ann.send(Vec::new(), vec![(ann.id, Vec::new())]).unwrap();
+            while !matches!(ann.next().await.unwrap(), Notice::Delivered { .. }) {}
             for directory in [&data, &client] {
                 assert_eq!(open(directory), mode.is_some(), "{}", directory.display());
                 let others_may = all_below(directory).into_iter().filter(|path| open(path));
