@@ -6,7 +6,7 @@ use std::fmt;
 
 use crate::{
     history::Record,
-    trace::{Event, Passage, Trace, Way},
+    trace::{Event, Passage, Trace, Turn, Way},
     world::Run,
 };
 
@@ -40,7 +40,8 @@ pub fn first(one: &Run, other: &Run) -> Option<Difference> {
     let name = |machine: usize| one.machines.get(machine).map_or("twin".to_owned(), ToString::to_string);
     let events = parting(&a.events, &b.events, happened);
     let passages = parting(&a.passages, &b.passages, |passage| passed(passage, &name));
-    [events, passages].into_iter().flatten().min_by_key(|difference| difference.at_ns)
+    let turns = parting(&a.turns, &b.turns, turned);
+    [events, passages, turns].into_iter().flatten().min_by_key(|difference| difference.at_ns)
 }
 
 fn trace(record: &Record) -> Option<&Trace> {
@@ -62,6 +63,12 @@ fn parting<T: PartialEq>(one: &[T], other: &[T], tell: impl Fn(&T) -> Happening)
 
 fn happened(event: &Event) -> Happening {
     (event.at_ns, event.node(), event.what.clone())
+}
+
+fn turned(turn: &Turn) -> Happening {
+    let Turn { who, from_ns, to_ns, inputs, signed } = *turn;
+    let took = format!("takes a step of {} ns: {inputs} inputs, {signed} signatures", to_ns - from_ns);
+    (to_ns, who.to_string(), took)
 }
 
 fn passed(passage: &Passage, name: &impl Fn(usize) -> String) -> Happening {

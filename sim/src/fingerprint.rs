@@ -1,11 +1,13 @@
 //! The fingerprint: a rolling hash over everything that happens in a run.
 //!
 //! Same scenario, seed and build must give the same fingerprint, on any machine and any number of threads, in debug
-//! and release. Every delivery of bytes goes in with its time and content, every statement that anyone promises, and
-//! every fault.
+//! and release. Every delivery of bytes goes in with its time and content, every step of a node with what it took (what a timer
+//! woke is a step, too), every statement that anyone promises, and every fault. What is drawn at random, and what an actor holds,
+//! is in what it sends, signs and stores.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use server::actor::Ledger;
 use twox_hash::XxHash3_64;
 
 /// The rolling hash of one run.
@@ -22,6 +24,18 @@ impl Fingerprint {
     /// Bytes arrived at a machine.
     pub fn delivery(&self, now_ns: u64, from: usize, to: usize, bytes: &[u8]) {
         self.fold(&[1, now_ns, from as u64, to as u64, XxHash3_64::oneshot(bytes)]);
+    }
+
+    /// A step of a node is over: of the process of this index and role, and what it took.
+    pub fn step(&self, now_ns: u64, (role, index): (&str, u32), took: &Ledger) {
+        let Ledger { steps, inputs, signed, verified, verified_batched, .. } = *took;
+        let Ledger { hashed_bytes, coded_bytes, commits, requests, events, .. } = *took;
+        let counts = [steps, inputs, signed, verified, verified_batched, commits, requests, events];
+        let mut bytes = [0; 80];
+        let words = counts.into_iter().chain([hashed_bytes, coded_bytes]);
+        words.zip(bytes.chunks_exact_mut(8)).for_each(|(word, out)| out.copy_from_slice(&word.to_le_bytes()));
+        let who = XxHash3_64::oneshot(role.as_bytes());
+        self.fold(&[3, now_ns, who, u64::from(index), XxHash3_64::oneshot(&bytes)]);
     }
 
     /// Something happened that the bytes describe.
@@ -72,6 +86,16 @@ mod tests {
             of(|fingerprint| fingerprint.event(1, b"bytes")),
             of(|fingerprint| fingerprint.event(9, b"bytes")),
             of(|fingerprint| fingerprint.event(1, b"other")),
+            of(|fingerprint| fingerprint.step(1, ("incoming", 2), &Ledger::default())),
+            of(|fingerprint| fingerprint.step(9, ("incoming", 2), &Ledger::default())),
+            of(|fingerprint| fingerprint.step(1, ("mailbox", 2), &Ledger::default())),
+            of(|fingerprint| fingerprint.step(1, ("incoming", 9), &Ledger::default())),
+            of(|fingerprint| {
+                fingerprint.step(1, ("incoming", 2), &Ledger { hashed_bytes: 1, ..Ledger::default() });
+            }),
+            of(|fingerprint| {
+                fingerprint.step(1, ("incoming", 2), &Ledger { coded_bytes: 1, ..Ledger::default() });
+            }),
         ];
         for (index, one) in all.iter().enumerate() {
             assert!(all[..index].iter().all(|other| other.0 != one.0), "{index}");

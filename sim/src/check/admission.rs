@@ -17,6 +17,10 @@ pub(super) fn find(case: &Case<'_>) -> Result<String, String> {
     if let Some(modest) = record.retired.iter().find(|name| !hit(**name)) {
         return Err(format!("{modest} admits that it lost state, and has not"));
     }
+    let mut signed = record.signed_after_loss.iter();
+    if let Some((name, what)) = signed.find(|(name, _)| case.is_clean(*name)) {
+        return Err(format!("{name} signs {what} after it lost state"));
+    }
     Ok(format!("{} lost state", record.retired.len()))
 }
 
@@ -34,6 +38,13 @@ mod tests {
         assert!(specimen.fails("admission").unwrap().contains("has not admitted"));
         specimen.record.retired.insert(ActorName::SEQUENCER);
         assert_eq!(specimen.fails("admission"), None);
+    }
+
+    #[test]
+    fn whoever_lost_state_signs_nothing_else() {
+        let mut specimen = Specimen::honest();
+        specimen.record.signed_after_loss.push((ActorName::SEQUENCER, "cut 7".to_owned()));
+        assert!(specimen.fails("admission").unwrap().contains("signs cut 7"));
     }
 
     #[test]

@@ -164,6 +164,8 @@ pub struct Record {
     pub lost: BTreeSet<ActorName>,
     /// Who has admitted that.
     pub retired: BTreeSet<ActorName>,
+    /// What they sign all the same.
+    pub signed_after_loss: Vec<(ActorName, String)>,
     /// Draughts handed over and lost when the client crashed, before they were durable.
     pub lost_with_crash: u64,
     /// Signatures made, by role.

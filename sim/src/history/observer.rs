@@ -57,8 +57,7 @@ impl SeenSigner {
             let mut record = self.history.record();
             record.slots.entry((who, kind, slot)).or_default().insert(digest);
             if record.lost.contains(&who) && kind != Kind::Recovery {
-                let why = format!("{who} signs {} {slot} after it lost state", kind.name());
-                record.contradictions.push((who, why));
+                record.signed_after_loss.push((who, format!("{} {slot}", kind.name())));
             }
         }
     }
@@ -162,6 +161,7 @@ impl Observer for NodeObserver {
 
     fn stepped(&mut self, now: Time, step: &Step) {
         let to_ns = self.history.time.now_ns();
+        self.history.fingerprint.step(to_ns, (self.label, self.who.index), &step.work);
         let mut record = self.history.record();
         if let Some(trace) = &mut record.trace {
             let from_ns = to_ns.saturating_sub(now.0.saturating_sub(step.now.0));
@@ -180,4 +180,34 @@ impl Observer for NodeObserver {
 
 fn is_for_a_client(message: &Message) -> bool {
     matches!(message, Message::Delivery(_) | Message::Receipted(_))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use madsim::runtime::Runtime;
+    use server::protocol::{crypto::Ed25519Signer, id::Deployment, statement::preimage};
+
+    use super::*;
+    use crate::{fingerprint::Fingerprint, model::clock::VirtualTime};
+
+    #[test]
+    fn what_is_signed_after_a_loss_is_seen_and_an_admission_is_none_of_it() {
+        let time = Runtime::new().block_on(async { VirtualTime::current() });
+        let history = History::new(&[], BTreeSet::new(), false, time, Fingerprint::default());
+        let signer = Box::new(Ed25519Signer::from_secret(&[1; 32]));
+        let who = ActorName::SEQUENCER;
+        let signer = SeenSigner { who, parts: vec![who], signer, history: history.clone() };
+        let sign = |kind, slot| {
+            let digest = Digest::of(&[b"what"]);
+            signer.sign(&preimage(Deployment([2; 8]), kind, ActorId::SEQUENCER, slot, digest));
+        };
+        sign(Kind::Cut, 1);
+        history.record().lost.insert(who);
+        sign(Kind::Recovery, 0);
+        assert_eq!(history.record().signed_after_loss, []);
+        sign(Kind::Cut, 2);
+        assert_eq!(history.record().signed_after_loss, [(who, "cut 2".to_owned())]);
+    }
 }
