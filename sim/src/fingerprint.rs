@@ -28,11 +28,21 @@ impl Fingerprint {
 
     /// A step of a node is over: of the process of this index and role, and what it took.
     pub fn step(&self, now_ns: u64, (role, index): (&str, u32), took: &Ledger) {
-        let Ledger { steps, inputs, signed, verified, verified_batched, .. } = *took;
-        let Ledger { hashed_bytes, coded_bytes, commits, requests, events, .. } = *took;
+        let Ledger {
+            steps,
+            inputs,
+            signed,
+            verified,
+            verified_batched,
+            hashed_bytes,
+            coded_bytes,
+            commits,
+            requests,
+            events,
+        } = *took;
         let counts = [steps, inputs, signed, verified, verified_batched, commits, requests, events];
-        let mut bytes = [0; 80];
         let words = counts.into_iter().chain([hashed_bytes, coded_bytes]);
+        let mut bytes = [0; 80];
         words.zip(bytes.chunks_exact_mut(8)).for_each(|(word, out)| out.copy_from_slice(&word.to_le_bytes()));
         let who = XxHash3_64::oneshot(role.as_bytes());
         self.fold(&[3, now_ns, who, u64::from(index), XxHash3_64::oneshot(&bytes)]);

@@ -1,6 +1,6 @@
 //! Hostile peers over real sockets: each is refused or cut off, and the others are served on.
 
-use std::{process::Stdio, time::Duration};
+use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::{
@@ -116,7 +116,7 @@ fn ten_thousand_idle_connections_do_not_keep_others_out_for_long() {
     on_tokio(async {
         let directory = tempfile::tempdir().unwrap();
         let options = ["--idle-ms", "5000"];
-        let (server, address) = Process::start(&directory.path().join("data"), &options, Stdio::null());
+        let (server, address) = Process::start(&directory.path().join("data"), &options, None);
         let way = way_to(address);
         let mut early = way.connect().await;
         assert!(early.ask(Method::GET, "/health", &[], Bytes::new()).await.unwrap().status.is_success());

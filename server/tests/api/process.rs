@@ -33,13 +33,16 @@ use super::{
 pub struct Process(Child);
 
 impl Process {
-    /// One that serves, and where. Its log goes there.
-    pub fn start(data: &Path, options: &[&str], log: Stdio) -> (Process, SocketAddr) {
+    /// One that serves, and where. If it logs, it logs all there is.
+    pub fn start(data: &Path, options: &[&str], log: Option<fs::File>) -> (Process, SocketAddr) {
         let mut command = Command::new(env!("CARGO_BIN_EXE_server"));
         command
             .args(["run", "--architecture", "multithreaded", "--listen", "127.0.0.1:0", "--data"])
             .arg(data);
-        command.args(options).env("RUST_LOG", "trace").stderr(log).stdout(Stdio::piped());
+        command.args(options).stderr(Stdio::null()).stdout(Stdio::piped());
+        if let Some(log) = log {
+            command.env("RUST_LOG", "trace").stderr(log);
+        }
         let mut process = Process(command.spawn().unwrap());
         let said = BufReader::new(process.0.stdout.take().unwrap()).lines().next().unwrap().unwrap();
         (process, said.strip_prefix("listening on http://").unwrap().parse().unwrap())
@@ -84,14 +87,13 @@ async fn is_answered(mut stream: TcpStream) -> bool {
 #[test]
 fn a_stop_waits_for_the_requests_under_way_and_no_longer() {
     on_tokio(async {
-        let directory = tempfile::tempdir().unwrap();
-        let start = || Service::start(settings(Architecture::Central, &directory));
-        let service = start().await.unwrap();
+        let directories = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+        let start = |index: usize| Service::start(settings(Architecture::Central, &directories[index]));
+        let service = start(0).await.unwrap();
         let _waiting = half_asked(service.address).await;
         assert!(!service.stop(50_000_000).await, "one request is not answered");
 
-        let directory = tempfile::tempdir().unwrap();
-        let service = Service::start(settings(Architecture::Central, &directory)).await.unwrap();
+        let service = start(1).await.unwrap();
         let (address, stream) = (service.address, half_asked(service.address).await);
         let stopped = tokio::spawn(service.stop(20_000_000_000));
         while TcpStream::connect(address).await.is_ok() {
@@ -105,7 +107,7 @@ fn a_stop_waits_for_the_requests_under_way_and_no_longer() {
 fn a_process_that_is_told_to_stop_answers_first() {
     on_tokio(async {
         let directory = tempfile::tempdir().unwrap();
-        let (mut server, address) = Process::start(&directory.path().join("data"), &[], Stdio::null());
+        let (mut server, address) = Process::start(&directory.path().join("data"), &[], None);
         let stream = half_asked(address).await;
         kill_process(Pid::from_child(&server.0), Signal::TERM).unwrap();
         while TcpStream::connect(address).await.is_ok() {
@@ -171,7 +173,7 @@ fn nothing_secret_is_logged() {
         let directory = tempfile::tempdir().unwrap();
         let (data, log) = (directory.path().join("data"), directory.path().join("log"));
         let log_file = fs::File::create(&log).unwrap();
-        let (server, address) = Process::start(&data, &["--json-api"], log_file.into());
+        let (server, address) = Process::start(&data, &["--json-api"], Some(log_file));
         let url = format!("http://{address}").parse().unwrap();
         let mut ann =
             Client::start(Options { server: url, directory: directory.path().join("ann"), tls: None })

@@ -183,9 +183,13 @@ async fn what_is_acknowledged_is_not_sent_again<N: Network, P: Spawn>(way: &Way<
     way.receive(&mut lea, 1).await;
     let ack = lea.ack();
     assert_eq!(way.post("/v1/acks", &[ack]).await.status, StatusCode::ACCEPTED);
+    for message in way.read(&lea, 50).await {
+        let Message::Delivery(delivery) = message else { panic!("{message:?}") };
+        assert_eq!(lea.take(&delivery), [], "nothing was due");
+    }
     // not even to a client that holds nothing any more: it is told that it had one
     let mut fresh = Person::new("lea", trust);
-    for message in way.read(&fresh, 1000).await {
+    for message in way.read(&fresh, 20_000).await {
         match message {
             Message::Introduction(introduction) => fresh.introduce(*introduction),
             Message::Delivery(delivery) => assert_eq!(fresh.take(&delivery), [], "nothing was due"),

@@ -99,13 +99,14 @@ pub fn act(arguments: Arguments) -> Result<bool, Failed> {
     let limits = Limits { time, stop: interrupt::stop() };
     let swept = sweep.run(&mut journal, limits, &progress)?;
     bar.finish_and_clear();
-    if swept.rows.len() < swept.planned() {
+    let is_whole = swept.rows.len() == swept.planned();
+    if !is_whole {
         let further =
             if report.out.is_some() { "the same command goes on" } else { "--out DIR would have kept them" };
         eprintln!("stopped after {} of {} runs; {further}", swept.rows.len(), swept.planned());
     }
-    // what its own time ended has held so far, but whoever interrupts it is told that it has not been run
-    let interrupted = limits.stop.load(Ordering::Relaxed) && swept.rows.len() < swept.planned();
+    // one that its own time ends has done what was asked, one that is interrupted has not
+    let interrupted = !is_whole && limits.stop.load(Ordering::Relaxed);
     Ok(report.make(&swept)? && !interrupted)
 }
 
