@@ -9,9 +9,11 @@
 //! All serve the same API with the same statements, so the same client and the same judge do for each.
 
 mod monolith;
+mod thread;
 
-use std::{path::Path, str::FromStr};
+use std::{io, panic::AssertUnwindSafe, path::Path, str::FromStr};
 
+use futures_util::FutureExt as _;
 use tokio::sync::mpsc;
 
 use crate::{
@@ -89,6 +91,14 @@ pub enum StartError {
     /// A key cannot be read, or is another than the roster lists.
     #[error(transparent)]
     Deployment(#[from] DeploymentError),
+    /// There are as many threads as there may be.
+    #[error("no thread for {actor}: {why}")]
+    Thread {
+        /// Whose.
+        actor: ActorId,
+        /// What the system says.
+        why: io::Error,
+    },
 }
 
 /// The actors of a deployment, running.
@@ -103,7 +113,12 @@ pub struct Running {
 
 /// Starts all actors of a deployment in this process, on the current tokio runtime.
 pub fn start(deployment: &Deployment, timing: Timing, watch: &Watch) -> Result<Running, StartError> {
-    start_on(FileStorage::of_actor, deployment, timing, watch)
+    start_on(store, deployment, timing, watch)
+}
+
+/// The store of an actor that has a thread of its own.
+fn store(path: &Path) -> FileStorage {
+    FileStorage::of_actor(path).in_place()
 }
 
 /// The same on other storage than files, made for the path where an actor stores: on a disk with faults, say.
@@ -144,8 +159,8 @@ pub fn start_one<N: Network>(
 ) -> Result<Running, StartError> {
     let (stopping, stopped) = mpsc::unbounded_channel();
     let setup = Setup { trust: deployment.trust.clone(), timing };
-    let (network, storage) = (|_| network.clone(), FileStorage::of_actor);
-    let start = Start { deployment, setup, watch, network, storage, stopped: stopping.clone() };
+    let network = |_| network.clone();
+    let start = Start { deployment, setup, watch, network, storage: store, stopped: stopping.clone() };
     let doors = if deployment.architecture().is_server(actor) {
         let door = start.monolith()?;
         Monolith::actors().into_iter().map(|part| (part, door.clone())).collect()
@@ -173,15 +188,24 @@ macro_rules! run {
         let node = Node::default();
         let door = node.door();
         let (identity, ports) = ($start.identity($actor, $actors)?, $start.ports($actor)?);
-        let (observer, stopped) = ($start.watch.of($actor), $start.stopped.clone());
-        tokio::spawn(async move {
-            if let Err(error) = node.run(identity, ports, observer, $recover).await {
-                // whoever started it may be gone
-                let _ = stopped.send(($actor, error));
-            }
-        });
+        let running = node.run(identity, ports, $start.watch.of($actor), $recover);
+        let running = until_stopped($actor, running, $start.stopped.clone());
+        thread::run($actor, running).map_err(|why| StartError::Thread { actor: $actor, why })?;
         Ok(door)
     }};
+}
+
+/// Runs an actor, and says so if it stops.
+async fn until_stopped(
+    actor: ActorId,
+    running: impl Future<Output = Result<(), NodeError>>,
+    stopped: mpsc::UnboundedSender<(ActorId, NodeError)>,
+) {
+    let ended = AssertUnwindSafe(running).catch_unwind().await;
+    if let Err(error) = ended.unwrap_or(Err(NodeError::Panicked)) {
+        // whoever started it may be gone
+        let _ = stopped.send((actor, error));
+    }
 }
 
 type RealPorts<N, S> = Ports<N, SystemClock, S, RealWork, TokioTasks>;

@@ -115,6 +115,9 @@ pub enum NodeError {
         /// The slot.
         slot: u64,
     },
+    /// It has a bug, and has told where.
+    #[error("the actor panicked")]
+    Panicked,
 }
 
 impl Identity {

@@ -32,12 +32,13 @@ const CLIENT_BLOCKS: u64 = (256 << 10) / BLOCK as u64;
 const BREAK_AFTER_NS: u64 = 500_000;
 const RESTS: u64 = 4;
 
-/// A store in files; commits run on a thread where blocking is allowed.
+/// A store in files; it is read, and but for [`FileStorage::in_place`] written, on a thread where blocking is allowed.
 pub struct FileStorage {
     path: PathBuf,
     blocks: u64,
     store: Option<Store>,
     marked: bool,
+    in_place: bool,
 }
 
 impl FileStorage {
@@ -53,7 +54,13 @@ impl FileStorage {
 
     fn at(path: &Path, blocks: u64) -> Self {
         let marked = FileStorage::has_stored(path);
-        FileStorage { path: path.to_owned(), blocks, store: None, marked }
+        FileStorage { path: path.to_owned(), blocks, store: None, marked, in_place: false }
+    }
+
+    /// The same for somebody who has a thread of his own: commits run on it, which saves two threads from waking.
+    #[must_use]
+    pub fn in_place(self) -> Self {
+        FileStorage { in_place: true, ..self }
     }
 
     /// Whether anything was ever stored in the store of this file.
@@ -181,13 +188,13 @@ impl Storage for FileStorage {
             return Err(StorageError::Failed("nothing is loaded".to_owned()));
         };
         let mark = (!std::mem::replace(&mut self.marked, true)).then(|| mark(&self.path));
-        let (store, fold) = blocking(move || {
+        let write = move || {
             let fold = store.commit(changes)?;
             // before anything is signed: whoever has signed knows for ever that it has stored
             mark.as_deref().map_or(Ok(()), set_mark)?;
             Ok((store, fold))
-        })
-        .await?;
+        };
+        let (store, fold) = if self.in_place { write()? } else { blocking(write).await? };
         self.store = Some(store);
         if let Some(fold) = fold {
             tokio::task::spawn_blocking(move || {

@@ -54,7 +54,7 @@ pub fn disk(directory: &Path) -> Result<(Disk, f64), DiskError> {
     let (mut worked, mut waited) = (Vec::new(), Vec::new());
     let (mut slept, mut paces) = (0, Vec::new());
     runtime.block_on(async {
-        let mut store = FileStorage::of_actor(&scratch.path().join("store.redb"));
+        let mut store = FileStorage::of_actor(&scratch.path().join("store.redb")).in_place();
         store.load().await?;
         let mut number = 0;
         for rows in ROWS {
