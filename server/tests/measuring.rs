@@ -67,6 +67,26 @@ fn an_unsigned_deployment_serves_a_load_that_knows_it_and_nobody_else() {
 }
 
 #[test]
+fn a_server_is_loaded_again_and_again_and_a_load_that_it_knows_already_says_so() {
+    against(Signing::Ed25519, |address, _| {
+        let url = format!("http://{address}");
+        let little =
+            ["load", "--server", &url, "--seconds", "1", "--connections", "2", "--signed-before", "0"];
+        let loaded = |more: &[&str]| command(&[&little[..], more].concat());
+        for _ in 0..2 {
+            let again = loaded(&[]);
+            assert!(again.status.success(), "{again:?}");
+        }
+        let of_a_series = ["--series", "7", "--patience-s", "2"];
+        let first = loaded(&of_a_series);
+        assert!(String::from_utf8_lossy(&first.stdout).contains("series 7"), "{first:?}");
+        let second = loaded(&of_a_series);
+        assert_eq!(second.status.code(), Some(2), "{second:?}");
+        assert!(String::from_utf8_lossy(&second.stderr).contains("another load of series 7"), "{second:?}");
+    });
+}
+
+#[test]
 fn an_ordinary_deployment_does_not_say_so_and_refuses_a_load_that_signs_nothing() {
     against(Signing::Ed25519, |address, _| {
         let url = format!("http://{address}");

@@ -132,18 +132,8 @@ fn over_tls_a_client_sends_and_receives() {
         let load = |readers: &str| {
             let url = server.to_string();
             let known = ["load", "--server", &url, "--ca", certificate.to_str().unwrap()];
-            let little = [
-                "--seconds",
-                "1",
-                "--connections",
-                "1",
-                "--signed-before",
-                "20",
-                "--series",
-                readers,
-                "--readers",
-                readers,
-            ];
+            let little =
+                ["--seconds", "1", "--connections", "1", "--signed-before", "20", "--readers", readers];
             let output = command(&[&known[..], &little].concat());
             assert!(output.status.success(), "{output:?}");
             String::from_utf8(output.stdout).unwrap()

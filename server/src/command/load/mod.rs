@@ -80,11 +80,12 @@ pub struct Load {
     /// Each bundle has a signature of its own; without this, the bundles of a client in a request are signed together.
     #[arg(long)]
     signed_one_by_one: bool,
-    /// How long to wait for what is still to come when the last request is answered.
+    /// How long to wait, when the time is over, for answers and then for deliveries that are still to come.
     #[arg(long, default_value_t = 30)]
     patience_s: u64,
-    /// Makes other clients than a run with another number.
-    #[arg(long, default_value_t = 0)]
+    /// Makes other clients than a run with another number, and the same as one with the same: which only another server takes
+    /// for new. Drawn if it is not given, and told.
+    #[arg(long, default_value_t = drawn(), hide_default_value = true)]
     series: u64,
     /// The server is one that is made for measuring, in which nothing is signed.
     #[arg(long)]
@@ -92,6 +93,12 @@ pub struct Load {
     /// Appends a row to this file.
     #[arg(long)]
     csv: Option<PathBuf>,
+}
+
+/// A number that was not drawn before.
+fn drawn() -> u64 {
+    // without the system's randomness there are no keys either, and no server to load
+    getrandom::u64().unwrap_or_default()
 }
 
 /// What all tasks of a run share.
@@ -102,6 +109,7 @@ struct Shared {
     signing: Signing,
     clock: SystemClock,
     recipients: Vec<ClientId>,
+    series: u64,
 }
 
 impl Shared {
@@ -157,12 +165,12 @@ impl Load {
             ready.push(sender.await.map_err(|error| error.to_string())?);
         }
         let began = shared.now_ns();
-        let ends = began + self.seconds * 1_000_000_000;
+        let (ends, patience_ns) = (began + self.seconds * 1_000_000_000, self.patience_s * 1_000_000_000);
         let paces = self.paces(began, ends, &shared.clock);
         let running: Vec<_> = ready
             .into_iter()
             .zip(paces)
-            .map(|(sender, pace)| tokio::spawn(sender.send(pace, ends)))
+            .map(|(sender, pace)| tokio::spawn(sender.send(pace, ends, patience_ns)))
             .collect();
         let mut sent = Sent::default();
         for sender in running {
@@ -225,7 +233,7 @@ impl Load {
         let clock = SystemClock::default();
         // times in payloads must not be zero
         clock.sleep_until(Time(1_000_000)).await;
-        Ok(Shared { web, host, trust, signing, clock, recipients })
+        Ok(Shared { web, host, trust, signing, clock, recipients, series: self.series })
     }
 
     fn described(&self) -> report::Described {
@@ -236,6 +244,7 @@ impl Load {
             readers: self.readers,
             payload_bytes: self.payload,
             rate_per_s: self.rate.unwrap_or(0),
+            series: self.series,
         }
     }
 }

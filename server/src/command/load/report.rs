@@ -19,6 +19,7 @@ pub struct Described {
     pub readers: u32,
     pub payload_bytes: u32,
     pub rate_per_s: u32,
+    pub series: u64,
 }
 
 /// What it came to.
@@ -83,8 +84,8 @@ impl fmt::Display for Report {
         let Report { load, sent, got, .. } = self;
         writeln!(
             f,
-            "load        {} connections, {} bundles a request, {} recipients, {} readers",
-            load.connections, load.bundles_per_request, load.recipients, load.readers
+            "load        {} connections, {} bundles a request, {} recipients, {} readers, series {}",
+            load.connections, load.bundles_per_request, load.recipients, load.readers, load.series
         )?;
         writeln!(
             f,

@@ -24,8 +24,6 @@ use super::{Load, Shared, pace::Pace};
 
 /// Most bundles of one client in a request: half of what it may have under way.
 const OF_ONE_CLIENT: u32 = 32;
-/// Tries of one request.
-const TRIES: u32 = 1000;
 
 /// The signer of a label.
 pub fn signer_of(signing: Signing, label: &str) -> Box<dyn Signer> {
@@ -182,8 +180,8 @@ impl Sender {
         Content { payload: vec![b'x'; self.payload], envelopes }
     }
 
-    /// Sends until the time is over.
-    pub async fn send(mut self, mut pace: Pace, ends: u64) -> Result<Sent, String> {
+    /// Sends until the time is over, and waits so much longer for the last answer.
+    pub async fn send(mut self, mut pace: Pace, ends: u64, patience_ns: u64) -> Result<Sent, String> {
         let mut connection = self.shared.connect().await.map_err(|error| error.to_string())?;
         let mut idle_since = 0;
         while let Some(due) = pace.next(&self.shared.clock).await {
@@ -198,7 +196,7 @@ impl Sender {
                 None => self.request(),
             };
             super::reader::departs(&body, wanted);
-            self.submit(&mut connection, body).await?;
+            self.submit(&mut connection, body, ends + patience_ns).await?;
             idle_since = self.shared.now_ns();
             let taken_us = (idle_since - wanted) / 1000;
             self.sent.receipt_us.saturating_record(taken_us.max(1));
@@ -210,14 +208,17 @@ impl Sender {
         Ok(self.sent)
     }
 
-    /// Submits until every bundle has its receipt.
-    async fn submit(&mut self, connection: &mut Connection, body: Bytes) -> Result<(), String> {
-        for _ in 0..TRIES {
+    /// Submits until every bundle has its receipt, or this time has come.
+    async fn submit(&mut self, connection: &mut Connection, body: Bytes, until: u64) -> Result<(), String> {
+        loop {
             let answer = connection.ask(Method::POST, "/v1/bundles", &[], body.clone()).await;
             let answer = answer.map_err(|error| error.to_string())?;
             match answer.status {
                 StatusCode::OK if receipts(&answer.body) == self.bundles as usize => return Ok(()),
                 StatusCode::OK | StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => {
+                    if self.shared.now_ns() >= until {
+                        return Err(self.told_to_wait(answer.status));
+                    }
                     self.sent.again += 1;
                     let pause = self.shared.clock.now().after(20_000_000);
                     self.shared.clock.sleep_until(pause).await;
@@ -225,7 +226,14 @@ impl Sender {
                 _ => return Err(answer.told()),
             }
         }
-        Err("a request is put off again and again".to_owned())
+    }
+
+    fn told_to_wait(&self, status: StatusCode) -> String {
+        format!(
+            "a request got no receipt however often it was sent (the last answer was {status}): the server is stuck, \
+             or knows these clients from another load of series {}",
+            self.shared.series
+        )
     }
 }
 
