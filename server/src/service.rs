@@ -15,7 +15,7 @@ use crate::{
     actor::{Timing, handler::Custody},
     architecture::{self, Architecture, Monolith, Running, StartError},
     cluster::Cluster,
-    deployment::{Deployment, DeploymentError, Plan},
+    deployment::{Deployment, DeploymentError, Lock, Plan},
     http::{Front, Limits, Parts, Serving, router, serve, serve_agent},
     node::NodeError,
     port::{
@@ -129,6 +129,8 @@ pub struct Service {
     scheme: &'static str,
     stopped: mpsc::UnboundedReceiver<(ActorId, NodeError)>,
     serving: Serving,
+    /// Of its directory.
+    _lock: Lock,
 }
 
 impl Service {
@@ -137,9 +139,10 @@ impl Service {
         let Settings { plan, signing, data, listen, tls, timing, limits, custody } = settings;
         let limits = limits_in(plan.architecture, limits);
         check_custody(plan.architecture, custody)?;
+        // first, so that nothing is made for a server that cannot be reached
+        let door = Opened::on(listen, tls).await?;
         let deployment = Deployment::open(&data, plan, signing)?.with_custody(custody);
         let watch = watch_of(&deployment);
-        let door = Opened::on(listen, tls).await?;
         let around = Around::of(&deployment, deployment.actors(), BTreeMap::new(), None)?;
         let running = architecture::start(&deployment, timing, &watch)?;
         door.serve(deployment, running, watch, timing, limits, around).await
@@ -300,6 +303,7 @@ impl Opened {
         let Opened { address, listener } = self;
         let Running { doors, stopped, stopping } = running;
         let Around { elsewhere, ways } = around;
+        let _lock = deployment.lock();
         let pipes = ways.as_ref().map(Ways::home);
         let agent = match ways {
             Some(ways) => Some(agent::open(&deployment, ways, timing, &limits, stopping).await?),
@@ -331,6 +335,6 @@ impl Opened {
             serve_agent::<Local>(pipes, &front, &TokioTasks);
         }
         let serving = serve::<Secured<Tcp>>(listener, &front, router(front.clone()), &TokioTasks);
-        Ok(Service { address, trust: deployment.trust, watch, scheme, stopped, serving })
+        Ok(Service { address, trust: deployment.trust, watch, scheme, stopped, serving, _lock })
     }
 }

@@ -2,15 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails where it stands")]
 
+#[path = "serving/ask.rs"]
+mod ask;
 mod serving;
 
-use std::{
-    fs,
-    io::{Read, Write},
-    net::{SocketAddr, TcpStream},
-    path::Path,
-};
+use std::{fs, net::SocketAddr, path::Path};
 
+use ask::get;
 use server::{
     architecture::Architecture,
     deployment::{Deployment, Plan},
@@ -28,14 +26,6 @@ fn settings(signing: Signing, data: &Path) -> Settings {
 }
 
 const REFUSED: &str = "made for measuring";
-
-fn get(address: SocketAddr, path: &str) -> String {
-    let mut stream = TcpStream::connect(address).unwrap();
-    write!(stream, "GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    answer
-}
 
 /// Runs something against a server of this kind.
 fn against(signing: Signing, test: impl FnOnce(SocketAddr, &Path)) {

@@ -26,10 +26,13 @@ use serde::Deserialize;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
-    actor::{self, Draft, Draught, Notice, Setup, Step, Timing},
-    deployment::keys::{self, KeyError},
+    actor::{self, Draft, Draught, Issued, Notice, Setup, Step, Timing},
+    deployment::{
+        DeploymentError, Lock,
+        keys::{self, KeyError},
+    },
     http::client::{Caller, Connection, HttpNetwork, SILENCE_NS},
-    node::{Door, Identity, Node, Observer},
+    node::{Door, Identity, Node, NodeError, Observer},
     port::{
         Clock, Network, Ports, Spawn, Storage, StorageError, Time, Work,
         any_clock::AnyClock,
@@ -45,7 +48,7 @@ use crate::{
         file::FileError,
         id::{ActorId, ActorNameError, ClientId, Role},
         roster_file,
-        statement::{Terms, Trust},
+        statement::{Kind, Terms, Trust},
     },
 };
 
@@ -67,6 +70,9 @@ pub enum ClientError {
     /// Its key.
     #[error(transparent)]
     Key(#[from] KeyError),
+    /// Its directory.
+    #[error(transparent)]
+    Directory(#[from] DeploymentError),
     /// Its files.
     #[error("{0}")]
     File(#[from] io::Error),
@@ -86,7 +92,7 @@ pub enum ClientError {
     },
 }
 
-/// A client. It runs until it is dropped.
+/// A client. It runs until it is stopped, or dropped.
 pub struct Client {
     /// Who it is.
     pub id: ClientId,
@@ -96,7 +102,11 @@ pub struct Client {
     tokens: u64,
     notices: mpsc::UnboundedReceiver<Notice>,
     /// It ends with this.
-    _dropped: oneshot::Sender<()>,
+    running: oneshot::Sender<()>,
+    /// Tells that it has, and why, if it has stopped by itself.
+    ended: oneshot::Receiver<NodeError>,
+    /// Of its directory, if it has one to itself.
+    lock: Option<Lock>,
 }
 
 /// What a client must know beside the roster.
@@ -133,6 +143,13 @@ struct Telling<K> {
 
 impl<K: Keep> Observer for Telling<K> {
     fn promised(&mut self, _: Time, _: &Draft, _: Digest) {}
+
+    fn issued(&mut self, issued: &Issued) {
+        if issued.kind() == Kind::Recovery {
+            // in whichever life that was: there may be no step to tell it with
+            let _ = self.notices.send(Notice::Retired { actor: issued.actor() });
+        }
+    }
 
     fn notice(&mut self, _: Time, notice: Notice) {
         self.told.push(notice);
@@ -182,6 +199,7 @@ impl Client {
     pub async fn start(options: Options) -> Result<Client, ClientError> {
         let Options { server, directory, tls } = options;
         keys::private_directory(&directory)?;
+        let lock = Lock::whole(&directory)?;
         let secret = keys::read_or_make(&directory.join("client.key"))?;
         let web = Web { server: server.clone(), elsewhere: Arc::default(), tls };
         let told = Introduced::by(&server, &web, &directory).await?;
@@ -189,7 +207,8 @@ impl Client {
         let (ports, has_stored) = ports(web, &directory.join("client.redb"));
         let host = format!("{}:{}", server.host, server.port);
         let setup = Setup { trust: told.trust, timing: told.timing };
-        Ok(Client::run(Parts { ports, host, secret: secret.0, has_stored, setup }, ()))
+        let client = Client::run(Parts { ports, host, secret: secret.0, has_stored, setup }, ());
+        Ok(Client { lock: Some(lock), ..client })
     }
 
     /// Runs a client. What it tells in a step goes to `keep` before it takes the next one. After a break it ends before that step: it
@@ -224,14 +243,22 @@ impl Client {
             Ok(client.keeping_contents())
         };
         let telling = Telling { keep, told: Vec::new(), notices: sender };
-        let (_dropped, over) = oneshot::channel::<()>();
+        let ((running, over), (end, ended)) = (oneshot::channel::<()>(), oneshot::channel());
         spawn.spawn(async move {
-            let running = pin!(node.run(identity, ports, telling, recover));
-            if let Either::Left((Err(error), _)) = select(running, over).await {
+            let failed = {
+                let node = pin!(node.run(identity, ports, telling, recover));
+                match select(node, over).await {
+                    Either::Left((Err(error), _)) => Some(error),
+                    _ => None,
+                }
+            };
+            if let Some(error) = failed {
                 tracing::warn!(client = %ActorId::Client(id), %error, "a client has stopped");
+                // whoever it worked for may be gone
+                let _ = end.send(error);
             }
         });
-        Client { id, trust, door, tokens: 0, notices, _dropped }
+        Client { id, trust, door, tokens: 0, notices, running, ended, lock: None }
     }
 
     /// Sends a payload to all these, and a ciphertext to each. None if too much waits already; else the token by which
@@ -252,6 +279,15 @@ impl Client {
     /// What the client has to tell next. None when it has stopped.
     pub async fn next(&mut self) -> Option<Notice> {
         self.notices.recv().await
+    }
+
+    /// Stops it, and waits until its store is closed. Gives why it had stopped by itself, if it had.
+    pub async fn stop(self) -> Option<NodeError> {
+        let Client { running, ended, lock, .. } = self;
+        drop(running);
+        let error = ended.await.ok();
+        drop(lock);
+        error
     }
 }
 

@@ -13,6 +13,7 @@ use server::{
 
 use super::{
     run::{Failure, until_told},
+    say,
     serving::Serving,
     shape::{Shape, Witnesses},
 };
@@ -37,7 +38,7 @@ impl Init {
     pub fn execute(&self) -> ExitCode {
         match self.init() {
             Ok(actors) => {
-                actors.iter().for_each(|actor| println!("{actor}"));
+                actors.iter().for_each(say);
                 ExitCode::SUCCESS
             }
             Err(why) => {

@@ -18,12 +18,16 @@ use server::{
         crypto::{Ed25519Signer, PublicKey, Signer},
         evidence::Evidence,
         id::ClientId,
-        roster_file,
+        judge::judge,
+        refusal::Reason,
     },
 };
 use tokio::time::Instant;
 
-use super::{log::Log, verify::Verify};
+use super::{log::Log, say, verify::Verify};
+
+/// The longest wait.
+const YEAR_S: u64 = 31_536_000;
 
 /// Send and receive as a client.
 #[derive(Args)]
@@ -38,7 +42,7 @@ pub struct ClientCommand {
     #[arg(long)]
     ca: Option<PathBuf>,
     /// How long to wait for an answer.
-    #[arg(long, default_value_t = 30)]
+    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u64).range(0..=YEAR_S))]
     patience_s: u64,
     #[command(subcommand)]
     action: Action,
@@ -56,10 +60,11 @@ enum Action {
         /// What; from standard input if it is -.
         message: String,
     },
-    /// Show what has come and comes, until nothing has come for so long.
+    /// Show what has come and comes, until nothing has come for so long. What was shown just before the end may be shown once more by the
+    /// next use: the count at its beginning tells.
     Receive {
         /// Ends after so many seconds without a delivery.
-        #[arg(long, default_value_t = 3)]
+        #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(0..=YEAR_S))]
         quiet_s: u64,
         /// Ends after so many deliveries.
         #[arg(long)]
@@ -106,52 +111,54 @@ impl ClientCommand {
                 keys::private_directory(&self.dir).map_err(|error| error.to_string())?;
                 let secret = keys::read_or_make(&self.dir.join("client.key")).map_err(|e| e.to_string())?;
                 let id = Ed25519Signer::from_secret(&secret.0).public();
-                println!("{}", hex::encode(id.0));
+                say(hex::encode(id.0));
                 Ok(true)
             }
             Action::Send { to, message } => {
                 let to = to.iter().map(|text| recipient(text)).collect::<Result<Vec<_>, _>>()?;
-                self.send(to, message).await
+                let payload = payload(message)?;
+                self.with_client(async |client| self.send(client, to, payload).await).await
             }
             Action::Receive { quiet_s, count } => {
-                self.receive(Some(Duration::from_secs(*quiet_s)), *count).await
+                let quiet = Duration::from_secs(*quiet_s);
+                self.with_client(async |client| self.receive(client, Some(quiet), *count).await).await
             }
-            Action::Watch => self.receive(None, None).await,
+            Action::Watch => self.with_client(async |client| self.receive(client, None, None).await).await,
             Action::Verify { .. } => Ok(true),
-            Action::Complain { evidence } => self.complain(evidence).await,
+            Action::Complain { evidence } => {
+                let text = std::fs::read_to_string(evidence).map_err(|error| told(evidence, &error))?;
+                self.with_client(async |client| self.complain(client, (evidence, &text)).await).await
+            }
         }
     }
 
-    async fn start(&self) -> Result<Client, String> {
+    /// Starts the client, does something with it, and stops it when that is done.
+    async fn with_client(
+        &self,
+        act: impl AsyncFnOnce(&mut Client) -> Result<Option<bool>, String>,
+    ) -> Result<bool, String> {
         let tls = self.ca.as_deref().map(Tls::client).transpose().map_err(|error| error.to_string())?;
         let options = Options { server: self.server.clone(), directory: self.dir.clone(), tls };
-        Client::start(options).await.map_err(|error| error.to_string())
-    }
-
-    /// Waits for a notice that gives an answer; none in time is `None`.
-    async fn wait<T>(&self, client: &mut Client, mut answer: impl FnMut(Notice) -> Option<T>) -> Option<T> {
-        let told = async {
-            while let Some(notice) = client.next().await {
-                if let Some(answer) = answer(notice) {
-                    return Some(answer);
-                }
-            }
-            None
-        };
-        tokio::time::timeout(Duration::from_secs(self.patience_s), told).await.ok().flatten()
-    }
-
-    async fn send(&self, to: Vec<ClientId>, message: &str) -> Result<bool, String> {
-        let mut payload = message.as_bytes().to_vec();
-        if message == "-" {
-            payload.clear();
-            std::io::stdin().read_to_end(&mut payload).map_err(|error| error.to_string())?;
+        let mut client = Client::start(options).await.map_err(|error| error.to_string())?;
+        let done = act(&mut client).await;
+        let failed = client.stop().await;
+        match (done?, failed) {
+            (Some(done), _) => Ok(done),
+            (None, Some(error)) => Err(format!("the client has stopped: {error}")),
+            (None, None) => Err("the client has stopped".to_owned()),
         }
-        let mut client = self.start().await?;
+    }
+
+    async fn send(
+        &self,
+        client: &mut Client,
+        to: Vec<ClientId>,
+        payload: Vec<u8>,
+    ) -> Result<Option<bool>, String> {
         let ciphertexts = to.into_iter().map(|recipient| (recipient, Vec::new())).collect();
         let token = client.send(payload, ciphertexts).ok_or("too much waits already")?;
         let (mut own, mut come) = (None, Vec::new());
-        let answer = self.wait(&mut client, |notice| match notice {
+        let answer = self.wait(client, |notice| match notice {
             Notice::Delivered { .. } => {
                 come.push(notice);
                 None
@@ -167,40 +174,64 @@ impl ClientCommand {
             Notice::Receipted { number, incoming, position } if own == Some(number) => {
                 Some(Ok(format!("bundle {number} stands at {position} in the queue of incoming/{incoming}")))
             }
-            _ => None,
+            notice => hopeless(&notice).map(Err),
         });
         let answer = answer.await;
         // what is told is told once: it would be lost if it were not shown now
         come.extend(std::iter::from_fn(|| client.next().now_or_never().flatten()));
         for notice in come {
-            self.show(notice, &client)?;
+            self.show(notice, client)?;
         }
-        match answer {
-            Some(told) => {
-                println!("{}", told?);
-                Ok(true)
+        match (answer, own) {
+            (Answer::Given(answer), _) => {
+                say(answer?);
+                Ok(Some(true))
             }
-            None => {
-                eprintln!("no receipt yet; it is kept, and sent again with the next use");
-                Ok(false)
+            (Answer::Stopped, _) => Ok(None),
+            (Answer::Late, Some(number)) => {
+                eprintln!("no receipt yet; bundle {number} is kept, and sent again with the next use");
+                Ok(Some(false))
+            }
+            (Answer::Late, None) => {
+                eprintln!("not sent: the time was over before it was stored");
+                Ok(Some(false))
             }
         }
     }
 
-    async fn receive(&self, quiet: Option<Duration>, count: Option<usize>) -> Result<bool, String> {
-        let mut client = self.start().await?;
+    /// Waits for a notice that gives an answer.
+    async fn wait<T>(&self, client: &mut Client, mut answer: impl FnMut(Notice) -> Option<T>) -> Answer<T> {
+        let told = async {
+            while let Some(notice) = client.next().await {
+                if let Some(answer) = answer(notice) {
+                    return Answer::Given(answer);
+                }
+            }
+            Answer::Stopped
+        };
+        tokio::time::timeout(Duration::from_secs(self.patience_s), told).await.unwrap_or(Answer::Late)
+    }
+
+    async fn receive(
+        &self,
+        client: &mut Client,
+        quiet: Option<Duration>,
+        count: Option<usize>,
+    ) -> Result<Option<bool>, String> {
         let (mut shown, mut last) = (0, Instant::now());
         while count.is_none_or(|count| shown < count) {
             let next = match quiet {
                 Some(quiet) => tokio::time::timeout_at(last + quiet, client.next()).await,
                 None => Ok(client.next().await),
             };
-            let Ok(Some(notice)) = next else { break };
-            if self.show(notice, &client)? {
+            let Ok(next) = next else { break };
+            let Some(notice) = next else { return Ok(None) };
+            hopeless(&notice).map_or(Ok(()), Err)?;
+            if self.show(notice, client)? {
                 (shown, last) = (shown + 1, Instant::now());
             }
         }
-        Ok(count.is_none_or(|count| shown >= count))
+        Ok(Some(count.is_none_or(|count| shown >= count)))
     }
 
     /// Shows a notice; whether it was a delivery.
@@ -227,34 +258,73 @@ impl ClientCommand {
         Ok(false)
     }
 
-    async fn complain(&self, evidence: &Path) -> Result<bool, String> {
-        let told = |error: &dyn std::fmt::Display| format!("{}: {error}", evidence.display());
-        let text = std::fs::read_to_string(evidence).map_err(|error| told(&error))?;
-        let mut client = self.start().await?;
-        let roster = std::fs::read_to_string(self.dir.join("roster.json")).map_err(|e| e.to_string())?;
-        let trust = roster_file::from_json(&roster).map_err(|error| error.to_string())?;
-        let evidence = Evidence::from_json(&text, trust.deployment).map_err(|error| told(&error))?;
-        if server::protocol::judge::judge(&evidence, &trust).exposed().is_none() {
+    async fn complain(
+        &self,
+        client: &mut Client,
+        (path, text): (&Path, &str),
+    ) -> Result<Option<bool>, String> {
+        let trust = client.trust.clone();
+        let evidence = Evidence::from_json(text, trust.deployment).map_err(|error| told(path, &error))?;
+        if judge(&evidence, &trust).exposed().is_none() {
             return Err(
                 "the evidence proves nothing: to complain with it would expose this client".to_owned()
             );
         }
         client.complain(evidence);
-        let answer = self.wait(&mut client, |notice| match notice {
-            Notice::ComplaintAnswered { by, how, .. } => Some(format!("{by}: {how}")),
-            _ => None,
+        let answer = self.wait(client, |notice| match notice {
+            Notice::ComplaintAnswered { by, how, .. } => Some(Ok(format!("{by}: {how}"))),
+            notice => hopeless(&notice).map(Err),
         });
         match answer.await {
-            Some(answer) => {
-                println!("{answer}");
-                Ok(true)
+            Answer::Given(answer) => {
+                say(answer?);
+                Ok(Some(true))
             }
-            None => {
+            Answer::Stopped => Ok(None),
+            Answer::Late => {
                 eprintln!("no answer");
-                Ok(false)
+                Ok(Some(false))
             }
         }
     }
+}
+
+/// What became of waiting for something.
+enum Answer<T> {
+    /// It came.
+    Given(T),
+    /// Not in time.
+    Late,
+    /// The client stopped before.
+    Stopped,
+}
+
+/// Why nothing will come of this client any more, if a notice says so.
+fn hopeless(notice: &Notice) -> Option<String> {
+    let new = "make a new client, in another directory";
+    match notice {
+        Notice::Refused { number, reason: Reason::EQUIVOCATION } => Some(format!(
+            "the server has another bundle {number} of this client: its key is used elsewhere too, or its directory is an old \
+             copy; whoever sees both can show that it signed twice: {new}"
+        )),
+        Notice::Retired { .. } => Some(format!(
+            "this client has lost what it had stored: it admits that, and signs nothing more: {new}"
+        )),
+        _ => None,
+    }
+}
+
+fn told(path: &Path, error: &dyn std::fmt::Display) -> String {
+    format!("{}: {error}", path.display())
+}
+
+fn payload(message: &str) -> Result<Vec<u8>, String> {
+    if message != "-" {
+        return Ok(message.as_bytes().to_vec());
+    }
+    let mut payload = Vec::new();
+    std::io::stdin().read_to_end(&mut payload).map_err(|error| format!("standard input: {error}"))?;
+    Ok(payload)
 }
 
 fn recipient(text: &str) -> Result<ClientId, String> {

@@ -1,60 +1,69 @@
 //! The bounds of the HTTP API as options.
 
-use clap::Args;
+use clap::{Args, builder::RangedU64ValueParser};
 use server::http::Limits;
 
 /// The bounds of the HTTP API.
 #[derive(Args)]
 pub struct LimitOptions {
     /// Connections open at once; more are closed.
-    #[arg(long, default_value_t = Limits::default().connections)]
+    #[arg(long, default_value_t = Limits::default().connections, value_parser = up_to(MANY))]
     connections_max: usize,
     /// Bytes of a request's body.
-    #[arg(long, default_value_t = Limits::default().body_bytes)]
+    #[arg(long, default_value_t = Limits::default().body_bytes, value_parser = up_to(GIGABYTE))]
     body_bytes_max: usize,
     /// Messages in a request.
-    #[arg(long, default_value_t = Limits::default().messages)]
+    #[arg(long, default_value_t = Limits::default().messages, value_parser = up_to(MANY))]
     messages_max: usize,
     /// Recipients of a bundle.
-    #[arg(long, default_value_t = Limits::default().recipients)]
+    #[arg(long, default_value_t = Limits::default().recipients, value_parser = up_to(Limits::default().recipients as u64))]
     recipients_max: usize,
     /// Bundles a second of one client, and as many of what else it says and asks.
-    #[arg(long, default_value_t = Limits::default().client_rate)]
+    #[arg(long, default_value_t = Limits::default().client_rate, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     client_rate: u32,
     /// Event streams open at once: fewer than connections, or they keep all requests out.
-    #[arg(long, default_value_t = Limits::default().readers)]
+    #[arg(long, default_value_t = Limits::default().readers, value_parser = up_to(MANY))]
     readers_max: usize,
     /// How long a connection may be idle, or take to send the head of a request.
-    #[arg(long, default_value_t = Limits::default().head_ns / MILLISECOND)]
+    #[arg(long, default_value_t = Limits::default().head_ns / MILLISECOND, value_parser = clap::value_parser!(u64).range(1..=DAY_MS))]
     idle_ms: u64,
     /// How long the body of a request may take.
-    #[arg(long, default_value_t = Limits::default().body_ns / MILLISECOND)]
+    #[arg(long, default_value_t = Limits::default().body_ns / MILLISECOND, value_parser = clap::value_parser!(u64).range(1..=DAY_MS))]
     body_ms: u64,
     /// How long a peer may take nothing of what is written to it.
-    #[arg(long, default_value_t = Limits::default().write_ns / MILLISECOND)]
+    #[arg(long, default_value_t = Limits::default().write_ns / MILLISECOND, value_parser = clap::value_parser!(u64).range(1..=DAY_MS))]
     write_ms: u64,
     /// How long a submission waits for its receipts.
-    #[arg(long, default_value_t = Limits::default().answer_ns / MILLISECOND)]
+    #[arg(long, default_value_t = Limits::default().answer_ns / MILLISECOND, value_parser = clap::value_parser!(u64).range(1..=DAY_MS))]
     answer_ms: u64,
     /// How often an event stream shows that it is alive.
-    #[arg(long, default_value_t = Limits::default().heartbeat_ns / MILLISECOND)]
+    #[arg(long, default_value_t = Limits::default().heartbeat_ns / MILLISECOND, value_parser = clap::value_parser!(u64).range(1..=DAY_MS))]
     event_heartbeat_ms: u64,
     /// Devices of the JSON API that are served at once.
-    #[arg(long, default_value_t = Limits::default().devices)]
+    #[arg(long, default_value_t = Limits::default().devices, value_parser = up_to(MANY))]
     devices_max: usize,
     /// How long one of them without a message, a key or an event stream keeps its place when all are taken and another wants one.
-    #[arg(long, default_value_t = Limits::default().device_idle_ns / MILLISECOND)]
+    #[arg(long, default_value_t = Limits::default().device_idle_ns / MILLISECOND, value_parser = clap::value_parser!(u64).range(1..=DAY_MS))]
     device_idle_ms: u64,
     /// Bytes of messages and one-time keys kept for a device of the JSON API: when they are reached, what else comes for it
     /// waits until it deletes some, and it can send nothing meanwhile.
-    #[arg(long, default_value_t = Limits::default().mailroom_bytes)]
+    #[arg(long, default_value_t = Limits::default().mailroom_bytes, value_parser = up_to(GIGABYTE))]
     mailroom_bytes_max: usize,
     /// Tasks that check signatures at once (not central).
-    #[arg(long, default_value_t = Limits::default().checkers)]
+    #[arg(long, default_value_t = Limits::default().checkers, value_parser = up_to(1024))]
     checkers: usize,
 }
 
 const MILLISECOND: u64 = 1_000_000;
+const DAY_MS: u64 = 86_400_000;
+/// More than a process has sockets.
+const MANY: u64 = 1 << 24;
+const GIGABYTE: u64 = 1 << 30;
+
+/// One at least: with none of it a server would serve nobody.
+fn up_to(most: u64) -> RangedU64ValueParser<usize> {
+    RangedU64ValueParser::new().range(1..=most)
+}
 
 impl LimitOptions {
     /// The bounds.

@@ -8,6 +8,8 @@ use server::{
     protocol::{id::ActorId, roster::Roster},
 };
 
+use super::say;
+
 /// Revoke a key that an actor had before, in a new version of the roster, signed by the operator: it may have been stolen. The key that
 /// an actor has now is revoked when it is replaced (`rotate --revoke`). The server must be stopped; then everybody is started with the
 /// new roster.
@@ -31,7 +33,7 @@ impl Revoke {
     pub fn execute(&self) -> ExitCode {
         match self.revoke() {
             Ok(roster) => {
-                println!("roster {}: key {} of {} is revoked", roster.version(), self.key, self.actor);
+                say(format!("roster {}: key {} of {} is revoked", roster.version(), self.key, self.actor));
                 ExitCode::SUCCESS
             }
             Err(why) => {

@@ -11,6 +11,8 @@ use server::{
     protocol::{id::ActorId, roster::Roster},
 };
 
+use super::say;
+
 /// Give an actor another key, in a new version of the roster, signed by the operator. The server must be stopped; then everybody is
 /// started with the new roster. Clients fetch it when they start.
 #[derive(Args)]
@@ -33,12 +35,8 @@ impl Rotate {
     pub fn execute(&self) -> ExitCode {
         match self.rotate() {
             Ok(roster) => {
-                println!(
-                    "roster {}: {} has key {}",
-                    roster.version(),
-                    self.actor,
-                    roster.current_number(&self.actor)
-                );
+                let number = roster.current_number(&self.actor);
+                say(format!("roster {}: {} has key {number}", roster.version(), self.actor));
                 ExitCode::SUCCESS
             }
             Err(why) => {

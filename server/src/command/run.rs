@@ -14,6 +14,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tracing::{error, info};
 
 use super::{
+    say,
     serving::Serving,
     shape::{Shape, Witnesses},
 };
@@ -115,7 +116,7 @@ async fn run(start: impl Future<Output = Result<Service, Failure>>) -> Result<()
     let mut terminate = signal(SignalKind::terminate()).map_err(Failure::start)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(Failure::start)?;
     let mut service = start.await?;
-    println!("listening on {}", service.url());
+    say(format!("listening on {}", service.url()));
     info!(url = service.url(), "listening");
     let (terminated, interrupted) = (pin!(terminate.recv()), pin!(interrupt.recv()));
     let told = select(terminated, interrupted);

@@ -16,6 +16,8 @@ use server::protocol::{
     statement::Citation,
 };
 
+use super::say;
+
 /// Judge a piece of evidence offline. Exit status: 0 proven, 1 not proven, 2 malformed.
 #[derive(Args)]
 pub struct Verify {
@@ -35,7 +37,7 @@ impl Verify {
     pub fn execute(&self) -> ExitCode {
         match self.verify() {
             Ok((evidence, verdict)) => {
-                print!("{}", report(&evidence, &verdict));
+                say(report(&evidence, &verdict).trim_end());
                 ExitCode::from(u8::from(matches!(verdict, Verdict::NotProven(_))))
             }
             Err(error) => {

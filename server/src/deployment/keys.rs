@@ -22,6 +22,12 @@ pub enum KeyError {
         /// What it says.
         error: io::Error,
     },
+    /// It is something else.
+    #[error("{}: is no file: a key file holds 64 hexadecimal digits", .0.display())]
+    NoFile(PathBuf),
+    /// Where a directory is wanted there is something else.
+    #[error("{}: is no directory", .0.display())]
+    NoDirectory(PathBuf),
     /// Others could have read it.
     #[error("{}: others may read this key (mode {mode:o}): make new keys, or `chmod 600` it if nobody did", .path.display())]
     Open {
@@ -57,12 +63,19 @@ fn on(path: &Path) -> impl Fn(io::Error) -> KeyError {
 
 /// Makes a directory that only its owner may enter, if it is not there. One that is there is its owner's to open or close.
 pub fn private_directory(path: &Path) -> Result<(), KeyError> {
+    if path.exists() && !path.is_dir() {
+        return Err(KeyError::NoDirectory(path.to_owned()));
+    }
     DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(on(path))
 }
 
 /// The key in a file.
 pub fn read(path: &Path) -> Result<Secret, KeyError> {
-    let mode = fs::metadata(path).map_err(on(path))?.mode() & 0o777;
+    let metadata = fs::metadata(path).map_err(on(path))?;
+    if !metadata.is_file() {
+        return Err(KeyError::NoFile(path.to_owned()));
+    }
+    let mode = metadata.mode() & 0o777;
     if mode & 0o077 != 0 {
         return Err(KeyError::Open { path: path.to_owned(), mode });
     }

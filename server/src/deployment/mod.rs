@@ -5,17 +5,21 @@
 //! DIR/keys/<actor>.key       secret keys (0600 in 0700), those that took their place as <actor>.<number>.key
 //! DIR/store/<actor>.*        what each actor has stored
 //! DIR/evidence/<...>.json    what its actors have caught others at
+//! DIR/lock                   locked by whoever works on it
 //! ```
 //!
 //! # Invariants
 //! - The roster follows from the keys and the plan alone, and is written last: a first start that was cut short goes on.
-//! - A directory serves the deployment it was made for. One that was made for another is refused.
+//! - A directory serves the deployment it was made for. One that was made for another, or that lost its roster or a key, is refused, and
+//!   left as it is.
+//! - One process at a time makes or changes keys and roster.
 
 pub mod keys;
+mod lock;
 pub mod succession;
 
 use std::{
-    fs,
+    fmt, fs,
     path::{Path, PathBuf},
 };
 
@@ -34,6 +38,7 @@ use crate::{
 };
 
 use keys::KeyError;
+pub use lock::Lock;
 
 /// How many epochs an obligation may stay open in a deployment that is made here: half a minute at the usual pace.
 const CHALLENGE_BOUND: u32 = 6000;
@@ -89,6 +94,26 @@ impl Plan {
         Plan { architecture, incoming, mailboxes, witnesses, legacy: Legacy::Refused }
     }
 
+    /// That of a deployment with this roster. One key for all but the witnesses is that of a server in one piece.
+    pub fn of(roster: &Roster) -> Plan {
+        let key = roster.key_of(&ActorId::SEQUENCER);
+        let mut others = roster.members().iter().filter(|member| member.actor.role() != Role::Witness);
+        let one = others.all(|member| Some(member.key) == key);
+        Plan {
+            architecture: if one { Architecture::Central } else { Architecture::Parallel },
+            incoming: roster.incoming(),
+            mailboxes: roster.mailboxes(),
+            witnesses: roster.witnesses(),
+            legacy: Legacy::of(!roster.agents().is_empty()),
+        }
+    }
+
+    /// Whether the roster of one is that of the other: servers in one piece have the same.
+    fn serves_as(&self, other: &Plan) -> bool {
+        let same = self.architecture.is_monolith() == other.architecture.is_monolith();
+        same && *other == Plan { architecture: other.architecture, ..*self }
+    }
+
     /// Its actors, in the order of the roster.
     pub fn actors(&self) -> Vec<ActorId> {
         let roles = [
@@ -100,6 +125,18 @@ impl Plan {
         ];
         let each = |(role, count): (Role, u32)| (0..count).map(move |index| ActorId::Server(role, index));
         roles.into_iter().flat_map(each).collect()
+    }
+}
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Plan { incoming, mailboxes, witnesses, legacy, .. } = self;
+        let agents = if *legacy == Legacy::Served { "clients of the JSON API" } else { "nobody" };
+        match self.architecture.is_monolith() {
+            true => write!(f, "one server, {witnesses} witnesses")?,
+            false => write!(f, "{incoming} incoming, {mailboxes} mailbox actors and {witnesses} witnesses")?,
+        }
+        write!(f, ", signing for {agents}")
     }
 }
 
@@ -128,6 +165,36 @@ pub enum DeploymentError {
     /// The plan makes no roster.
     #[error(transparent)]
     Plan(#[from] RosterError),
+    /// Somebody else works on it.
+    #[error("{}: another process uses this directory: stop it, or take another directory", .path.display())]
+    Busy {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// The roster is gone: with another, made from the first keys, keys that were revoked would count again.
+    #[error("{}: the roster is gone, and {} shows that there was one: bring it back", .path.display(), .shown_by.display())]
+    Lost {
+        /// Where it should be.
+        path: PathBuf,
+        /// What is there without it.
+        shown_by: PathBuf,
+    },
+    /// A key that the roster lists is not here.
+    #[error("{}: the key of {actor} is not here, and the roster lists it: bring it back", .path.display())]
+    NoKey {
+        /// Where it should be.
+        path: PathBuf,
+        /// Whose.
+        actor: ActorId,
+    },
+    /// The operator's key is not the one that signed the roster.
+    #[error("{}: {} was not signed with this key, or its rules are not those of this program", .key.display(), .path.display())]
+    NotOperator {
+        /// The roster file.
+        path: PathBuf,
+        /// The key file.
+        key: PathBuf,
+    },
     /// The key here is not the one that the roster lists.
     #[error("{}: the roster lists another key of {actor} than {}", .path.display(), .key.display())]
     NotListed {
@@ -164,8 +231,8 @@ pub enum DeploymentError {
     },
     /// It was made for something else.
     #[error(
-        "{}: the roster there is of another deployment than these keys and options make ({there} there, {planned} \
-         planned): start with the options that it was made with, or with another directory", .path.display()
+        "{}: the roster there is of another deployment than these options make ({there} there, {planned} planned): start with \
+         the options that it was made with, or with another directory", .path.display()
     )]
     Another {
         /// The roster file.
@@ -183,6 +250,8 @@ pub struct Deployment {
     architecture: Architecture,
     signing: Signing,
     custody: Custody,
+    /// Nobody else changes it meanwhile.
+    lock: Lock,
     /// The roster file.
     pub roster: String,
     /// What checks everybody's signatures.
@@ -192,34 +261,33 @@ pub struct Deployment {
 impl Deployment {
     /// Opens the deployment in a directory; makes keys and roster if it is new. One that signs otherwise is refused.
     pub fn open(directory: &Path, plan: Plan, signing: Signing) -> Result<Deployment, DeploymentError> {
-        for part in ["", "keys", "store", "evidence"] {
+        keys::private_directory(directory)?;
+        for part in ["keys", "store", "evidence"] {
             keys::private_directory(&directory.join(part))?;
         }
-        let mut members = Vec::new();
-        for actor in plan.actors() {
-            let secret = keys::read_or_make(&key_path(directory, plan.architecture, actor, 0))?;
-            let key = signing.signer(&secret.0).public();
-            members.push(Member { actor, operator: 0, key });
-        }
-        let operator = keys::read_or_make(&directory.join("keys/operator-0.key"))?;
-        let operator = signing.signer(&operator.0);
-        let rules = Rules { challenge_bound: CHALLENGE_BOUND, quorum: 0 };
-        let roster =
-            Roster::first(rules, vec![operator.public()], members)?.with_agents(plan.legacy.agents())?;
-        let roster = Signed::sign(roster.clone(), roster.deployment(), &*operator);
+        let lock = Lock::whole(directory)?;
         let path = directory.join("roster.json");
-        let rosters = settle_rosters(&path, roster, plan, signing)?;
+        let rosters = match path.exists() {
+            true => rosters_of(&path, plan, signing)?,
+            false => vec![found(directory, &path, plan, signing)?],
+        };
         let newest = rosters.last().map(|newest| (**newest).clone()).ok_or_else(|| no_roster(&path))?;
         let deployment = Deployment {
             directory: directory.to_owned(),
             architecture: plan.architecture,
             signing,
             custody: Custody::default(),
+            lock,
             roster: roster_file::to_json(&rosters),
             trust: Trust::new(newest, signing.remembering()),
         };
         deployment.actors().into_iter().try_for_each(|actor| deployment.keyring(actor).map(|_| ()))?;
-        Ok(deployment)
+        let key = operator_key(directory);
+        let operator = signing.signer(&keys::read(&key)?.0);
+        match rosters.first() == Some(&first(directory, plan, signing, &*operator)?) {
+            true => Ok(deployment),
+            false => Err(DeploymentError::NotOperator { path, key }),
+        }
     }
 
     /// Opens a directory with a roster and the key of one actor, or of a server that is several: others run the rest.
@@ -228,9 +296,6 @@ impl Deployment {
         architecture: Architecture,
         actor: ActorId,
     ) -> Result<Deployment, DeploymentError> {
-        for part in ["store", "evidence"] {
-            keys::private_directory(&directory.join(part))?;
-        }
         let path = directory.join("roster.json");
         let roster =
             fs::read_to_string(&path).map_err(|error| DeploymentError::File { path: path.clone(), error })?;
@@ -242,10 +307,14 @@ impl Deployment {
             architecture,
             signing: Signing::Ed25519,
             custody: Custody::default(),
+            lock: Lock::part(directory)?,
             roster,
             trust,
         };
         deployment.keyring(actor)?;
+        for part in ["store", "evidence"] {
+            keys::private_directory(&directory.join(part))?;
+        }
         Ok(deployment)
     }
 
@@ -259,6 +328,11 @@ impl Deployment {
     /// Whether its request handlers sign for what they take.
     pub fn custody(&self) -> Custody {
         self.custody
+    }
+
+    /// Keeps others from changing it, as long as it is kept.
+    pub fn lock(&self) -> Lock {
+        self.lock.clone()
     }
 
     /// Where it is.
@@ -295,6 +369,9 @@ impl Deployment {
 
     fn key(&self, actor: ActorId, number: u32) -> Result<Box<dyn Signer>, DeploymentError> {
         let key = key_path(&self.directory, self.architecture, actor, number);
+        if !key.exists() {
+            return Err(DeploymentError::NoKey { path: key, actor });
+        }
         let signer = self.signing.signer(&keys::read(&key)?.0);
         match self.trust.roster.numbered(&actor, number) {
             Some(listed) if listed.key == signer.public() => Ok(signer),
@@ -334,40 +411,74 @@ fn no_roster(path: &Path) -> DeploymentError {
     DeploymentError::Roster { path: path.to_owned(), error: FileError::Succession }
 }
 
-/// Writes the roster file, or checks that the one that is there begins with the same roster; gives all that are there.
-fn settle_rosters(
-    path: &Path,
-    first: Signed<Roster>,
-    plan: Plan,
-    signing: Signing,
-) -> Result<Vec<Signed<Roster>>, DeploymentError> {
-    let failed = |error| DeploymentError::File { path: path.to_owned(), error };
-    if !path.exists() {
-        let rosters = vec![first];
-        keys::publish(path, roster_file::to_json(&rosters).as_bytes(), 0o644).map_err(failed)?;
-        return Ok(rosters);
-    }
-    let there = fs::read_to_string(path).map_err(failed)?;
-    let rosters = roster_file::rosters_of(signing, &there)
-        .map_err(|error| DeploymentError::Roster { path: path.to_owned(), error })?;
-    if rosters.first() == Some(&first) {
-        return Ok(rosters);
-    }
-    let trust = Trust::new(
-        rosters.last().map(|last| (**last).clone()).ok_or_else(|| no_roster(path))?,
-        signing.verifier(),
-    );
-    Err(DeploymentError::Another {
-        path: path.to_owned(),
-        there: described(
-            (trust.roster.incoming(), trust.roster.mailboxes(), trust.roster.witnesses()),
-            trust.roster.agents(),
-        ),
-        planned: described((plan.incoming, plan.mailboxes, plan.witnesses), &plan.legacy.agents()),
-    })
+fn operator_key(directory: &Path) -> PathBuf {
+    directory.join("keys/operator-0.key")
 }
 
-fn described((incoming, mailboxes, witnesses): (u32, u32, u32), agents: &[u32]) -> String {
-    let agents = if agents.is_empty() { "nobody" } else { "clients of the JSON API" };
-    format!("{incoming} incoming, {mailboxes} mailbox actors and {witnesses} witnesses, signing for {agents}")
+/// The first roster, which follows from the keys and the plan.
+fn first(
+    directory: &Path,
+    plan: Plan,
+    signing: Signing,
+    operator: &dyn Signer,
+) -> Result<Signed<Roster>, DeploymentError> {
+    let member = |actor| {
+        let secret = keys::read(&key_path(directory, plan.architecture, actor, 0))?;
+        Ok(Member { actor, operator: 0, key: signing.signer(&secret.0).public() })
+    };
+    let members = plan.actors().into_iter().map(member).collect::<Result<_, KeyError>>()?;
+    let rules = Rules { challenge_bound: CHALLENGE_BOUND, quorum: 0 };
+    let roster = Roster::first(rules, vec![operator.public()], members)?.with_agents(plan.legacy.agents())?;
+    Ok(Signed::sign(roster.clone(), roster.deployment(), operator))
+}
+
+/// Makes the keys, as far as they are not there, and writes the first roster.
+fn found(
+    directory: &Path,
+    path: &Path,
+    plan: Plan,
+    signing: Signing,
+) -> Result<Signed<Roster>, DeploymentError> {
+    if let Some(shown_by) = trace(directory) {
+        return Err(DeploymentError::Lost { path: path.to_owned(), shown_by });
+    }
+    for actor in plan.actors() {
+        keys::read_or_make(&key_path(directory, plan.architecture, actor, 0))?;
+    }
+    let operator = signing.signer(&keys::read_or_make(&operator_key(directory))?.0);
+    let roster = first(directory, plan, signing, &*operator)?;
+    keys::publish(path, roster_file::to_json(std::slice::from_ref(&roster)).as_bytes(), 0o644)
+        .map_err(|error| DeploymentError::File { path: path.to_owned(), error })?;
+    Ok(roster)
+}
+
+/// What shows that a deployment had a roster: a key that took the place of another, or whatever an actor has stored.
+fn trace(directory: &Path) -> Option<PathBuf> {
+    let files = |part: &str| {
+        let entries = fs::read_dir(directory.join(part)).into_iter().flatten().flatten();
+        entries.map(|entry| entry.path())
+    };
+    let is_numbered = |path: &PathBuf| {
+        let number = path.file_stem().and_then(|stem| stem.to_str()?.rsplit_once('.'));
+        number.is_some_and(|(_, number)| number.parse::<u32>().is_ok())
+    };
+    files("store").chain(files("keys").filter(is_numbered)).min()
+}
+
+/// The rosters in a file, if they are of such a deployment.
+fn rosters_of(path: &Path, plan: Plan, signing: Signing) -> Result<Vec<Signed<Roster>>, DeploymentError> {
+    let there =
+        fs::read_to_string(path).map_err(|error| DeploymentError::File { path: path.to_owned(), error })?;
+    let rosters = roster_file::rosters_of(signing, &there)
+        .map_err(|error| DeploymentError::Roster { path: path.to_owned(), error })?;
+    let newest = rosters.last().ok_or_else(|| no_roster(path))?;
+    let there = Plan::of(newest);
+    match there.serves_as(&plan) {
+        true => Ok(rosters),
+        false => Err(DeploymentError::Another {
+            path: path.to_owned(),
+            there: there.to_string(),
+            planned: plan.to_string(),
+        }),
+    }
 }

@@ -6,16 +6,15 @@
 //! - The key is on disk before the roster that lists it. A change that was cut short goes on with the key that is there.
 
 use std::{
-    fs::{self, File},
+    fs,
     path::{Path, PathBuf},
 };
 
 use super::{
-    DeploymentError, key_path,
+    DeploymentError, Lock, Plan, key_path,
     keys::{self, publish},
 };
 use crate::{
-    architecture::Architecture,
     node::fences,
     port::{Storage as _, file::FileStorage},
     protocol::{
@@ -50,7 +49,7 @@ pub async fn rotate(directory: &Path, actor: ActorId, before: Before) -> Result<
     let newest = rosters.newest();
     rosters.lists(actor)?;
     let number = newest.current_number(&actor);
-    let architecture = architecture_of(newest);
+    let architecture = Plan::of(newest).architecture;
     let replaced = key_path(directory, architecture, actor, number);
     if newest.key_of(&actor) != Some(Signing::Ed25519.signer(&keys::read(&replaced)?.0).public()) {
         let path = rosters.path;
@@ -98,7 +97,7 @@ struct Rosters {
     directory: PathBuf,
     path: PathBuf,
     rosters: Vec<Signed<Roster>>,
-    _lock: File,
+    _lock: Lock,
 }
 
 impl Rosters {
@@ -106,18 +105,14 @@ impl Rosters {
         let path = directory.join("roster.json");
         let unread = |error| DeploymentError::File { path: path.clone(), error };
         fs::metadata(&path).map_err(unread)?;
-        // of two at once the second would write over what the first has made
-        let lock = directory.join("rotate.lock");
-        let busy = |error| DeploymentError::File { path: lock.clone(), error };
-        let locked = File::create(&lock).map_err(busy)?;
-        locked.try_lock().map_err(|error| busy(error.into()))?;
+        let lock = Lock::whole(directory)?;
         let text = fs::read_to_string(&path).map_err(unread)?;
         let rosters = roster_file::rosters_of(Signing::Ed25519, &text);
         let rosters = rosters.map_err(|error| DeploymentError::Roster { path: path.clone(), error })?;
         if rosters.is_empty() {
             return Err(super::no_roster(&path));
         }
-        Ok(Rosters { directory: directory.to_owned(), path, rosters, _lock: locked })
+        Ok(Rosters { directory: directory.to_owned(), path, rosters, _lock: lock })
     }
 
     fn newest(&self) -> &Roster {
@@ -145,14 +140,6 @@ impl Rosters {
 fn owners(roster: &Roster, actor: ActorId) -> impl Iterator<Item = ActorId> {
     let key = roster.key_of(&actor);
     roster.members().iter().filter(move |member| Some(member.key) == key).map(|member| member.actor)
-}
-
-/// One key for all but the witnesses is that of a server in one piece.
-fn architecture_of(roster: &Roster) -> Architecture {
-    let key = roster.key_of(&ActorId::SEQUENCER);
-    let mut others = roster.members().iter().filter(|member| member.actor.role() != Role::Witness);
-    let one = others.all(|member| Some(member.key) == key);
-    if one { Architecture::Central } else { Architecture::Parallel }
 }
 
 /// Of what was signed with this key of an actor counts what its store and those of the witnesses tell.
@@ -192,7 +179,7 @@ async fn stored(
     actor: ActorId,
     key: u32,
 ) -> Result<Vec<Fence>, DeploymentError> {
-    let path = super::store_path(directory, architecture_of(roster), actor);
+    let path = super::store_path(directory, Plan::of(roster).architecture, actor);
     if !FileStorage::has_stored(&path) {
         return match actor.role() {
             Role::Handler => Ok(Vec::new()), // one that takes no custody signs nothing

@@ -121,10 +121,14 @@ pub async fn health() -> &'static str {
     "ok\n"
 }
 
-/// `GET /ready`: every actor runs and can store, and if the sequencer is here it has made a cut.
+/// `GET /ready`: every actor runs, has what it had stored and can store, and if the sequencer is here it has made a cut.
 pub async fn ready(State(front): State<Arc<Front>>) -> Result<&'static str, Problem> {
     if let Some((actor, _)) = front.doors.iter().find(|(_, door)| door.is_closed()) {
         return Err(Problem::unavailable(format!("{actor} has stopped")));
+    }
+    let is_retired = |actor: &ActorId| front.watch.shelf.newest(*actor, Kind::Recovery).is_some();
+    if let Some((actor, _)) = front.doors.iter().find(|(actor, _)| is_retired(actor)) {
+        return Err(Problem::unavailable(format!("{actor} has lost its state, and signs nothing more")));
     }
     // whoever submits now would hear nothing in time
     if let Some(actor) = front.watch.commits.stalled(front.limits.answer_ns) {

@@ -125,7 +125,8 @@ fn put_aside(path: &Path) -> Result<(), StorageError> {
     let to = aside(path);
     let failed = |error| StorageError::Failed(format!("cannot put {} aside: {error}", path.display()));
     if to.exists() {
-        return Err(failed(io::ErrorKind::AlreadyExists.into()));
+        let there = format!("{} is there from another time: move it away", to.display());
+        return Err(failed(io::Error::other(there)));
     }
     match fs::rename(path, &to) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),

@@ -61,7 +61,8 @@ impl Tls {
     /// A server with this chain of certificates and this key, both PEM.
     pub fn server(chain: &Path, key: &Path) -> Result<Tls, TlsError> {
         let pem = fs::read(key).map_err(|error| at(key)(&error))?;
-        let secret = PrivateKeyDer::from_pem_slice(&pem).map_err(|error| at(key)(&error))?;
+        let secret = PrivateKeyDer::from_pem_slice(&pem)
+            .map_err(|error| at(key)(&format!("there is no private key (PEM) in it: {error}")))?;
         let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()?
             .with_no_client_auth()
@@ -97,7 +98,10 @@ impl Tls {
     {
         let client = self.client.as_ref().ok_or_else(|| io::Error::other("no certificate to believe"))?;
         let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
-        let stream = client.connect(name, stream).await?;
+        let stream = client.connect(name, stream).await.map_err(|error| match error.kind() {
+            io::ErrorKind::InvalidData => io::Error::new(error.kind(), format!("no TLS with it: {error}")),
+            _ => error,
+        })?;
         Ok(Stream(State::Secret(Box::new(stream.into()))))
     }
 }

@@ -11,7 +11,7 @@ use super::codec::{Decode, DecodeError};
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
     /// Not JSON, or not these fields.
-    #[error("no such file: {0}")]
+    #[error("this is no file of that kind: {0}")]
     Json(#[from] serde_json::Error),
     /// Another format.
     #[error("the format is {found:?}, expected {expected:?}")]

@@ -66,12 +66,15 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// The name of the one that says that a client has signed twice.
+    pub const EQUIVOCATION: &'static str = "equivocation";
+
     /// The reason's name in reports.
     pub fn name(&self) -> &'static str {
         match self {
             Reason::QueueFull { .. } => "queue-full",
             Reason::Gap { .. } => "gap",
-            Reason::Equivocation { .. } => "equivocation",
+            Reason::Equivocation { .. } => Reason::EQUIVOCATION,
             Reason::ForkedCut { .. } => "forked-cut",
             Reason::Expired { .. } => "expired",
             Reason::Misrouted => "misrouted",

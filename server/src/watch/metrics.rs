@@ -69,6 +69,8 @@ pub struct Metrics {
     pub challenged: Family<ByActor, Counter>,
     /// Who was suspected.
     pub suspected: Family<ByActor, Counter>,
+    /// Who has lost its state here, and signs nothing more.
+    pub retired: Family<ByActor, Gauge<i64, AtomicI64>>,
     /// How long each actor's transactions take until they are synced.
     pub commit_seconds: LatencyOf<ByActor>,
     /// The newest seal, cut and attestation of each actor: one that stands still while there is load is stuck.
@@ -105,6 +107,7 @@ impl Default for Metrics {
             exposed: Family::default(),
             challenged: Family::default(),
             suspected: Family::default(),
+            retired: Family::default(),
             commit_seconds: Family::new_with_constructor(latencies as fn() -> Histogram),
             newest: Family::default(),
             requests: Family::default(),
@@ -140,6 +143,7 @@ impl Metrics {
         all.register("exposed", "Pieces of evidence against an actor", self.exposed.clone());
         all.register("challenged", "Challenges to an actor, in public", self.challenged.clone());
         all.register("suspected", "Times that an actor was suspected", self.suspected.clone());
+        all.register("retired", "Actors here that have lost their state", self.retired.clone());
         all.register("commit_seconds", "Time until a step is on disk", self.commit_seconds.clone());
         all.register("newest", "Number of the newest seal, cut or attestation", self.newest.clone());
         all.register("requests", "Requests answered", self.requests.clone());

@@ -21,6 +21,7 @@ use crate::{
         digest::Digest,
         evidence::Evidence,
         id::{ActorId, Deployment},
+        statement::Kind,
     },
 };
 
@@ -65,10 +66,15 @@ pub struct Watcher {
 }
 
 impl Watcher {
+    /// It has signed so, now or in an earlier life.
+    fn retired(&self, actor: ActorId) {
+        error!(%actor, "is retired: it has lost its state, admits that, and signs nothing more");
+        self.watch.metrics.retired.get_or_create(&named(actor)).set(1);
+    }
+
     /// Evidence is written where it survives the process, and loudly.
     fn caught(&self, evidence: &Evidence) {
         let accused = evidence.accused();
-        self.watch.metrics.exposed.get_or_create(&named(accused)).inc();
         let text = evidence.to_json(self.watch.deployment);
         let name = format!(
             "{}-{}-{}.json",
@@ -77,6 +83,11 @@ impl Watcher {
             &Digest::of(&[text.as_bytes()]).to_string()[..12]
         );
         let path = self.watch.evidence.join(name);
+        // whoever is caught can do the same again and again
+        if path.exists() {
+            return;
+        }
+        self.watch.metrics.exposed.get_or_create(&named(accused)).inc();
         warn!(by = %self.actor, %accused, predicate = evidence.predicate(), file = %path.display(), "caught");
         if let Err(error) = publish(&path, text.as_bytes(), 0o644) {
             error!(file = %path.display(), %error, "evidence cannot be written");
@@ -94,7 +105,7 @@ impl Observer for Watcher {
     fn promised(&mut self, _: Time, _: &Draft, _: Digest) {}
 
     fn lost(&mut self, why: &str) {
-        error!(actor = %self.actor, why, "lost its state: it admits that, and signs nothing more");
+        error!(actor = %self.actor, why, "lost its state");
     }
 
     fn issued(&mut self, issued: &Issued) {
@@ -103,6 +114,9 @@ impl Observer for Watcher {
             let label = ByHead { actor: self.label.actor.clone(), kind: issued.kind().name() };
             let slot = i64::try_from(issued.slot()).unwrap_or(i64::MAX);
             self.watch.metrics.newest.get_or_create(&label).set(slot);
+        }
+        if issued.kind() == Kind::Recovery {
+            self.retired(issued.actor());
         }
         self.watch.shelf.put(issued);
     }

@@ -5,6 +5,7 @@
 //!
 //! # Invariants
 //! - Of each actor and kind the newest [`KEPT`] are here, by slot.
+//! - Who is retired stays so.
 
 use std::{
     collections::BTreeMap,
@@ -28,7 +29,7 @@ pub struct Shelf(Mutex<BTreeMap<(ActorId, Kind), Series>>);
 impl Shelf {
     /// Keeps a statement, if it is one that concerns everybody.
     pub fn put(&self, issued: &Issued) {
-        if !matches!(issued.kind(), Kind::Cut | Kind::Seal | Kind::Attestation) {
+        if !matches!(issued.kind(), Kind::Cut | Kind::Seal | Kind::Attestation | Kind::Recovery) {
             return;
         }
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);

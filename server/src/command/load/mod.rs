@@ -36,6 +36,7 @@ use server::{
 };
 use tokio::sync::watch;
 
+use super::say;
 use pace::Pace;
 use reader::{Got, Reader};
 use report::Report;
@@ -43,6 +44,8 @@ use sender::{Sender, Sent};
 
 /// Where requests go: what serves a handler serves all of the deployment.
 const HANDLER: ActorId = ActorId::Server(Role::Handler, 0);
+
+const DAY_S: u64 = 86_400;
 
 /// Load a server and check what comes out.
 #[derive(Args)]
@@ -72,7 +75,7 @@ pub struct Load {
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     rate: Option<u32>,
     /// For how long.
-    #[arg(long, default_value_t = 10)]
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=DAY_S))]
     seconds: u64,
     /// Bundles signed before it begins, over all connections: signing is not what is measured.
     #[arg(long, default_value_t = 50_000)]
@@ -81,7 +84,7 @@ pub struct Load {
     #[arg(long)]
     signed_one_by_one: bool,
     /// How long to wait, when the time is over, for answers and then for deliveries that are still to come.
-    #[arg(long, default_value_t = 30)]
+    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u64).range(0..=DAY_S))]
     patience_s: u64,
     /// Makes other clients than a run with another number, and the same as one with the same: which only another server takes
     /// for new. Drawn if it is not given, and told.
@@ -130,7 +133,7 @@ impl Load {
             runtime.map_err(|error| error.to_string()).and_then(|runtime| runtime.block_on(self.run()));
         match report {
             Ok(report) => {
-                print!("{report}");
+                say(&report);
                 if let Some(path) = &self.csv
                     && let Err(error) = report.append(path)
                 {
@@ -146,7 +149,21 @@ impl Load {
         }
     }
 
+    /// What would be found wrong only when it is over.
+    fn check(&self) -> Result<(), String> {
+        if (1..self.recipients).contains(&self.readers) {
+            return Err(format!(
+                "--recipients {} needs as many --readers at least, or none: what the others are sent would count as missing",
+                self.recipients
+            ));
+        }
+        self.csv.iter().try_for_each(|path| {
+            report::file(path).map(drop).map_err(|error| format!("{}: {error}", path.display()))
+        })
+    }
+
     async fn run(&self) -> Result<Report, String> {
+        self.check()?;
         let shared = Arc::new(self.prepare().await?);
         let (stop, stopped) = watch::channel(false);
         let mut readers = Vec::new();

@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    fs::OpenOptions,
+    fs::{File, OpenOptions},
     io::{self, Write},
     path::Path,
 };
@@ -37,6 +37,11 @@ const HEADER: &str = "connections,bundles_per_request,recipients,readers,payload
 bundles_per_s,deliveries_per_s,receipt_us_p50,receipt_us_p90,receipt_us_p99,receipt_us_max,delivery_us_p50,\
 delivery_us_p90,delivery_us_p99,delivery_us_max,again,missing,duplicates,disordered";
 
+/// The CSV file, made if it is not there.
+pub fn file(path: &Path) -> io::Result<File> {
+    OpenOptions::new().append(true).create(true).open(path)
+}
+
 fn per_second(count: u64, nanoseconds: u64) -> u64 {
     (u128::from(count) * 1_000_000_000 / u128::from(nanoseconds.max(1))) as u64
 }
@@ -54,9 +59,8 @@ impl Report {
 
     /// Appends it to a CSV file; a new file gets the header.
     pub fn append(&self, path: &Path) -> io::Result<()> {
-        let new = !path.exists();
-        let mut file = OpenOptions::new().append(true).create(true).open(path)?;
-        if new {
+        let mut file = file(path)?;
+        if file.metadata()?.len() == 0 {
             writeln!(file, "{HEADER}")?;
         }
         let Report { load, sent, got, .. } = self;
@@ -100,14 +104,14 @@ impl fmt::Display for Report {
         };
         writeln!(f, "receipt     {}", latencies(&sent.receipt_us))?;
         if load.readers == 0 {
-            return writeln!(
+            return write!(
                 f,
                 "checked     deliveries are not checked: there are no readers; {} requests sent again",
                 sent.again
             );
         }
         writeln!(f, "delivery    {}", latencies(&got.delivery_us))?;
-        writeln!(
+        write!(
             f,
             "checked     {} deliveries: {} missing, {} twice, {} out of order; {} requests sent again",
             got.deliveries, got.missing, got.duplicates, got.disordered, sent.again

@@ -212,7 +212,7 @@ impl Sender {
     async fn submit(&mut self, connection: &mut Connection, body: Bytes, until: u64) -> Result<(), String> {
         loop {
             let answer = connection.ask(Method::POST, "/v1/bundles", &[], body.clone()).await;
-            let answer = answer.map_err(|error| error.to_string())?;
+            let answer = answer.map_err(|error| format!("the server does not answer any more: {error}"))?;
             match answer.status {
                 StatusCode::OK if receipts(&answer.body) == self.bundles as usize => return Ok(()),
                 StatusCode::OK | StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => {

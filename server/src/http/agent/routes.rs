@@ -64,12 +64,14 @@ fn too_many_devices() -> Problem {
 impl Front {
     /// Counts what a device sends or keeps here against its rate.
     fn charge_device(&self, agent: &Agent, device: &str, items: usize) -> Result<(), Problem> {
+        let rate = self.limits.client_rate;
+        let told = format!("a device may send {rate} messages and one-time keys a second");
+        if items > rate as usize {
+            return Err(Problem::malformed(format!("{told}, and no more at once")));
+        }
         match self.rates.take(agent.client_of(device), items as u64) {
             true => Ok(()),
-            false => Err(Problem::too_many(format!(
-                "a device may send {} messages and one-time keys a second",
-                self.limits.client_rate
-            ))),
+            false => Err(Problem::too_many(told)),
         }
     }
 
@@ -88,8 +90,14 @@ impl Front {
 fn device(headers: &HeaderMap) -> Result<String, Problem> {
     let named =
         headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
-    let named = named.map(str::trim).filter(|device| (1..=DEVICE_BYTES_MAX).contains(&device.len()));
+    let named = named.map(str::trim).filter(|device| is_device(device));
     named.map(str::to_owned).ok_or_else(|| Problem::malformed("write Authorization: Bearer <device id>"))
+}
+
+/// Whether a device can have this id: it must be able to say it in a header.
+fn is_device(id: &str) -> bool {
+    let is_text = |byte: u8| byte == b' ' || byte.is_ascii_graphic();
+    (1..=DEVICE_BYTES_MAX).contains(&id.len()) && id.bytes().all(is_text) && id.trim() == id
 }
 
 /// Messages to devices.
@@ -138,9 +146,10 @@ fn bundles(agent: &Agent, batch: Vec<Item>, recipients: usize) -> Result<Vec<Bun
     let mut bundles: Vec<BTreeMap<ClientId, Vec<u8>>> = Vec::new();
     for Item { device_id, payload } in batch {
         let bytes = payload.to_string().into_bytes();
-        if device_id.is_empty() || device_id.len() > DEVICE_BYTES_MAX || bytes.len() > CIPHERTEXT_MAX {
+        if !is_device(&device_id) || bytes.len() > CIPHERTEXT_MAX {
             return Err(Problem::malformed(format!(
-                "a device id has 1 to {DEVICE_BYTES_MAX} bytes, a payload at most {CIPHERTEXT_MAX}"
+                "a device id has 1 to {DEVICE_BYTES_MAX} letters of ASCII and no space around them, a payload at most \
+                 {CIPHERTEXT_MAX} bytes"
             )));
         }
         let client = agent.client_of(&device_id);

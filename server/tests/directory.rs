@@ -1,0 +1,212 @@
+//! The directory of a deployment, and that of a client: used twice, incomplete, copied.
+
+#![allow(clippy::unwrap_used, reason = "a test fails where it stands")]
+
+#[path = "serving/ask.rs"]
+mod ask;
+mod serving;
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    net::SocketAddr,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    thread,
+    time::{Duration, Instant},
+};
+
+use ask::get;
+use server::{
+    architecture::Architecture,
+    deployment::{Deployment, DeploymentError, Lock, Plan},
+    protocol::signing::Signing,
+    service::{Service, Settings},
+};
+use serving::{command, refused};
+
+fn plan() -> Plan {
+    Plan::new(Architecture::Parallel, 2, 2, 1)
+}
+
+fn open(directory: &Path, plan: Plan) -> Result<Deployment, DeploymentError> {
+    Deployment::open(directory, plan, Signing::Ed25519)
+}
+
+/// Why it is not opened; nothing in it has changed then.
+fn why_not(directory: &Path, plan: Plan) -> String {
+    let before = files(directory);
+    let why = open(directory, plan).err().unwrap().to_string();
+    assert_eq!(files(directory), before, "{why}");
+    why
+}
+
+/// Every file below a directory, and what is in it.
+fn files(directory: &Path) -> BTreeSet<(PathBuf, Vec<u8>)> {
+    let mut all = BTreeSet::new();
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        match path.is_dir() {
+            true => all.extend(files(&path)),
+            false => all.extend([(path.clone(), fs::read(path).unwrap())]),
+        }
+    }
+    all
+}
+
+/// A service in this directory, while something is done with it at this address.
+fn serving<T>(data: &Path, act: impl FnOnce(SocketAddr) -> T) -> T {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let service = runtime.block_on(Service::start(Settings::new(plan(), data))).unwrap();
+    act(service.address)
+}
+
+#[test]
+fn one_process_at_a_time_makes_or_changes_it() {
+    let directory = tempfile::tempdir().unwrap();
+    // of several that find nothing there one makes it
+    let opened: Vec<_> = thread::scope(|scope| {
+        let all: Vec<_> = (0..4).map(|_| scope.spawn(|| open(directory.path(), plan()))).collect();
+        all.into_iter().map(|one| one.join().unwrap()).collect()
+    });
+    let (made, others): (Vec<_>, Vec<_>) = opened.into_iter().partition(Result::is_ok);
+    assert!(!made.is_empty());
+    assert!(others.into_iter().all(|other| matches!(other.err().unwrap(), DeploymentError::Busy { .. })));
+    assert!(open(directory.path(), plan()).is_err(), "as long as it is open");
+    drop(made);
+    open(directory.path(), plan()).unwrap();
+
+    let data = directory.path().to_str().unwrap();
+    serving(directory.path(), |_| {
+        let again = ["run", "--data", data, "--listen", "127.0.0.1:0"];
+        refused(&again, "another process uses this directory");
+        refused(&["rotate", "sequencer", "--data", data], "another process uses this directory");
+    });
+}
+
+#[test]
+fn what_is_missing_in_it_is_named_and_not_made_anew() {
+    let directory = tempfile::tempdir().unwrap();
+    let at = |path: &str| directory.path().join(path);
+    drop(open(directory.path(), plan()).unwrap());
+    let (key, roster) = (at("keys/sequencer.key"), at("roster.json"));
+
+    fs::rename(&key, at("away")).unwrap();
+    assert!(why_not(directory.path(), plan()).contains("the key of sequencer is not here"));
+    fs::copy(at("keys/mailbox-0.key"), &key).unwrap();
+    assert!(why_not(directory.path(), plan()).contains("lists another key of sequencer"));
+    fs::rename(at("away"), &key).unwrap();
+
+    fs::rename(at("keys/operator-0.key"), at("away")).unwrap();
+    fs::copy(at("keys/mailbox-0.key"), at("keys/operator-0.key")).unwrap();
+    assert!(why_not(directory.path(), plan()).contains("was not signed with this key"));
+    fs::rename(at("away"), at("keys/operator-0.key")).unwrap();
+
+    for other in [Plan::new(Architecture::Central, 1, 1, 0), Plan::new(Architecture::Parallel, 2, 3, 1)] {
+        let why = why_not(directory.path(), other);
+        assert!(why.contains(&format!("{} there, {other} planned", plan())), "{why}");
+    }
+
+    // a first start that was cut short goes on, with the keys that it has made
+    let keys = files(&at("keys"));
+    fs::rename(&roster, at("away")).unwrap();
+    drop(open(directory.path(), plan()).unwrap());
+    assert_eq!(fs::read(&roster).unwrap(), fs::read(at("away")).unwrap());
+    assert_eq!(files(&at("keys")), keys);
+
+    // one that had keys after the first, or stores, does not
+    for trace in ["keys/sequencer.1.key", "store/sequencer.log"] {
+        fs::remove_file(&roster).unwrap();
+        fs::write(at(trace), "").unwrap();
+        let why = why_not(directory.path(), plan());
+        assert!(why.contains("the roster is gone") && why.contains(trace), "{why}");
+        fs::remove_file(at(trace)).unwrap();
+        fs::copy(at("away"), &roster).unwrap();
+    }
+    open(directory.path(), plan()).unwrap();
+}
+
+#[test]
+fn an_actor_that_has_lost_its_state_is_told_of_in_every_life() {
+    let directory = tempfile::tempdir().unwrap();
+    serving(directory.path(), |address| {
+        let url = format!("http://{address}");
+        let client = directory.path().join("client");
+        let client = ["client", "--dir", client.to_str().unwrap(), "--server", &url];
+        let id = String::from_utf8(command(&[&client[..], &["keys"]].concat()).stdout).unwrap();
+        let send = ["send", "--to", id.trim(), "text"];
+        assert!(command(&[&client[..], &send].concat()).status.success());
+        assert!(get(address, "/ready").contains(" 200 "));
+    });
+    for file in ["incoming-0.redb", "incoming-0.log"] {
+        fs::write(directory.path().join("store").join(file), "").unwrap();
+    }
+    for _ in 0..2 {
+        serving(directory.path(), |address| {
+            let told = || {
+                let ready = get(address, "/ready");
+                ready.contains(" 503 ") && ready.contains("incoming/0 has lost its state")
+            };
+            // it says so when it has stored that
+            let began = Instant::now();
+            while !told() {
+                assert!(began.elapsed().as_secs() < 30);
+                thread::sleep(Duration::from_millis(20));
+            }
+            assert!(get(address, "/metrics").contains("\nnoise_retired{actor=\"incoming/0\"} 1\n"));
+        });
+    }
+}
+
+#[test]
+fn a_client_says_why_nothing_will_come_of_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let dir = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
+    serving(&directory.path().join("server"), |address| {
+        let url = format!("http://{address}");
+        let client = |name: &str, rest: &[&str]| {
+            let own = dir(name);
+            let all = [&["client", "--dir", &own, "--server", &url, "--patience-s", "20"][..], rest].concat();
+            let output = command(&all);
+            let [said, error] = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
+            (output.status.code(), said, error)
+        };
+        let id = client("ann", &["keys"]).1.trim().to_owned();
+        let send = ["send", "--to", &id, "text"];
+        let (code, _, error) = client("ann", &send);
+        assert_eq!((code, error.as_str()), (Some(0), ""), "it ends in good order");
+
+        // its directory is in use
+        let held = Lock::whole(Path::new(&dir("ann"))).unwrap();
+        for action in [&send[..], &["receive", "--quiet-s", "1"]] {
+            let (code, _, error) = client("ann", action);
+            assert_eq!(code, Some(2), "{error}");
+            assert!(error.contains("another process uses this directory"), "{error}");
+        }
+        drop(held);
+
+        // both of a directory and its copy have sent
+        fs::create_dir(dir("copy")).unwrap();
+        for (path, bytes) in files(Path::new(&dir("ann"))) {
+            fs::write(Path::new(&dir("copy")).join(path.file_name().unwrap()), bytes).unwrap();
+        }
+        let key = Path::new(&dir("copy")).join("client.key");
+        fs::set_permissions(key, fs::Permissions::from_mode(0o600)).unwrap();
+        assert_eq!(client("ann", &send).0, Some(0));
+        for _ in 0..2 {
+            let (code, _, error) = client("copy", &["send", "--to", &id, "another text"]);
+            assert!(code == Some(2) && error.contains("its directory is an old copy"), "{code:?} {error}");
+        }
+        let evidence = fs::read_dir(directory.path().join("server/evidence")).unwrap().count();
+        assert!(evidence <= 2, "each incoming actor tells it once: {evidence}");
+
+        // what it had stored is lost
+        for file in ["client.redb", "client.log"] {
+            fs::write(Path::new(&dir("ann")).join(file), "").unwrap();
+        }
+        for action in [&send[..], &["receive", "--quiet-s", "5"], &send[..]] {
+            let (code, _, error) = client("ann", action);
+            assert!(code == Some(2) && error.contains("has lost what it had stored"), "{code:?} {error}");
+        }
+    });
+}
