@@ -13,7 +13,6 @@ mod machine;
 mod meter;
 pub mod pace;
 mod timer;
-mod wake;
 pub mod web;
 
 use std::path::Path;
@@ -42,9 +41,6 @@ pub enum CalibrateError {
     /// The server, or the load generator.
     #[error(transparent)]
     Real(#[from] RealError),
-    /// Connections of this machine to itself.
-    #[error("the loopback interface: {0}")]
-    Loopback(std::io::Error),
     /// Its threads.
     #[error("a runtime: {0}")]
     Runtime(std::io::Error),
@@ -66,7 +62,7 @@ pub fn calibrate(directory: &Path, told: &dyn Fn(&str)) -> Result<Profile, Calib
     with_http(directory, all_but_http(directory, told)?, told)
 }
 
-/// The same without the HTTP API, which costs nothing then.
+/// The same without the HTTP API and the way to it, which cost nothing then.
 ///
 /// # Errors
 /// Something cannot be measured.
@@ -77,8 +73,8 @@ pub fn all_but_http(directory: &Path, told: &dyn Fn(&str)) -> Result<Profile, Ca
     let (bytes, bytes_pace) = pace::beside(|| Bytes { hash: crypto::hash_byte(), code: codec::byte() });
     told("durable writes");
     let (disk, disk_pace) = disk::disk(directory)?;
-    told("wake-ups");
-    let (wake, timer) = (wake::socket()?, timer::lateness()?);
+    told("timers");
+    let timer = timer::lateness()?;
     told("actors");
     let (role, role_pace) = actors::actors()?;
     let paces = [crypto_pace, bytes_pace, disk_pace, role_pace];
@@ -92,7 +88,7 @@ pub fn all_but_http(directory: &Path, told: &dyn Fn(&str)) -> Result<Profile, Ca
         crypto: crypto.times(crypto_by),
         bytes: bytes.times(bytes_by),
         disk: disk.times(disk_by),
-        wake,
+        wake: Profile::zero().wake,
         timer,
         http: Profile::zero().http,
         role: role.collect(),
@@ -101,7 +97,7 @@ pub fn all_but_http(directory: &Path, told: &dyn Fn(&str)) -> Result<Profile, Ca
     Ok(rest)
 }
 
-/// Measures the HTTP API of this machine, of which everything else was measured before.
+/// Measures the HTTP API of this machine and the way to it; everything else was measured before.
 ///
 /// # Errors
 /// The server or the load generator fails.
@@ -109,8 +105,7 @@ pub fn with_http(directory: &Path, rest: Profile, told: &dyn Fn(&str)) -> Result
     told("requests and events, on a real server");
     let loads = web::loads(SECONDS);
     let measured = Server::beside_this()?.in_turn(&loads, REPEATS, directory, told)?;
-    let http = web::http(&loads, &measured, &rest, told)?;
-    Ok(Profile { http, ..rest })
+    web::profile(&loads, &measured, rest, told)
 }
 
 fn told_paces(paces: &[f64]) -> String {

@@ -9,6 +9,9 @@
 //!
 //! Loads of one size would not do: an event's fixed cost would pass for one of its bytes, and events that are ten times as long
 //! would seem ten times as dear.
+//!
+//! So it is with the way to the server and back, through sockets and threads that sleep and must be woken: an echo between two threads
+//! shows a part of it. A receipt that hardly anything else delays takes longer than that of the twin by the way there and back.
 
 use std::fmt;
 
@@ -30,6 +33,8 @@ const CONNECTIONS: u32 = 64;
 /// slowly shares none.
 const LOADS: [(u32, u32, Option<u32>); 5] =
     [(1, 64, None), (1, 4096, None), (8, 64, None), (8, 64, Some(800)), (8, 4096, Some(400))];
+/// The same of a load that keeps processors idle most of the time.
+const LIGHT: (u32, u32, Option<u32>) = (1, 64, Some(500));
 /// Milliseconds of an epoch.
 const EPOCH_MS: u32 = 5;
 /// Requests of the twin's runs.
@@ -83,7 +88,7 @@ impl fmt::Display for PerRequest {
     }
 }
 
-/// The loads by which it is found, each of so many seconds.
+/// The loads by which it is found, each of so many seconds. The last is the light one.
 pub fn loads(seconds: u32) -> Vec<Load> {
     let load = |(recipients, payload, rate_per_s)| Load {
         architecture: Architecture::Central,
@@ -95,35 +100,54 @@ pub fn loads(seconds: u32) -> Vec<Load> {
         seconds,
         epoch_ms: EPOCH_MS,
     };
-    LOADS.map(load).to_vec()
+    LOADS.into_iter().chain([LIGHT]).map(load).collect()
 }
 
-/// What it is, given everything else, by what was measured of these loads; the median of each counts.
+/// The profile with it, given everything else, by what was measured of these loads; the median of each counts.
 ///
 /// # Errors
 /// A twin fails.
-pub fn http(
+pub fn profile(
     loads: &[Load],
     measured: &[Vec<Measured>],
-    rest: &Profile,
+    rest: Profile,
     told: &dyn Fn(&str),
-) -> Result<Http, CalibrateError> {
+) -> Result<Profile, CalibrateError> {
     let at_pace = |runs: &Vec<Measured>| {
         let runs: Vec<Measured> = runs.iter().map(|run| run.at_pace(rest.pace)).collect();
         Measured::median(&runs)
     };
     let real: Vec<(&Load, Measured)> = loads.iter().zip(measured.iter().map(at_pace)).collect();
-    let mut http = Profile::zero().http;
+    let (Some(((light, _), real)), Some(lights)) = (real.split_last(), measured.last()) else {
+        return Ok(rest);
+    };
+    let lights = Measured::median(lights);
+    let mut profile = Profile { http: Profile::zero().http, wake: Profile::zero().wake, ..rest };
     for round in 1..=ROUNDS {
-        let profile = Profile { http: http.clone(), ..rest.clone() };
         let loads = real.iter().map(|(load, real)| per_request(load, real, &profile));
         let loads = loads.collect::<Result<Vec<_>, _>>()?;
-        http = explained(&loads);
+        profile.http = explained(&loads);
+        let twin_us = receipt_us(light, &profile.at_pace(lights.pace_ns))?;
+        let way_ns = profile.wake.mean() + (lights.receipt_us[0] - twin_us) * 1e3 / 2.0;
+        profile.wake = Cost::always(significant(way_ns.max(0.0)));
         if round == ROUNDS {
-            loads.iter().for_each(|load| told(&format!("{load}; {}", off(&http, load))));
+            loads.iter().for_each(|load| told(&format!("{load}; {}", off(&profile.http, load))));
+            let [real_us, way_us] = [lights.receipt_us[0], profile.wake.mean() / 1e3];
+            told(&format!(
+                "at {} requests a second a receipt takes {real_us:.0} µs, of the twin {twin_us:.0} µs with the way before this \
+                 one: {way_us:.0} µs",
+                light.rate_per_s.unwrap_or_default()
+            ));
         }
     }
-    Ok(http)
+    Ok(profile)
+}
+
+/// What a receipt of the twin takes in the median.
+fn receipt_us(load: &Load, profile: &Profile) -> Result<f64, CalibrateError> {
+    let outcome = twin::run(load, REQUESTS, profile, 0)?;
+    delivered(&outcome)?;
+    Ok(outcome.record().receipt.summary().map_or(0.0, |receipts| receipts.p50))
 }
 
 /// What requests, events and their bytes cost, by several loads.

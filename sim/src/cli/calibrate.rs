@@ -20,7 +20,7 @@ pub struct Arguments {
     /// A directory on the disk to be measured; what is written there is deleted again.
     #[arg(long, value_name = "DIR", default_value = ".")]
     disk: PathBuf,
-    /// Measure the HTTP API alone, and take everything else from this profile of the same machine.
+    /// Measure the HTTP API and the way to it alone, and take everything else from this profile of the same machine.
     #[arg(long, value_name = "FILE")]
     http_of: Option<PathBuf>,
 }
@@ -58,7 +58,7 @@ fn table(profile: &Profile) -> String {
     cost(&format!("commit, processor, in {} turns", disk.whole_turns()), &disk.commit);
     cost("commit, disk", &disk.sync);
     cost("write 1 kB", &Cost::always(disk.byte * 1024.0));
-    cost("wake-up", wake);
+    cost("way to somebody on this machine", wake);
     cost("timer, late by", timer);
     cost("request, server", &http.request);
     cost("event, server", &http.event);

@@ -1,8 +1,9 @@
 //! Validation: the simulator against the real server, under the same loads on the same machine.
 //!
-//! For each architecture the real server's peak is measured, in a closed loop; then both it and its twin in the simulator
-//! run at shares of that peak, in an open loop, and what the twin predicts is compared with what was measured. All loads take turns, and
-//! those by which requests are calibrated among them, for a machine that has neighbours is another one after some minutes.
+//! For each architecture the real server's peak is measured, in a closed loop, and right after it shares of that peak, in an open
+//! loop; so again and again, and the loads by which requests are calibrated in between, for a machine that has neighbours is another
+//! one after some minutes: three quarters of a peak of then may be more than it can do. The twin in the simulator runs under the same loads, and
+//! what it predicts is compared with what was measured.
 //!
 //! How fast the machine is at the moment is measured beside each load ([`crate::calibrate::pace`]), and the twin has that pace; what
 //! was measured of the server stays as it is.
@@ -71,7 +72,7 @@ impl Pair {
 pub struct AtShare {
     /// Of the peak, in per cent.
     pub share_percent: u32,
-    /// Requests a second.
+    /// Requests a second: the median, for each time it is a share of the peak just before.
     pub offered_per_s: u32,
     /// Microseconds of processors that a request takes, of the server and the load generator.
     pub processor_us: Pair,
@@ -129,43 +130,88 @@ pub fn validate(
         Some(profile) => (profile, Vec::new()),
         None => (calibrate::all_but_http(directory, told)?, web::loads(patience.seconds)),
     };
-    let measure = |loads: &[Load]| server.in_turn(loads, patience.repeats as usize, directory, told);
-    let peaks = ARCHITECTURES.map(|architecture| load(architecture, None, patience));
-    let mut at_peaks = measure(&[&peaks[..], &asking].concat())?;
-    let mut asked = at_peaks.split_off(peaks.len());
-    let at_peaks: Vec<Measured> = at_peaks.iter().map(|runs| Measured::median(runs)).collect();
-    let below = ARCHITECTURES.into_iter().zip(&at_peaks).flat_map(|(architecture, peak)| {
-        SHARES.map(|percent| {
-            let rate = (peak.requests_per_s * f64::from(percent) / 100.0) as u32;
-            load(architecture, Some(rate), patience)
-        })
-    });
-    let below: Vec<Load> = below.collect();
-    let mut at_shares = measure(&[&below[..], &asking].concat())?;
-    let more = at_shares.split_off(below.len());
-    asked.iter_mut().zip(more).for_each(|(all, more)| all.extend(more));
-    let at_shares: Vec<Measured> = at_shares.iter().map(|runs| Measured::median(runs)).collect();
+    let mut asked = vec![Vec::new(); asking.len()];
+    let mut turns = Vec::new();
+    for turn in 1..=patience.repeats {
+        for architecture in ARCHITECTURES {
+            told(&format!("turn {turn} of {}, {}", patience.repeats, architecture.name()));
+            turns.push(take_turn(&server, architecture, directory, patience)?);
+        }
+        for (load, runs) in asking.iter().zip(&mut asked) {
+            runs.push(server.measure(load, directory)?);
+        }
+    }
     let profile = match asking.is_empty() {
         true => rest,
-        false => Profile { http: web::http(&asking, &asked, &rest, told)?, ..rest },
+        false => web::profile(&asking, &asked, rest, told)?,
     };
     told("the twins");
-    let shares = below.chunks(SHARES.len()).zip(at_shares.chunks(SHARES.len()));
-    let compared = peaks.iter().zip(&at_peaks).zip(shares).map(|((load, real), (loads, reals))| {
-        let twin = twin_of(load, real, &profile, patience)?;
-        let shares = SHARES.iter().zip(loads.iter().zip(reals));
-        let shares = shares.map(|(share_percent, (load, real))| {
-            Ok(at_share(*share_percent, load, real, &twin_of(load, real, &profile, patience)?))
-        });
-        Ok(Compared {
-            architecture: load.architecture.name(),
-            peak_per_s: Pair { predicted: twin.requests_per_s, measured: real.requests_per_s },
-            processor_us: processor_us(real, load, &twin),
-            pace_ns: real.pace_ns,
-            shares: shares.collect::<Result<_, ValidateError>>()?,
-        })
+    let compared = (0..ARCHITECTURES.len()).map(|index| {
+        let of_one: Vec<&Turn> = turns.iter().skip(index).step_by(ARCHITECTURES.len()).collect();
+        compare(ARCHITECTURES[index], &of_one, &profile, patience)
     });
-    Ok((compared.collect::<Result<_, ValidateError>>()?, profile))
+    Ok((compared.collect::<Result<_, _>>()?, profile))
+}
+
+/// A load on the real server, and what came of it.
+type Run = (Load, Measured);
+
+/// What was measured of one architecture, one right after the other.
+struct Turn {
+    peak: Run,
+    /// By [`SHARES`].
+    shares: Vec<Run>,
+}
+
+fn take_turn(
+    server: &Server,
+    architecture: Architecture,
+    directory: &Path,
+    patience: Patience,
+) -> Result<Turn, RealError> {
+    let run = |rate_per_s| {
+        let load = load(architecture, rate_per_s, patience);
+        server.measure(&load, directory).map(|measured| (load, measured))
+    };
+    let peak = run(None)?;
+    let rate = |percent: u32| (peak.1.requests_per_s * f64::from(percent) / 100.0) as u32;
+    let shares = SHARES.map(|percent| run(Some(rate(percent))));
+    Ok(Turn { peak, shares: shares.into_iter().collect::<Result<_, _>>()? })
+}
+
+fn compare(
+    architecture: Architecture,
+    turns: &[&Turn],
+    profile: &Profile,
+    patience: Patience,
+) -> Result<Compared, ValidateError> {
+    let peaks: Vec<Run> = turns.iter().map(|turn| turn.peak).collect();
+    let (real, twin) = medians(&peaks, profile, patience)?;
+    let shares = SHARES.iter().enumerate().map(|(index, share_percent)| {
+        let runs: Vec<Run> = turns.iter().map(|turn| turn.shares[index]).collect();
+        let (real, twin) = medians(&runs, profile, patience)?;
+        let mut rates: Vec<u32> = runs.iter().filter_map(|(load, _)| load.rate_per_s).collect();
+        rates.sort_unstable();
+        let offered_per_s = rates.get(rates.len() / 2).copied().unwrap_or_default();
+        Ok(at_share((*share_percent, offered_per_s), patience, &real, &twin))
+    });
+    Ok(Compared {
+        architecture: architecture.name(),
+        peak_per_s: Pair { predicted: twin.requests_per_s, measured: real.requests_per_s },
+        processor_us: processor_us(&real, patience, &twin),
+        pace_ns: real.pace_ns,
+        shares: shares.collect::<Result<_, ValidateError>>()?,
+    })
+}
+
+/// In each quantity the median of some runs, and of their twins, each with a seed of its own and at the pace that the machine had meanwhile.
+fn medians(runs: &[Run], profile: &Profile, patience: Patience) -> Result<(Measured, Twin), ScenarioError> {
+    let twin = |(seed, (load, real)): (u64, &Run)| {
+        twin::run(load, patience.requests, &profile.at_pace(real.pace_ns), seed)
+    };
+    let twins = (0..).zip(runs).map(twin).collect::<Result<Vec<_>, _>>()?;
+    let reals: Vec<Measured> = runs.iter().map(|(_, real)| *real).collect();
+    Ok((Measured::median(&reals), Twin::median(&twins)))
 }
 
 fn load(architecture: Architecture, rate_per_s: Option<u32>, patience: Patience) -> Load {
@@ -181,28 +227,20 @@ fn load(architecture: Architecture, rate_per_s: Option<u32>, patience: Patience)
     }
 }
 
-/// The same load in the simulator, at the pace that the machine had meanwhile.
-fn twin_of(
-    load: &Load,
-    real: &Measured,
-    profile: &Profile,
+fn at_share(
+    (share_percent, offered_per_s): (u32, u32),
     patience: Patience,
-) -> Result<Twin, ValidateError> {
-    let profile = profile.at_pace(real.pace_ns);
-    let run = |seed| twin::run(load, patience.requests, &profile, seed);
-    let twins = (0..u64::from(patience.repeats)).map(run).collect::<Result<Vec<_>, _>>()?;
-    Ok(Twin::median(&twins))
-}
-
-fn at_share(share_percent: u32, load: &Load, real: &Measured, twin: &Twin) -> AtShare {
+    real: &Measured,
+    twin: &Twin,
+) -> AtShare {
     AtShare {
         share_percent,
-        offered_per_s: load.rate_per_s.unwrap_or_default(),
-        processor_us: processor_us(real, load, twin),
+        offered_per_s,
+        processor_us: processor_us(real, patience, twin),
         pace_ns: real.pace_ns,
         receipt_us: pairs(twin.receipt_us, real.receipt_us),
         commits: [
-            Pair { predicted: twin.commits, measured: real.commits.count / answered(real, load) },
+            Pair { predicted: twin.commits, measured: real.commits.count / answered(real, patience) },
             Pair { predicted: twin.commit_us, measured: real.commits.mean_us() },
         ],
         delivery_us: pairs(twin.delivery_us, real.delivery_us),
@@ -210,13 +248,13 @@ fn at_share(share_percent: u32, load: &Load, real: &Measured, twin: &Twin) -> At
 }
 
 /// Requests in all.
-fn answered(real: &Measured, load: &Load) -> f64 {
-    real.requests_per_s * f64::from(load.seconds)
+fn answered(real: &Measured, patience: Patience) -> f64 {
+    real.requests_per_s * f64::from(patience.seconds)
 }
 
 /// What a request takes of processors.
-fn processor_us(real: &Measured, load: &Load, twin: &Twin) -> Pair {
-    let measured = (real.server_ns + real.generator_ns) as f64 / answered(real, load) / 1e3;
+fn processor_us(real: &Measured, patience: Patience, twin: &Twin) -> Pair {
+    let measured = (real.server_ns + real.generator_ns) as f64 / answered(real, patience) / 1e3;
     Pair { predicted: twin.processor_us, measured }
 }
 

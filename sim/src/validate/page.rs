@@ -38,6 +38,7 @@ pub fn page(all: &[Compared], reproduce: Reproduce) -> Result<Page, ChartError> 
             "Requests come as a Poisson process on both sides; the load generator deals them to its connections in turn, one at a time each."
                 .to_owned(),
             "Server and load generator share the cores of one machine, and so do their twins.".to_owned(),
+            "Each share is of the peak that was measured just before it, so its rate is another each time: the median is told.".to_owned(),
             "The twin has the mean pace that the machine had during a load, and the real server also its slow stretches: near the peak these \
              are an overload, which shows first in 99th percentiles of receipts."
                 .to_owned(),

@@ -34,7 +34,7 @@ pub struct Profile {
     pub bytes: Bytes,
     /// Durable writes.
     pub disk: Disk,
-    /// From what is said to somebody on the same machine, who sleeps, until that hears it.
+    /// From what is said to somebody on the same machine, who sleeps, until that hears it: through sockets, and threads that must wake.
     pub wake: Cost,
     /// How late a timer rings.
     pub timer: Cost,
