@@ -23,11 +23,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
             Notice::Delivered { count, entry, content: Some(content), .. } => {
                 let payload = String::from_utf8_lossy(&content.payload);
                 println!("delivery {count}, number {} of all: {payload}", entry.sequence);
-                return Ok(());
+                break;
             }
             Notice::Caught(evidence) => println!("{} cheated: {}", evidence.accused(), evidence.predicate()),
             _ => {}
         }
     }
-    Ok(())
+    client.stop().await.map_or(Ok(()), |error| Err(error.into()))
 }

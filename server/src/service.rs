@@ -13,7 +13,7 @@ use tracing::warn;
 
 use crate::{
     actor::{Timing, handler::Custody},
-    architecture::{self, Architecture, Monolith, Running, StartError},
+    architecture::{self, Architecture, Monolith, Running, StartError, Thread},
     cluster::Cluster,
     deployment::{Deployment, DeploymentError, Lock, Plan},
     http::{Front, Limits, Parts, Serving, router, serve, serve_agent},
@@ -118,7 +118,7 @@ pub enum ServiceError {
     Random(getrandom::Error),
 }
 
-/// A running service.
+/// A running service. Its actors end with it.
 pub struct Service {
     /// Where it listens.
     pub address: SocketAddr,
@@ -129,8 +129,9 @@ pub struct Service {
     scheme: &'static str,
     stopped: mpsc::UnboundedReceiver<(ActorId, NodeError)>,
     serving: Serving,
-    /// Of its directory.
-    _lock: Lock,
+    threads: Vec<Thread>,
+    /// Of its directory, until the actors have ended.
+    lock: Lock,
 }
 
 impl Service {
@@ -189,9 +190,15 @@ impl Service {
         self.stopped.recv().await
     }
 
-    /// Takes no more requests and waits for those under way, for so long at most. Whether all were answered.
+    /// Takes no more requests and waits for those under way, for so long at most, and until its stores are closed. Whether all were
+    /// answered.
     pub async fn stop(self, patience_ns: u64) -> bool {
-        self.serving.stop(patience_ns).await
+        let Service { serving, threads, lock, .. } = self;
+        let all = serving.stop(patience_ns).await;
+        // each waits for what it writes
+        let ended = tokio::task::spawn_blocking(move || drop(threads)).await;
+        drop(lock);
+        all && ended.is_ok()
     }
 }
 
@@ -273,6 +280,7 @@ fn watch_of(deployment: &Deployment) -> Watch {
         commits: Arc::new(Commits::new(AnyClock::new(SystemClock::default()))),
         deployment: deployment.trust.deployment,
         evidence: deployment.evidence(),
+        told: Arc::default(),
     }
 }
 
@@ -301,9 +309,9 @@ impl Opened {
         around: Around,
     ) -> Result<Service, ServiceError> {
         let Opened { address, listener } = self;
-        let Running { doors, stopped, stopping } = running;
+        let Running { doors, stopped, stopping, threads } = running;
         let Around { elsewhere, ways } = around;
-        let _lock = deployment.lock();
+        let lock = deployment.lock();
         let pipes = ways.as_ref().map(Ways::home);
         let agent = match ways {
             Some(ways) => Some(agent::open(&deployment, ways, timing, &limits, stopping).await?),
@@ -335,6 +343,6 @@ impl Opened {
             serve_agent::<Local>(pipes, &front, &TokioTasks);
         }
         let serving = serve::<Secured<Tcp>>(listener, &front, router(front.clone()), &TokioTasks);
-        Ok(Service { address, trust: deployment.trust, watch, scheme, stopped, serving, _lock })
+        Ok(Service { address, trust: deployment.trust, watch, scheme, stopped, serving, threads, lock })
     }
 }

@@ -6,7 +6,13 @@
 mod ask;
 mod serving;
 
-use std::{fs, net::SocketAddr, path::Path};
+use std::{
+    fs,
+    io::{BufRead, BufReader},
+    net::SocketAddr,
+    path::Path,
+    process::{Command, Stdio},
+};
 
 use ask::get;
 use server::{
@@ -111,8 +117,15 @@ fn a_server_that_signs_nothing_says_so_when_it_starts_and_speaks_for_no_device()
     let data = directory.path().to_str().unwrap();
     let run = ["run", "--unsigned-for-measuring", "--data", data];
     refused(&[&run[..], &["--json-api"]].concat(), "cannot be used with");
-    // the address is no one's here, so it ends when it has warned
-    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let listen = taken.local_addr().unwrap().to_string();
-    refused(&[&run[..], &["--listen", &listen]].concat(), "UNSIGNED, FOR MEASURING");
+    let mut server = Command::new(env!("CARGO_BIN_EXE_server"));
+    server
+        .args([&run[..], &["--listen", "127.0.0.1:0"]].concat())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut server = server.spawn().unwrap();
+    let said = BufReader::new(server.stdout.take().unwrap()).lines().next().unwrap().unwrap();
+    assert!(said.starts_with("listening on "), "{said}");
+    server.kill().unwrap();
+    let log = String::from_utf8(server.wait_with_output().unwrap().stderr).unwrap();
+    assert!(log.contains("UNSIGNED, FOR MEASURING"), "{log}");
 }

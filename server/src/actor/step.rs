@@ -440,7 +440,8 @@ pub enum Notice {
         /// The bundle that nobody takes.
         number: BundleNumber,
     },
-    /// An actor has admitted that it lost state: it owes nothing any more, and nobody who waits for it does.
+    /// An actor has admitted that it lost state: it owes nothing any more, and nobody who waits for it does. A witness says so of others, a client
+    /// of itself.
     Retired {
         /// Who.
         actor: ActorId,

@@ -34,6 +34,7 @@ use crate::{
 };
 
 pub use monolith::Monolith;
+pub use thread::Thread;
 
 /// How a deployment is built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -91,7 +92,7 @@ pub enum StartError {
     /// A key cannot be read, or is another than the roster lists.
     #[error(transparent)]
     Deployment(#[from] DeploymentError),
-    /// There are as many threads as there may be.
+    /// The system gives it no thread.
     #[error("no thread for {actor}: {why}")]
     Thread {
         /// Whose.
@@ -101,7 +102,7 @@ pub enum StartError {
     },
 }
 
-/// The actors of a deployment, running.
+/// The actors of a deployment, running as long as this is kept.
 pub struct Running {
     /// The way in to each actor. Where one server holds several, they have the same.
     pub doors: Vec<(ActorId, Door)>,
@@ -109,6 +110,8 @@ pub struct Running {
     pub stopped: mpsc::UnboundedReceiver<(ActorId, NodeError)>,
     /// By which whoever works for an actor says that of it.
     pub stopping: mpsc::UnboundedSender<(ActorId, NodeError)>,
+    /// Each actor ends with its own.
+    pub threads: Vec<Thread>,
 }
 
 /// Starts all actors of a deployment in this process, on the current tokio runtime.
@@ -134,19 +137,22 @@ pub fn start_on<S: Storage>(
     let network = |actor| board.of(actor);
     let start = Start { deployment, setup, watch, network, storage, stopped: stopping.clone() };
     let actors = deployment.actors();
-    let mut doors = Vec::new();
+    let (mut doors, mut threads) = (Vec::new(), Vec::new());
     match deployment.architecture() {
         Architecture::Parallel => {
             for actor in actors {
-                doors.push((actor, start.actor(actor)?));
+                let (door, thread) = start.actor(actor)?;
+                doors.push((actor, door));
+                threads.push(thread);
             }
         }
         Architecture::Central | Architecture::Multithreaded => {
-            let door = start.monolith()?;
+            let (door, thread) = start.monolith()?;
             doors.extend(actors.into_iter().map(|actor| (actor, door.clone())));
+            threads.push(thread);
         }
     }
-    Ok(Running { doors, stopped, stopping })
+    Ok(Running { doors, stopped, stopping, threads })
 }
 
 /// Starts one actor of the pipeline, a witness, or a server that is all the others; the rest runs elsewhere in this network.
@@ -161,13 +167,14 @@ pub fn start_one<N: Network>(
     let setup = Setup { trust: deployment.trust.clone(), timing };
     let network = |_| network.clone();
     let start = Start { deployment, setup, watch, network, storage: store, stopped: stopping.clone() };
-    let doors = if deployment.architecture().is_server(actor) {
-        let door = start.monolith()?;
-        Monolith::actors().into_iter().map(|part| (part, door.clone())).collect()
+    let (doors, thread) = if deployment.architecture().is_server(actor) {
+        let (door, thread) = start.monolith()?;
+        (Monolith::actors().into_iter().map(|part| (part, door.clone())).collect(), thread)
     } else {
-        vec![(actor, start.actor(actor)?)]
+        let (door, thread) = start.actor(actor)?;
+        (vec![(actor, door)], thread)
     };
-    Ok(Running { doors, stopped, stopping })
+    Ok(Running { doors, stopped, stopping, threads: vec![thread] })
 }
 
 struct Start<'a, F, G> {
@@ -190,8 +197,8 @@ macro_rules! run {
         let (identity, ports) = ($start.identity($actor, $actors)?, $start.ports($actor)?);
         let running = node.run(identity, ports, $start.watch.of($actor), $recover);
         let running = until_stopped($actor, running, $start.stopped.clone());
-        thread::run($actor, running).map_err(|why| StartError::Thread { actor: $actor, why })?;
-        Ok(door)
+        let thread = Thread::run($actor, running);
+        Ok((door, thread.map_err(|why| StartError::Thread { actor: $actor, why })?))
     }};
 }
 
@@ -228,7 +235,7 @@ impl<N: Network, S: Storage, F: Fn(ActorId) -> N, G: Fn(&Path) -> S> Start<'_, F
         })
     }
 
-    fn actor(&self, actor: ActorId) -> Result<Door, StartError> {
+    fn actor(&self, actor: ActorId) -> Result<(Door, Thread), StartError> {
         let setup = self.setup.clone();
         let ActorId::Server(role, index) = actor else { unreachable!("a roster has no clients") };
         match role {
@@ -243,7 +250,7 @@ impl<N: Network, S: Storage, F: Fn(ActorId) -> N, G: Fn(&Path) -> S> Start<'_, F
         }
     }
 
-    fn monolith(&self) -> Result<Door, StartError> {
+    fn monolith(&self) -> Result<(Door, Thread), StartError> {
         let setup = self.setup.clone();
         run!(self, ActorId::SEQUENCER, Monolith::actors(), move |stored| Monolith::recover(setup, stored))
     }

@@ -4,7 +4,6 @@
 //! processor soon after it wakes, and which may wait for the disk itself. Its timers, sockets and links are the runtime's, as requests are.
 
 use std::{
-    future::pending,
     io,
     pin::pin,
     thread::{Builder, JoinHandle},
@@ -15,28 +14,32 @@ use tokio::{runtime::Handle, sync::oneshot};
 
 use crate::protocol::id::ActorId;
 
-/// Runs an actor until it stops or the current runtime ends, which waits for that: its store is closed then.
-pub fn run(actor: ActorId, running: impl Future<Output = ()> + Send + 'static) -> io::Result<()> {
-    let (runtime, (lives, ended)) = (Handle::current(), oneshot::channel::<()>());
-    let work = move || drop(runtime.block_on(select(ended, pin!(running))));
-    let thread = Builder::new().name(actor.to_string()).spawn(work)?;
-    let guard = Guard { lives: Some(lives), thread: Some(thread) };
-    tokio::spawn(async move {
-        let _guard = guard;
-        pending::<()>().await;
-    });
-    Ok(())
-}
-
-/// Is dropped with the tasks of the runtime.
-struct Guard {
-    lives: Option<oneshot::Sender<()>>,
+/// The thread of an actor: when it is dropped the actor ends, between two of its steps or while it waits for something, and its store is closed.
+pub struct Thread {
+    running: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
-impl Drop for Guard {
+impl Thread {
+    /// Runs an actor whose timers, sockets and links the current runtime drives.
+    ///
+    /// # Errors
+    /// The system gives no thread.
+    pub fn run(actor: ActorId, acting: impl Future<Output = ()> + Send + 'static) -> io::Result<Thread> {
+        let (runtime, (running, ended)) = (Handle::current(), oneshot::channel::<()>());
+        let work = move || {
+            runtime.block_on(async move {
+                select(ended, pin!(acting)).await;
+            });
+        };
+        let thread = Builder::new().name(actor.to_string()).spawn(work)?;
+        Ok(Thread { running: Some(running), thread: Some(thread) })
+    }
+}
+
+impl Drop for Thread {
     fn drop(&mut self) {
-        drop(self.lives.take());
+        drop(self.running.take());
         if let Some(thread) = self.thread.take() {
             // if it panicked it has said so
             let _ = thread.join();
@@ -68,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn an_actor_has_a_thread_of_its_name_and_is_gone_when_the_runtime_is() {
+    fn an_actor_has_a_thread_of_its_name_and_ends_with_it() {
         for runtime in
             [tokio::runtime::Builder::new_multi_thread(), tokio::runtime::Builder::new_current_thread()]
                 .iter_mut()
@@ -83,13 +86,13 @@ mod tests {
                     tokio::time::sleep(Duration::from_micros(100)).await;
                 }
             };
-            let name = runtime.block_on(async move {
-                run(ActorId::SEQUENCER, task).unwrap();
-                name.await.unwrap()
+            let (name, thread) = runtime.block_on(async move {
+                let thread = Thread::run(ActorId::SEQUENCER, task).unwrap();
+                (name.await.unwrap(), thread)
             });
             assert_eq!(name.as_deref(), Some("sequencer"));
             assert!(!closed.load(Ordering::SeqCst));
-            drop(runtime);
+            drop(thread);
             assert!(closed.load(Ordering::SeqCst), "its store is closed");
         }
     }

@@ -73,6 +73,9 @@ pub enum ClientError {
     /// Its directory.
     #[error(transparent)]
     Directory(#[from] DeploymentError),
+    /// Its key is gone: with another it would be another client.
+    #[error("{}: the key is not here, and what was stored with it is: bring it back, or make a new client in another directory", .0.display())]
+    NoKey(PathBuf),
     /// Its files.
     #[error("{0}")]
     File(#[from] io::Error),
@@ -120,7 +123,7 @@ struct Pace {
     elsewhere: BTreeMap<String, String>,
 }
 
-/// Keeps what a client is told.
+/// Keeps what a client is told, but that it is retired: that it is told in every life.
 pub trait Keep: Send + 'static {
     /// What the client has told in a step; it takes the next one when this is kept, and after a break none.
     fn keep(&mut self, notices: &[Notice]) -> impl Future<Output = ControlFlow<()>> + Send;
@@ -200,11 +203,15 @@ impl Client {
         let Options { server, directory, tls } = options;
         keys::private_directory(&directory)?;
         let lock = Lock::whole(&directory)?;
-        let secret = keys::read_or_make(&directory.join("client.key"))?;
+        let (key, store) = (directory.join("client.key"), directory.join("client.redb"));
+        if FileStorage::has_stored(&store) && !key.exists() {
+            return Err(ClientError::NoKey(key));
+        }
+        let secret = keys::read_or_make(&key)?;
         let web = Web { server: server.clone(), elsewhere: Arc::default(), tls };
         let told = Introduced::by(&server, &web, &directory).await?;
         let web = Web { elsewhere: Arc::new(told.elsewhere), ..web };
-        let (ports, has_stored) = ports(web, &directory.join("client.redb"));
+        let (ports, has_stored) = ports(web, &store);
         let host = format!("{}:{}", server.host, server.port);
         let setup = Setup { trust: told.trust, timing: told.timing };
         let client = Client::run(Parts { ports, host, secret: secret.0, has_stored, setup }, ());
@@ -281,7 +288,7 @@ impl Client {
         self.notices.recv().await
     }
 
-    /// Stops it, and waits until its store is closed. Gives why it had stopped by itself, if it had.
+    /// Stops it, and waits until it has; what it was storing may be stored a moment later. Gives why it had stopped by itself, if it had.
     pub async fn stop(self) -> Option<NodeError> {
         let Client { running, ended, lock, .. } = self;
         drop(running);

@@ -60,8 +60,8 @@ enum Action {
         /// What; from standard input if it is -.
         message: String,
     },
-    /// Show what has come and comes, until nothing has come for so long. What was shown just before the end may be shown once more by the
-    /// next use: the count at its beginning tells.
+    /// Show what has come and comes, until nothing has come for so long. What was shown last may be shown once more by the next use: the
+    /// count at the beginning of its line tells.
     Receive {
         /// Ends after so many seconds without a delivery.
         #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(0..=YEAR_S))]
@@ -177,11 +177,10 @@ impl ClientCommand {
             notice => hopeless(&notice).map(Err),
         });
         let answer = answer.await;
-        // what is told is told once: it would be lost if it were not shown now
-        come.extend(std::iter::from_fn(|| client.next().now_or_never().flatten()));
         for notice in come {
             self.show(notice, client)?;
         }
+        self.show_rest(client)?;
         match (answer, own) {
             (Answer::Given(answer), _) => {
                 say(answer?);
@@ -193,7 +192,9 @@ impl ClientCommand {
                 Ok(Some(false))
             }
             (Answer::Late, None) => {
-                eprintln!("not sent: the time was over before it was stored");
+                eprintln!(
+                    "no receipt yet; if it was stored just then it is sent with the next use, and else it is not"
+                );
                 Ok(Some(false))
             }
         }
@@ -218,7 +219,7 @@ impl ClientCommand {
         quiet: Option<Duration>,
         count: Option<usize>,
     ) -> Result<Option<bool>, String> {
-        let (mut shown, mut last) = (0, Instant::now());
+        let (mut shown, mut refused, mut last) = (0, false, Instant::now());
         while count.is_none_or(|count| shown < count) {
             let next = match quiet {
                 Some(quiet) => tokio::time::timeout_at(last + quiet, client.next()).await,
@@ -226,12 +227,29 @@ impl ClientCommand {
             };
             let Ok(next) = next else { break };
             let Some(notice) = next else { return Ok(None) };
-            hopeless(&notice).map_or(Ok(()), Err)?;
+            if let Some(why) = hopeless(&notice) {
+                // what others send still comes to one whose own bundles are refused
+                if matches!(notice, Notice::Retired { .. }) {
+                    return Err(why);
+                }
+                if !std::mem::replace(&mut refused, true) {
+                    eprintln!("{why}");
+                }
+            }
             if self.show(notice, client)? {
                 (shown, last) = (shown + 1, Instant::now());
             }
         }
+        self.show_rest(client)?;
         Ok(Some(count.is_none_or(|count| shown >= count)))
+    }
+
+    /// Shows what has come already: what is told is told once, and would be lost.
+    fn show_rest(&self, client: &mut Client) -> Result<(), String> {
+        while let Some(notice) = client.next().now_or_never().flatten() {
+            self.show(notice, client)?;
+        }
+        Ok(())
     }
 
     /// Shows a notice; whether it was a delivery.
@@ -273,7 +291,8 @@ impl ClientCommand {
         client.complain(evidence);
         let answer = self.wait(client, |notice| match notice {
             Notice::ComplaintAnswered { by, how, .. } => Some(Ok(format!("{by}: {how}"))),
-            notice => hopeless(&notice).map(Err),
+            Notice::Retired { .. } => hopeless(&notice).map(Err),
+            _ => None,
         });
         match answer.await {
             Answer::Given(answer) => {

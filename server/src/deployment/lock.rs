@@ -1,4 +1,4 @@
-//! The lock of a directory: of those who would change keys and roster there is one at a time.
+//! The locks of a directory: of those who would change keys and roster there is one at a time.
 
 use std::{
     fs::{File, OpenOptions, TryLockError},
@@ -14,12 +14,12 @@ use super::DeploymentError;
 pub struct Lock(#[expect(dead_code, reason = "what counts is that it is open")] Arc<File>);
 
 impl Lock {
-    /// For whoever makes or changes what is in the directory, or runs all of it.
+    /// For whoever makes what is in the directory, or runs all of it.
     ///
     /// # Errors
     /// Somebody else has it, or it cannot be written to.
     pub fn whole(directory: &Path) -> Result<Lock, DeploymentError> {
-        Lock::taken(directory, File::try_lock)
+        Lock::of(directory, "lock", File::try_lock)
     }
 
     /// For one of several actors that run here, each in a process of its own.
@@ -27,14 +27,29 @@ impl Lock {
     /// # Errors
     /// The same.
     pub fn part(directory: &Path) -> Result<Lock, DeploymentError> {
-        Lock::taken(directory, File::try_lock_shared)
+        Lock::of(directory, "lock", File::try_lock_shared)
     }
 
-    fn taken(directory: &Path, take: fn(&File) -> Result<(), TryLockError>) -> Result<Lock, DeploymentError> {
-        let path = directory.join("lock");
-        let mut options = OpenOptions::new();
-        let file = options.write(true).create(true).truncate(false).mode(0o600).open(&path);
+    /// For whoever puts another roster in the place of that one: actors of a cluster may go on meanwhile, but nobody else changes it.
+    ///
+    /// # Errors
+    /// The same.
+    pub(super) fn roster(directory: &Path) -> Result<(Lock, Lock), DeploymentError> {
+        Ok((Lock::part(directory)?, Lock::of(directory, "rotate.lock", File::try_lock)?))
+    }
+
+    fn of(
+        directory: &Path,
+        name: &str,
+        take: fn(&File) -> Result<(), TryLockError>,
+    ) -> Result<Lock, DeploymentError> {
+        let path = directory.join(name);
         let failed = |error| DeploymentError::File { path: path.clone(), error };
+        // to lock a file that is there one need not be its owner
+        let file = File::open(&path).or_else(|_| {
+            let mut options = OpenOptions::new();
+            options.write(true).create(true).truncate(false).mode(0o644).open(&path)
+        });
         let file = file.map_err(failed)?;
         match take(&file) {
             Ok(()) => Ok(Lock(Arc::new(file))),

@@ -2,10 +2,11 @@
 //!
 //! ```text
 //! DIR/roster.json            for clients, and for whoever judges evidence
-//! DIR/keys/<actor>.key       secret keys (0600 in 0700), those that took their place as <actor>.<number>.key
+//! DIR/keys/<actor>.key       secret keys (0600 in 0700), those that took their place as <actor>.<number>.key; that of the operator, which only
+//!                            the next roster needs
 //! DIR/store/<actor>.*        what each actor has stored
 //! DIR/evidence/<...>.json    what its actors have caught others at
-//! DIR/lock                   locked by whoever works on it
+//! DIR/lock, DIR/rotate.lock  locked by whoever works on it, or on its roster
 //! ```
 //!
 //! # Invariants
@@ -283,6 +284,10 @@ impl Deployment {
         };
         deployment.actors().into_iter().try_for_each(|actor| deployment.keyring(actor).map(|_| ()))?;
         let key = operator_key(directory);
+        if !key.exists() {
+            // it is for the next roster, and may be kept where nobody reaches it
+            return Ok(deployment);
+        }
         let operator = signing.signer(&keys::read(&key)?.0);
         match rosters.first() == Some(&first(directory, plan, signing, &*operator)?) {
             true => Ok(deployment),
@@ -442,17 +447,19 @@ fn found(
     if let Some(shown_by) = trace(directory) {
         return Err(DeploymentError::Lost { path: path.to_owned(), shown_by });
     }
+    // the first of all: where others are without it, it was taken away later
+    let operator = signing.signer(&keys::read_or_make(&operator_key(directory))?.0);
     for actor in plan.actors() {
         keys::read_or_make(&key_path(directory, plan.architecture, actor, 0))?;
     }
-    let operator = signing.signer(&keys::read_or_make(&operator_key(directory))?.0);
     let roster = first(directory, plan, signing, &*operator)?;
     keys::publish(path, roster_file::to_json(std::slice::from_ref(&roster)).as_bytes(), 0o644)
         .map_err(|error| DeploymentError::File { path: path.to_owned(), error })?;
     Ok(roster)
 }
 
-/// What shows that a deployment had a roster: a key that took the place of another, or whatever an actor has stored.
+/// What shows that a deployment had a roster: a key that took the place of another, keys of actors without that of their operator, or whatever
+/// an actor has stored.
 fn trace(directory: &Path) -> Option<PathBuf> {
     let files = |part: &str| {
         let entries = fs::read_dir(directory.join(part)).into_iter().flatten().flatten();
@@ -462,7 +469,10 @@ fn trace(directory: &Path) -> Option<PathBuf> {
         let number = path.file_stem().and_then(|stem| stem.to_str()?.rsplit_once('.'));
         number.is_some_and(|(_, number)| number.parse::<u32>().is_ok())
     };
-    files("store").chain(files("keys").filter(is_numbered)).min()
+    let is_alone = !operator_key(directory).exists();
+    let is_key = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "key");
+    let keys = files("keys").filter(|path| is_numbered(path) || is_alone && is_key(path));
+    files("store").chain(keys).min()
 }
 
 /// The rosters in a file, if they are of such a deployment.

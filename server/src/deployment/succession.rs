@@ -18,6 +18,7 @@ use crate::{
     node::fences,
     port::{Storage as _, file::FileStorage},
     protocol::{
+        crypto::Signer,
         id::{ActorId, Role},
         recovery::Fence,
         roster::{Roster, RosterError, keys::Bounds, succession::Change},
@@ -94,10 +95,11 @@ pub async fn revoke(
 
 /// The rosters of a deployment on disk, which nobody else changes meanwhile.
 struct Rosters {
-    directory: PathBuf,
     path: PathBuf,
     rosters: Vec<Signed<Roster>>,
-    _lock: Lock,
+    operator: Box<dyn Signer>,
+    /// Kept until it is done.
+    _locks: (Lock, Lock),
 }
 
 impl Rosters {
@@ -105,14 +107,15 @@ impl Rosters {
         let path = directory.join("roster.json");
         let unread = |error| DeploymentError::File { path: path.clone(), error };
         fs::metadata(&path).map_err(unread)?;
-        let lock = Lock::whole(directory)?;
+        let locks = Lock::roster(directory)?;
+        let operator = Signing::Ed25519.signer(&keys::read(&super::operator_key(directory))?.0);
         let text = fs::read_to_string(&path).map_err(unread)?;
         let rosters = roster_file::rosters_of(Signing::Ed25519, &text);
         let rosters = rosters.map_err(|error| DeploymentError::Roster { path: path.clone(), error })?;
         if rosters.is_empty() {
             return Err(super::no_roster(&path));
         }
-        Ok(Rosters { directory: directory.to_owned(), path, rosters, _lock: lock })
+        Ok(Rosters { path, rosters, operator, _locks: locks })
     }
 
     fn newest(&self) -> &Roster {
@@ -127,8 +130,7 @@ impl Rosters {
     /// Adds the next one, signed by the operator.
     fn publish(mut self, changes: Vec<Change>) -> Result<Roster, DeploymentError> {
         let roster = self.newest().successor(changes)?;
-        let operator = Signing::Ed25519.signer(&keys::read(&self.directory.join("keys/operator-0.key"))?.0);
-        self.rosters.push(Signed::sign(roster.clone(), roster.deployment(), &*operator));
+        self.rosters.push(Signed::sign(roster.clone(), roster.deployment(), &*self.operator));
         let path = self.path;
         publish(&path, roster_file::to_json(&self.rosters).as_bytes(), 0o644)
             .map_err(|error| DeploymentError::File { path, error })?;

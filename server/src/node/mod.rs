@@ -373,7 +373,7 @@ where
             step.work.commits = 1;
             let began = self.clock.now();
             self.observer.commits();
-            // on a thread of its own, which waits for a processor as this one has
+            // it wakes when the disk has written, and waits for a processor again
             self.work.spend(&Ledger { commits: 1, ..Ledger::default() }).await;
             self.storage.commit(std::mem::take(&mut step.changes)).await?;
             self.observer.committed(self.clock.now().0.saturating_sub(began.0));

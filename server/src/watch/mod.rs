@@ -7,7 +7,11 @@ pub mod commits;
 pub mod metrics;
 pub mod shelf;
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use prometheus_client::metrics::{counter::Counter, histogram::Histogram};
 use tracing::{debug, error, info, trace, warn};
@@ -42,6 +46,8 @@ pub struct Watch {
     pub deployment: Deployment,
     /// Where evidence goes.
     pub evidence: PathBuf,
+    /// What has gone there since this process began.
+    pub told: Arc<Mutex<BTreeSet<PathBuf>>>,
 }
 
 impl Watch {
@@ -84,7 +90,7 @@ impl Watcher {
         );
         let path = self.watch.evidence.join(name);
         // whoever is caught can do the same again and again
-        if path.exists() {
+        if !self.watch.told.lock().unwrap_or_else(PoisonError::into_inner).insert(path.clone()) {
             return;
         }
         self.watch.metrics.exposed.get_or_create(&named(accused)).inc();

@@ -1,11 +1,10 @@
 //! The shelf: the newest public statements of the actors of this process, for whoever wants to check them.
 //!
-//! Cuts, seals and attestations are what an auditor or a client compares with what others were shown. The shelf hands
+//! Cuts, seals and attestations (and the recovery of who is retired) are what an auditor or a client compares with what others were shown. The shelf hands
 //! them out as they were signed; it is no source of truth, and a reader checks the signatures.
 //!
 //! # Invariants
 //! - Of each actor and kind the newest [`KEPT`] are here, by slot.
-//! - Who is retired stays so.
 
 use std::{
     collections::BTreeMap,

@@ -354,6 +354,7 @@ fn a_request_in_anothers_name_uses_up_no_counter_and_one_of_before_is_stale() {
         assert!(service.stop(1_000_000_000).await);
         let service = start().await.unwrap();
         let here = way(&service);
+        is_served(&here).await;
         for of_before in [signed, later] {
             assert_eq!(ask(&here, &of_before).await, StatusCode::UNAUTHORIZED, "a new start, a new nonce");
         }

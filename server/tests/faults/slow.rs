@@ -227,6 +227,7 @@ async fn serve_on(architecture: Architecture, data: &Path, port: u16) -> Running
         commits: Arc::new(Commits::new(AnyClock::new(SystemClock::default()))),
         deployment: deployment.trust.deployment,
         evidence: deployment.evidence(),
+        told: Arc::default(),
     };
     let disk = Disk::at(&data.join("disk"));
     let storage = |path: &Path| SlowStorage { path: path.to_owned(), disk: disk.clone(), store: None };

@@ -70,6 +70,7 @@ impl World {
                 commits: Arc::new(Commits::new(AnyClock::new(self.clock_of(machine)))),
                 deployment,
                 evidence: PathBuf::new(),
+                told: Arc::default(),
             },
             secret: self.secret_of(name, machine),
             agent,

@@ -88,20 +88,14 @@ pub struct Load {
     patience_s: u64,
     /// Makes other clients than a run with another number, and the same as one with the same: which only another server takes
     /// for new. Drawn if it is not given, and told.
-    #[arg(long, default_value_t = drawn(), hide_default_value = true)]
-    series: u64,
+    #[arg(long)]
+    series: Option<u64>,
     /// The server is one that is made for measuring, in which nothing is signed.
     #[arg(long)]
     unsigned_for_measuring: bool,
     /// Appends a row to this file.
     #[arg(long)]
     csv: Option<PathBuf>,
-}
-
-/// A number that was not drawn before.
-fn drawn() -> u64 {
-    // without the system's randomness there are no keys either, and no server to load
-    getrandom::u64().unwrap_or_default()
 }
 
 /// What all tasks of a run share.
@@ -116,6 +110,10 @@ struct Shared {
 }
 
 impl Shared {
+    fn label(&self, what: &str, index: u32) -> String {
+        label(self.series, what, index)
+    }
+
     async fn connect(&self) -> std::io::Result<Connection> {
         Connection::over(self.web.connect(HANDLER).await?, &self.host, &TokioTasks).await
     }
@@ -168,7 +166,8 @@ impl Load {
         let (stop, stopped) = watch::channel(false);
         let mut readers = Vec::new();
         for index in 0..self.readers {
-            let reader = Reader::open(shared.clone(), &self.label("reader", index), u64::from(index)).await?;
+            let reader =
+                Reader::open(shared.clone(), &shared.label("reader", index), u64::from(index)).await?;
             readers.push(tokio::spawn(reader.follow(stopped.clone())));
         }
         let mut senders = Vec::new();
@@ -183,7 +182,7 @@ impl Load {
         }
         let began = shared.now_ns();
         let (ends, patience_ns) = (began + self.seconds * 1_000_000_000, self.patience_s * 1_000_000_000);
-        let paces = self.paces(began, ends, &shared.clock);
+        let paces = self.paces(began, ends, &shared);
         let running: Vec<_> = ready
             .into_iter()
             .zip(paces)
@@ -195,7 +194,13 @@ impl Load {
         }
         let sending_ns = shared.now_ns() - began;
         let got = self.collect(&shared, readers, &sent, stop).await?;
-        Ok(Report { load: self.described(), sending_ns, ended_ns: shared.now_ns() - began, sent, got })
+        Ok(Report {
+            load: self.described(shared.series),
+            sending_ns,
+            ended_ns: shared.now_ns() - began,
+            sent,
+            got,
+        })
     }
 
     /// Waits for what is still to come, then stops the readers.
@@ -220,15 +225,13 @@ impl Load {
         Ok(got)
     }
 
-    fn paces(&self, began: u64, ends: u64, clock: &SystemClock) -> Vec<Pace> {
+    fn paces(&self, began: u64, ends: u64, shared: &Shared) -> Vec<Pace> {
         match self.rate {
-            Some(rate) => pace::open(rate, self.connections, (began, ends), self.series, clock.clone()),
+            Some(rate) => {
+                pace::open(rate, self.connections, (began, ends), shared.series, shared.clock.clone())
+            }
             None => (0..self.connections).map(|_| Pace::Closed).collect(),
         }
-    }
-
-    fn label(&self, what: &str, index: u32) -> String {
-        format!("load {} {what} {index}", self.series)
     }
 
     async fn prepare(&self) -> Result<Shared, String> {
@@ -243,17 +246,18 @@ impl Load {
             if self.unsigned_for_measuring { Signing::UnsignedForMeasuring } else { Signing::Ed25519 };
         let trust = roster_file::from_json_of(signing, &String::from_utf8_lossy(&roster.body))
             .map_err(|error| format!("{}: the roster: {error}", self.server))?;
+        let series = self.series.map_or_else(getrandom::u64, Ok).map_err(|error| error.to_string())?;
         let count = self.readers.max(self.recipients);
         let recipients = (0..count)
-            .map(|index| sender::client_of(&*sender::signer_of(signing, &self.label("reader", index))));
+            .map(|index| sender::client_of(&*sender::signer_of(signing, &label(series, "reader", index))));
         let recipients = recipients.collect();
         let clock = SystemClock::default();
         // times in payloads must not be zero
         clock.sleep_until(Time(1_000_000)).await;
-        Ok(Shared { web, host, trust, signing, clock, recipients, series: self.series })
+        Ok(Shared { web, host, trust, signing, clock, recipients, series })
     }
 
-    fn described(&self) -> report::Described {
+    fn described(&self, series: u64) -> report::Described {
         report::Described {
             connections: self.connections,
             bundles_per_request: self.bundles,
@@ -261,7 +265,12 @@ impl Load {
             readers: self.readers,
             payload_bytes: self.payload,
             rate_per_s: self.rate.unwrap_or(0),
-            series: self.series,
+            series,
         }
     }
+}
+
+/// What the key of somebody follows from.
+fn label(series: u64, what: &str, index: u32) -> String {
+    format!("load {series} {what} {index}")
 }

@@ -1,6 +1,6 @@
 //! A sender: one connection that submits, for as many clients as its requests need.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use hdrhistogram::Histogram;
@@ -10,6 +10,7 @@ use server::{
     port::Clock,
     protocol::{
         bundle::{Bundle, Content, Envelope, Submission},
+        codec::Decode,
         crypto::Signer,
         digest::Digest,
         frame,
@@ -19,6 +20,8 @@ use server::{
         statement::{Signed, Statement as _, Trust},
     },
 };
+
+use tokio::time::timeout;
 
 use super::{Load, Shared, pace::Pace};
 
@@ -131,7 +134,7 @@ impl Sender {
     /// Sender `index` of a load.
     pub fn new(shared: Arc<Shared>, load: &Load, index: u32) -> Self {
         let authors = load.bundles.div_ceil(OF_ONE_CLIENT);
-        let label = |author| format!("{} {author}", load.label("sender", index));
+        let label = |author| format!("{} {author}", shared.label("sender", index));
         Sender {
             authors: (0..authors).map(|author| Author::of(shared.signing, &label(author))).collect(),
             shared,
@@ -211,13 +214,19 @@ impl Sender {
     /// Submits until every bundle has its receipt, or this time has come.
     async fn submit(&mut self, connection: &mut Connection, body: Bytes, until: u64) -> Result<(), String> {
         loop {
-            let answer = connection.ask(Method::POST, "/v1/bundles", &[], body.clone()).await;
+            let left = Duration::from_nanos(until.saturating_sub(self.shared.now_ns()));
+            let asked = connection.ask(Method::POST, "/v1/bundles", &[], body.clone());
+            let Ok(answer) = timeout(left, asked).await else {
+                return Err(self.without_receipt("none in time"));
+            };
             let answer = answer.map_err(|error| format!("the server does not answer any more: {error}"))?;
             match answer.status {
                 StatusCode::OK if receipts(&answer.body) == self.bundles as usize => return Ok(()),
                 StatusCode::OK | StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => {
                     if self.shared.now_ns() >= until {
-                        return Err(self.told_to_wait(answer.status));
+                        let refused = refused_for(&answer.body, &self.shared.trust);
+                        let refused = refused.map_or(String::new(), |why| format!(", refused for {why}"));
+                        return Err(self.without_receipt(&format!("{}{refused}", answer.status)));
                     }
                     self.sent.again += 1;
                     let pause = self.shared.clock.now().after(20_000_000);
@@ -228,13 +237,21 @@ impl Sender {
         }
     }
 
-    fn told_to_wait(&self, status: StatusCode) -> String {
+    fn without_receipt(&self, last: &str) -> String {
         format!(
-            "a request got no receipt however often it was sent (the last answer was {status}): the server is stuck, \
-             or knows these clients from another load of series {}",
+            "a request got no receipt (the last answer: {last}): the server is stuck, or knows these clients from another load of \
+             series {}",
             self.shared.series
         )
     }
+}
+
+/// Why the first of the bundles is refused, if one is.
+fn refused_for(bytes: &[u8], trust: &Trust) -> Option<&'static str> {
+    frame::bodies(bytes).find_map(|body| match Message::from_bytes(body) {
+        Ok(Message::Refused(refusal, _)) => refusal.verify(trust).ok().map(|refusal| refusal.reason.name()),
+        _ => None,
+    })
 }
 
 /// How many frames of an answer are receipts: by their tags alone, for decoding is the client's cost.

@@ -148,8 +148,8 @@ fn bundles(agent: &Agent, batch: Vec<Item>, recipients: usize) -> Result<Vec<Bun
         let bytes = payload.to_string().into_bytes();
         if !is_device(&device_id) || bytes.len() > CIPHERTEXT_MAX {
             return Err(Problem::malformed(format!(
-                "a device id has 1 to {DEVICE_BYTES_MAX} letters of ASCII and no space around them, a payload at most \
-                 {CIPHERTEXT_MAX} bytes"
+                "a device id has 1 to {DEVICE_BYTES_MAX} printable characters of ASCII and no space around them, a payload at \
+                 most {CIPHERTEXT_MAX} bytes"
             )));
         }
         let client = agent.client_of(&device_id);
