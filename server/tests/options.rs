@@ -54,3 +54,33 @@ fn an_actor_that_serves_tls_says_so_in_the_cluster_file() {
     fs::write(&cluster, format!("{place}http = \"192.0.2.1:1\"\nurl = \"https://localhost:1\"\n")).unwrap();
     refused(&start, "cannot listen on 192.0.2.1:1");
 }
+
+#[test]
+fn bounds_with_which_nobody_would_be_served_are_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let data = directory.path().join("data");
+    let run = ["run", "--listen", "127.0.0.1:0", "--data", data.to_str().unwrap()];
+    let bounds = [
+        "--connections-max",
+        "--body-bytes-max",
+        "--messages-max",
+        "--recipients-max",
+        "--client-rate",
+        "--readers-max",
+        "--idle-ms",
+        "--body-ms",
+        "--write-ms",
+        "--answer-ms",
+        "--event-heartbeat-ms",
+        "--devices-max",
+        "--device-idle-ms",
+        "--mailroom-bytes-max",
+        "--checkers",
+    ];
+    for bound in bounds {
+        for value in ["0", "4294967295"] {
+            refused(&[&run[..], &[bound, value]].concat(), "is not in 1..=");
+        }
+    }
+    assert!(!data.exists(), "nothing is made");
+}

@@ -255,3 +255,17 @@ impl<N: Network, S: Storage, F: Fn(ActorId) -> N, G: Fn(&Path) -> S> Start<'_, F
         run!(self, ActorId::SEQUENCER, Monolith::actors(), move |stored| Monolith::recover(setup, stored))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn who_panics_has_stopped() {
+        let (stopping, mut stopped) = mpsc::unbounded_channel();
+        until_stopped(ActorId::SEQUENCER, async { panic!("on purpose") }, stopping.clone()).await;
+        assert!(matches!(stopped.recv().await, Some((ActorId::SEQUENCER, NodeError::Panicked))));
+        until_stopped(ActorId::SEQUENCER, async { Ok(()) }, stopping).await;
+        assert!(stopped.recv().await.is_none(), "whoever ends in good order has not stopped by itself");
+    }
+}
