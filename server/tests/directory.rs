@@ -238,11 +238,11 @@ fn a_client_says_why_nothing_will_come_of_it() {
         // its key is lost
         let key = Path::new(&dir("ann")).join("client.key");
         fs::rename(&key, directory.path().join("away")).unwrap();
-        let (code, _, error) = client("ann", &send);
-        assert!(
-            code == Some(2) && error.contains("the key is not here") && !key.exists(),
-            "{code:?} {error}"
-        );
+        for action in [&send[..], &["keys"]] {
+            let (code, _, error) = client("ann", action);
+            assert!(code == Some(2) && error.contains("the key is not here"), "{code:?} {error}");
+            assert!(!key.exists());
+        }
         fs::rename(directory.path().join("away"), &key).unwrap();
 
         // what it had stored is lost

@@ -203,15 +203,11 @@ impl Client {
         let Options { server, directory, tls } = options;
         keys::private_directory(&directory)?;
         let lock = Lock::whole(&directory)?;
-        let (key, store) = (directory.join("client.key"), directory.join("client.redb"));
-        if FileStorage::has_stored(&store) && !key.exists() {
-            return Err(ClientError::NoKey(key));
-        }
-        let secret = keys::read_or_make(&key)?;
+        let secret = key(&directory)?;
         let web = Web { server: server.clone(), elsewhere: Arc::default(), tls };
         let told = Introduced::by(&server, &web, &directory).await?;
         let web = Web { elsewhere: Arc::new(told.elsewhere), ..web };
-        let (ports, has_stored) = ports(web, &store);
+        let (ports, has_stored) = ports(web, &store(&directory));
         let host = format!("{}:{}", server.host, server.port);
         let setup = Setup { trust: told.trust, timing: told.timing };
         let client = Client::run(Parts { ports, host, secret: secret.0, has_stored, setup }, ());
@@ -295,6 +291,23 @@ impl Client {
         let error = ended.await.ok();
         drop(lock);
         error
+    }
+}
+
+fn store(directory: &Path) -> PathBuf {
+    directory.join("client.redb")
+}
+
+/// The key of the client in this directory; a new one if both are new.
+///
+/// # Errors
+/// It cannot be read or made, or it is gone.
+pub fn key(directory: &Path) -> Result<keys::Secret, ClientError> {
+    keys::private_directory(directory)?;
+    let key = directory.join("client.key");
+    match FileStorage::has_stored(&store(directory)) && !key.exists() {
+        true => Err(ClientError::NoKey(key)),
+        false => Ok(keys::read_or_make(&key)?),
     }
 }
 

@@ -11,7 +11,7 @@ use clap::{Args, Subcommand};
 use futures_util::FutureExt;
 use server::{
     actor::Notice,
-    client::{Client, Options, Url},
+    client::{self, Client, Options, Url},
     deployment::keys,
     port::tls::Tls,
     protocol::{
@@ -108,8 +108,7 @@ impl ClientCommand {
     async fn run(&self) -> Result<bool, String> {
         match &self.action {
             Action::Keys => {
-                keys::private_directory(&self.dir).map_err(|error| error.to_string())?;
-                let secret = keys::read_or_make(&self.dir.join("client.key")).map_err(|e| e.to_string())?;
+                let secret = client::key(&self.dir).map_err(|error| error.to_string())?;
                 let id = Ed25519Signer::from_secret(&secret.0).public();
                 say(hex::encode(id.0));
                 Ok(true)
