@@ -172,7 +172,6 @@ fn off(http: &Http, load: &PerRequest) -> String {
 
 /// What a request of the real server takes, and of its twin with this profile.
 fn per_request(load: &Load, real: &Measured, profile: &Profile) -> Result<PerRequest, CalibrateError> {
-    let answered = real.requests_per_s * f64::from(load.seconds);
     let outcome = twin::run(load, REQUESTS, profile, 0)?;
     delivered(&outcome)?;
     let counts = outcome.crowd().unwrap_or_default();
@@ -182,9 +181,9 @@ fn per_request(load: &Load, real: &Measured, profile: &Profile) -> Result<PerReq
     let each = [request.mean() + ask.mean(), event.mean() + hear.mean(), event_byte + hear_byte];
     let http_ns: f64 = causes.iter().zip(each).map(|(count, each)| count * each).sum();
     Ok(PerRequest {
-        server_ns: real.server_ns as f64 / answered,
+        server_ns: real.server_ns as f64 / real.requests,
         twin_ns: per_request(outcome.run.load.busy_ns) - http_ns,
-        generator_ns: real.generator_ns as f64 / answered,
+        generator_ns: real.generator_ns as f64 / real.requests,
         commit_us: [outcome.record().commits, real.commits].map(Commits::mean_us),
         causes,
     })

@@ -8,7 +8,9 @@ use crate::history::Commits;
 /// What a server did under a load.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Measured {
-    /// Requests answered a second, each of one bundle.
+    /// Requests answered in all, with those before it was measured; each of one bundle.
+    pub requests: f64,
+    /// Requests answered a second.
     pub requests_per_s: f64,
     /// Deliveries a second.
     pub deliveries_per_s: f64,
@@ -29,6 +31,7 @@ pub struct Measured {
 /// The columns that are read.
 #[derive(Deserialize)]
 struct Row {
+    requests: f64,
     requests_per_s: f64,
     deliveries_per_s: f64,
     receipt_us_p50: f64,
@@ -49,6 +52,7 @@ impl Measured {
             values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
         };
         Measured {
+            requests: of(&|run| run.requests),
             requests_per_s: of(&|run| run.requests_per_s),
             deliveries_per_s: of(&|run| run.deliveries_per_s),
             receipt_us: [0, 1].map(|at| of(&|run| run.receipt_us[at])),
@@ -84,6 +88,7 @@ impl Measured {
             return Err(RealError::Failed { program: "the server", said });
         }
         Ok(Measured {
+            requests: row.requests,
             requests_per_s: row.requests_per_s,
             deliveries_per_s: row.deliveries_per_s,
             receipt_us: [row.receipt_us_p50, row.receipt_us_p99],
@@ -101,31 +106,34 @@ mod tests {
     use super::*;
 
     const HEADER: &str = "connections,requests_per_s,deliveries_per_s,receipt_us_p50,receipt_us_p99,delivery_us_p50,\
-                          delivery_us_p99,missing,duplicates,disordered\n";
+                          delivery_us_p99,missing,duplicates,disordered,requests\n";
 
     #[test]
     fn a_row_is_read_by_its_columns() {
         let measured =
-            Measured::read(&format!("{HEADER}8,1000,990,300,900,7000,9000,0,0,0\n"), (5, 6), 7.0).unwrap();
-        assert_eq!((measured.requests_per_s, measured.delivery_us), (1000.0, [7000.0, 9000.0]));
+            Measured::read(&format!("{HEADER}8,1000,990,300,900,7000,9000,0,0,0,3500\n"), (5, 6), 7.0)
+                .unwrap();
+        assert_eq!((measured.requests, measured.requests_per_s), (3500.0, 1000.0));
+        assert_eq!(measured.delivery_us, [7000.0, 9000.0]);
     }
 
     #[test]
     fn of_several_runs_the_median_counts_in_each_quantity() {
         let rows = [
-            "8,1000,990,300,900,7000,9000,0,0,0\n",
-            "8,10,995,1,5000,1,1,0,0,0\n",
-            "8,900,1,310,1,8000,2,0,0,0\n",
+            "8,1000,990,300,900,7000,9000,0,0,0,3500\n",
+            "8,10,995,1,5000,1,1,0,0,0,40\n",
+            "8,900,1,310,1,8000,2,0,0,0,3000\n",
         ];
         let runs = rows.map(|row| Measured::read(&format!("{HEADER}{row}"), (5, 6), 7.0).unwrap());
         let median = Measured::median(&runs);
         assert_eq!((median.requests_per_s, median.deliveries_per_s), (900.0, 990.0));
+        assert_eq!(median.requests, 3000.0);
         assert_eq!((median.receipt_us, median.delivery_us), ([300.0, 900.0], [7000.0, 2.0]));
     }
 
     #[test]
     fn a_server_that_loses_something_is_not_measured() {
-        for row in ["8,1,1,1,1,1,1,2,0,0\n", "", "8,x\n"] {
+        for row in ["8,1,1,1,1,1,1,2,0,0,3\n", "", "8,x\n"] {
             assert!(Measured::read(&format!("{HEADER}{row}"), (5, 6), 7.0).is_err(), "{row}");
         }
     }

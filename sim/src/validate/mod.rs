@@ -193,12 +193,12 @@ fn compare(
         let mut rates: Vec<u32> = runs.iter().filter_map(|(load, _)| load.rate_per_s).collect();
         rates.sort_unstable();
         let offered_per_s = rates.get(rates.len() / 2).copied().unwrap_or_default();
-        Ok(at_share((*share_percent, offered_per_s), patience, &real, &twin))
+        Ok(at_share((*share_percent, offered_per_s), &real, &twin))
     });
     Ok(Compared {
         architecture: architecture.name(),
         peak_per_s: Pair { predicted: twin.requests_per_s, measured: real.requests_per_s },
-        processor_us: processor_us(&real, patience, &twin),
+        processor_us: processor_us(&real, &twin),
         pace_ns: real.pace_ns,
         shares: shares.collect::<Result<_, ValidateError>>()?,
     })
@@ -227,34 +227,24 @@ fn load(architecture: Architecture, rate_per_s: Option<u32>, patience: Patience)
     }
 }
 
-fn at_share(
-    (share_percent, offered_per_s): (u32, u32),
-    patience: Patience,
-    real: &Measured,
-    twin: &Twin,
-) -> AtShare {
+fn at_share((share_percent, offered_per_s): (u32, u32), real: &Measured, twin: &Twin) -> AtShare {
     AtShare {
         share_percent,
         offered_per_s,
-        processor_us: processor_us(real, patience, twin),
+        processor_us: processor_us(real, twin),
         pace_ns: real.pace_ns,
         receipt_us: pairs(twin.receipt_us, real.receipt_us),
         commits: [
-            Pair { predicted: twin.commits, measured: real.commits.count / answered(real, patience) },
+            Pair { predicted: twin.commits, measured: real.commits.count / real.requests },
             Pair { predicted: twin.commit_us, measured: real.commits.mean_us() },
         ],
         delivery_us: pairs(twin.delivery_us, real.delivery_us),
     }
 }
 
-/// Requests in all.
-fn answered(real: &Measured, patience: Patience) -> f64 {
-    real.requests_per_s * f64::from(patience.seconds)
-}
-
 /// What a request takes of processors.
-fn processor_us(real: &Measured, patience: Patience, twin: &Twin) -> Pair {
-    let measured = (real.server_ns + real.generator_ns) as f64 / answered(real, patience) / 1e3;
+fn processor_us(real: &Measured, twin: &Twin) -> Pair {
+    let measured = (real.server_ns + real.generator_ns) as f64 / real.requests / 1e3;
     Pair { predicted: twin.processor_us, measured }
 }
 

@@ -8,13 +8,24 @@
 //! server that stalls is charged for all that would have been sent meanwhile (coordinated omission); but from when it
 //! *was* sent if its connection was idle, and only the load generator late. In a closed loop they
 //! count from the sending, and say nothing of a client that would not have waited.
+//!
+//! All connections are there when it begins, and what is sent in the first moments is checked and not measured: then
+//! the server meets every client for the first time, which would be measured for as long as it catches up.
 
 mod pace;
 mod reader;
 mod report;
 mod sender;
 
-use std::{path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
+use std::{
+    path::PathBuf,
+    process::ExitCode,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use bytes::Bytes;
 use clap::Args;
@@ -77,6 +88,9 @@ pub struct Load {
     /// For how long.
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=DAY_S))]
     seconds: u64,
+    /// For how long it loads before that, as in that time, and measures nothing.
+    #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u64).range(0..=60_000))]
+    warm_up_ms: u64,
     /// Bundles signed before it begins, over all connections: signing is not what is measured.
     #[arg(long, default_value_t = 50_000)]
     signed_before: u32,
@@ -107,9 +121,15 @@ struct Shared {
     clock: SystemClock,
     recipients: Vec<ClientId>,
     series: u64,
+    /// From when on it is measured what comes.
+    measured_from: AtomicU64,
 }
 
 impl Shared {
+    fn is_measured(&self, at_ns: u64) -> bool {
+        at_ns >= self.measured_from.load(Ordering::Relaxed)
+    }
+
     fn label(&self, what: &str, index: u32) -> String {
         label(self.series, what, index)
     }
@@ -178,26 +198,31 @@ impl Load {
         }
         let mut ready = Vec::new();
         for sender in senders {
-            ready.push(sender.await.map_err(|error| error.to_string())?);
+            let sender = sender.await.map_err(|error| error.to_string())?;
+            ready.push((sender, shared.connect().await.map_err(|error| error.to_string())?));
         }
-        let began = shared.now_ns();
+        let starts = shared.now_ns();
+        let began = starts + self.warm_up_ms * 1_000_000;
+        shared.measured_from.store(began, Ordering::Relaxed);
         let (ends, patience_ns) = (began + self.seconds * 1_000_000_000, self.patience_s * 1_000_000_000);
-        let paces = self.paces(began, ends, &shared);
+        let paces = self.paces(starts, ends, &shared);
         let running: Vec<_> = ready
             .into_iter()
             .zip(paces)
-            .map(|(sender, pace)| tokio::spawn(sender.send(pace, ends, patience_ns)))
+            .map(|((sender, connection), pace)| {
+                tokio::spawn(sender.send(connection, pace, ends, patience_ns))
+            })
             .collect();
         let mut sent = Sent::default();
         for sender in running {
             sent.add(sender.await.map_err(|error| error.to_string())??);
         }
-        let sending_ns = shared.now_ns() - began;
+        let sending_ns = shared.now_ns().saturating_sub(began);
         let got = self.collect(&shared, readers, &sent, stop).await?;
         Ok(Report {
             load: self.described(shared.series),
             sending_ns,
-            ended_ns: shared.now_ns() - began,
+            ended_ns: shared.now_ns().saturating_sub(began),
             sent,
             got,
         })
@@ -225,10 +250,10 @@ impl Load {
         Ok(got)
     }
 
-    fn paces(&self, began: u64, ends: u64, shared: &Shared) -> Vec<Pace> {
+    fn paces(&self, starts: u64, ends: u64, shared: &Shared) -> Vec<Pace> {
         match self.rate {
             Some(rate) => {
-                pace::open(rate, self.connections, (began, ends), shared.series, shared.clock.clone())
+                pace::open(rate, self.connections, (starts, ends), shared.series, shared.clock.clone())
             }
             None => (0..self.connections).map(|_| Pace::Closed).collect(),
         }
@@ -254,7 +279,8 @@ impl Load {
         let clock = SystemClock::default();
         // times in payloads must not be zero
         clock.sleep_until(Time(1_000_000)).await;
-        Ok(Shared { web, host, trust, signing, clock, recipients, series })
+        let measured_from = AtomicU64::new(u64::MAX);
+        Ok(Shared { web, host, trust, signing, clock, recipients, series, measured_from })
     }
 
     fn described(&self, series: u64) -> report::Described {

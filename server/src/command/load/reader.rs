@@ -69,8 +69,10 @@ fn departed(number: u64, bundle: Digest) -> Option<u64> {
 
 /// What came.
 pub struct Got {
-    /// Deliveries.
+    /// Deliveries in all.
     pub deliveries: u64,
+    /// Of them those that came before it was measured.
+    pub warm_up_deliveries: u64,
     /// Bundles that came twice.
     pub duplicates: u64,
     /// Bundles that came before one that their sender numbered lower.
@@ -83,14 +85,27 @@ pub struct Got {
 
 impl Default for Got {
     fn default() -> Self {
-        Got { deliveries: 0, duplicates: 0, disordered: 0, missing: 0, delivery_us: histogram() }
+        Got {
+            deliveries: 0,
+            warm_up_deliveries: 0,
+            duplicates: 0,
+            disordered: 0,
+            missing: 0,
+            delivery_us: histogram(),
+        }
     }
 }
 
 impl Got {
+    /// Deliveries that came while it was measured.
+    pub fn measured(&self) -> u64 {
+        self.deliveries - self.warm_up_deliveries
+    }
+
     /// Adds what another got.
     pub fn add(&mut self, other: Got) {
         self.deliveries += other.deliveries;
+        self.warm_up_deliveries += other.warm_up_deliveries;
         self.duplicates += other.duplicates;
         self.disordered += other.disordered;
         self.missing += other.missing;
@@ -176,6 +191,9 @@ impl Reader {
         }
         let count = delivery.parcels.len() as u64;
         self.got.deliveries += count;
+        if !self.shared.is_measured(now) {
+            self.got.warm_up_deliveries += count;
+        }
         DELIVERED.fetch_add(count, Ordering::Relaxed);
         self.unacknowledged += count;
         if self.unacknowledged >= ACK_EVERY {

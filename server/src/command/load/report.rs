@@ -25,9 +25,9 @@ pub struct Described {
 /// What it came to.
 pub struct Report {
     pub load: Described,
-    /// From the first request to the last receipt.
+    /// From the first request that is measured to the last receipt.
     pub sending_ns: u64,
-    /// From the first request to the last delivery.
+    /// From the first request that is measured to the last delivery.
     pub ended_ns: u64,
     pub sent: Sent,
     pub got: Got,
@@ -35,7 +35,7 @@ pub struct Report {
 
 const HEADER: &str = "connections,bundles_per_request,recipients,readers,payload_bytes,rate_per_s,requests_per_s,\
 bundles_per_s,deliveries_per_s,receipt_us_p50,receipt_us_p90,receipt_us_p99,receipt_us_max,delivery_us_p50,\
-delivery_us_p90,delivery_us_p99,delivery_us_max,again,missing,duplicates,disordered";
+delivery_us_p90,delivery_us_p99,delivery_us_max,again,missing,duplicates,disordered,requests,series";
 
 /// The CSV file, made if it is not there.
 pub fn file(path: &Path) -> io::Result<File> {
@@ -52,6 +52,14 @@ fn percentiles(histogram: &Histogram<u64>) -> [u64; 4] {
 }
 
 impl Report {
+    /// Requests, bundles and deliveries a second.
+    fn throughput(&self) -> [u64; 3] {
+        let requests = self.sent.measured();
+        let bundles = requests * u64::from(self.load.bundles_per_request);
+        let deliveries = per_second(self.got.measured(), self.ended_ns);
+        [per_second(requests, self.sending_ns), per_second(bundles, self.sending_ns), deliveries]
+    }
+
     /// Whether all came, once and in order.
     pub fn held(&self) -> bool {
         self.got.missing + self.got.duplicates + self.got.disordered == 0
@@ -71,13 +79,11 @@ impl Report {
             u64::from(load.readers),
             u64::from(load.payload_bytes),
             u64::from(load.rate_per_s),
-            per_second(sent.requests, self.sending_ns),
-            per_second(sent.bundles, self.sending_ns),
-            per_second(got.deliveries, self.ended_ns),
         ];
+        row.extend(self.throughput());
         row.extend(percentiles(&sent.receipt_us));
         row.extend(percentiles(&got.delivery_us));
-        row.extend([sent.again, got.missing, got.duplicates, got.disordered]);
+        row.extend([sent.again, got.missing, got.duplicates, got.disordered, sent.requests, load.series]);
         let row: Vec<String> = row.iter().map(u64::to_string).collect();
         writeln!(file, "{}", row.join(","))
     }
@@ -91,13 +97,8 @@ impl fmt::Display for Report {
             "load        {} connections, {} bundles a request, {} recipients, {} readers, series {}",
             load.connections, load.bundles_per_request, load.recipients, load.readers, load.series
         )?;
-        writeln!(
-            f,
-            "throughput  {} requests/s, {} bundles/s, {} deliveries/s",
-            per_second(sent.requests, self.sending_ns),
-            per_second(sent.bundles, self.sending_ns),
-            per_second(got.deliveries, self.ended_ns)
-        )?;
+        let [requests, bundles, deliveries] = self.throughput();
+        writeln!(f, "throughput  {requests} requests/s, {bundles} bundles/s, {deliveries} deliveries/s")?;
         let latencies = |histogram| {
             let [p50, p90, p99, max] = percentiles(histogram);
             format!("p50 {p50} us, p90 {p90} us, p99 {p99} us, max {max} us")

@@ -45,13 +45,13 @@ pub fn histogram() -> Histogram<u64> {
 
 /// What was sent.
 pub struct Sent {
-    /// Requests answered.
+    /// Requests answered in all.
     pub requests: u64,
+    /// Of them those that were answered before it was measured.
+    pub warm_up_requests: u64,
     /// Requests that had to be sent again.
     pub again: u64,
-    /// Bundles with a receipt.
-    pub bundles: u64,
-    /// Deliveries that follow from them.
+    /// Deliveries that follow from all of them.
     pub deliveries: u64,
     /// From when a request was to be sent to its receipts, in microseconds.
     pub receipt_us: Histogram<u64>,
@@ -59,16 +59,21 @@ pub struct Sent {
 
 impl Default for Sent {
     fn default() -> Self {
-        Sent { requests: 0, again: 0, bundles: 0, deliveries: 0, receipt_us: histogram() }
+        Sent { requests: 0, warm_up_requests: 0, again: 0, deliveries: 0, receipt_us: histogram() }
     }
 }
 
 impl Sent {
+    /// Requests answered while it was measured.
+    pub fn measured(&self) -> u64 {
+        self.requests - self.warm_up_requests
+    }
+
     /// Adds what another sent.
     pub fn add(&mut self, other: Sent) {
         self.requests += other.requests;
+        self.warm_up_requests += other.warm_up_requests;
         self.again += other.again;
-        self.bundles += other.bundles;
         self.deliveries += other.deliveries;
         self.receipt_us += other.receipt_us;
     }
@@ -184,8 +189,13 @@ impl Sender {
     }
 
     /// Sends until the time is over, and waits so much longer for the last answer.
-    pub async fn send(mut self, mut pace: Pace, ends: u64, patience_ns: u64) -> Result<Sent, String> {
-        let mut connection = self.shared.connect().await.map_err(|error| error.to_string())?;
+    pub async fn send(
+        mut self,
+        mut connection: Connection,
+        mut pace: Pace,
+        ends: u64,
+        patience_ns: u64,
+    ) -> Result<Sent, String> {
         let mut idle_since = 0;
         while let Some(due) = pace.next(&self.shared.clock).await {
             let now = self.shared.now_ns();
@@ -198,13 +208,18 @@ impl Sender {
                 Some(body) => body,
                 None => self.request(),
             };
-            super::reader::departs(&body, wanted);
+            let is_timed = self.shared.is_measured(wanted);
+            if is_timed {
+                super::reader::departs(&body, wanted);
+            }
             self.submit(&mut connection, body, ends + patience_ns).await?;
             idle_since = self.shared.now_ns();
-            let taken_us = (idle_since - wanted) / 1000;
-            self.sent.receipt_us.saturating_record(taken_us.max(1));
+            if is_timed {
+                let taken_us = (idle_since - wanted) / 1000;
+                self.sent.receipt_us.saturating_record(taken_us.max(1));
+            }
             self.sent.requests += 1;
-            self.sent.bundles += u64::from(self.bundles);
+            self.sent.warm_up_requests += u64::from(!self.shared.is_measured(idle_since));
             let recipients = self.recipients.min(self.shared.recipients.len());
             self.sent.deliveries += u64::from(self.bundles) * recipients as u64;
         }
