@@ -344,11 +344,8 @@ impl World {
             load.add(*name, Resource::Disk, self.disks[machine].busy_ns(), sending_ns);
             load.add(*name, Resource::Link, links.get(&machine).copied().unwrap_or(0), sending_ns);
         }
-        let busy = self.machines.iter().map(|machine| machine.cores.busy_ns());
-        load.busy_ns = match self.drawn.topology.machines {
-            Machines::Each => busy.sum(),
-            Machines::One => busy.max().unwrap_or(0),
-        };
+        let apart = if self.drawn.topology.machines == Machines::Each { usize::MAX } else { 1 };
+        self.machines.iter().take(apart).for_each(|machine| load.count(&machine.cores));
         load
     }
 

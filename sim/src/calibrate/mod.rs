@@ -12,6 +12,7 @@ mod fit;
 mod machine;
 mod meter;
 pub mod pace;
+mod place;
 mod timer;
 pub mod web;
 

@@ -10,20 +10,26 @@
 //! Loads of one size would not do: an event's fixed cost would pass for one of its bytes, and events that are ten times as long
 //! would seem ten times as dear.
 //!
+//! What actors compute there is told apart first, for each has a thread of its own ([`super::place`]): of the central server and, under
+//! some more loads, of the parallel one. The rest of the server's time, and of its twin's, is what HTTP is found by.
+//!
 //! So it is with the way to the server and back, through sockets and threads that sleep and must be woken: an echo between two threads
 //! shows a part of it. A receipt that hardly anything else delays takes longer than that of the twin by the way there and back.
 
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
+
+use server::protocol::id::Role;
 
 use super::{
     CalibrateError,
     fit::{self, CAUSES, Sample},
+    place::{InPlace, Worked},
 };
 use crate::{
     history::Commits,
     model::costs::{Cost, Http, Profile, significant},
     outcome::Outcome,
-    real::{Load, Measured, twin},
+    real::{Load, Measured, threads::OfRole, twin},
     scenario::Architecture,
 };
 
@@ -33,6 +39,8 @@ const CONNECTIONS: u32 = 64;
 /// slowly shares none.
 const LOADS: [(u32, u32, Option<u32>); 5] =
     [(1, 64, None), (1, 4096, None), (8, 64, None), (8, 64, Some(800)), (8, 4096, Some(400))];
+/// The same of the parallel server, by which only is found what its actors compute.
+const OF_ACTORS: [(u32, u32, Option<u32>); 3] = [(1, 64, None), (1, 64, Some(1500)), (8, 64, Some(800))];
 /// The same of a load that keeps processors idle most of the time.
 const LIGHT: (u32, u32, Option<u32>) = (1, 64, Some(500));
 /// Milliseconds of an epoch.
@@ -50,10 +58,12 @@ const ROUNDS: usize = 4;
 /// What one request of a load comes to.
 #[derive(Clone, Copy, Debug)]
 struct PerRequest {
-    /// Nanoseconds of the server, without its HTTP API in the twin.
+    /// Nanoseconds of the server without its actors; in the twin without its HTTP API, too.
     server_ns: f64,
     twin_ns: f64,
     generator_ns: f64,
+    /// Of actors.
+    actors_ns: [f64; 2],
     /// Microseconds of a commit in the twin and in the real server.
     commit_us: [f64; 2],
     /// Requests of all kinds, events, and their bytes.
@@ -74,13 +84,16 @@ impl PerRequest {
 
 impl fmt::Display for PerRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let PerRequest { server_ns, twin_ns, generator_ns, commit_us: [twin_us, real_us], causes } = self;
-        let [requests, events, bytes] = causes;
+        let PerRequest { server_ns, twin_ns, generator_ns, .. } = self;
+        let [requests, events, bytes] = self.causes;
+        let ([twin_actors_ns, actors_ns], [twin_us, real_us]) = (self.actors_ns, self.commit_us);
         write!(
             f,
-            "a bundle takes {:.1} µs of the server, {:.1} µs of its twin besides HTTP, {:.1} µs of the load generator; \
-             {requests:.2} requests, {events:.2} events of {bytes:.0} bytes together; a commit takes {real_us:.0} µs, of the twin \
-             {twin_us:.0} µs",
+            "a bundle takes {:.1} µs of actors, of the twin's {:.1}; besides {:.1} µs of the server, of its twin {:.1} without HTTP; \
+             {:.1} µs of the load generator; {requests:.2} requests, {events:.2} events of {bytes:.0} bytes together; a commit takes \
+             {real_us:.0} µs, of the twin {twin_us:.0} µs",
+            actors_ns / 1e3,
+            twin_actors_ns / 1e3,
             server_ns / 1e3,
             twin_ns / 1e3,
             generator_ns / 1e3,
@@ -90,8 +103,8 @@ impl fmt::Display for PerRequest {
 
 /// The loads by which it is found, each of so many seconds. The last is the light one.
 pub fn loads(seconds: u32) -> Vec<Load> {
-    let load = |(recipients, payload, rate_per_s)| Load {
-        architecture: Architecture::Central,
+    let load = |architecture, (recipients, payload, rate_per_s)| Load {
+        architecture,
         connections: CONNECTIONS,
         rate_per_s,
         readers: CONNECTIONS,
@@ -100,7 +113,8 @@ pub fn loads(seconds: u32) -> Vec<Load> {
         seconds,
         epoch_ms: EPOCH_MS,
     };
-    LOADS.into_iter().chain([LIGHT]).map(load).collect()
+    let central = LOADS.into_iter().chain([LIGHT]).map(|shape| load(Architecture::Central, shape));
+    OF_ACTORS.into_iter().map(|shape| load(Architecture::Parallel, shape)).chain(central).collect()
 }
 
 /// The profile with it, given everything else, by what was measured of these loads; the median of each counts.
@@ -118,19 +132,36 @@ pub fn profile(
         Measured::median(&runs)
     };
     let real: Vec<(&Load, Measured)> = loads.iter().zip(measured.iter().map(at_pace)).collect();
-    let (Some(((light, _), real)), Some(lights)) = (real.split_last(), measured.last()) else {
+    let (Some(((light, _), asking)), Some(lights)) = (real.split_last(), measured.last()) else {
         return Ok(rest);
     };
     let lights = Measured::median(lights);
-    let mut profile = Profile { http: Profile::zero().http, wake: Profile::zero().wake, ..rest };
+    let mut places = BTreeMap::new();
+    let alone = Profile { http: Profile::zero().http, wake: Profile::zero().wake, ..rest };
+    let mut profile = alone.clone();
     for round in 1..=ROUNDS {
-        let loads = real.iter().map(|(load, real)| per_request(load, real, &profile));
-        let loads = loads.collect::<Result<Vec<_>, _>>()?;
+        let mut loads = Vec::new();
+        let mut worked: BTreeMap<&'static str, Vec<Worked>> = BTreeMap::new();
+        for (at, (load, real)) in real.iter().enumerate() {
+            let outcome = run_twin(load, &profile)?;
+            for (role, of_load) in work(load, real, &outcome, &alone) {
+                worked.entry(role).or_default().push(of_load);
+            }
+            if at < asking.len() && load.architecture == Architecture::Central {
+                loads.push(per_request(real, &outcome, &profile));
+            }
+        }
+        for (role, worked) in worked {
+            let place = InPlace::explaining(&worked);
+            profile.role.insert(role.to_owned(), place.handling(alone.handling(role)));
+            places.insert(role, (place, worked));
+        }
         profile.http = explained(&loads);
         let twin_us = receipt_us(light, &profile.at_pace(lights.pace_ns))?;
         let way_ns = profile.wake.mean() + (lights.receipt_us[0] - twin_us) * 1e3 / 2.0;
         profile.wake = Cost::always(significant(way_ns.max(0.0)));
         if round == ROUNDS {
+            places.iter().for_each(|(role, (place, worked))| told(&told_place(role, *place, worked)));
             loads.iter().for_each(|load| told(&format!("{load}; {}", off(&profile.http, load))));
             let [real_us, way_us] = [lights.receipt_us[0], profile.wake.mean() / 1e3];
             told(&format!(
@@ -143,10 +174,14 @@ pub fn profile(
     Ok(profile)
 }
 
+fn told_place(role: &str, place: InPlace, worked: &[Worked]) -> String {
+    let off: Vec<String> = worked.iter().map(|load| format!("{:+.0}", place.off_percent(load))).collect();
+    format!("{role}: {place}; explained {} %", off.join(", "))
+}
+
 /// What a receipt of the twin takes in the median.
 fn receipt_us(load: &Load, profile: &Profile) -> Result<f64, CalibrateError> {
-    let outcome = twin::run(load, REQUESTS, profile, 0)?;
-    delivered(&outcome)?;
+    let outcome = run_twin(load, profile)?;
     Ok(outcome.record().receipt.summary().map_or(0.0, |receipts| receipts.p50))
 }
 
@@ -170,29 +205,44 @@ fn off(http: &Http, load: &PerRequest) -> String {
     format!("explained {served:+.0} and {heard:+.0} %")
 }
 
-/// What a request of the real server takes, and of its twin with this profile.
-fn per_request(load: &Load, real: &Measured, profile: &Profile) -> Result<PerRequest, CalibrateError> {
+fn run_twin(load: &Load, profile: &Profile) -> Result<Outcome, CalibrateError> {
     let outcome = twin::run(load, REQUESTS, profile, 0)?;
-    delivered(&outcome)?;
-    let counts = outcome.crowd().unwrap_or_default();
+    match REQUESTS - outcome.bundles().delivered.min(REQUESTS) {
+        0 => Ok(outcome),
+        missing => Err(CalibrateError::Undelivered(missing)),
+    }
+}
+
+/// What actors did for a request, by the role of the twin's.
+fn work(load: &Load, real: &Measured, twin: &Outcome, alone: &Profile) -> Vec<(&'static str, Worked)> {
+    let done = &twin.run.load.actors;
+    let of_role = |(role, thread): (Role, OfRole)| {
+        // one that is the whole server has the thread of its sequencer
+        let role = if load.architecture.is_monolith() { "server" } else { role.name() };
+        let ledger = &done.get(role)?.ledger;
+        let real = (thread.ns / real.requests, thread.commits / real.requests);
+        Some((role, Worked::of((ledger, REQUESTS as f64), real, alone.handling(role), alone)))
+    };
+    real.threads.roles().filter_map(of_role).collect()
+}
+
+/// What a request of the real server takes, and of its twin with this profile.
+fn per_request(real: &Measured, twin: &Outcome, profile: &Profile) -> PerRequest {
+    let counts = twin.crowd().unwrap_or_default();
     let per_request = |count: u64| count as f64 / REQUESTS as f64;
     let causes = [counts.requests, counts.events, counts.event_bytes].map(per_request);
     let Http { request, event, event_byte, ask, hear, hear_byte } = &profile.http;
     let each = [request.mean() + ask.mean(), event.mean() + hear.mean(), event_byte + hear_byte];
     let http_ns: f64 = causes.iter().zip(each).map(|(count, each)| count * each).sum();
-    Ok(PerRequest {
-        server_ns: real.server_ns as f64 / real.requests,
-        twin_ns: per_request(outcome.run.load.busy_ns) - http_ns,
+    let twin_actors_ns = per_request(twin.run.load.actors.values().map(|done| done.ns).sum());
+    let actors_ns = real.threads.ns() / real.requests;
+    PerRequest {
+        server_ns: real.server_ns as f64 / real.requests - actors_ns,
+        twin_ns: per_request(twin.run.load.busy_ns) - http_ns - twin_actors_ns,
         generator_ns: real.generator_ns as f64 / real.requests,
-        commit_us: [outcome.record().commits, real.commits].map(Commits::mean_us),
+        actors_ns: [twin_actors_ns, actors_ns],
+        commit_us: [twin.record().commits, real.commits].map(Commits::mean_us),
         causes,
-    })
-}
-
-fn delivered(outcome: &Outcome) -> Result<(), CalibrateError> {
-    match REQUESTS - outcome.bundles().delivered.min(REQUESTS) {
-        0 => Ok(()),
-        missing => Err(CalibrateError::Undelivered(missing)),
     }
 }
 
@@ -205,7 +255,8 @@ mod tests {
         let [requests, events, bytes] = causes;
         let server_ns = twin_ns + 20e3 * requests + 5e3 * events + 2.0 * bytes;
         let generator_ns = 30e3 * requests + 3.0 * bytes;
-        PerRequest { server_ns, twin_ns, generator_ns, commit_us: [300.0, 400.0], causes }
+        let actors_ns = [30e3, 50e3];
+        PerRequest { server_ns, twin_ns, generator_ns, actors_ns, commit_us: [300.0, 400.0], causes }
     }
 
     fn loads() -> [PerRequest; 4] {

@@ -11,9 +11,12 @@
 //! - What a process has not done when it is killed is taken off its cores.
 //! - A signature that the process remembers costs nothing more ([`super::memory`]).
 
-use std::sync::{
-    Arc, Mutex, PoisonError,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use server::{actor::Ledger, port::Work};
@@ -56,6 +59,24 @@ struct Schedule {
     free_ns: Vec<u64>,
     /// For how long they were taken, in all.
     busy_ns: u64,
+    /// What actors did there, by role.
+    actors: BTreeMap<&'static str, Done>,
+}
+
+/// What was done on cores.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Done {
+    /// Its operations.
+    pub ledger: Ledger,
+    /// Nanoseconds of it.
+    pub ns: u64,
+}
+
+impl std::ops::AddAssign for Done {
+    fn add_assign(&mut self, other: Done) {
+        self.ledger += other.ledger;
+        self.ns += other.ns;
+    }
 }
 
 /// How long a piece of work takes, in nanoseconds.
@@ -71,12 +92,25 @@ impl Cores {
     /// So many idle cores.
     pub fn new(count: u32) -> Self {
         let free_ns = vec![0; count.max(1) as usize];
-        Cores(Arc::new(Mutex::new(Schedule { free_ns, busy_ns: 0 })))
+        Cores(Arc::new(Mutex::new(Schedule { free_ns, busy_ns: 0, actors: BTreeMap::new() })))
     }
 
     /// For how long they were busy, in nanoseconds of one core.
     pub fn busy_ns(&self) -> u64 {
         self.with(|schedule| schedule.busy_ns)
+    }
+
+    /// What actors did there, by role.
+    pub fn actors(&self) -> BTreeMap<&'static str, Done> {
+        self.with(|schedule| schedule.actors.clone())
+    }
+
+    /// Counts what somebody of a role does, if it is an actor: nobody else takes steps, signs or stores.
+    fn count(&self, role: &'static str, ledger: Ledger, cost: StepCost) {
+        if ledger.steps + ledger.signed + ledger.commits > 0 {
+            let ns = (cost.alone_ns + cost.shared_ns) as u64;
+            self.with(|schedule| *schedule.actors.entry(role).or_default() += Done { ledger, ns });
+        }
     }
 
     fn with<T>(&self, f: impl FnOnce(&mut Schedule) -> T) -> T {
@@ -86,7 +120,7 @@ impl Cores {
     /// Places work on the core that is free first, and on those that are free by then as far as they help. The cost is
     /// that on so many cores.
     fn place(&self, now_ns: u64, helpers_max: usize, cost: impl FnOnce(usize) -> Cost) -> Placed {
-        self.with(|Schedule { free_ns, busy_ns }| {
+        self.with(|Schedule { free_ns, busy_ns, .. }| {
             let own = (0..free_ns.len()).min_by_key(|core| free_ns[*core]).unwrap_or(0);
             let start_ns = now_ns.max(free_ns[own]);
             let idle = (0..free_ns.len()).filter(|core| *core != own && free_ns[*core] <= start_ns);
@@ -119,7 +153,7 @@ impl Placed {
 
     /// Takes what is left of it off its cores, but where other work stands behind it.
     fn withdraw(&self, now_ns: u64) {
-        self.cores.with(|Schedule { free_ns, busy_ns }| {
+        self.cores.with(|Schedule { free_ns, busy_ns, .. }| {
             for (core, until) in self.until_ns.iter().filter(|(_, until)| *until > now_ns) {
                 if free_ns[*core] == *until {
                     free_ns[*core] = now_ns;
@@ -231,6 +265,7 @@ impl Work for Cpu {
     async fn spend(&mut self, ledger: &Ledger) {
         let ledger = self.memory.as_ref().map_or(*ledger, |memory| memory.spare(ledger));
         let cost = self.cost(&ledger);
+        self.cores.count(self.role, ledger, cost);
         if cost.alone_ns + cost.shared_ns < 1.0 {
             return;
         }
@@ -257,6 +292,18 @@ mod tests {
         let ends = [100, 40, 30, 30].map(|ns| cores.place(0, 0, alone(ns)).end_ns());
         assert_eq!(ends, [100, 40, 70, 100]);
         assert_eq!(cores.place(500, 0, alone(5)).end_ns(), 505);
+    }
+
+    #[test]
+    fn what_actors_do_is_told_by_role_and_what_others_do_is_not() {
+        let cores = Cores::new(1);
+        let cost = StepCost { alone_ns: 5.0, shared_ns: 1.0 };
+        let step = Ledger { steps: 1, inputs: 3, ..Ledger::default() };
+        cores.count("incoming", step, cost);
+        cores.count("incoming", Ledger { signed: 2, ..Ledger::default() }, cost);
+        cores.count("incoming", Ledger { requests: 1, verified: 4, ..Ledger::default() }, cost);
+        let done = Done { ledger: Ledger { signed: 2, ..step }, ns: 12 };
+        assert_eq!(cores.actors(), BTreeMap::from([("incoming", done)]));
     }
 
     #[test]

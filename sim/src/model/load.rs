@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use server::protocol::id::Role;
 
+use super::cpu::{Cores, Done};
 use crate::scenario::ActorName;
 
 /// What can be the bottleneck of a machine.
@@ -39,12 +40,22 @@ pub struct Load {
     monolith: bool,
     /// For how long all cores were busy, in nanoseconds of one.
     pub busy_ns: u64,
+    /// What actors did there, by role.
+    pub actors: BTreeMap<&'static str, Done>,
 }
 
 impl Load {
     /// Machines with so many cores each; whether one of them is all of the server.
     pub fn of_machines(cores: u32, monolith: bool) -> Load {
         Load { cores, monolith, ..Load::default() }
+    }
+
+    /// These cores, which are of no machine that is counted already, were busy.
+    pub fn count(&mut self, cores: &Cores) {
+        self.busy_ns += cores.busy_ns();
+        for (role, done) in cores.actors() {
+            *self.actors.entry(role).or_default() += done;
+        }
     }
 
     /// Something was busy for so long of the time.

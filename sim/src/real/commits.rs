@@ -5,11 +5,11 @@ use std::{
     net::TcpStream,
 };
 
-use super::{HOST, RealError, system};
+use super::{HOST, RealError, system, threads::Threads};
 use crate::history::Commits;
 
-/// Those of all actors of the server at this port, so far.
-pub(super) fn so_far(port: u16) -> Result<Commits, RealError> {
+/// Those of all actors of the server at this port, so far; those of each are told to its thread.
+pub(super) fn so_far(port: u16, threads: &mut Threads) -> Result<Commits, RealError> {
     let asked = || {
         let mut stream = TcpStream::connect((HOST, port))?;
         write!(stream, "GET /metrics HTTP/1.1\r\nHost: {HOST}\r\nConnection: close\r\n\r\n")?;
@@ -18,7 +18,18 @@ pub(super) fn so_far(port: u16) -> Result<Commits, RealError> {
         Ok(answer)
     };
     let said = asked().map_err(system("the server's metrics"))?;
+    for (actor, count) in by_actor(&said) {
+        threads.committed(actor, count);
+    }
     told(&said).ok_or(RealError::Failed { program: "the server", said: "it tells of no commits".to_owned() })
+}
+
+/// Of each actor, how many.
+fn by_actor(text: &str) -> impl Iterator<Item = (&str, f64)> {
+    text.lines().filter_map(|line| {
+        let (actor, count) = line.strip_prefix("noise_commit_seconds_count{actor=\"")?.split_once("\"} ")?;
+        Some((actor, count.parse().ok()?))
+    })
 }
 
 fn told(text: &str) -> Option<Commits> {
@@ -48,6 +59,10 @@ mod tests {
         };
         let then = told(&text("0.5", "20")).unwrap();
         assert_eq!(then, Commits { count: 30.0, seconds: 1.5 });
+        assert_eq!(
+            by_actor(&text("0.5", "20")).collect::<Vec<_>>(),
+            [("incoming/0", 10.0), ("sequencer", 20.0)]
+        );
         let now = told(&text("0.6", "70")).unwrap();
         assert!((now.since(then).mean_us() - 2000.0).abs() < 1e-6);
         assert_eq!(told("noise_steps_total 5\n"), None);

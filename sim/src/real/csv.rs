@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::RealError;
+use super::{RealError, threads::Threads};
 use crate::history::Commits;
 
 /// What a server did under a load.
@@ -22,6 +22,8 @@ pub struct Measured {
     pub commits: Commits,
     /// Nanoseconds of processors that the server used, in all.
     pub server_ns: u64,
+    /// What its actors' threads did.
+    pub threads: Threads,
     /// Nanoseconds of processors that the load generator used, in all.
     pub generator_ns: u64,
     /// Nanoseconds that the yardstick took meanwhile ([`crate::calibrate::pace`]).
@@ -62,6 +64,7 @@ impl Measured {
                 seconds: of(&|run| run.commits.mean_us()) * of(&|run| run.commits.count) / 1e6,
             },
             server_ns: of(&|run| run.server_ns as f64) as u64,
+            threads: Threads::each(&|quantity| of(&|run| quantity(&run.threads))),
             generator_ns: of(&|run| run.generator_ns as f64) as u64,
             pace_ns: of(&|run| run.pace_ns),
         }
@@ -71,7 +74,14 @@ impl Measured {
     #[must_use]
     pub fn at_pace(self, pace_ns: f64) -> Measured {
         let at = |ns: u64| (ns as f64 * pace_ns / self.pace_ns) as u64;
-        Measured { server_ns: at(self.server_ns), generator_ns: at(self.generator_ns), pace_ns, ..self }
+        let threads = self.threads.times(pace_ns / self.pace_ns);
+        Measured {
+            server_ns: at(self.server_ns),
+            generator_ns: at(self.generator_ns),
+            threads,
+            pace_ns,
+            ..self
+        }
     }
 
     pub(super) fn read(
@@ -94,6 +104,7 @@ impl Measured {
             receipt_us: [row.receipt_us_p50, row.receipt_us_p99],
             delivery_us: [row.delivery_us_p50, row.delivery_us_p99],
             commits: Commits::default(),
+            threads: Threads::default(),
             server_ns,
             generator_ns,
             pace_ns,

@@ -6,6 +6,7 @@
 mod commits;
 mod csv;
 mod process;
+pub mod threads;
 pub mod twin;
 
 use std::{
@@ -113,18 +114,23 @@ impl Server {
         let server = Running::start(run, "the server")?;
         server.wait_for(port)?;
         let before_ns = server.cpu_ns()?;
-        let commits = commits::so_far(port)?;
+        let so_far = || {
+            let mut threads = server.threads()?;
+            let commits = commits::so_far(port, &mut threads)?;
+            Ok::<_, RealError>((commits, threads))
+        };
+        let before = so_far()?;
         let row = scratch.path().join("load.csv");
         let generator = Running::start(self.generator(load, port, &row), "the load generator")?;
         let (finished, pace_ns) = pace::beside(|| generator.finish());
         let (said, generator_ns) = finished?;
         let server_ns = server.cpu_ns()?.saturating_sub(before_ns);
-        let commits = commits::so_far(port)?.since(commits);
+        let (commits, threads) = so_far()?;
         drop(server);
         let text = std::fs::read_to_string(&row)
             .map_err(|_| RealError::Failed { program: "the load generator", said })?;
         let measured = Measured::read(&text, (server_ns, generator_ns), pace_ns)?;
-        Ok(Measured { commits, ..measured })
+        Ok(Measured { commits: commits.since(before.0), threads: threads.since(before.1), ..measured })
     }
 
     /// Measures several loads in turn, so often; of each load all runs. Whatever the pace of the machine, each load meets it as often as

@@ -8,13 +8,13 @@ use std::{
     time::Duration,
 };
 
-use super::{HOST, RealError, system};
+use super::{HOST, RealError, system, threads::Threads};
 
 /// How often it is looked whether a server listens, and for how long.
 const LOOKS: u32 = 600;
 const LOOK: Duration = Duration::from_millis(25);
 /// Clock ticks a second, in which Linux tells the time of a process: the same on all its architectures.
-const TICKS_PER_S: u64 = 100;
+const NS_OF_TICK: u64 = 1_000_000_000 / 100;
 
 /// A process; it ends with this value.
 pub(super) struct Running {
@@ -46,7 +46,21 @@ impl Running {
         let stat = std::fs::read_to_string(&path).map_err(system(path))?;
         let unreadable =
             || RealError::Failed { program: self.program, said: "its times cannot be read".to_owned() };
-        ticks(&stat).map(|ticks| ticks * (1_000_000_000 / TICKS_PER_S)).ok_or_else(unreadable)
+        ticks(&stat).map(|(_, ticks)| ticks * NS_OF_TICK).ok_or_else(unreadable)
+    }
+
+    /// Of it what the threads of actors have used.
+    pub(super) fn threads(&self) -> Result<Threads, RealError> {
+        let path = format!("/proc/{}/task", self.child.id());
+        let mut threads = Threads::default();
+        for thread in std::fs::read_dir(&path).map_err(system(path))?.flatten() {
+            // one that ends meanwhile is of no actor
+            let stat = std::fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
+            if let Some((name, ticks)) = ticks(&stat) {
+                threads.used(name, (ticks * NS_OF_TICK) as f64);
+            }
+        }
+        Ok(threads)
     }
 
     /// Waits until it has ended, well: what it said, and nanoseconds of processors that it has used.
@@ -82,11 +96,13 @@ impl Drop for Running {
     }
 }
 
-/// User and system time of a process: the fields 14 and 15, after a name in brackets that may hold anything.
-fn ticks(stat: &str) -> Option<u64> {
-    let (_, fields) = stat.rsplit_once(')')?;
+/// What a process or thread is called, and its user and system time: the fields 2, 14 and 15, of which the name stands in
+/// brackets and may hold anything.
+fn ticks(stat: &str) -> Option<(&str, u64)> {
+    let (before, fields) = stat.rsplit_once(')')?;
+    let (_, name) = before.split_once('(')?;
     let mut fields = fields.split_whitespace().skip(11);
-    Some(fields.next()?.parse::<u64>().ok()? + fields.next()?.parse::<u64>().ok()?)
+    Some((name, fields.next()?.parse::<u64>().ok()? + fields.next()?.parse::<u64>().ok()?))
 }
 
 #[cfg(test)]
@@ -95,7 +111,7 @@ mod tests {
 
     #[test]
     fn the_times_stand_behind_whatever_a_process_is_called() {
-        assert_eq!(ticks("7 (a) b) S 1 2 3 4 5 6 7 8 9 10 250 50 0 0"), Some(300));
+        assert_eq!(ticks("7 (a) b) S 1 2 3 4 5 6 7 8 9 10 250 50 0 0"), Some(("a) b", 300)));
         assert_eq!(ticks("7 (a"), None);
     }
 

@@ -74,8 +74,8 @@ pub struct AtShare {
     pub share_percent: u32,
     /// Requests a second: the median, for each time it is a share of the peak just before.
     pub offered_per_s: u32,
-    /// Microseconds of processors that a request takes, of the server and the load generator.
-    pub processor_us: Pair,
+    /// Microseconds of processors that a request takes, of the server and the load generator; and of it of actors.
+    pub processor_us: [Pair; 2],
     /// Nanoseconds that the yardstick took meanwhile.
     pub pace_ns: f64,
     /// Receipts, in microseconds: median and 99th percentile.
@@ -93,8 +93,8 @@ pub struct Compared {
     pub architecture: &'static str,
     /// Requests a second in a closed loop.
     pub peak_per_s: Pair,
-    /// Microseconds of processors that a request takes there, of the server and the load generator.
-    pub processor_us: Pair,
+    /// Microseconds of processors that a request takes there, of the server and the load generator; and of it of actors.
+    pub processor_us: [Pair; 2],
     /// Nanoseconds that the yardstick took meanwhile.
     pub pace_ns: f64,
     /// Latencies below it.
@@ -243,15 +243,15 @@ fn at_share((share_percent, offered_per_s): (u32, u32), real: &Measured, twin: &
 }
 
 /// What a request takes of processors.
-fn processor_us(real: &Measured, twin: &Twin) -> Pair {
+fn processor_us(real: &Measured, twin: &Twin) -> [Pair; 2] {
     let measured = (real.server_ns + real.generator_ns) as f64 / real.requests / 1e3;
-    Pair { predicted: twin.processor_us, measured }
+    pairs(twin.processor_us, [measured, real.threads.ns() / real.requests / 1e3])
 }
 
 /// What the simulator predicts of a load.
 struct Twin {
     requests_per_s: f64,
-    processor_us: f64,
+    processor_us: [f64; 2],
     commits: f64,
     commit_us: f64,
     receipt_us: [f64; 2],
@@ -271,7 +271,12 @@ impl Twin {
         let bundles = |run: &Outcome| run.drawn.workload.bundles as f64;
         Twin {
             requests_per_s: of(&Outcome::throughput_per_s),
-            processor_us: of(&|run| run.run.load.busy_ns as f64 / bundles(run) / 1e3),
+            processor_us: [
+                of(&|run| run.run.load.busy_ns as f64 / bundles(run) / 1e3),
+                of(&|run| {
+                    run.run.load.actors.values().map(|done| done.ns).sum::<u64>() as f64 / bundles(run) / 1e3
+                }),
+            ],
             commits: of(&|run| run.record().commits.count / bundles(run)),
             commit_us: of(&|run| run.record().commits.mean_us()),
             receipt_us: [0, 1].map(|at| of(&|run| percentiles(run.record().receipt.summary())[at])),

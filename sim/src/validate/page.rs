@@ -163,10 +163,10 @@ fn commits(all: &[Compared]) -> Table {
 
 /// What a request takes of processors, and how fast these were.
 fn processors(all: &[Compared]) -> Table {
-    let row = |one: &Compared, load: String, pair: Pair, pace_ns: f64| {
+    let row = |one: &Compared, load: String, processor_us: [Pair; 2], pace_ns: f64| {
         let mut cells = vec![Cell::Text(one.architecture.to_owned()), Cell::Text(load)];
         cells.push(Cell::Number(pace_ns / 1e3));
-        cells.extend(three(pair));
+        cells.extend(processor_us.into_iter().flat_map(three));
         cells
     };
     let rows = all.iter().flat_map(|one| {
@@ -178,7 +178,7 @@ fn processors(all: &[Compared]) -> Table {
     });
     Table {
         file: "processors".to_owned(),
-        caption: "Processor time of a request, server and load generator together, and how long one check of a signature took \
+        caption: "Processor time of a request, server and load generator together and of it the actors, and how long one check of a signature took \
                   meanwhile, by which the twin is as fast as the machine was."
             .to_owned(),
         columns: vec![
@@ -188,6 +188,9 @@ fn processors(all: &[Compared]) -> Table {
             Column::new("predicted", "µs"),
             Column::new("measured", "µs"),
             Column::new("error", "%"),
+            Column::new("actors, predicted", "µs"),
+            Column::new("actors, measured", "µs"),
+            Column::new("actors, error", "%"),
         ],
         rows: rows.collect(),
     }
