@@ -11,6 +11,9 @@ pub struct OfRole {
     pub commits: f64,
 }
 
+/// Something of it that can be counted.
+pub type Quantity<'a> = &'a dyn Fn(&Threads) -> f64;
+
 /// By role.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Threads([OfRole; Role::ALL.len()]);
@@ -44,7 +47,7 @@ impl Threads {
 
     /// In each quantity the value of that function.
     #[must_use]
-    pub fn each(of: &dyn Fn(&dyn Fn(&Threads) -> f64) -> f64) -> Threads {
+    pub fn each(of: &dyn Fn(Quantity<'_>) -> f64) -> Threads {
         Threads(std::array::from_fn(|at| OfRole {
             ns: of(&|threads| threads.0[at].ns),
             commits: of(&|threads| threads.0[at].commits),
