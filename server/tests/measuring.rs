@@ -63,6 +63,31 @@ fn an_unsigned_deployment_serves_a_load_that_knows_it_and_nobody_else() {
 }
 
 #[test]
+fn what_a_load_sends_before_it_measures_is_counted_and_not_measured() {
+    against(Signing::Ed25519, |address, data| {
+        let (url, csv) = (format!("http://{address}"), data.join("load.csv"));
+        let told = |warm_up_ms: &str| {
+            let little = ["load", "--server", &url, "--seconds", "1", "--rate", "200", "--readers", "2"];
+            let said = ["--warm-up-ms", warm_up_ms, "--series", warm_up_ms, "--csv", csv.to_str().unwrap()];
+            let load = command(&[&little[..], &said].concat());
+            assert!(load.status.success(), "{load:?}");
+            let text = fs::read_to_string(&csv).unwrap();
+            let [header, row] = [text.lines().next(), text.lines().last()].map(Option::unwrap);
+            ["requests", "requests_per_s", "series"].map(|column| {
+                let at = header.split(',').position(|name| name == column).unwrap();
+                row.split(',').nth(at).unwrap().parse::<f64>().unwrap()
+            })
+        };
+        // three of four seconds are not measured
+        let [requests, per_s, series] = told("3000");
+        assert!(requests > 2.0 * per_s && per_s > 1.0, "{requests} in all, {per_s} measured");
+        assert_eq!(series, 3000.0);
+        let [requests, per_s, _] = told("0");
+        assert!(requests < 1.5 * per_s, "{requests} in all, {per_s} measured");
+    });
+}
+
+#[test]
 fn a_server_is_loaded_again_and_again_and_a_load_that_it_knows_already_says_so() {
     against(Signing::Ed25519, |address, _| {
         let url = format!("http://{address}");
