@@ -3,6 +3,9 @@
 //! There are three causes at most, so every subset of them is tried, and the best whose coefficients are all positive is
 //! taken (Lawson and Hanson, *Solving Least Squares Problems*, chapter 23, find it by steps when there are many).
 
+/// What each sample is made to take where none is to outweigh another.
+pub const WHOLE_NS: f64 = 1e6;
+
 /// Most causes.
 pub const CAUSES: usize = 3;
 

@@ -8,11 +8,8 @@ use std::fmt;
 
 use server::actor::Ledger;
 
-use super::fit::{self, Sample};
+use super::fit::{self, Sample, WHOLE_NS};
 use crate::model::costs::{Handling, Profile, significant};
-
-/// What each load is made to take, so that none outweighs another.
-const WHOLE_NS: f64 = 1e6;
 
 /// What the actors of a role did under a load, for a request.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -22,7 +22,7 @@ use server::protocol::id::Role;
 
 use super::{
     CalibrateError,
-    fit::{self, CAUSES, Sample},
+    fit::{self, CAUSES, Sample, WHOLE_NS},
     place::{InPlace, Worked},
 };
 use crate::{
@@ -47,9 +47,6 @@ const LIGHT: (u32, u32, Option<u32>) = (1, 64, Some(500));
 const EPOCH_MS: u32 = 5;
 /// Requests of the twin's runs.
 const REQUESTS: u64 = 6000;
-
-/// What each load is made to take, so that none outweighs another.
-const WHOLE_NS: f64 = 1e6;
 
 /// How often the twin runs with what was found so far: what steps take in together depends on how fast requests come, and
 /// that on what they cost.
