@@ -7,7 +7,7 @@ use sim::{
     model::costs::Profile,
     outcome::write,
     scale::reproduce,
-    validate::{self, Patience},
+    validate::{self, Measurements, ValidateError},
 };
 
 use super::{Failed, say_json, scale::show};
@@ -27,10 +27,13 @@ pub struct Arguments {
     /// Requests of each load in the simulator.
     #[arg(long, default_value_t = 12_000, value_parser = clap::value_parser!(u64).range(100..=20_000))]
     requests: u64,
+    /// Measure nothing: compare with what was measured before, `measured.json` of what `--out` wrote then.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["seconds", "repeats", "disk"])]
+    measured: Option<PathBuf>,
     /// A directory on the disk that the server stores on; what is written there is deleted again.
     #[arg(long, value_name = "DIR", default_value = ".")]
     disk: PathBuf,
-    /// Write the page with its plots and tables to this directory, and the profile that the twins had.
+    /// Write the page with its plots and tables to this directory, the profile that the twins had, and what was measured.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Print one JSON object instead.
@@ -40,16 +43,26 @@ pub struct Arguments {
 
 /// Compares. How good a prediction is depends on the machine and its neighbours, and is no failure.
 pub fn act(arguments: Arguments) -> Result<bool, Failed> {
-    let Arguments { costs, seconds, repeats, requests, disk, out, json } = arguments;
+    let Arguments { costs, seconds, repeats, requests, measured, disk, out, json } = arguments;
     let known = costs.as_deref().map(Profile::read).transpose()?;
     let told = |what: &str| eprintln!("{what}");
-    let (compared, profile) =
-        validate::validate(known, &disk, Patience { seconds, repeats, requests }, &told)?;
-    let costs = costs.map_or_else(String::new, |path| format!(" --costs {}", path.display()));
-    let command = format!(
-        "cargo sim validate{costs} --seconds {seconds} --repeats {repeats} --requests {requests} --out DIR"
-    );
-    let page = validate::page(&compared, reproduce(command, repeats.into(), &profile.machine))?;
+    let measurements = match (&measured, known) {
+        (None, known) => Measurements::take(known, &disk, (repeats, seconds), &told)?,
+        (Some(path), None) => Measurements::read(path).map_err(ValidateError::from)?,
+        (Some(path), Some(known)) => Measurements::read(path).map_err(ValidateError::from)?.with_costs(known),
+    };
+    let (compared, profile) = validate::compare(&measurements, requests, &told)?;
+    let option = |name: &str, path: &Option<PathBuf>| {
+        path.as_ref().map_or_else(String::new, |path| format!(" --{name} {}", path.display()))
+    };
+    let loads = match measured {
+        Some(_) => option("measured", &measured),
+        None => format!(" --seconds {seconds} --repeats {repeats}"),
+    };
+    let command =
+        format!("cargo sim validate{}{loads} --requests {requests} --out DIR", option("costs", &costs));
+    let page =
+        validate::page(&compared, reproduce(command, measurements.repeats() as u64, &profile.machine))?;
     if json {
         say_json(&serde_json::json!({ "answer": page.answer, "architectures": compared }));
     } else {
@@ -58,6 +71,7 @@ pub fn act(arguments: Arguments) -> Result<bool, Failed> {
     if let Some(directory) = out {
         page::write(&directory, &page)?;
         write(directory.join("profile.toml"), &profile.to_toml())?;
+        write(directory.join("measured.json"), &measurements.to_json())?;
     }
     Ok(true)
 }

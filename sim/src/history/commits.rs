@@ -1,7 +1,7 @@
 //! Transactions, and how long they take until they are durable.
 
 /// Some transactions.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, serde::Deserialize, serde::Serialize)]
 pub struct Commits {
     /// How many.
     pub count: f64,

@@ -1,12 +1,13 @@
 //! What the load generator measured: the row of its CSV file.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::{RealError, threads::Threads};
 use crate::history::Commits;
 
 /// What a server did under a load.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
 pub struct Measured {
     /// Requests answered in all, with those before it was measured; each of one bundle.
     pub requests: f64,
@@ -68,6 +69,11 @@ impl Measured {
             generator_ns: of(&|run| run.generator_ns as f64) as u64,
             pace_ns: of(&|run| run.pace_ns),
         }
+    }
+
+    /// Whether anything was measured: all is told of a request, at a pace.
+    pub fn is_sound(&self) -> bool {
+        [self.requests, self.requests_per_s, self.pace_ns].into_iter().all(|value| value > 0.0)
     }
 
     /// The same with the processor time that it would have taken at another pace.

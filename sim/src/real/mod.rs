@@ -18,6 +18,7 @@ use std::{
 
 pub use csv::Measured;
 use process::Running;
+use serde::{Deserialize, Serialize};
 
 use crate::{calibrate::pace, scenario::Architecture};
 
@@ -25,7 +26,8 @@ use crate::{calibrate::pace, scenario::Architecture};
 const HOST: &str = "127.0.0.1";
 
 /// A load on a server.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
 pub struct Load {
     /// How the server is built.
     pub architecture: Architecture,

@@ -1,9 +1,10 @@
 //! What the threads of a server's actors do: each is called as its actor is.
 
+use serde::{Deserialize, Serialize};
 use server::protocol::id::{ActorId, Role};
 
 /// The actors of a role together.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize, Serialize)]
 pub struct OfRole {
     /// Nanoseconds of processors.
     pub ns: f64,
@@ -15,7 +16,7 @@ pub struct OfRole {
 pub type Quantity<'a> = &'a dyn Fn(&Threads) -> f64;
 
 /// By role.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize, Serialize)]
 pub struct Threads([OfRole; Role::ALL.len()]);
 
 impl Threads {

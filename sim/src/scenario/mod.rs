@@ -79,7 +79,8 @@ pub struct Scenario {
 }
 
 /// How the server is built.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Architecture {
     /// One server: all roles in one actor with one key and one store.
     Central,

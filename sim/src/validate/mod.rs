@@ -8,20 +8,21 @@
 //! How fast the machine is at the moment is measured beside each load ([`crate::calibrate::pace`]), and the twin has that pace; what
 //! was measured of the server stays as it is.
 
+mod measurements;
 mod page;
-
-use std::path::Path;
 
 use reports::summary::Summary;
 use serde::Serialize;
 
+use measurements::Run;
+pub use measurements::{Measurements, MeasurementsError};
 pub use page::page;
 
 use crate::{
-    calibrate::{self, CalibrateError, web},
+    calibrate::CalibrateError,
     model::costs::Profile,
     outcome::Outcome,
-    real::{Load, Measured, RealError, Server, twin},
+    real::{Load, Measured, RealError, twin},
     scenario::{Architecture, ScenarioError},
 };
 
@@ -49,26 +50,45 @@ pub enum ValidateError {
     /// The machine cannot be calibrated.
     #[error(transparent)]
     Calibrate(#[from] CalibrateError),
+    /// What was measured before.
+    #[error(transparent)]
+    Measurements(#[from] MeasurementsError),
 }
 
 /// What was predicted and what was measured of one quantity.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Pair {
     /// By the simulator.
     pub predicted: f64,
-    /// On the real server.
-    pub measured: f64,
+    /// On the real server, each time.
+    pub measured: Vec<f64>,
 }
 
 impl Pair {
-    /// By how much the prediction is off, in per cent of what was measured.
-    pub fn error_percent(self) -> f64 {
-        (self.predicted / self.measured - 1.0) * 100.0
+    /// What counts of what was measured.
+    pub fn median(&self) -> f64 {
+        median(self.measured.iter().copied())
+    }
+
+    /// By how much the prediction is off, in per cent of the median.
+    pub fn error_percent(&self) -> f64 {
+        (self.predicted / self.median() - 1.0) * 100.0
+    }
+
+    /// By how much each measurement is off itself, however right the prediction may be.
+    pub fn apart_percent(&self) -> impl Iterator<Item = f64> {
+        let median = self.median();
+        self.measured.iter().map(move |one| ((one / median - 1.0) * 100.0).abs())
+    }
+
+    /// The same in the median.
+    pub fn spread_percent(&self) -> f64 {
+        median(self.apart_percent())
     }
 }
 
 /// Latencies at one load.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct AtShare {
     /// Of the peak, in per cent.
     pub share_percent: u32,
@@ -101,120 +121,106 @@ pub struct Compared {
     pub shares: Vec<AtShare>,
 }
 
-/// How long each load lasts.
-#[derive(Clone, Copy, Debug)]
-pub struct Patience {
-    /// Seconds on the real server.
-    pub seconds: u32,
-    /// How often on the real server, each time on a new one: of each quantity the median counts, for what else runs on
-    /// the machine, or under it, comes and goes. Of so many seeds in the simulator, too.
-    pub repeats: u32,
-    /// Requests in the simulator.
-    pub requests: u64,
-}
-
-/// Compares all architectures, the twins with these costs; and which they were. If none are known the machine is calibrated in between:
-/// the loads by which requests are measured take their turns with the others, so that what the machine does meanwhile is in both.
-/// `told` hears what is measured next.
+/// Compares the twins of what was measured with it, each of so many requests; and says what they cost. `told` hears what is found.
 ///
 /// # Errors
-/// The server fails, or the machine cannot be calibrated.
-pub fn validate(
-    known: Option<Profile>,
-    directory: &Path,
-    patience: Patience,
+/// A twin fails.
+pub fn compare(
+    measurements: &Measurements,
+    requests: u64,
     told: &dyn Fn(&str),
 ) -> Result<(Vec<Compared>, Profile), ValidateError> {
-    let server = Server::beside_this()?;
-    let (rest, asking) = match known {
-        Some(profile) => (profile, Vec::new()),
-        None => (calibrate::all_but_http(directory, told)?, web::loads(patience.seconds)),
-    };
-    let mut asked = vec![Vec::new(); asking.len()];
-    let mut turns = Vec::new();
-    for turn in 1..=patience.repeats {
-        for architecture in ARCHITECTURES {
-            told(&format!("turn {turn} of {}, {}", patience.repeats, architecture.name()));
-            turns.push(take_turn(&server, architecture, directory, patience)?);
-        }
-        for (load, runs) in asking.iter().zip(&mut asked) {
-            runs.push(server.measure(load, directory)?);
-        }
-    }
-    let profile = match asking.is_empty() {
-        true => rest,
-        false => web::profile(&asking, &asked, rest, told)?,
-    };
+    let profile = measurements.profile(told)?;
     told("the twins");
-    let compared = (0..ARCHITECTURES.len()).map(|index| {
-        let of_one: Vec<&Turn> = turns.iter().skip(index).step_by(ARCHITECTURES.len()).collect();
-        compare(ARCHITECTURES[index], &of_one, &profile, patience)
-    });
-    Ok((compared.collect::<Result<_, _>>()?, profile))
+    let compared =
+        ARCHITECTURES.map(|architecture| compare_one(architecture, measurements, &profile, requests));
+    Ok((compared.into_iter().collect::<Result<_, _>>()?, profile))
 }
 
-/// A load on the real server, and what came of it.
-type Run = (Load, Measured);
-
-/// What was measured of one architecture, one right after the other.
-struct Turn {
-    peak: Run,
-    /// By [`SHARES`].
-    shares: Vec<Run>,
-}
-
-fn take_turn(
-    server: &Server,
+fn compare_one(
     architecture: Architecture,
-    directory: &Path,
-    patience: Patience,
-) -> Result<Turn, RealError> {
-    let run = |rate_per_s| {
-        let load = load(architecture, rate_per_s, patience);
-        server.measure(&load, directory).map(|measured| (load, measured))
-    };
-    let peak = run(None)?;
-    let rate = |percent: u32| (peak.1.requests_per_s * f64::from(percent) / 100.0) as u32;
-    let shares = SHARES.map(|percent| run(Some(rate(percent))));
-    Ok(Turn { peak, shares: shares.into_iter().collect::<Result<_, _>>()? })
-}
-
-fn compare(
-    architecture: Architecture,
-    turns: &[&Turn],
+    measurements: &Measurements,
     profile: &Profile,
-    patience: Patience,
+    requests: u64,
 ) -> Result<Compared, ValidateError> {
-    let peaks: Vec<Run> = turns.iter().map(|turn| turn.peak).collect();
-    let (real, twin) = medians(&peaks, profile, patience)?;
-    let shares = SHARES.iter().enumerate().map(|(index, share_percent)| {
-        let runs: Vec<Run> = turns.iter().map(|turn| turn.shares[index]).collect();
-        let (real, twin) = medians(&runs, profile, patience)?;
-        let mut rates: Vec<u32> = runs.iter().filter_map(|(load, _)| load.rate_per_s).collect();
-        rates.sort_unstable();
-        let offered_per_s = rates.get(rates.len() / 2).copied().unwrap_or_default();
-        Ok(at_share((*share_percent, offered_per_s), &real, &twin))
+    let peaks = Beside::twins(&measurements.peaks(architecture), profile, requests)?;
+    let shares = SHARES.iter().enumerate().map(|(at, share_percent)| {
+        let beside = Beside::twins(&measurements.shares(architecture, at), profile, requests)?;
+        Ok(AtShare {
+            share_percent: *share_percent,
+            offered_per_s: beside.rate_per_s(),
+            processor_us: beside.processor_us(),
+            pace_ns: beside.pace_ns(),
+            receipt_us: [0, 1].map(|at| beside.pair(|twin| twin.receipt_us[at], |real| real.receipt_us[at])),
+            commits: [
+                beside.pair(|twin| twin.commits, |real| real.commits.count / real.requests),
+                beside.pair(|twin| twin.commit_us, |real| real.commits.mean_us()),
+            ],
+            delivery_us: [0, 1]
+                .map(|at| beside.pair(|twin| twin.delivery_us[at], |real| real.delivery_us[at])),
+        })
     });
     Ok(Compared {
         architecture: architecture.name(),
-        peak_per_s: Pair { predicted: twin.requests_per_s, measured: real.requests_per_s },
-        processor_us: processor_us(&real, &twin),
-        pace_ns: real.pace_ns,
+        peak_per_s: peaks.pair(|twin| twin.requests_per_s, |real| real.requests_per_s),
+        processor_us: peaks.processor_us(),
+        pace_ns: peaks.pace_ns(),
         shares: shares.collect::<Result<_, ValidateError>>()?,
     })
 }
 
-/// In each quantity the median of some runs, and of their twins, each with a seed of its own and at the pace that the machine had meanwhile.
-fn medians(runs: &[Run], profile: &Profile, patience: Patience) -> Result<(Measured, Twin), ScenarioError> {
-    let twin = |(seed, (load, real)): (u64, &Run)| {
-        twin::run(load, patience.requests, &profile.at_pace(real.pace_ns), seed)
-    };
-    let twins = (0..).zip(runs).map(twin).collect::<Result<Vec<_>, _>>()?;
-    let reals: Vec<Measured> = runs.iter().map(|(_, real)| *real).collect();
-    Ok((Measured::median(&reals), Twin::median(&twins)))
+/// Runs of one load, and the twin of each: with a seed of its own, its rate, and the pace that the machine had meanwhile.
+struct Beside<'a> {
+    runs: Vec<&'a Run>,
+    twins: Vec<Twin>,
 }
 
-fn load(architecture: Architecture, rate_per_s: Option<u32>, patience: Patience) -> Load {
+impl<'a> Beside<'a> {
+    fn twins(runs: &[&'a Run], profile: &Profile, requests: u64) -> Result<Beside<'a>, ScenarioError> {
+        let twin = |(seed, run): (u64, &&Run)| {
+            let outcome = twin::run(&run.load, requests, &profile.at_pace(run.measured.pace_ns), seed)?;
+            Ok(Twin::of(&outcome))
+        };
+        let twins = (0..).zip(runs).map(twin).collect::<Result<_, ScenarioError>>()?;
+        Ok(Beside { runs: runs.to_vec(), twins })
+    }
+
+    /// In a quantity the median of the twins, and what each run had: when an epoch's seal and cut fall together and when not is a
+    /// matter of chance on both.
+    fn pair(&self, of_twin: impl Fn(&Twin) -> f64, of_run: impl Fn(&Measured) -> f64) -> Pair {
+        Pair {
+            predicted: median(self.twins.iter().map(of_twin)),
+            measured: self.runs.iter().map(|run| of_run(&run.measured)).collect(),
+        }
+    }
+
+    /// What a request takes of processors, and of it of actors.
+    fn processor_us(&self) -> [Pair; 2] {
+        let all = |real: &Measured| (real.server_ns + real.generator_ns) as f64 / real.requests / 1e3;
+        [
+            self.pair(|twin| twin.processor_us[0], all),
+            self.pair(|twin| twin.processor_us[1], |real| real.threads.ns() / real.requests / 1e3),
+        ]
+    }
+
+    fn pace_ns(&self) -> f64 {
+        median(self.runs.iter().map(|run| run.measured.pace_ns))
+    }
+
+    /// Requests that were offered a second.
+    fn rate_per_s(&self) -> u32 {
+        median(self.runs.iter().filter_map(|run| run.load.rate_per_s).map(f64::from)) as u32
+    }
+}
+
+/// The median of some values: of an even number the upper one.
+fn median(values: impl Iterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+fn load(architecture: Architecture, rate_per_s: Option<u32>, seconds: u32) -> Load {
     Load {
         architecture,
         connections: CONNECTIONS,
@@ -222,30 +228,9 @@ fn load(architecture: Architecture, rate_per_s: Option<u32>, patience: Patience)
         readers: CONNECTIONS,
         recipients: 1,
         payload: PAYLOAD_BYTES,
-        seconds: patience.seconds,
+        seconds,
         epoch_ms: EPOCH_MS,
     }
-}
-
-fn at_share((share_percent, offered_per_s): (u32, u32), real: &Measured, twin: &Twin) -> AtShare {
-    AtShare {
-        share_percent,
-        offered_per_s,
-        processor_us: processor_us(real, twin),
-        pace_ns: real.pace_ns,
-        receipt_us: pairs(twin.receipt_us, real.receipt_us),
-        commits: [
-            Pair { predicted: twin.commits, measured: real.commits.count / real.requests },
-            Pair { predicted: twin.commit_us, measured: real.commits.mean_us() },
-        ],
-        delivery_us: pairs(twin.delivery_us, real.delivery_us),
-    }
-}
-
-/// What a request takes of processors.
-fn processor_us(real: &Measured, twin: &Twin) -> [Pair; 2] {
-    let measured = (real.server_ns + real.generator_ns) as f64 / real.requests / 1e3;
-    pairs(twin.processor_us, [measured, real.threads.ns() / real.requests / 1e3])
 }
 
 /// What the simulator predicts of a load.
@@ -259,43 +244,40 @@ struct Twin {
 }
 
 impl Twin {
-    /// Of several seeds, in each quantity the median, as of several servers: when an epoch's seal and cut fall together and
-    /// when not is a matter of chance on both.
-    fn median(runs: &[Outcome]) -> Twin {
-        let of = |quantity: &dyn Fn(&Outcome) -> f64| {
-            let mut values: Vec<f64> = runs.iter().map(quantity).collect();
-            values.sort_by(f64::total_cmp);
-            values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
-        };
+    fn of(run: &Outcome) -> Twin {
+        let bundles = run.drawn.workload.bundles as f64;
         let percentiles = |summary: Option<Summary>| summary.map_or([f64::NAN; 2], |all| [all.p50, all.p99]);
-        let bundles = |run: &Outcome| run.drawn.workload.bundles as f64;
+        let actors_ns: u64 = run.run.load.actors.values().map(|done| done.ns).sum();
+        let record = run.record();
         Twin {
-            requests_per_s: of(&Outcome::throughput_per_s),
-            processor_us: [
-                of(&|run| run.run.load.busy_ns as f64 / bundles(run) / 1e3),
-                of(&|run| {
-                    run.run.load.actors.values().map(|done| done.ns).sum::<u64>() as f64 / bundles(run) / 1e3
-                }),
-            ],
-            commits: of(&|run| run.record().commits.count / bundles(run)),
-            commit_us: of(&|run| run.record().commits.mean_us()),
-            receipt_us: [0, 1].map(|at| of(&|run| percentiles(run.record().receipt.summary())[at])),
-            delivery_us: [0, 1].map(|at| of(&|run| percentiles(run.record().delivery.summary())[at])),
+            requests_per_s: run.throughput_per_s(),
+            processor_us: [run.run.load.busy_ns, actors_ns].map(|ns| ns as f64 / bundles / 1e3),
+            commits: record.commits.count / bundles,
+            commit_us: record.commits.mean_us(),
+            receipt_us: percentiles(record.receipt.summary()),
+            delivery_us: percentiles(record.delivery.summary()),
         }
     }
-}
-
-fn pairs(predicted: [f64; 2], measured: [f64; 2]) -> [Pair; 2] {
-    std::array::from_fn(|at| Pair { predicted: predicted[at], measured: measured[at] })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn pair(predicted: f64, measured: &[f64]) -> Pair {
+        Pair { predicted, measured: measured.to_vec() }
+    }
+
     #[test]
-    fn an_error_is_of_what_was_measured() {
-        assert!((Pair { predicted: 120.0, measured: 100.0 }.error_percent() - 20.0).abs() < 1e-9);
-        assert!((Pair { predicted: 50.0, measured: 100.0 }.error_percent() + 50.0).abs() < 1e-9);
+    fn an_error_is_of_the_median_of_what_was_measured() {
+        assert!((pair(120.0, &[100.0, 1.0, 300.0]).error_percent() - 20.0).abs() < 1e-9);
+        assert!((pair(50.0, &[100.0]).error_percent() + 50.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn what_was_measured_is_as_far_apart_as_it_is_whatever_was_predicted() {
+        let pair = pair(7.0, &[80.0, 100.0, 110.0, 100.0, 300.0]);
+        assert_eq!(pair.apart_percent().map(f64::round).collect::<Vec<_>>(), [20.0, 0.0, 10.0, 0.0, 200.0]);
+        assert_eq!(pair.spread_percent().round(), 10.0);
     }
 }

@@ -52,36 +52,42 @@ pub fn page(all: &[Compared], reproduce: Reproduce) -> Result<Page, ChartError> 
 
 fn answer(all: &[Compared]) -> String {
     let peaks = all.iter().map(|one| {
-        let Pair { predicted, measured } = one.peak_per_s;
-        let off = one.peak_per_s.error_percent();
-        format!(
-            "{} {} predicted, {} measured ({off:+.0} %)",
-            one.architecture,
-            number(predicted),
-            number(measured)
-        )
+        let Pair { predicted, .. } = one.peak_per_s;
+        let (measured, off) = (one.peak_per_s.median(), one.peak_per_s.error_percent());
+        let [predicted, measured] = [predicted, measured].map(number);
+        format!("{} {predicted} predicted, {measured} measured ({off:+.0} %)", one.architecture)
     });
-    let within = |pairs: Vec<Pair>, bar: f64| {
-        let held = pairs.iter().filter(|pair| pair.error_percent().abs() <= bar).count();
-        format!("{held} of {}", pairs.len())
-    };
-    let at = |of: Quantity| all.iter().flat_map(move |one| one.shares.iter().map(of));
-    let medians = at(|at| at.delivery_us).chain(at(|at| at.receipt_us)).map(|pairs| pairs[0]).collect();
-    let tails = all.iter().flat_map(|one| &one.shares).filter(|at| at.share_percent == SHARE_OF_TAIL);
-    let tails = tails.flat_map(|at| [at.delivery_us[1], at.receipt_us[1]]).collect();
+    let shares = || all.iter().flat_map(|one| &one.shares);
+    let medians: Vec<&Pair> = shares().flat_map(|at| [&at.delivery_us[0], &at.receipt_us[0]]).collect();
+    let tails = shares().filter(|at| at.share_percent == SHARE_OF_TAIL);
+    let tails: Vec<&Pair> = tails.flat_map(|at| [&at.delivery_us[1], &at.receipt_us[1]]).collect();
+    let [bar, bar_of_tails] = BARS;
     format!(
-        "Peak throughput in requests a second: {}. {} medians of latency are within {} %, and {} 99th percentiles at {SHARE_OF_TAIL} % \
-         of the peak within {} %.",
+        "Peak throughput in requests a second: {}. {} medians of latency are within {bar} %, and {} 99th percentiles at {SHARE_OF_TAIL} % \
+         of the peak within {bar_of_tails} %. Single measurements of the real server are within the same of their own median in {} and {} of cases.",
         peaks.collect::<Vec<_>>().join("; "),
-        within(medians, BARS[0]),
-        BARS[0],
-        within(tails, BARS[1]),
-        BARS[1],
+        within(&medians, bar),
+        within(&tails, bar_of_tails),
+        itself(&medians, bar),
+        itself(&tails, bar_of_tails),
     )
 }
 
+/// How many predictions are off by no more than that.
+fn within(pairs: &[&Pair], bar: f64) -> String {
+    let held = pairs.iter().filter(|pair| pair.error_percent().abs() <= bar).count();
+    format!("{held} of {}", pairs.len())
+}
+
+/// What share of measurements is off its own median by no more than that: no prediction could be better.
+fn itself(pairs: &[&Pair], bar: f64) -> String {
+    let apart: Vec<f64> = pairs.iter().flat_map(|pair| pair.apart_percent()).collect();
+    let held = apart.iter().filter(|apart| **apart <= bar).count();
+    format!("{:.0} %", 100.0 * held as f64 / apart.len() as f64)
+}
+
 /// Picks a quantity of a load: median and 99th percentile.
-type Quantity = fn(&AtShare) -> [Pair; 2];
+type Quantity = fn(&AtShare) -> &[Pair; 2];
 
 fn plot(one: &Compared, machine: &str) -> Result<Vec<Plot>, ChartError> {
     let line = |name: &str, of: &dyn Fn(&AtShare) -> f64, style| Series {
@@ -89,11 +95,11 @@ fn plot(one: &Compared, machine: &str) -> Result<Vec<Plot>, ChartError> {
         points: one.shares.iter().map(|at| Point::exact(f64::from(at.offered_per_s), of(at) / 1e3)).collect(),
         style,
     };
-    let kinds: [(&str, Quantity); 2] = [("delivery", |at| at.delivery_us), ("receipt", |at| at.receipt_us)];
+    let kinds: [(&str, Quantity); 2] = [("delivery", |at| &at.delivery_us), ("receipt", |at| &at.receipt_us)];
     let plots = kinds.into_iter().map(|(kind, of)| {
         let series = [("median", 0), ("99th percentile", 1)].into_iter().flat_map(|(name, which)| {
             [
-                line(&format!("{name}, measured"), &|at| of(at)[which].measured, Style::Measured),
+                line(&format!("{name}, measured"), &|at| of(at)[which].median(), Style::Measured),
                 line(&format!("{name}, predicted"), &|at| of(at)[which].predicted, Style::Predicted),
             ]
         });
@@ -117,17 +123,22 @@ fn plot(one: &Compared, machine: &str) -> Result<Vec<Plot>, ChartError> {
 fn peaks(all: &[Compared]) -> Table {
     let rows = all.iter().map(|one| {
         let mut cells = vec![Cell::Text(one.architecture.to_owned())];
-        cells.extend(three(one.peak_per_s));
+        cells.extend(three(&one.peak_per_s));
+        cells.push(Cell::Number(one.peak_per_s.spread_percent()));
         cells
     });
     Table {
         file: "peaks".to_owned(),
-        caption: format!("Peak throughput in a closed loop of {CONNECTIONS} connections."),
+        caption: format!(
+            "Peak throughput in a closed loop of {CONNECTIONS} connections. Spread: how far a measurement of the real server is from the \
+             median of all, in the median."
+        ),
         columns: vec![
             Column::new("architecture", ""),
             Column::new("predicted", "requests/s"),
             Column::new("measured", "requests/s"),
             Column::new("error", "%"),
+            Column::new("spread", "%"),
         ],
         rows: rows.collect(),
     }
@@ -139,7 +150,7 @@ fn commits(all: &[Compared]) -> Table {
         one.shares.iter().map(|at| {
             let mut cells =
                 vec![Cell::Text(one.architecture.to_owned()), Cell::Count(u64::from(at.share_percent))];
-            cells.extend(at.commits.into_iter().flat_map(three));
+            cells.extend(at.commits.iter().flat_map(three));
             cells
         })
     });
@@ -163,17 +174,17 @@ fn commits(all: &[Compared]) -> Table {
 
 /// What a request takes of processors, and how fast these were.
 fn processors(all: &[Compared]) -> Table {
-    let row = |one: &Compared, load: String, processor_us: [Pair; 2], pace_ns: f64| {
+    let row = |one: &Compared, load: String, processor_us: &[Pair; 2], pace_ns: f64| {
         let mut cells = vec![Cell::Text(one.architecture.to_owned()), Cell::Text(load)];
         cells.push(Cell::Number(pace_ns / 1e3));
-        cells.extend(processor_us.into_iter().flat_map(three));
+        cells.extend(processor_us.iter().flat_map(three));
         cells
     };
     let rows = all.iter().flat_map(|one| {
-        let at_peak = row(one, "peak".to_owned(), one.processor_us, one.pace_ns);
+        let at_peak = row(one, "peak".to_owned(), &one.processor_us, one.pace_ns);
         let below = one.shares.iter();
         let below =
-            below.map(move |at| row(one, format!("{} %", at.share_percent), at.processor_us, at.pace_ns));
+            below.map(move |at| row(one, format!("{} %", at.share_percent), &at.processor_us, at.pace_ns));
         std::iter::once(at_peak).chain(below)
     });
     Table {
@@ -196,8 +207,8 @@ fn processors(all: &[Compared]) -> Table {
     }
 }
 
-fn three(pair: Pair) -> [Cell; 3] {
-    [pair.predicted, pair.measured, pair.error_percent()].map(Cell::Number)
+fn three(pair: &Pair) -> [Cell; 3] {
+    [pair.predicted, pair.median(), pair.error_percent()].map(Cell::Number)
 }
 
 fn latencies(all: &[Compared]) -> Table {
@@ -210,6 +221,7 @@ fn latencies(all: &[Compared]) -> Table {
         columns.push(Column::new(format!("{what}, predicted"), "µs"));
         columns.push(Column::new(format!("{what}, measured"), "µs"));
         columns.push(Column::new(format!("{what}, error"), "%"));
+        columns.push(Column::new(format!("{what}, spread"), "%"));
     }
     let rows = all.iter().flat_map(|one| {
         one.shares.iter().map(|at| {
@@ -218,9 +230,12 @@ fn latencies(all: &[Compared]) -> Table {
                 Cell::Count(u64::from(at.share_percent)),
                 Cell::Count(u64::from(at.offered_per_s)),
             ];
-            cells.extend(at.receipt_us.into_iter().chain(at.delivery_us).flat_map(three));
+            for pair in at.receipt_us.iter().chain(&at.delivery_us) {
+                cells.extend(three(pair));
+                cells.push(Cell::Number(pair.spread_percent()));
+            }
             cells
         })
     });
-    Table { file: "latencies".to_owned(), caption: "Every point.".to_owned(), columns, rows: rows.collect() }
+    Table { file: "latencies".to_owned(), caption: "Every point. Spread: how far a measurement of the real server is from the median of all, in the median.".to_owned(), columns, rows: rows.collect() }
 }

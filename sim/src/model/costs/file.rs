@@ -76,7 +76,10 @@ impl Profile {
     }
 
     /// Says what no run could work with.
-    fn check(&self) -> Result<(), String> {
+    ///
+    /// # Errors
+    /// A cost is none.
+    pub fn check(&self) -> Result<(), String> {
         let within = |name: &str, cost: &Cost, bound: f64| match cost.lies_within(bound) {
             true => Ok(()),
             false => Err(format!("{name} must be a number, or a list of some, from 0 to {bound:e}")),
