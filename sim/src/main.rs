@@ -59,6 +59,7 @@ fn main() -> ExitCode {
         }
     };
     match held {
+        Ok(_) if !cli::is_said() => ExitCode::from(2),
         Ok(held) => ExitCode::from(u8::from(!held)),
         Err(error) => {
             eprintln!("{error}");

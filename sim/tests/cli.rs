@@ -142,6 +142,89 @@ fn an_unreadable_file_exits_with_two() {
 }
 
 #[test]
+fn more_seeds_than_fit_in_memory_are_refused() {
+    for arguments in [
+        ["sweep", "scenarios/quickstart.toml", "--seeds", "0..18446744073709551615"],
+        ["scale", "scenarios/questions/blame.toml", "--seeds", "99999999999"],
+    ] {
+        let output = sim(&arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert!(text(&output.stderr).contains("00000"), "{}", text(&output.stderr));
+    }
+}
+
+#[test]
+fn what_a_run_did_not_write_it_leaves_where_it_is() {
+    let directory = tempfile::tempdir().unwrap();
+    let evidence = directory.path().join("evidence");
+    std::fs::create_dir_all(evidence.join("mailbox-0-x-0.json")).unwrap();
+    let foreign = ["notes.txt", "mailbox-0.json", "result-1.json"];
+    let earlier = ["mailbox-0-badattestation-7.json", "sequencer-equiv-0.json"];
+    foreign.iter().chain(&earlier).for_each(|name| std::fs::write(evidence.join(name), "precious").unwrap());
+    let calm =
+        ["--set", "adversary=[]", "--set", "fault=[]", "--set", "expect={}", "--set", "workload.bundles=30"];
+    let out = directory.path().to_str().unwrap();
+    let output = sim(&[&["run", "scenarios/honest/calm.toml", "--out", out], &calm[..]].concat());
+    assert_eq!(output.status.code(), Some(0), "{}{}", text(&output.stdout), text(&output.stderr));
+    foreign.iter().for_each(|name| assert!(evidence.join(name).exists(), "{name}"));
+    earlier.iter().for_each(|name| assert!(!evidence.join(name).exists(), "{name}"));
+    assert!(evidence.join("mailbox-0-x-0.json").is_dir());
+}
+
+#[test]
+fn results_that_have_no_place_are_refused_before_the_run() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let out = file.path().to_str().unwrap();
+    for command in [&["run", "scenarios/quickstart.toml"][..], &["validate"]] {
+        let output = sim(&[command, &["--out", out]].concat());
+        assert_eq!(output.status.code(), Some(2));
+        assert!(
+            output.stdout.is_empty() && text(&output.stderr).contains("cannot write"),
+            "{}",
+            text(&output.stderr)
+        );
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn what_cannot_be_printed_fails_a_command() {
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let status = support::command(&["list", "checks"]).stdout(full).status().unwrap();
+    assert_eq!(status.code(), Some(2));
+}
+
+#[test]
+fn what_was_not_measured_is_no_base_of_a_comparison() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("measured.json");
+    std::fs::write(&file, "{\"rest\": 7}").unwrap();
+    for (path, said) in [(file.to_str().unwrap(), "no measurements, as"), ("none.json", "cannot read")] {
+        let output = sim(&["validate", "--measured", path]);
+        assert_eq!(output.status.code(), Some(2));
+        assert!(text(&output.stderr).contains(said), "{}", text(&output.stderr));
+    }
+}
+
+#[test]
+fn two_experiments_of_one_name_have_no_place_in_a_gallery() {
+    let directory = tempfile::tempdir().unwrap();
+    let again = directory.path().join("detection.toml");
+    std::fs::copy(root().join("scenarios/questions/detection.toml"), &again).unwrap();
+    let gallery = directory.path().join("gallery");
+    let output = sim(&[
+        "scale",
+        "scenarios/questions/detection.toml",
+        again.to_str().unwrap(),
+        "--gallery",
+        gallery.to_str().unwrap(),
+    ]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("would both be detection"), "{}", text(&output.stderr));
+    assert!(!gallery.exists());
+}
+
+#[test]
 fn a_range_of_seeds_without_a_seed_is_refused() {
     let output = sim(&["sweep", "scenarios/quickstart.toml", "--seeds", "5..5"]);
     assert_eq!(output.status.code(), Some(2));

@@ -84,5 +84,5 @@ fn handling(samples: &mut Vec<Sample>) -> Handling {
     let fit = fit::fit(samples);
     let spread = Cost::of_parts(fit::spread(&fit, samples, PARTS).into_iter().map(significant).collect());
     let [step, input, byte] = fit.map(significant);
-    Handling { step, input, byte, spread }
+    Handling { step, input, byte, step_byte: 0.0, spread }
 }

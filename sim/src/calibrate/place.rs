@@ -1,8 +1,7 @@
 //! What actors compute in place: in a real server, where requests share their caches and cores, each of their steps wakes a
 //! thread, and whoever they send something to must be woken. Of that the simulator, in which they are measured ([`super::actors`]),
 //! knows nothing. On a real server each actor has a thread of its own, whose time can be told apart: what it takes more is divided
-//! among its steps and what these and their inputs took in the simulator. (What a byte takes is left as it was: a profile says it of a
-//! role, and whoever serves the role's clients beside its actors is charged for it too.)
+//! among its steps, what these and their inputs took in the simulator, and the bytes that they take in and send.
 
 use std::fmt;
 
@@ -20,7 +19,9 @@ pub struct Worked {
     pub steps: f64,
     /// What these take by what was measured in the simulator.
     pub alone_ns: f64,
-    /// What is done besides: transactions, signatures, bytes.
+    /// Bytes that they take in and send.
+    pub bytes: f64,
+    /// What is done besides: transactions, signatures, and bytes as they were measured.
     pub besides_ns: f64,
 }
 
@@ -43,6 +44,7 @@ impl Worked {
             real_ns,
             steps,
             alone_ns: steps * alone.step + each(twin.inputs) * alone.input,
+            bytes: each(twin.coded_bytes),
             besides_ns: once_ns
                 + each(twin.coded_bytes) * (alone.byte + profile.bytes.code)
                 + each(twin.hashed_bytes) * profile.bytes.hash,
@@ -57,6 +59,8 @@ pub struct InPlace {
     step_ns: f64,
     /// By which factor what is in it takes longer.
     factor: f64,
+    /// Nanoseconds of each byte besides.
+    byte_ns: f64,
 }
 
 impl InPlace {
@@ -65,29 +69,42 @@ impl InPlace {
         let sample = |load: &Worked| {
             let more_ns = (load.real_ns - load.besides_ns - load.alone_ns).max(0.0);
             let weight = WHOLE_NS / load.real_ns.max(1.0);
-            Sample { causes: [load.steps * weight, load.alone_ns * weight, 0.0], ns: more_ns * weight }
+            let causes = [load.steps, load.alone_ns, load.bytes].map(|cause| cause * weight);
+            Sample { causes, ns: more_ns * weight }
         };
-        let [step_ns, more, _] = fit::fit(&loads.iter().map(sample).collect::<Vec<_>>());
-        InPlace { step_ns: significant(step_ns), factor: significant(1.0 + more) }
+        let [step_ns, more, byte_ns] = fit::fit(&loads.iter().map(sample).collect::<Vec<_>>());
+        InPlace {
+            step_ns: significant(step_ns),
+            factor: significant(1.0 + more),
+            byte_ns: significant(byte_ns),
+        }
     }
 
     /// What actors compute there.
     pub fn handling(self, alone: &Handling) -> Handling {
         let Handling { step, input, .. } = alone.times(self.factor);
-        Handling { step: significant(step + self.step_ns), input, ..alone.clone() }
+        let step_byte = alone.step_byte + self.byte_ns;
+        Handling { step: significant(step + self.step_ns), input, step_byte, ..alone.clone() }
     }
 
     /// By how much what actors did is not explained.
     pub fn off_percent(self, load: &Worked) -> f64 {
-        let explained_ns = load.steps * self.step_ns + load.alone_ns * self.factor + load.besides_ns;
+        let explained_ns = load.steps * self.step_ns
+            + load.alone_ns * self.factor
+            + load.bytes * self.byte_ns
+            + load.besides_ns;
         100.0 * (explained_ns / load.real_ns.max(1.0) - 1.0)
     }
 }
 
 impl fmt::Display for InPlace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let InPlace { step_ns, factor } = self;
-        write!(f, "a step takes {:.1} µs and {factor:.2} times what it takes in the simulator", step_ns / 1e3)
+        let InPlace { step_ns, factor, byte_ns } = self;
+        let step_us = step_ns / 1e3;
+        write!(
+            f,
+            "a step takes {step_us:.1} µs and {factor:.2} times what it takes in the simulator, and a byte {byte_ns:.2} ns more"
+        )
     }
 }
 
@@ -96,27 +113,30 @@ mod tests {
     use super::*;
     use crate::model::costs::Cost;
 
-    fn worked(steps: f64, alone_ns: f64) -> Worked {
-        Worked { real_ns: 20e3 * steps + 1.5 * alone_ns + 7e3, steps, alone_ns, besides_ns: 7e3 }
+    fn worked(steps: f64, alone_ns: f64, bytes: f64) -> Worked {
+        let real_ns = 20e3 * steps + 1.5 * alone_ns + 3.0 * bytes + 7e3;
+        Worked { real_ns, steps, alone_ns, bytes, besides_ns: 7e3 }
     }
 
     fn handling() -> Handling {
-        Handling { step: 1e3, input: 2.0, byte: 4.0, spread: Cost::always(1.0) }
+        Handling { step: 1e3, input: 2.0, byte: 4.0, step_byte: 0.0, spread: Cost::always(1.0) }
     }
 
     #[test]
     fn steps_and_what_is_in_them_are_told_apart() {
-        let loads = [worked(0.1, 9e3), worked(0.9, 14e3), worked(2.0, 60e3)];
+        let loads =
+            [worked(0.1, 9e3, 4e3), worked(0.9, 14e3, 1e3), worked(2.0, 60e3, 9e3), worked(0.5, 5e3, 70e3)];
         let place = InPlace::explaining(&loads);
-        assert_eq!(place, InPlace { step_ns: 20e3, factor: 1.5 });
+        assert_eq!(place, InPlace { step_ns: 20e3, factor: 1.5, byte_ns: 3.0 });
         assert!(loads.iter().all(|load| place.off_percent(load).abs() < 0.1));
         let in_place = place.handling(&handling());
-        assert_eq!([in_place.step, in_place.input, in_place.byte], [21.5e3, 3.0, 4.0]);
+        assert_eq!([in_place.step, in_place.input], [21.5e3, 3.0]);
+        assert_eq!([in_place.byte, in_place.step_byte], [4.0, 3.0]);
     }
 
     #[test]
     fn who_takes_no_longer_in_place_takes_what_was_measured() {
-        let faster = Worked { real_ns: 5e3, ..worked(1.0, 60e3) };
+        let faster = Worked { real_ns: 5e3, ..worked(1.0, 60e3, 0.0) };
         assert_eq!(InPlace::explaining(&[faster, faster]).handling(&handling()), handling());
     }
 
@@ -130,7 +150,7 @@ mod tests {
             Ledger { steps: 40, inputs: 200, signed: 80, commits: 80, coded_bytes: 50, ..Ledger::default() };
         // half as many transactions as in the twin: 0.2 a request
         let worked = Worked::of((&twin, 100.0), (9e3, 0.2), &handling(), &profile);
-        assert_eq!((worked.steps, worked.real_ns), (0.2, 9e3));
+        assert_eq!((worked.steps, worked.real_ns, worked.bytes), (0.2, 9e3, 0.5));
         assert!((worked.alone_ns - (0.2 * 1e3 + 2.0 * 2.0)).abs() < 1e-9, "{worked:?}");
         assert!((worked.besides_ns - (0.4 * 100.0 + 0.2 * 1000.0 + 0.5 * 4.0)).abs() < 1e-9, "{worked:?}");
     }

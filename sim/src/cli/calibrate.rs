@@ -1,6 +1,6 @@
 //! `cargo sim calibrate`: what each operation costs on this machine.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use reports::text::Table;
 use sim::{
@@ -9,7 +9,7 @@ use sim::{
     outcome::write,
 };
 
-use super::{Failed, say};
+use super::{Failed, say, writable};
 
 /// What the command line says.
 #[derive(clap::Args)]
@@ -29,6 +29,7 @@ pub struct Arguments {
 pub fn act(arguments: Arguments) -> Result<bool, Failed> {
     let Arguments { out, disk, http_of } = arguments;
     let told = |what: &str| eprintln!("{what}");
+    writable(out.as_deref().and_then(Path::parent))?;
     let profile = match http_of {
         Some(path) => calibrate::with_http(&disk, Profile::read(&path)?, &told)?,
         None => calibrate::calibrate(&disk, &told)?,

@@ -14,11 +14,16 @@ pub mod shrink;
 pub mod sweep;
 pub mod validate;
 
-use std::io::Write;
+use std::{
+    io::{ErrorKind, Write},
+    path::Path,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use sim::{
     command,
+    outcome::WriteError,
     plant::{NoSuchPlant, Plant},
     scale::ExperimentError,
     scenario::Scenario,
@@ -64,7 +69,7 @@ pub enum Failed {
     #[error(transparent)]
     Input(#[from] command::InputError),
     #[error(transparent)]
-    Write(#[from] sim::outcome::WriteError),
+    Write(#[from] WriteError),
     #[error(transparent)]
     Calibrate(#[from] sim::calibrate::CalibrateError),
     #[error(transparent)]
@@ -93,15 +98,41 @@ pub enum Failed {
     Merge(#[from] sim::sweep::MergeError),
     #[error("{0}\n--partial puts together what there is")]
     Missing(String),
+    #[error("{0}")]
+    Arguments(String),
 }
 
-/// Prints. A reader that has gone away, as `head` does, is no reason to fail.
+/// Whether something that was to be printed could not be.
+static UNSAID: AtomicBool = AtomicBool::new(false);
+
+/// Prints. A reader that has gone away, as `head` does, is no reason to fail; what cannot be written for another reason fails the
+/// command in the end, when all files are written ([`is_said`]).
 fn say(text: &str) {
-    let _ = std::io::stdout().lock().write_all(text.as_bytes());
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(why) if why.kind() != ErrorKind::BrokenPipe => {
+            if !UNSAID.swap(true, Ordering::Relaxed) {
+                eprintln!("standard output: {why}");
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Whether everything that was to be printed is, as far as anybody reads it.
+pub fn is_said() -> bool {
+    !UNSAID.load(Ordering::Relaxed)
 }
 
 fn say_json(object: &impl serde::Serialize) {
     say(&format!("{}\n", serde_json::to_string_pretty(object).expect("maps with string keys serialize")));
+}
+
+/// Makes the directory that results go to, before there are any that could be lost.
+fn writable(directory: Option<&Path>) -> Result<(), Failed> {
+    let Some(directory) = directory else { return Ok(()) };
+    let made = std::fs::create_dir_all(directory);
+    Ok(made.map_err(|why| WriteError::File { path: directory.to_owned(), why })?)
 }
 
 fn cores() -> usize {

@@ -79,7 +79,8 @@ impl Export {
 }
 
 fn actor(text: &str) -> Result<ActorName, String> {
-    text.parse().map_err(|wrong: sim::scenario::Wrong| wrong.to_string())
+    let wrong = "names no actor: write handler/0, incoming/0, sequencer, mailbox/0, witness/0 or client/0";
+    text.parse().map_err(|_: sim::scenario::Wrong| format!("{text:?} {wrong}"))
 }
 
 fn client(text: &str) -> Result<ActorName, String> {
@@ -104,7 +105,10 @@ pub fn act(arguments: Arguments) -> Result<bool, Failed> {
     let first = attempt()?;
     say(HEADER);
     let events = first.record().trace.iter().flat_map(|trace| &trace.events);
-    events.filter(|event| filter.shows(event)).for_each(|event| say(&event.line()));
+    let shown = events.filter(|event| filter.shows(event)).map(|event| say(&event.line())).count();
+    if shown == 0 {
+        eprintln!("nothing of what was asked for happens in this run");
+    }
     for trace in traces {
         trace.write(&first)?;
         eprintln!("written to {}", trace.file.display());

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use sim::{command, speed::Speed};
 
-use super::{Failed, Which, say, say_json};
+use super::{Failed, Which, say, say_json, writable};
 
 /// What the command line says.
 #[derive(clap::Args)]
@@ -24,6 +24,7 @@ pub struct Arguments {
 
 /// Does it.
 pub fn act(Arguments { which, out, json, speed }: Arguments) -> Result<bool, Failed> {
+    writable(out.as_deref())?;
     let mut outcome =
         command::run_planted(&which.scenario, &which.read()?, which.seed, out.is_some(), which.plant)?;
     outcome.sets = which.overrides();

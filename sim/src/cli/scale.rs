@@ -1,6 +1,7 @@
 //! `cargo sim scale`: experiments.
 
 use std::{
+    collections::BTreeMap,
     path::{Path, PathBuf},
     sync::atomic::Ordering,
 };
@@ -13,7 +14,7 @@ use reports::{
 use sim::{
     journal::{Journal, Limits},
     scale::{
-        Experiment, Kind,
+        Experiment, Kind, SEEDS_MAX,
         blame::{self, Matrix},
         curve::{self, Curve},
         reproduce,
@@ -29,7 +30,7 @@ pub struct Arguments {
     #[arg(required = true)]
     experiments: Vec<PathBuf>,
     /// Seeds of each point or scenario, instead of what the file says.
-    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=SEEDS_MAX))]
     seeds: Option<u64>,
     /// Threads; all cores if not given.
     #[arg(long)]
@@ -59,7 +60,10 @@ pub fn act(arguments: Arguments) -> Result<bool, Failed> {
         experiments.iter_mut().for_each(|experiment| experiment.set_seeds(seeds));
     }
     if let (Some(_), [_, _, ..]) = (&arguments.out, &experiments[..]) {
-        return Err(Failed::Missing("--out takes one experiment; several go to --gallery DIR".to_owned()));
+        return Err(Failed::Arguments("--out takes one experiment; several go to --gallery DIR".to_owned()));
+    }
+    if arguments.gallery.is_some() {
+        are_told_apart(&experiments)?;
     }
     let mut held = true;
     for experiment in &experiments {
@@ -77,6 +81,19 @@ pub fn act(arguments: Arguments) -> Result<bool, Failed> {
         gallery::write(directory, &gallery::entries(directory)?)?;
     }
     Ok(held)
+}
+
+/// Refuses experiments whose pages would have one directory in a gallery.
+fn are_told_apart(experiments: &[Experiment]) -> Result<(), Failed> {
+    let mut seen = BTreeMap::new();
+    for experiment in experiments {
+        if let Some(before) = seen.insert(experiment.name(), &experiment.path) {
+            let (one, two, name) = (before.display(), experiment.path.display(), experiment.name());
+            let why = format!("{one} and {two} would both be {name} in the gallery: rename one of them");
+            return Err(Failed::Arguments(why));
+        }
+    }
+    Ok(())
 }
 
 /// What came of an experiment.

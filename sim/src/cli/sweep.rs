@@ -65,14 +65,17 @@ pub struct Report {
     json: bool,
 }
 
+/// Seeds of a sweep at most: the rows of all are kept in memory.
+const SEEDS_MAX: u64 = 1_000_000;
+
 fn seeds(text: &str) -> Result<Range<u64>, String> {
     let wrong = || format!("{text:?} is no range of seeds: write 0..200");
     let (from, to) = text.split_once("..").ok_or_else(wrong)?;
-    let range = from.parse().map_err(|_| wrong())?..to.parse().map_err(|_| wrong())?;
-    if range.is_empty() {
-        Err(format!("{text:?} holds no seed: the first must be below the second"))
-    } else {
-        Ok(range)
+    let range: Range<u64> = from.parse().map_err(|_| wrong())?..to.parse().map_err(|_| wrong())?;
+    match range.end.saturating_sub(range.start) {
+        0 => Err(format!("{text:?} holds no seed: the first must be below the second")),
+        1..=SEEDS_MAX => Ok(range),
+        _ => Err(format!("{text:?} holds more than {SEEDS_MAX} seeds: sweep them range by range")),
     }
 }
 

@@ -10,7 +10,7 @@ use sim::{
     validate::{self, Measurements, ValidateError},
 };
 
-use super::{Failed, say_json, scale::show};
+use super::{Failed, say_json, scale::show, writable};
 
 /// What the command line says.
 #[derive(clap::Args)]
@@ -44,6 +44,7 @@ pub struct Arguments {
 /// Compares. How good a prediction is depends on the machine and its neighbours, and is no failure.
 pub fn act(arguments: Arguments) -> Result<bool, Failed> {
     let Arguments { costs, seconds, repeats, requests, measured, disk, out, json } = arguments;
+    writable(out.as_deref())?;
     let known = costs.as_deref().map(Profile::read).transpose()?;
     let told = |what: &str| eprintln!("{what}");
     let measurements = match (&measured, known) {

@@ -11,10 +11,13 @@ use reports::{
         LatencyKind, RecordError, TimelinePoint, write_latency, write_runs, write_speed, write_timeline,
     },
 };
-use server::protocol::roster_file;
+use server::protocol::{id::Role, roster_file};
 
 use super::Outcome;
-use crate::trace::{Event, HEADER};
+use crate::{
+    scenario::ActorName,
+    trace::{Event, HEADER},
+};
 
 /// Most intervals of a timeline.
 const INTERVALS_MAX: u64 = 100;
@@ -38,6 +41,20 @@ pub enum WriteError {
     /// A plot.
     #[error(transparent)]
     Chart(#[from] ChartError),
+}
+
+/// How the files of the evidence against an actor begin.
+fn stem(actor: ActorName) -> String {
+    format!("{}-", actor.to_string().replace('/', "-"))
+}
+
+/// Whether a file is called as one that a run writes its evidence to.
+fn is_evidence(name: &str) -> bool {
+    let numbered = name.strip_suffix(".json").and_then(|name| name.rsplit_once('-'));
+    numbered.is_some_and(|(of_actor, number)| {
+        let is_number = number.parse::<usize>().is_ok_and(|number| number < EVIDENCE_MAX);
+        is_number && Role::ALL.iter().any(|role| of_actor.starts_with(&format!("{}-", role.name())))
+    })
 }
 
 /// Writes a file and the directories it lies in.
@@ -76,10 +93,11 @@ impl Outcome {
     }
 
     fn write_evidence(&self, directory: &Path) -> Result<(), WriteError> {
-        if directory.exists() {
-            // evidence of an earlier run in this place would be taken for this one's
-            fs::remove_dir_all(directory)
-                .map_err(|why| WriteError::File { path: directory.to_owned(), why })?;
+        // evidence of an earlier run in this place would be taken for this one's; what is not evidence is somebody else's
+        for path in fs::read_dir(directory).into_iter().flatten().flatten().map(|entry| entry.path()) {
+            if path.is_file() && path.file_name().is_some_and(|name| is_evidence(&name.to_string_lossy())) {
+                fs::remove_file(&path).map_err(|why| WriteError::File { path, why })?;
+            }
         }
         let mut written = std::collections::BTreeMap::<_, usize>::new();
         for judged in &self.judged {
@@ -89,8 +107,7 @@ impl Outcome {
                 continue;
             }
             let evidence = &self.record().caught[judged.evidence].evidence;
-            let file =
-                format!("{}-{}-{count}.json", name.to_string().replace('/', "-"), evidence.predicate());
+            let file = format!("{}{}-{count}.json", stem(name), evidence.predicate());
             write(directory.join(file), &evidence.to_json(self.run.trust.deployment))?;
             *count += 1;
         }

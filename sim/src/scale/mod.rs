@@ -20,7 +20,7 @@ use blame::{BlameTable, Matrix};
 use curve::{Curve, CurveTable};
 
 /// Seeds of an experiment at most: a day of runs.
-const SEEDS_MAX: u64 = 100_000;
+pub const SEEDS_MAX: u64 = 100_000;
 
 /// An experiment as its file says it.
 #[derive(Clone, Debug)]
@@ -187,7 +187,7 @@ mod tests {
         let said = |why: &str| Experiment::read_all(&paths).unwrap_err().to_string().contains(why);
         std::fs::write(directory.path().join("scenario.toml"), "# A claim.\n[topology]\n").unwrap();
         assert!(said("no experiment"));
-        let curve = "# How?\n[experiment]\nkind = \"curve\"\nbase = \"b.toml\"\nseeds = 1\nshow = []\n\
+        let curve = "# How?\n[experiment]\nkind = \"curve\"\nbase = \"b.toml\"\nseeds = 1\nshow = [\"throughput\"]\n\
                      x = { name = \"n\", points = [{ at = 1 }] }\n";
         std::fs::write(directory.path().join("curve.toml"), curve).unwrap();
         let read = Experiment::read_all(&paths).unwrap();
@@ -241,6 +241,20 @@ mod tests {
             (curve(&format!("stack = [\"incoming-work\", \"wall\"]\n{x}")), "they cannot be added up"),
             (curve(&format!("heat = [\"warmth\"]\n{x}")), "unknown metric \"warmth\""),
             (curve(x).replace("throughput", "thruput"), "unknown metric \"thruput\""),
+            (curve(x).replace("\"throughput\"", ""), "show must name a metric"),
+            (curve(x).replace("throughput", "peak"), "only find = \"peak\" measures"),
+            (
+                curve(x).replace("\"throughput\"", "\"throughput\", \"throughput\""),
+                "show names \"throughput\" twice",
+            ),
+            (
+                curve("x = { name = \"n\", scale = \"log2\", points = [{ at = 0 }] }\n"),
+                "`at` must be above 0",
+            ),
+            (
+                curve(&format!("{x}series = [{{ name = \"a\" }}, {{ name = \"a\" }}]\n")),
+                "two series are called \"a\"",
+            ),
         ] {
             let error = read(&text).unwrap_err().to_string();
             assert!(error.contains(said) && error.lines().count() == 1, "{error} does not say {said}");

@@ -143,6 +143,22 @@ pub enum Wrong {
         /// What to write.
         example: &'static str,
     },
+    /// More recipients than there are.
+    #[error(
+        "a bundle cannot have more recipients than there are clients: write recipients = {clients} or less, or more clients"
+    )]
+    TooManyRecipients {
+        /// Clients, those of a crowd too.
+        clients: u32,
+    },
+    /// A time that ends before it begins.
+    #[error("{until} must come after {from}: it would never cheat")]
+    Never {
+        /// When it begins.
+        from: &'static str,
+        /// When it ends.
+        until: &'static str,
+    },
     /// Two keys of which only one may be there.
     #[error("{left} and {right} exclude each other: keep {left} for an open loop, {right} for a closed one")]
     Exclusive {

@@ -233,7 +233,8 @@ pub enum Storage {
 pub struct Network {
     /// `latency`: one way; `{ median = "300us", p99 = "2ms" }` unless given.
     pub latency: LatencyRange,
-    /// `bandwidth`: bits per second, nothing if unlimited; `"1Gbit/s"` unless given.
+    /// `bandwidth`: bits per second from each machine to each other one, nothing if unlimited; `"1Gbit/s"` unless given. What a machine
+    /// sends to all others together has no bound.
     pub bandwidth_bit_s: Option<Range<u64>>,
     /// `loss`: the share of packets that are lost; 0 unless given.
     pub loss: Range<f64>,

@@ -58,11 +58,18 @@ fn adversary(node: &Node, sizes: &Sizes, handler_receipts: bool) -> Result<Adver
     if attack.needs_handler_receipts() && !handler_receipts {
         return Err(attack_node.problem(Wrong::NoHandlerReceipts { attack: attack.name }));
     }
+    let from_ns = section.quantity("from", &DURATION, 0..=TIME_MAX_NS, 0)?;
+    let until_ns = section.given("until", &DURATION, 0..=TIME_MAX_NS)?;
+    if let (Some(until), Some(node)) = (&until_ns, section.find("until"))
+        && until.high <= from_ns.low
+    {
+        return Err(node.problem(Wrong::Never { from: "from", until: "until" }));
+    }
     Ok(Adversary {
         actor,
         attack,
-        from_ns: section.quantity("from", &DURATION, 0..=TIME_MAX_NS, 0)?,
-        until_ns: section.given("until", &DURATION, 0..=TIME_MAX_NS)?,
+        from_ns,
+        until_ns,
         every: section.quantity("every", &COUNT, 1..=EPOCHS_MAX, 1)?,
         victim: victim(&section, sizes)?,
         optional: section.word_of("optional", BOOL, false)?,

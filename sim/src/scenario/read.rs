@@ -110,7 +110,10 @@ fn scenario(name: &str, text: &str, sets: &[String]) -> Result<Scenario, Problem
         claim,
         architecture,
         network: network(&table(&top, "network", "[network] above its keys")?)?,
-        workload: workload(&table(&top, "workload", "[workload] above its keys")?)?,
+        workload: workload(
+            &table(&top, "workload", "[workload] above its keys")?,
+            topology.clients.high.saturating_add(topology.crowd.high),
+        )?,
         chaos: chaos::read(&top)?,
         faults: nemesis::faults(&top, &sizes)?,
         expect: nemesis::expect(&table(&top, "expect", "[expect] above its keys")?, &sizes, &adversaries)?,
@@ -360,9 +363,14 @@ fn bandwidth(section: &Section<'_>) -> Result<Option<Range<u64>>, Problem> {
     }
 }
 
-fn workload(section: &Section<'_>) -> Result<Workload, Problem> {
+fn workload(section: &Section<'_>, clients: u32) -> Result<Workload, Problem> {
     section.only(&["bundles", "rate", "closed", "recipients", "payload"])?;
     let recipients = section.given("recipients", &COUNT, 1..=RECIPIENTS_MAX.into())?;
+    if let (Some(recipients), Some(node)) = (&recipients, section.find("recipients"))
+        && recipients.low > u64::from(clients)
+    {
+        return Err(node.problem(Wrong::TooManyRecipients { clients }));
+    }
     let payload = section.given("payload", &SIZE, 0..=PAYLOAD_MAX)?;
     Ok(Workload {
         bundles: section.quantity("bundles", &COUNT, 0..=BUNDLES_MAX, 500)?,

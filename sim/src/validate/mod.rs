@@ -75,10 +75,14 @@ impl Pair {
         (self.predicted / self.median() - 1.0) * 100.0
     }
 
-    /// By how much each measurement is off itself, however right the prediction may be.
+    /// By how much each measurement is off the median of the others: no prediction can be expected to be nearer. Not a number of a
+    /// single one.
     pub fn apart_percent(&self) -> impl Iterator<Item = f64> {
-        let median = self.median();
-        self.measured.iter().map(move |one| ((one / median - 1.0) * 100.0).abs())
+        let others = |at: usize| {
+            let others = self.measured.iter().enumerate().filter(move |(other, _)| *other != at);
+            median(others.map(|(_, value)| *value))
+        };
+        self.measured.iter().enumerate().map(move |(at, one)| ((one / others(at) - 1.0) * 100.0).abs())
     }
 
     /// The same in the median.
@@ -213,11 +217,15 @@ impl<'a> Beside<'a> {
     }
 }
 
-/// The median of some values: of an even number the upper one.
+/// The median of some values: of an even number the mean of the two in the middle.
 fn median(values: impl Iterator<Item = f64>) -> f64 {
     let mut values: Vec<f64> = values.collect();
     values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+    match (values.len(), values.len() / 2) {
+        (0, _) => f64::NAN,
+        (count, middle) if count % 2 == 1 => values[middle],
+        (_, middle) => f64::midpoint(values[middle - 1], values[middle]),
+    }
 }
 
 fn load(architecture: Architecture, rate_per_s: Option<u32>, seconds: u32) -> Load {
@@ -272,12 +280,14 @@ mod tests {
     fn an_error_is_of_the_median_of_what_was_measured() {
         assert!((pair(120.0, &[100.0, 1.0, 300.0]).error_percent() - 20.0).abs() < 1e-9);
         assert!((pair(50.0, &[100.0]).error_percent() + 50.0).abs() < 1e-9);
+        assert!((pair(50.0, &[9.0, 60.0, 40.0, 99.0]).error_percent()).abs() < 1e-9);
     }
 
     #[test]
     fn what_was_measured_is_as_far_apart_as_it_is_whatever_was_predicted() {
         let pair = pair(7.0, &[80.0, 100.0, 110.0, 100.0, 300.0]);
-        assert_eq!(pair.apart_percent().map(f64::round).collect::<Vec<_>>(), [20.0, 0.0, 10.0, 0.0, 200.0]);
+        assert_eq!(pair.apart_percent().map(f64::round).collect::<Vec<_>>(), [24.0, 5.0, 10.0, 5.0, 200.0]);
         assert_eq!(pair.spread_percent().round(), 10.0);
+        assert!(Pair { measured: vec![5.0], ..pair }.spread_percent().is_nan());
     }
 }

@@ -64,7 +64,7 @@ fn answer(all: &[Compared]) -> String {
     let [bar, bar_of_tails] = BARS;
     format!(
         "Peak throughput in requests a second: {}. {} medians of latency are within {bar} %, and {} 99th percentiles at {SHARE_OF_TAIL} % \
-         of the peak within {bar_of_tails} %. Single measurements of the real server are within the same of their own median in {} and {} of cases.",
+         of the peak within {bar_of_tails} %. Of the real server itself a measurement is within the same of the median of the others in {} and {} of cases.",
         peaks.collect::<Vec<_>>().join("; "),
         within(&medians, bar),
         within(&tails, bar_of_tails),
@@ -79,7 +79,7 @@ fn within(pairs: &[&Pair], bar: f64) -> String {
     format!("{held} of {}", pairs.len())
 }
 
-/// What share of measurements is off its own median by no more than that: no prediction could be better.
+/// What share of measurements is off the median of the others by no more than that.
 fn itself(pairs: &[&Pair], bar: f64) -> String {
     let apart: Vec<f64> = pairs.iter().flat_map(|pair| pair.apart_percent()).collect();
     let held = apart.iter().filter(|apart| **apart <= bar).count();
@@ -131,7 +131,7 @@ fn peaks(all: &[Compared]) -> Table {
         file: "peaks".to_owned(),
         caption: format!(
             "Peak throughput in a closed loop of {CONNECTIONS} connections. Spread: how far a measurement of the real server is from the \
-             median of all, in the median."
+             median of the others, in the median."
         ),
         columns: vec![
             Column::new("architecture", ""),
@@ -237,5 +237,5 @@ fn latencies(all: &[Compared]) -> Table {
             cells
         })
     });
-    Table { file: "latencies".to_owned(), caption: "Every point. Spread: how far a measurement of the real server is from the median of all, in the median.".to_owned(), columns, rows: rows.collect() }
+    Table { file: "latencies".to_owned(), caption: "Every point. Spread: how far a measurement of the real server is from the median of the others, in the median.".to_owned(), columns, rows: rows.collect() }
 }

@@ -110,6 +110,7 @@ impl Profile {
             number(&format!("role.{role}.step"), handling.step)?;
             number(&format!("role.{role}.input"), handling.input)?;
             number(&format!("role.{role}.byte"), handling.byte)?;
+            number(&format!("role.{role}.step_byte"), handling.step_byte)?;
             within(&format!("role.{role}.spread"), &handling.spread, SPREAD_MAX)?;
         }
         self.check_batches()

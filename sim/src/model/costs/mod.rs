@@ -106,8 +106,11 @@ pub struct Handling {
     pub step: f64,
     /// Each input of a step.
     pub input: f64,
-    /// Each byte that a step takes in or sends.
+    /// Each byte that a step takes in or sends, and whoever serves clients beside it.
     pub byte: f64,
+    /// Each byte of a step besides, where others share its caches and wait for what it sends.
+    #[serde(default)]
+    pub step_byte: f64,
     /// By which factor a step took more or less than that.
     pub spread: Cost,
 }
@@ -127,7 +130,7 @@ impl Profile {
     /// Everything is free: what remains is the network.
     pub fn zero() -> Profile {
         let free = || Cost::always(0.0);
-        let other = Handling { step: 0.0, input: 0.0, byte: 0.0, spread: Cost::always(1.0) };
+        let other = Handling { step: 0.0, input: 0.0, byte: 0.0, step_byte: 0.0, spread: Cost::always(1.0) };
         Profile {
             machine: "none: nothing takes any time".to_owned(),
             pace: 0.0,
@@ -156,7 +159,8 @@ impl Profile {
 
     /// What actors of a role compute besides signatures.
     pub fn handling(&self, role: &str) -> &Handling {
-        static NOTHING: Handling = Handling { step: 0.0, input: 0.0, byte: 0.0, spread: Cost::NOTHING };
+        static NOTHING: Handling =
+            Handling { step: 0.0, input: 0.0, byte: 0.0, step_byte: 0.0, spread: Cost::NOTHING };
         self.role.get(role).or_else(|| self.role.get(OTHER)).unwrap_or(&NOTHING)
     }
 }
@@ -198,9 +202,11 @@ impl Profile {
     /// Draws what a step of somebody of this role costs. Of transactions it is one turn.
     pub fn draw_step(&self, role: &str, ledger: &Ledger, random: &mut Stream) -> StepCost {
         let handling = self.handling(role);
+        let step_bytes = if ledger.steps > 0 { ledger.coded_bytes } else { 0 };
         let handled = ledger.steps as f64 * handling.step
             + ledger.inputs as f64 * handling.input
-            + ledger.coded_bytes as f64 * handling.byte;
+            + ledger.coded_bytes as f64 * handling.byte
+            + step_bytes as f64 * handling.step_byte;
         let Http { request, event, event_byte, ask, hear, hear_byte } = &self.http;
         let (request, event, event_byte) = match role == Role::Client.name() {
             true => (ask, hear, hear_byte),
@@ -245,7 +251,8 @@ mod tests {
         profile.crypto.verify = Cost::always(33.0);
         profile.crypto.batch = vec![(1.0, 10.0)];
         profile.bytes = Bytes { hash: 1.0, code: 2.0 };
-        let handling = Handling { step: 100.0, input: 10.0, byte: 3.0, spread: Cost::always(2.0) };
+        let handling =
+            Handling { step: 100.0, input: 10.0, byte: 3.0, step_byte: 5.0, spread: Cost::always(2.0) };
         profile.role.insert("mailbox".to_owned(), handling);
         profile.http.event = Cost::always(1000.0);
         profile.http.event_byte = 100.0;
@@ -262,8 +269,14 @@ mod tests {
             ..Ledger::default()
         };
         let cost = profile.draw_step("mailbox", &ledger, &mut Streams::new(1).stream("cpu"));
-        assert_eq!(cost.alone_ns, 2.0 * (100.0 + 40.0 + 24.0) + 30.0 + 33.0 + 7.0 + 16.0 + 1000.0 + 800.0);
+        assert_eq!(
+            cost.alone_ns,
+            2.0 * (100.0 + 40.0 + 24.0 + 40.0) + 30.0 + 33.0 + 7.0 + 16.0 + 1000.0 + 800.0
+        );
         assert_eq!(cost.shared_ns, 50.0);
+        let no_step = Ledger { coded_bytes: 8, ..Ledger::default() };
+        let cost = profile.draw_step("mailbox", &no_step, &mut Streams::new(1).stream("cpu"));
+        assert_eq!(cost.alone_ns, 2.0 * 24.0 + 16.0, "bytes of a step are none of others");
     }
 
     #[test]

@@ -46,8 +46,9 @@ impl Handling {
     /// So many times as long.
     #[must_use]
     pub fn times(&self, factor: f64) -> Handling {
-        let [step, input, byte] = [self.step, self.input, self.byte].map(|each| significant(each * factor));
-        Handling { step, input, byte, spread: self.spread.clone() }
+        let [step, input, byte, step_byte] =
+            [self.step, self.input, self.byte, self.step_byte].map(|each| significant(each * factor));
+        Handling { step, input, byte, step_byte, spread: self.spread.clone() }
     }
 }
 

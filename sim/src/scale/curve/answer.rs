@@ -16,7 +16,7 @@ pub fn answer(curve: &Curve, of_point: &OfPoint<'_>) -> String {
     let shown: Vec<&Metric> = curve.shown().collect();
     let sentence = |metric: &&Metric| {
         let lines = curve.series.iter().enumerate();
-        let said = lines.filter_map(|(series, line)| of_line(curve, metric, series, line, of_point));
+        let said = lines.map(|(series, line)| of_line(curve, metric, series, line, of_point));
         let said = said.collect::<Vec<_>>().join("; ");
         format!("{}, over {}: {said}.", metric.caption(), curve.name)
     };
@@ -24,23 +24,24 @@ pub fn answer(curve: &Curve, of_point: &OfPoint<'_>) -> String {
     shown.iter().take(2).map(sentence).collect::<Vec<_>>().join(" ")
 }
 
-fn of_line(
-    curve: &Curve,
-    metric: &Metric,
-    series: usize,
-    line: &Line,
-    of_point: &OfPoint<'_>,
-) -> Option<String> {
+fn of_line(curve: &Curve, metric: &Metric, series: usize, line: &Line, of_point: &OfPoint<'_>) -> String {
     let values = line.points.iter().filter_map(|point| {
         let value = estimate(metric, &of_point(series, *point))?;
         Some((curve.points[*point].at, value.value, *point))
     });
     let values: Vec<(f64, f64, usize)> = values.collect();
-    let (first, last) = (values.first()?, values.last()?);
     let unit = metric.unit;
-    if values.len() == 1 {
-        return Some(format!("{} {} {unit}", line.name, text::number(first.1)));
-    }
+    let (first, last) = match &values[..] {
+        [] => return format!("{} at no point", line.name),
+        [(_, value, _)] if line.points.len() == 1 => {
+            return format!("{} {} {unit}", line.name, text::number(*value));
+        }
+        [(at, value, _)] => {
+            let (value, at) = (text::number(*value), text::shortest(*at));
+            return format!("{} {value} {unit} at {at}, and at no other point", line.name);
+        }
+        [first, .., last] => (first, last),
+    };
     let mut said = format!(
         "{} {} {unit} at {} to {} {unit} at {}",
         line.name,
@@ -52,7 +53,7 @@ fn of_line(
     if line.ideal && metric.name == PEAK {
         said.push_str(&scaling(&values, of_point, series));
     }
-    Some(said)
+    said
 }
 
 /// How a series grows beside a proportional one, and what is busy where it stops.

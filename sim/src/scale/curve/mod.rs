@@ -26,7 +26,7 @@ mod page;
 mod peak;
 mod run;
 
-use std::path::PathBuf;
+use std::{collections::BTreeSet, path::PathBuf};
 
 use reports::chart::Scale;
 use serde::{Deserialize, Serialize};
@@ -209,6 +209,17 @@ impl Curve {
             names.iter().map(|name| metric::find(name)).collect::<Result<Vec<_>, String>>()
         };
         let (show, stack, heat) = (metrics(&table.show)?, metrics(&table.stack)?, metrics(&table.heat)?);
+        if show.is_empty() {
+            return Err("show must name a metric or more (`cargo sim list metrics`)".to_owned());
+        }
+        for (key, metrics) in [("show", &show), ("stack", &stack), ("heat", &heat)] {
+            if let Some(twice) = twice(metrics.iter().map(|metric| metric.name)) {
+                return Err(format!("{key} names {twice:?} twice"));
+            }
+            if search.is_none() && metrics.iter().any(|metric| metric.name == metric::PEAK) {
+                return Err(format!("{key} names {:?}, which only find = \"peak\" measures", metric::PEAK));
+            }
+        }
         if let Some(other) = stack.iter().find(|metric| metric.unit != stack[0].unit) {
             let (first, [one, two]) = (stack[0], [stack[0].unit, other.unit]);
             return Err(format!(
@@ -225,6 +236,15 @@ impl Curve {
                 ideal: false,
                 level: false,
             });
+        }
+        if let Some(twice) = twice(series.iter().map(|series| series.name.as_str())) {
+            return Err(format!("two series are called {twice:?}"));
+        }
+        if table.x.scale != AxisScale::Linear && points[0].at <= 0.0 {
+            return Err(format!(
+                "x: {} has no place on a logarithmic scale: `at` must be above 0",
+                points[0].at
+            ));
         }
         let series = series.into_iter().map(|series| line(series, &points)).collect::<Result<_, String>>()?;
         let scale = match table.x.scale {
@@ -247,6 +267,12 @@ impl Curve {
             limits: table.limits,
         })
     }
+}
+
+/// The first that is there twice.
+fn twice<'a>(names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let mut seen = BTreeSet::new();
+    names.into_iter().find(|name| !seen.insert(*name))
 }
 
 fn line(series: SeriesTable, all: &[At]) -> Result<Line, String> {

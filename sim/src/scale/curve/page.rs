@@ -282,7 +282,7 @@ impl<'a> Draft<'a> {
         let table = Table {
             file: "points".to_owned(),
             caption: format!(
-                "Every point: the mean over seeds; {}.",
+                "Every point: the mean over seeds, but of what was busiest, which is of the seed in which it was busiest of all; {}.",
                 stats::ends_over_seeds(self.curve.seeds)
             ),
             columns,

@@ -121,6 +121,10 @@ const WRONG_CHEATS: &[(&str, &str)] = &[
         "5:9: every must lie in 1..=1000000",
     ),
     (
+        "[[adversary]]\nactor = \"mailbox/0\"\nattack = \"swap-deliveries\"\nfrom = \"500ms\"\nuntil = \"100ms\"\n",
+        "6:9: until must come after from: it would never cheat",
+    ),
+    (
         "[expect]\npairs = [[\"client/0\"]]\n",
         "3:10: a list of 1 is no pair of actors: write pairs = [[\"client/0\", \"handler/0\"]]",
     ),
