@@ -109,13 +109,12 @@ static UNSAID: AtomicBool = AtomicBool::new(false);
 /// command in the end, when all files are written ([`is_said`]).
 fn say(text: &str) {
     let mut out = std::io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(why) if why.kind() != ErrorKind::BrokenPipe => {
-            if !UNSAID.swap(true, Ordering::Relaxed) {
-                eprintln!("standard output: {why}");
-            }
-        }
-        _ => {}
+    let said = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    let failed = said.err().filter(|why| why.kind() != ErrorKind::BrokenPipe);
+    if let Some(why) = failed
+        && !UNSAID.swap(true, Ordering::Relaxed)
+    {
+        eprintln!("standard output: {why}");
     }
 }
 
