@@ -11,7 +11,7 @@
 mod measurements;
 mod page;
 
-use reports::summary::Summary;
+use reports::{stats, summary::Summary};
 use serde::Serialize;
 
 use measurements::Run;
@@ -219,13 +219,7 @@ impl<'a> Beside<'a> {
 
 /// The median of some values: of an even number the mean of the two in the middle.
 fn median(values: impl Iterator<Item = f64>) -> f64 {
-    let mut values: Vec<f64> = values.collect();
-    values.sort_by(f64::total_cmp);
-    match (values.len(), values.len() / 2) {
-        (0, _) => f64::NAN,
-        (count, middle) if count % 2 == 1 => values[middle],
-        (_, middle) => f64::midpoint(values[middle - 1], values[middle]),
-    }
+    stats::median(&values.collect::<Vec<_>>()).map_or(f64::NAN, |median| median.value)
 }
 
 fn load(architecture: Architecture, rate_per_s: Option<u32>, seconds: u32) -> Load {
