@@ -11,6 +11,7 @@ use server::{
     actor::{Input, Notice, step::STATEMENTS},
     port::Time,
     protocol::{
+        attestation::Attestation,
         batch::Batch,
         bundle::{Bundle, Commitment, Content, Envelope, PAYLOAD_MAX, Parcel, Submission},
         codec::{Decode, Encode},
@@ -25,7 +26,7 @@ use server::{
         predicate::attestation::BadAttestation,
         receipt::{Receipt, Receipted, bundle_leaf},
         seal::{Positions, Seal},
-        statement::{Kind, Signed, Statement, Terms},
+        statement::{Citation, Kind, Signed, Statement, Terms},
     },
 };
 use support::{
@@ -172,9 +173,7 @@ fn a_mailbox_actor_that_the_roster_does_not_know_gets_nothing_and_stops_nothing(
         let turn =
             queue.turn(T, vec![Input::Connected(stranger), Input::Message(stranger, Message::Subscribe(0))]);
         assert!(turn.sends.is_empty(), "{stranger}");
-        queue.turn(T, vec![Input::Message(stranger, Message::Have(0))]);
     }
-    queue.turn(T, vec![Input::Message(mailbox(0), Message::Have(u64::MAX))]);
     assert!(queue.rows.keys().any(|key| key[0] == 1), "an unsigned word moves no custody");
     queue.turn(T, custody(&setup(1, 1), |actor| Box::new(signer_of(actor)), 1));
     assert!(queue.rows.keys().all(|key| key[0] != 1), "the log is given up when those of the roster have it");
@@ -218,18 +217,37 @@ fn the_sequencer_keeps_cuts_for_a_mailbox_actor_that_is_away() {
     sequencer.turn(now, vec![Input::Message(incoming(0), Message::Sealed(first.to_unverified()))]);
     sequencer.restart();
     sequencer.turn(now, vec![Input::Message(incoming(0), Message::Sealed(second.to_unverified()))]);
+    let cut = Citation { kind: Kind::Cut, actor: SEQUENCER, slot: 4199, ..first.cite() };
+    let attested = |mailbox: u32, epoch: u64, signer: ActorId| {
+        let attestation = Attestation {
+            mailbox,
+            epoch: Epoch(epoch),
+            terms: Terms::default(),
+            cut: cut.clone(),
+            previous: Digest::ZERO,
+            mailboxes: 0,
+            root: Digest::ZERO,
+        };
+        let deployment = setup(1, 2).trust.deployment;
+        let signed = Signed::sign(attestation, deployment, &signer_of(signer));
+        Input::Message(ActorId::Server(Role::Mailbox, mailbox), Message::Attested(signed.to_unverified()))
+    };
     for epoch in 1..4200 {
         now = now.after(10_000_000);
-        let have = Input::Message(mailbox(0), Message::Have(epoch));
-        sequencer.turn(now, vec![Input::Wake, have]);
+        sequencer.turn(now, vec![Input::Wake, attested(0, epoch, mailbox(0))]);
     }
+    // somebody who says that it is the mailbox actor, and the incoming actor with it
+    sequencer.turn(now, vec![attested(1, u64::MAX, mailbox(0))]);
+    let third = Seal { seen: Some(cut.clone()), ..(*heartbeat(2, second.digest())).clone() };
+    let forged = Signed::sign(third.clone(), setup(1, 2).trust.deployment, &signer_of(mailbox(0)));
+    sequencer.turn(now, vec![Input::Message(incoming(0), Message::Sealed(forged.to_unverified()))]);
     let turn = sequencer.turn(now, vec![Input::Message(mailbox(1), Message::Subscribe(1))]);
     let Some((_, Message::Ordered(first))) = turn.sends.first() else { panic!("no cut") };
     assert_eq!(first.claimed_slot(), 1);
     // once all have them, those of before the last 4,096 are given up, in memory and on disk
-    let have = |who| Input::Message(who, Message::Have(4199));
-    let all = [mailbox(0), mailbox(1), incoming(0)].map(have);
-    sequencer.turn(now.after(10_000_000), all.to_vec());
+    let third = Input::Message(incoming(0), Message::Sealed(sign(third, 1, 2).to_unverified()));
+    let both = [0, 1].map(|index| attested(index, 4199, mailbox(index)));
+    sequencer.turn(now.after(10_000_000), [third].into_iter().chain(both).collect());
     sequencer.turn(now.after(20_000_000), vec![Input::Wake]);
     let kept = sequencer.rows.keys().filter(|key| key[..2] == [STATEMENTS, Kind::Cut as u8]).count();
     assert!((4096..=4098).contains(&kept), "{kept} cuts are kept");

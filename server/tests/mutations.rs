@@ -65,9 +65,9 @@ impl Specimen {
 
 /// A statement at the start of these bytes: its length with signature.
 fn statement_at<T: Statement>(bytes: &[u8]) -> Option<(usize, Citation)> {
-    let mut rest = Reader(bytes);
+    let mut rest = Reader::new(bytes);
     let statement = Unverified::<T>::decode(&mut rest).ok()?;
-    Some((bytes.len() - rest.0.len(), statement.cite()))
+    Some((bytes.len() - rest.left().len(), statement.cite()))
 }
 
 fn any_statement_at(bytes: &[u8]) -> Option<(usize, Citation)> {
@@ -94,18 +94,18 @@ fn any_statement_at(bytes: &[u8]) -> Option<(usize, Citation)> {
 }
 
 fn citation_at(bytes: &[u8]) -> Option<(usize, Citation)> {
-    let mut rest = Reader(bytes);
+    let mut rest = Reader::new(bytes);
     let cited = Citation::decode(&mut rest).ok()?;
-    let length = bytes.len() - rest.0.len();
+    let length = bytes.len() - rest.left().len();
     // the head of a body looks like one: its terms would be the digest
     (cited.slot < 1 << 16 && cited.digest.0[..4] != [0; 4]).then_some((length, cited))
 }
 
 fn opening_at(bytes: &[u8]) -> Option<usize> {
-    let mut rest = Reader(bytes);
+    let mut rest = Reader::new(bytes);
     let opening = Opening::decode(&mut rest).ok()?;
     let plausible = (1..=64).contains(&opening.size()) && !opening.leaves().is_empty();
-    (plausible && opening.root().is_some()).then(|| bytes.len() - rest.0.len())
+    (plausible && opening.root().is_some()).then(|| bytes.len() - rest.left().len())
 }
 
 fn pieces(bytes: &[u8]) -> Vec<Piece> {

@@ -351,7 +351,7 @@ impl Actor for Client {
             return Some(Time(0));
         }
         let own = [
-            self.submissions.deadline(&self.docket),
+            self.submissions.deadline(),
             self.grievances.due(self.mailbox(), &self.docket),
             self.silent_until(),
         ];

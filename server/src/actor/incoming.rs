@@ -23,7 +23,7 @@ use std::{
     sync::Arc,
 };
 
-use admission::Admission;
+use admission::{Admission, Room};
 pub use admission::{IN_FLIGHT_MAX, RECENT};
 use batches::{Batches, Sealed};
 use handed::Handed;
@@ -62,13 +62,17 @@ pub const LOG: u8 = 1;
 /// Row: the citation of the last cut seen.
 const SEEN: u8 = 3;
 
-/// Most bundles kept for mailbox actors that have not attested them. With more, submissions are refused: the bound
-/// on the memory of this actor and of the mailbox actors.
+/// Most bundles kept for mailbox actors that have not attested them. With more, submissions are refused: with the bound on
+/// their bytes it is the bound on the memory of this actor.
 pub const QUEUE_MAX: usize = 100_000;
+/// Most bytes of these.
+const QUEUE_BYTES_MAX: u64 = 512 << 20;
 /// Most bundles in a run: it is sealed early then.
 const RUN_MAX: usize = 16_384;
 /// Most bytes of a run of several bundles: a batch must fit into a frame ([`crate::node`]).
 const RUN_BYTES_MAX: u64 = 16 << 20;
+/// Most bytes that a run of several bundles takes in the mailboxes: a mailbox actor stores it in one step.
+const RUN_DELIVERED_MAX: u64 = 64 << 20;
 /// How many cuts are remembered for the attestations of mailbox actors that lag, times the seals that each cites.
 const ORDERED_MAX: usize = 16_384;
 /// What a refused client is told to wait.
@@ -107,20 +111,28 @@ struct Receiving {
     run: Vec<Logged>,
     /// How many of the run have a receipt.
     receipted: usize,
+    /// Bytes of the run.
+    bytes: u64,
 }
 
 impl Receiving {
+    fn new() -> Self {
+        Receiving { start: Position(0), chain: Digest::ZERO, run: Vec::new(), receipted: 0, bytes: 0 }
+    }
+
     fn end(&self) -> Position {
         Position(self.start.0 + self.run.len() as u64)
     }
 
     /// How many bundles of the run fit into one batch.
     fn fitting(&self) -> usize {
-        let sizes = self.run.iter().scan(0, |sum, logged| {
-            *sum += logged.submission.content.wire_bytes();
-            Some(*sum)
+        let sizes = self.run.iter().scan((0, 0), |(wire, delivered), logged| {
+            *wire += logged.submission.content.wire_bytes();
+            *delivered += logged.submission.content.delivered_bytes();
+            Some((*wire, *delivered))
         });
-        sizes.take_while(|sum| *sum <= RUN_BYTES_MAX).count().clamp(1, RUN_MAX).min(self.run.len())
+        let fits = |sum: &(u64, u64)| sum.0 <= RUN_BYTES_MAX && sum.1 <= RUN_DELIVERED_MAX;
+        sizes.take_while(fits).count().clamp(1, RUN_MAX).min(self.run.len())
     }
 }
 
@@ -162,7 +174,7 @@ impl Incoming {
         let mut actor = Incoming {
             index,
             admission: Admission::new(index, setup.trust.clone()),
-            receiving: Receiving { start: Position(0), chain: Digest::ZERO, run: Vec::new(), receipted: 0 },
+            receiving: Receiving::new(),
             sending: Batches::new(setup.trust.roster.clone()),
             ledgers: Ledgers::default(),
             docket: Docket::new(me, setup.terms_of(me)),
@@ -213,7 +225,7 @@ impl Incoming {
     /// Puts sealed runs back into the sending half, and the rest into the receiving half.
     fn recover_queue(&mut self, mut log: BTreeMap<Position, Submission>, statements: Vec<Issued>) {
         for (position, submission) in &log {
-            self.notices.push(appended(*position, submission));
+            self.notices.push(appended(*position, &Logged::new(submission.clone())));
         }
         for issued in statements {
             self.docket.recover(&issued);
@@ -242,6 +254,7 @@ impl Incoming {
             }
         }
         self.receiving.run = log.into_values().map(Logged::new).collect();
+        self.receiving.bytes = bytes_of(&self.receiving.run);
         self.receiving.chain =
             self.receiving.run.iter().fold(self.receiving.chain, |chain, l| chain.append(l.leaf));
         self.receiving.receipted = self.receiving.run.len();
@@ -263,7 +276,11 @@ impl Incoming {
     }
 
     fn append(&mut self, step: &mut Step) {
-        let room = QUEUE_MAX.saturating_sub(self.sending.kept() + self.receiving.run.len());
+        let (kept, kept_bytes) = self.sending.kept();
+        let room = Room {
+            bundles: QUEUE_MAX.saturating_sub(kept + self.receiving.run.len()),
+            bytes: QUEUE_BYTES_MAX.saturating_sub(kept_bytes + self.receiving.bytes),
+        };
         let outcome = self.admission.admit(room, step);
         for (client, number, bundle, reason) in outcome.refused {
             let (incoming, terms) = (self.index, self.setup.terms_of(self.me()));
@@ -272,9 +289,10 @@ impl Incoming {
         for (_, submission) in outcome.admitted {
             let position = self.receiving.end();
             step.put(row(LOG, &position.to_bytes()), submission.to_bytes());
-            step.notice(appended(position, &submission));
             let logged = Logged::new(submission);
+            step.notice(appended(position, &logged));
             self.receiving.chain = self.receiving.chain.append(logged.leaf);
+            self.receiving.bytes += logged.submission.content.wire_bytes();
             self.receiving.run.push(logged);
         }
     }
@@ -315,6 +333,7 @@ impl Incoming {
         let rest = self.receiving.run.split_off(self.receiving.fitting());
         let (start, end) = (self.receiving.start, self.receiving.end());
         let run = std::mem::replace(&mut self.receiving.run, rest);
+        self.receiving.bytes = bytes_of(&self.receiving.run);
         // what stays for the next seal has its receipt already
         (self.receiving.start, self.receiving.receipted) = (end, self.receiving.run.len());
         self.flipped_at = Some(step.now);
@@ -370,7 +389,6 @@ impl Incoming {
         self.seen = Some(cut.cite());
         self.let_in(cut.cite());
         step.put(row(SEEN, &[]), cut.cite().to_bytes());
-        step.send(ActorId::SEQUENCER, Message::Have(cut.epoch.0));
     }
 
     /// Admits what cites this cut, and what waited for it.
@@ -379,15 +397,20 @@ impl Incoming {
     }
 }
 
-fn appended(position: Position, submission: &Submission) -> Notice {
+fn appended(position: Position, Logged { submission, leaf }: &Logged) -> Notice {
     let client = submission.bundle.claimed_actor().client().expect("only clients' bundles are admitted");
     Notice::Appended {
         position,
         client,
         number: BundleNumber(submission.bundle.claimed_slot()),
-        leaf: bundle_leaf(&submission.bundle.cite()),
+        leaf: *leaf,
         recipients: submission.content.envelopes.iter().map(|envelope| envelope.recipient).collect(),
     }
+}
+
+/// How many bytes a run takes, here and in batches.
+fn bytes_of(run: &[Logged]) -> u64 {
+    run.iter().map(|logged| logged.submission.content.wire_bytes()).sum()
 }
 
 /// Recipient → positions, of a run that starts here.

@@ -302,11 +302,11 @@ impl Mailbox {
         }
     }
 
-    /// Tells upstream what need not be kept for this actor any more. An incoming actor believes the signature only.
+    /// Tells upstream what need not be kept for this actor any more: they believe the signature only.
     fn report(&self, attestation: &Signed<Attestation>, step: &mut Step) {
-        step.send(ActorId::SEQUENCER, Message::Have(attestation.epoch.0));
-        for j in 0..self.setup.trust.roster.incoming() {
-            step.send(ActorId::Server(Role::Incoming, j), Message::Attested(attestation.to_unverified()));
+        let incoming = (0..self.setup.trust.roster.incoming()).map(|j| ActorId::Server(Role::Incoming, j));
+        for upstream in std::iter::once(ActorId::SEQUENCER).chain(incoming) {
+            step.send(upstream, Message::Attested(attestation.to_unverified()));
         }
     }
 }
@@ -364,12 +364,15 @@ impl Actor for Mailbox {
     }
 
     fn settle(&mut self, step: &mut Step) {
+        let before = self.last;
         while let Some(cut) = self.next_epoch(step) {
             let deliveries = self.derive(cut);
             self.attest(deliveries, step);
         }
         self.demand_missing(step);
-        self.prune(step);
+        if self.last != before {
+            self.prune(step);
+        }
     }
 
     fn release(&mut self, issued: Issued, step: &mut Step) {

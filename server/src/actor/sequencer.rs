@@ -20,6 +20,7 @@ use super::{
 use crate::{
     port::Time,
     protocol::{
+        attestation::Attestation,
         board::{Attachment, Exhibit, Posting},
         challenge::Demand,
         codec::{Decode, DecodeError, Encode, Reader},
@@ -30,7 +31,7 @@ use crate::{
         predicate::equivocation::Equivocation,
         seal::Seal,
         seal_ack::SealAck,
-        statement::{Citation, Kind, Signed, Unverified},
+        statement::{Citation, Kind, Signed, Statement as _, Unverified},
     },
 };
 
@@ -42,6 +43,8 @@ const RECENT_MAX: u64 = 64;
 
 /// Cuts kept for subscribers that lag or come back, beyond what any of them still lacks.
 const KEPT_MAX: u64 = 4096;
+/// By so many epochs an attestation is ahead of the one before that is looked at: cuts are given up that many at a time.
+const LOOKED_AT: u64 = 256;
 
 /// The sequencer.
 pub struct Sequencer {
@@ -68,7 +71,7 @@ struct Subscriber {
     connected: bool,
     /// The next epoch to send.
     next: Epoch,
-    /// All before this is done with.
+    /// All before this is done with, as it has signed.
     have: Epoch,
 }
 
@@ -162,6 +165,31 @@ impl Sequencer {
             self.recent.remove(&(seal.incoming, BatchNumber(old)));
         }
         self.news = true;
+        if let Some(seen) = &seal.seen {
+            self.done_with(seal.actor(), Epoch(seen.slot), step);
+        }
+    }
+
+    /// A mailbox actor has attested a cut: it needs none before. Without its signature nobody is done with anything, or a
+    /// stranger could have what it still needs given up.
+    fn attested(&mut self, from: ActorId, attestation: Unverified<Attestation>, step: &mut Step) {
+        let Some(subscriber) = self.subscribers.get(&attestation.claimed_actor()) else { return };
+        if attestation.claimed_slot() < subscriber.have.0.saturating_add(LOOKED_AT) {
+            return;
+        }
+        step.work.verified += 1;
+        match attestation.verify(&self.setup.trust) {
+            Ok(attestation) => self.done_with(attestation.actor(), attestation.epoch, step),
+            Err(error) => step.disbelieve(from, &error),
+        }
+    }
+
+    /// A reader has signed that it has the cut of this epoch.
+    fn done_with(&mut self, reader: ActorId, epoch: Epoch, step: &mut Step) {
+        if let Some(subscriber) = self.subscribers.get_mut(&reader).filter(|reader| reader.have < epoch) {
+            subscriber.have = epoch;
+            self.prune(step);
+        }
     }
 
     /// A seal of this batch number that it has seen: lately, or before a crash and put into a cut.
@@ -281,7 +309,7 @@ impl Sequencer {
 
 /// Reads back what was acknowledged of an incoming actor.
 fn held_row(key: &[u8], value: &[u8]) -> Result<(u32, Reached), DecodeError> {
-    let mut key = Reader(key.get(1..).unwrap_or_default());
+    let mut key = Reader::new(key.get(1..).unwrap_or_default());
     let incoming = key.u32()?;
     key.end()?;
     Ok((incoming, Reached::from_bytes(value)?))
@@ -318,12 +346,7 @@ impl Actor for Sequencer {
                     self.push(from, step);
                 }
             }
-            Input::Message(from, Message::Have(epoch)) => {
-                if let Some(subscriber) = self.subscribers.get_mut(&from) {
-                    subscriber.have = subscriber.have.max(Epoch(epoch));
-                    self.prune(step);
-                }
-            }
+            Input::Message(from, Message::Attested(attestation)) => self.attested(from, attestation, step),
             _ => {}
         }
     }

@@ -37,7 +37,6 @@ use crate::{
         codec::{Decode, Encode},
         cosignature::{Cosignature, HEADS_MAX},
         cut::Cut,
-        digest::Digest,
         evidence::Evidence,
         id::{ActorId, BatchNumber, Epoch, Role},
         judge::judge,
@@ -53,8 +52,10 @@ use crate::{
 const OBLIGATION: u8 = 2;
 /// Row: the number of the next obligation.
 const NEXT: u8 = 4;
-/// Rows: digest → evidence.
-const EVIDENCE: u8 = 3;
+/// Rows: actor → that it is exposed. The evidence is told, and whoever sees it keeps it.
+const EXPOSED: u8 = 3;
+/// Of how many clients it is remembered that they are exposed: keys are free, and so is evidence against one's own.
+const CLIENTS_MAX: usize = 4096;
 /// Most attestations that wait for their cut.
 const WAITING_MAX: usize = 4096;
 
@@ -122,9 +123,9 @@ impl Witness {
                     let next = u64::from_bytes(value).map_err(RecoverError::of("number of an obligation"))?;
                     witness.board.recover_next(next);
                 }
-                EVIDENCE => {
-                    let evidence = Evidence::from_bytes(value).map_err(RecoverError::of("evidence"))?;
-                    witness.exposed.insert(evidence.accused());
+                EXPOSED => {
+                    let actor = ActorId::from_bytes(key).map_err(RecoverError::of("exposed actor"))?;
+                    witness.exposed.insert(actor);
                 }
                 _ => {}
             }
@@ -283,9 +284,10 @@ impl Witness {
     }
 
     fn convict(&mut self, evidence: &Evidence, step: &mut Step) {
-        if self.exposed.insert(evidence.accused()) {
-            let bytes = evidence.to_bytes();
-            step.put(row(EVIDENCE, &Digest::of(&[&bytes]).0), bytes);
+        let accused = evidence.accused();
+        let room = accused.client().is_none() || self.exposed.len() < CLIENTS_MAX;
+        if room && self.exposed.insert(accused) {
+            step.put(row(EXPOSED, &accused.to_bytes()), Vec::new());
         }
     }
 

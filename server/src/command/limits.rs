@@ -12,6 +12,9 @@ pub struct LimitOptions {
     /// Bytes of a request's body.
     #[arg(long, default_value_t = Limits::default().body_bytes, value_parser = up_to(GIGABYTE))]
     body_bytes_max: usize,
+    /// Bytes of the bodies of over 64 KiB of all requests under way: more of them wait, as long as a body may take.
+    #[arg(long, default_value_t = Limits::default().bodies_bytes, value_parser = up_to(u32::MAX.into()))]
+    bodies_bytes_max: usize,
     /// Messages in a request.
     #[arg(long, default_value_t = Limits::default().messages, value_parser = up_to(MANY))]
     messages_max: usize,
@@ -71,6 +74,7 @@ impl LimitOptions {
         Limits {
             connections: self.connections_max,
             body_bytes: self.body_bytes_max,
+            bodies_bytes: self.bodies_bytes_max,
             messages: self.messages_max,
             recipients: self.recipients_max,
             client_rate: self.client_rate,

@@ -13,15 +13,15 @@ use tokio::sync::mpsc;
 
 use super::{
     Front, Problem,
-    body::framed,
+    body::{Read, framed},
     hub::{Answers, Hub},
 };
 use crate::{
     port::Clock,
     protocol::{
-        bundle::Submission,
+        bundle::{CONTENT_MAX, DELIVERED_MAX, Submission},
         id::{BundleNumber, ClientId},
-        message::Message,
+        message::{Message, tag},
     },
     watch::metrics::ByOutcome,
 };
@@ -54,14 +54,11 @@ pub async fn submit(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    let mut submissions = Vec::new();
-    for message in front.messages(&headers, body).await? {
-        let Message::Submit(submission) = message else {
-            let why = format!("the body may hold submissions only, not {}", message.name());
-            return Err(Problem::malformed(why));
-        };
-        submissions.push(submission);
-    }
+    let Read { content: messages, room: _room } =
+        front.messages(&headers, body, ("submissions", &[tag::SUBMIT])).await?;
+    let submission =
+        |(message, _)| if let Message::Submit(submission) = message { Some(submission) } else { None };
+    let submissions: Vec<Submission> = messages.into_iter().filter_map(submission).collect();
     let names = front.admit(&submissions).await?;
     let hub = front.hubs.handler().ok_or_else(|| Problem::elsewhere("no request handler is served here"))?;
     let answers = front.answers(hub, names, submissions).await?;
@@ -79,20 +76,19 @@ pub async fn ask_again(
 ) -> Result<Response, Problem> {
     let client = front.who(&method, &uri, &headers).await?;
     let mut receipts = Vec::new();
-    for message in front.messages(&headers, body).await? {
-        let Message::Unplaced(receipted) = message else {
-            let why = format!("the body may hold receipts without placement only, not {}", message.name());
-            return Err(Problem::malformed(why));
-        };
+    let wanted = ("receipts without placement", &[tag::UNPLACED][..]);
+    let Read { content: messages, room: _room } = front.messages(&headers, body, wanted).await?;
+    for (message, bytes) in messages {
+        let Message::Unplaced(receipted) = message else { continue };
         if receipted.client != client {
             return Err(Problem::malformed("a client asks where its own bundles stand, and no others"));
         }
-        receipts.push(receipted);
+        receipts.push((receipted, bytes));
     }
     front.charge(vec![client; receipts.len()])?;
     let hub = front.hubs.handler().ok_or_else(|| Problem::elsewhere("no request handler is served here"))?;
-    for receipted in receipts {
-        let said = hub.say(client, Message::Unplaced(receipted)).await;
+    for (receipted, bytes) in receipts {
+        let said = hub.say(client, Message::Unplaced(receipted), bytes).await;
         said.map_err(|_| Problem::unavailable("the request handler has stopped"))?;
     }
     Ok(front.with_nonce(StatusCode::ACCEPTED.into_response()))
@@ -115,8 +111,10 @@ impl Front {
                 )));
             }
             if !submission.content.is_well_formed() || !submission.is_whole() {
-                let rule = "recipients must be sorted, each once, and the content what the bundle commits to";
-                return Err(Problem::malformed(format!("bundle {index} is not well formed: {rule}")));
+                return Err(Problem::malformed(format!(
+                    "bundle {index} is not well formed: recipients must be sorted, each once, the content what the bundle \
+                     commits to, of {CONTENT_MAX} bytes at most and of {DELIVERED_MAX} with the payload counted for each recipient"
+                )));
             }
         }
         let bundles: Vec<_> = submissions.iter().map(|submission| &submission.bundle).collect();
@@ -154,7 +152,7 @@ impl Front {
         for (index, submission) in submissions.into_iter().enumerate() {
             let (client, number) = waiting.names[index];
             let Some(sender) = waiting.answers.clone() else { break };
-            let said = hub.submit(client, number, Message::Submit(submission), (index, sender));
+            let said = hub.submit(client, number, submission, (index, sender));
             said.await.map_err(|_| Problem::unavailable("the request handler has stopped"))?;
         }
         waiting.answers = None;

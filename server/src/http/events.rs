@@ -26,7 +26,7 @@ use crate::{
     actor::Ledger,
     port::Clock,
     protocol::{
-        codec::Encode,
+        codec::{Encode, Writer},
         id::{ActorId, ClientId, Count, Epoch, Role},
         map::Lookup,
         message::Message,
@@ -35,6 +35,10 @@ use crate::{
 
 /// Bytes of events that are written at once.
 const CHUNK_BYTES: usize = 64 << 10;
+/// Room that an event begins with: a delivery of one bundle fits.
+const TEXT: usize = 4 << 10;
+/// Most bytes that an idle stream keeps to write the next message in.
+const SCRATCH_MAX: usize = 16 << 10;
 
 /// What a client wants to be told.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -75,7 +79,7 @@ pub async fn open(
     };
     let reader = front.hubs.read(client, &actors, of, (Count(held), Epoch(epoch))).await;
     let reader = reader.map_err(|_| Problem::unavailable("an actor has stopped"))?;
-    let events = Events { front: front.clone(), client, reader, first: true, open };
+    let events = Events { front: front.clone(), client, reader, first: true, open, scratch: Vec::new() };
     let mut response = Response::new(Body::from_stream(stream::unfold(events, Events::next)));
     let kind = HeaderValue::from_static("text/event-stream");
     response.headers_mut().insert(header::CONTENT_TYPE, kind);
@@ -151,6 +155,8 @@ struct Events {
     reader: mpsc::Receiver<Message>,
     first: bool,
     open: Open,
+    /// Where a message is written before it becomes text.
+    scratch: Vec<u8>,
 }
 
 impl Events {
@@ -167,7 +173,7 @@ impl Events {
             Either::Right(_) => None,
         };
         let Some(message) = come else { return Some((Ok(Bytes::from_static(b": alive\n\n")), self)) };
-        let mut text = String::new();
+        let mut text = String::with_capacity(TEXT);
         let mut count = 1;
         self.write(&message, &mut text);
         while text.len() < CHUNK_BYTES {
@@ -179,15 +185,21 @@ impl Events {
         Some((Ok(text.into()), self))
     }
 
-    fn write(&self, message: &Message, text: &mut String) {
+    fn write(&mut self, message: &Message, text: &mut String) {
         text.push_str("event: ");
         text.push_str(message.name());
         if let Some((held, epoch)) = leaves(&self.client, message) {
             text.push_str(&format!("\nid: {held}-{epoch}"));
         }
         text.push_str("\ndata: ");
-        STANDARD.encode_string(message.to_bytes(), text);
+        self.scratch.clear();
+        let mut out = Writer::after(std::mem::take(&mut self.scratch));
+        message.encode(&mut out);
+        self.scratch = out.into_bytes();
+        STANDARD.encode_string(&self.scratch, text);
         text.push_str("\n\n");
+        // a stream is idle for most of its life
+        self.scratch.shrink_to(SCRATCH_MAX);
     }
 }
 

@@ -19,6 +19,7 @@ use crate::{
     node::{Door, Post, Seat},
     port::{Clock, Spawn, Time, any_clock::AnyClock},
     protocol::{
+        bundle::Submission,
         derivation::RETAINED,
         id::{ActorId, BundleNumber, ClientId, Count, Epoch, Role},
         message::Message,
@@ -56,7 +57,10 @@ impl Reader {
         let (goes_on, upto) = match message {
             Message::Delivery(delivery) => {
                 let from = delivery.cuts.first().map(Unverified::claimed_slot);
-                (from.is_none_or(|from| from == self.at + 1), delivery.attestation.claimed_slot())
+                (
+                    from.is_none_or(|from| Some(from) == self.at.checked_add(1)),
+                    delivery.attestation.claimed_slot(),
+                )
             }
             Message::Introduction(introduction) => {
                 let upto = introduction.attestation.claimed_slot();
@@ -174,10 +178,10 @@ impl Hub {
         self.at(client, &mut f).ok_or(Gone)
     }
 
-    /// Says something for a client.
-    pub async fn say(&self, client: ClientId, message: Message) -> Result<(), Gone> {
+    /// Says something for a client, that came in so many bytes.
+    pub async fn say(&self, client: ClientId, message: Message, bytes: usize) -> Result<(), Gone> {
         let seat = self.seat(client, |_| {}).await?;
-        if seat.say(message).await { Ok(()) } else { Err(Gone) }
+        if seat.say(message, bytes).await { Ok(()) } else { Err(Gone) }
     }
 
     /// Submits a bundle; its answer goes to `answers` with the bundle's place in the request.
@@ -185,12 +189,13 @@ impl Hub {
         &self,
         client: ClientId,
         number: BundleNumber,
-        message: Message,
+        submission: Submission,
         waiter: (usize, Answers),
     ) -> Result<(), Gone> {
         let wait = |place: &mut Place| place.waiting.entry(number).or_default().push(waiter.clone());
         let seat = self.seat(client, wait).await?;
-        if seat.say(message).await { Ok(()) } else { Err(Gone) }
+        let bytes = submission.content.wire_bytes() as usize;
+        if seat.say(Message::Submit(submission), bytes).await { Ok(()) } else { Err(Gone) }
     }
 
     /// Nobody waits for this any more whose request is over.
@@ -341,7 +346,7 @@ impl Hubs {
                 seated.push(hub);
             }
             if actor.role() == Role::Mailbox {
-                hub.say(client, Message::Read { held, epoch }).await?;
+                hub.say(client, Message::Read { held, epoch }, 0).await?;
             }
         }
         Ok(receiver)

@@ -7,6 +7,8 @@ pub struct Limits {
     pub connections: usize,
     /// Bytes of a request's body.
     pub body_bytes: usize,
+    /// Bytes of the larger bodies of all requests under way: more of them wait, as long as a body may take to arrive.
+    pub bodies_bytes: usize,
     /// Messages in a request.
     pub messages: usize,
     /// Recipients of a bundle.
@@ -44,6 +46,7 @@ impl Default for Limits {
         Limits {
             connections: 4096,
             body_bytes: 20 << 20, // a bundle of the greatest size, and its frame
+            bodies_bytes: 512 << 20,
             messages: 1024,
             recipients: crate::protocol::bundle::RECIPIENTS_MAX,
             client_rate: 2000,

@@ -12,12 +12,15 @@ use futures_util::future::{Either, select};
 use serde::Deserialize;
 use tokio::sync::mpsc;
 
-use super::{Front, NONCE_HEADER, Problem, body::framed};
+use super::{
+    Front, NONCE_HEADER, Problem,
+    body::{Read, framed},
+};
 use crate::{
     port::Clock,
     protocol::{
         id::{ActorId, ClientId, Count, Epoch, Role},
-        message::Message,
+        message::{Message, tag},
         statement::{Statement, Unverified},
     },
 };
@@ -112,7 +115,12 @@ impl Front {
     }
 
     /// Says something signed by a client to its mailbox actor.
-    async fn tell<T: Statement>(&self, statement: &Unverified<T>, message: Message) -> Result<(), Problem> {
+    async fn tell<T: Statement>(
+        &self,
+        statement: &Unverified<T>,
+        message: Message,
+        bytes: usize,
+    ) -> Result<(), Problem> {
         let client = statement.claimed_actor().client();
         let client = client.ok_or_else(|| Problem::malformed("the statement is of no client"))?;
         if !self.checker.are_signed(&[statement]).await {
@@ -123,7 +131,8 @@ impl Front {
         self.charge_ask(client)?;
         let mailbox = self.mailbox_of(&client)?;
         let hub = self.hubs.of(mailbox).ok_or_else(|| Problem::elsewhere("not served here"))?;
-        hub.say(client, message).await.map_err(|_| Problem::unavailable("the mailbox actor has stopped"))
+        let said = hub.say(client, message, bytes).await;
+        said.map_err(|_| Problem::unavailable("the mailbox actor has stopped"))
     }
 }
 
@@ -133,11 +142,11 @@ pub async fn acknowledge(
     headers: HeaderMap,
     body: Body,
 ) -> Result<StatusCode, Problem> {
-    for message in front.messages(&headers, body).await? {
-        let Message::Acknowledged(ack) = &message else {
-            return Err(Problem::malformed(format!("the body may hold acks only, not {}", message.name())));
-        };
-        front.tell(&ack.clone(), message).await?;
+    let Read { content: messages, room: _room } =
+        front.messages(&headers, body, ("acks", &[tag::ACKNOWLEDGED])).await?;
+    for (message, bytes) in messages {
+        let Message::Acknowledged(ack) = &message else { continue };
+        front.tell(&ack.clone(), message, bytes).await?;
     }
     Ok(StatusCode::ACCEPTED)
 }
@@ -148,12 +157,11 @@ pub async fn complain(
     headers: HeaderMap,
     body: Body,
 ) -> Result<StatusCode, Problem> {
-    for message in front.messages(&headers, body).await? {
-        let Message::Complained(complained) = &message else {
-            let why = format!("the body may hold complaints only, not {}", message.name());
-            return Err(Problem::malformed(why));
-        };
-        front.tell(&complained.complaint.clone(), message).await?;
+    let Read { content: messages, room: _room } =
+        front.messages(&headers, body, ("complaints", &[tag::COMPLAINED])).await?;
+    for (message, bytes) in messages {
+        let Message::Complained(complained) = &message else { continue };
+        front.tell(&complained.complaint.clone(), message, bytes).await?;
     }
     Ok(StatusCode::ACCEPTED)
 }
@@ -164,6 +172,10 @@ pub async fn complain(
 pub struct Board {
     witness: Option<u32>,
 }
+
+/// What may be posted.
+const POSTINGS: (&str, &[u8]) =
+    ("challenges, receipts and evidence", &[tag::POSTED, tag::RECEIPTED, tag::EXPOSED]);
 
 /// `POST /v1/postings`.
 pub async fn post(
@@ -178,10 +190,11 @@ pub async fn post(
     if witnesses.is_empty() {
         return Err(Problem::elsewhere("no such witness is served here"));
     }
-    for message in front.messages(&headers, body).await? {
+    let Read { content: messages, room: _room } = front.messages(&headers, body, POSTINGS).await?;
+    for (message, bytes) in messages {
         let poster = front.poster(&message).await?;
         for (_, hub) in &witnesses {
-            let said = hub.say(poster, message.clone()).await;
+            let said = hub.say(poster, message.clone(), bytes).await;
             said.map_err(|_| Problem::unavailable("the witness has stopped"))?;
         }
     }
@@ -207,10 +220,7 @@ impl Front {
             Message::Exposed(_) | Message::Receipted(_) => {
                 Ok(ClientId(crate::protocol::crypto::PublicKey([0; 32])))
             }
-            other => Err(Problem::malformed(format!(
-                "the body may hold challenges, receipts and evidence only, not {}",
-                other.name()
-            ))),
+            _ => Err(nobody()),
         }
     }
 }

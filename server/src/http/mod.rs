@@ -56,7 +56,7 @@ use crate::{
     actor::{Ledger, Timing},
     architecture::Architecture,
     node::Door,
-    port::{Clock, any_clock::AnyClock, any_work::AnyWork},
+    port::{Clock, any_clock::AnyClock, any_work::AnyWork, room::Room},
     protocol::{id::ActorId, statement::Trust},
     watch::{
         Watch,
@@ -113,6 +113,8 @@ pub struct Front {
     architecture: Architecture,
     timing: Timing,
     limits: Limits,
+    /// For the bodies of requests under way.
+    bodies: Room,
     clock: AnyClock,
     work: AnyWork,
     watch: Watch,
@@ -154,6 +156,7 @@ impl Front {
             rates: Rates::new(&limits, clock.clone()),
             asks: Rates::new(&limits, clock.clone()),
             hubs: Hubs::new(&doors, &trust.roster, &clock, spawn),
+            bodies: Room::new(limits.bodies_bytes),
             stopping: watch::Sender::new(false),
             counted: counted(&watch.metrics),
             doors,

@@ -8,6 +8,8 @@
 //!   connection would end the other.
 //! - At most one connection with a peer counts, the newest; what an older one still brings is ignored.
 //! - A node that is several actors has a connection for each of them with a peer, if the network can tell whom it wants.
+//! - Who has not said who it is holds a few bytes, for no longer than a beat; what is large waits in its connection until the
+//!   node has room for it.
 //! - A connection on which nothing has come for [`SILENCE_BEATS`] beats is taken for lost: a machine that dies does not
 //!   always close its connections. Whoever has nothing to say sends an empty frame each beat.
 //! - A peer in the same process needs no connection: it is *seated*, and what is sent to it arrives as messages.
@@ -38,9 +40,12 @@ use super::{
 };
 use crate::{
     actor::{Input, Step, step::Notice},
-    port::{Clock, Network, Spawn},
+    port::{
+        Clock, Network, Spawn,
+        room::{Room, Taken},
+    },
     protocol::{
-        frame::{self, BEAT_NS},
+        frame::{self, BEAT_NS, FRAME_MAX},
         id::ActorId,
         message::Message,
     },
@@ -48,6 +53,8 @@ use crate::{
 
 /// Bytes read at once, at least.
 const READ_SIZE: usize = 64 << 10;
+/// Most bytes of the first frame, in which somebody says who it is.
+const HELLO_MAX: usize = 256;
 /// The first pause before a lost connection is opened again; doubles up to the second.
 const RECONNECT_NS: (u64, u64) = (10_000_000, 640_000_000);
 
@@ -61,7 +68,7 @@ pub enum Event {
     /// A connection is up, with this one of several actors that the node is.
     Up { part: Option<ActorId>, peer: ActorId, connection: u64, way: Way },
     /// A frame arrived.
-    Frame { peer: ActorId, connection: u64, message: Box<Message>, bytes: usize },
+    Frame { peer: ActorId, connection: u64, message: Box<Message>, bytes: usize, room: Taken },
     /// A connection is lost; `why` if the peer broke the rules.
     Down { peer: ActorId, connection: u64, why: Option<String> },
 }
@@ -75,14 +82,17 @@ pub enum Way {
 }
 
 impl Way {
-    /// Sends a message; how many bytes were encoded for it.
-    fn push(&self, peer: ActorId, message: Message) -> usize {
+    /// Sends a message; how many bytes were encoded for it, and who is to be woken when all has been sent.
+    fn push(&self, peer: ActorId, message: Message) -> (usize, Option<&Outbound>) {
         match self {
-            Way::Link(outbound) => outbound.push(&message),
+            Way::Link(outbound) => {
+                let (bytes, first) = outbound.push(&message);
+                (bytes, first.then_some(outbound))
+            }
             // whoever has seated the peer may be gone, and then so is the peer
             Way::Seat(post) => {
                 let _ = post.send((peer, message));
-                0
+                (0, None)
             }
         }
     }
@@ -102,6 +112,7 @@ pub struct Seat {
     peer: ActorId,
     connection: u64,
     inbox: mpsc::Sender<Event>,
+    room: Room,
 }
 
 impl Seat {
@@ -110,13 +121,14 @@ impl Seat {
         let connection = next(&door.connections);
         let up = Event::Up { part, peer, connection, way: Way::Seat(post) };
         door.inbox.send(up).await.ok()?;
-        Some(Seat { peer, connection, inbox: door.inbox.clone() })
+        Some(Seat { peer, connection, inbox: door.inbox.clone(), room: door.room.clone() })
     }
 
-    /// Says something to the node, when it has room for it. False if the node is gone.
-    pub async fn say(&self, message: Message) -> bool {
-        let message = Box::new(message);
-        let frame = Event::Frame { peer: self.peer, connection: self.connection, message, bytes: 0 };
+    /// Says something that came in so many bytes to the node, when it has room for it. False if the node is gone.
+    pub async fn say(&self, message: Message, bytes: usize) -> bool {
+        let (message, room) = (Box::new(message), self.room.take(bytes).await);
+        // they were counted where they were decoded
+        let frame = Event::Frame { peer: self.peer, connection: self.connection, message, bytes: 0, room };
         self.inbox.send(frame).await.is_ok()
     }
 
@@ -173,13 +185,14 @@ struct Shared<N, C, P> {
     clock: C,
     spawn: P,
     connections: Connections,
+    room: Room,
 }
 
 impl<N: Network, C: Clock, P: Spawn> Links<N, C, P> {
     /// No connections yet.
     pub fn new(me: Own, door: Door, network: N, clock: C, spawn: P) -> Self {
-        let Door { inbox, connections } = door;
-        let shared = Shared { me, inbox, network, clock, spawn, connections };
+        let Door { inbox, connections, room } = door;
+        let shared = Shared { me, inbox, network, clock, spawn, connections, room };
         Links { shared, current: BTreeMap::new(), ends: BTreeMap::new() }
     }
 
@@ -231,13 +244,12 @@ impl<N: Network, C: Clock, P: Spawn> Links<N, C, P> {
                 });
                 (part, [older, Some(Input::Connected(peer))])
             }
-            Event::Frame { peer, connection, message, bytes } => match self.ends.get(&connection) {
-                Some((part, _)) => {
-                    step.work.coded_bytes += bytes as u64;
-                    (*part, [Some(Input::Message(peer, *message)), None])
-                }
-                None => (None, [None, None]),
-            },
+            Event::Frame { peer, connection, message, bytes, room } => {
+                drop(room);
+                let Some((part, _)) = self.ends.get(&connection) else { return (None, [None, None]) };
+                step.work.coded_bytes += bytes as u64;
+                (*part, [Some(Input::Message(peer, *message)), None])
+            }
             Event::Down { peer, connection, why } => {
                 if let Some(why) = why {
                     step.notice(Notice::Suspicious { from: peer, why });
@@ -252,26 +264,38 @@ impl<N: Network, C: Clock, P: Spawn> Links<N, C, P> {
     /// Sends to whoever is connected; how many bytes were encoded. To others nothing: they will say from where on they
     /// want it.
     pub fn send_all(&self, sends: Vec<(ActorId, Message)>) -> usize {
-        sends.into_iter().map(|(to, message)| self.push((None, to), message)).sum()
+        self.push_all(sends.into_iter().map(|(to, message)| ((None, to), message)))
     }
 
     /// The same for what one of several actors sends: over its own connection, or where the peer is seated.
     pub fn send_of_parts(&self, sends: Vec<(ActorId, ActorId, Message)>) -> usize {
-        sends.into_iter().map(|(part, to, message)| self.push((Some(part), to), message)).sum()
+        self.push_all(sends.into_iter().map(|(part, to, message)| ((Some(part), to), message)))
     }
 
-    fn push(&self, (part, to): Ends, message: Message) -> usize {
+    /// A writer that is woken by the first of several messages would write it alone.
+    fn push_all(&self, sends: impl Iterator<Item = (Ends, Message)>) -> usize {
+        let (mut bytes, mut woken) = (0, Vec::new());
+        for (ends, message) in sends {
+            let (more, first) = self.push(ends, message);
+            bytes += more;
+            woken.extend(first);
+        }
+        woken.into_iter().for_each(Outbound::wake);
+        bytes
+    }
+
+    fn push(&self, (part, to): Ends, message: Message) -> (usize, Option<&Outbound>) {
         let with_peer = || self.current.iter().find(|((_, peer), _)| *peer == to).map(|(_, way)| way);
         let own = self.current.get(&(part, to)).or_else(|| self.current.get(&(None, to)));
         // an actor that is several, and does not say which of them speaks, may take any connection
         let any = || if part.is_none() && self.shared.me.parts.len() > 1 { with_peer() } else { None };
-        own.or_else(any).map_or(0, |(_, way)| way.push(to, message))
+        own.or_else(any).map_or((0, None), |(_, way)| way.push(to, message))
     }
 }
 
 /// Serves a connection that a peer has opened.
 async fn serve<N: Network, C: Clock, P: Spawn>(shared: Shared<N, C, P>, mut stream: N::Stream) {
-    let mut frames = Frames::default();
+    let mut frames = Frames { bound: HELLO_MAX, ..Frames::default() };
     let hello = {
         let heard = AtomicBool::new(true);
         let hello = std::pin::pin!(frames.next(&mut stream, &heard));
@@ -284,6 +308,7 @@ async fn serve<N: Network, C: Clock, P: Spawn>(shared: Shared<N, C, P>, mut stre
     };
     let Ok((hello, _)) = hello else { return };
     if let Message::Hello(peer) = *hello {
+        frames.bound = FRAME_MAX;
         let part = shared.me.part(N::wanted(&stream));
         connection(&shared, (part, peer), stream, frames, None).await;
     }
@@ -312,7 +337,8 @@ async fn connection<N: Network, C: Clock, P: Spawn>(
         loop {
             match frames.next(&mut reader, &heard).await {
                 Ok((message, bytes)) => {
-                    let frame = Event::Frame { peer, connection, message, bytes };
+                    let room = shared.room.take(bytes).await;
+                    let frame = Event::Frame { peer, connection, message, bytes, room };
                     if shared.inbox.send(frame).await.is_err() {
                         return None;
                     }
@@ -347,12 +373,19 @@ fn invalid(why: impl ToString) -> io::Error {
 }
 
 /// Bytes read and not yet taken as messages.
-#[derive(Default)]
 struct Frames {
     buffer: Vec<u8>,
     taken: usize,
-    /// How much the buffer may hold before it is taken apart: grows with frames that arrive in pieces.
+    /// How much the buffer may hold before it is taken apart: grows with a frame that arrives in pieces.
     window: usize,
+    /// Most bytes of a frame.
+    bound: usize,
+}
+
+impl Default for Frames {
+    fn default() -> Self {
+        Frames { buffer: Vec::new(), taken: 0, window: 0, bound: FRAME_MAX }
+    }
 }
 
 impl Frames {
@@ -367,7 +400,9 @@ impl Frames {
 
     /// The next message that has arrived whole, and the bytes of its frame.
     fn take(&mut self) -> io::Result<Option<(Box<Message>, usize)>> {
-        while let Some((message, length)) = frame::next(&self.buffer[self.taken..]).map_err(invalid)? {
+        while let Some((message, length)) =
+            frame::next_up_to(&self.buffer[self.taken..], self.bound).map_err(invalid)?
+        {
             self.taken += length;
             if let Some(message) = message {
                 return Ok(Some((Box::new(message), length)));
@@ -388,7 +423,7 @@ impl Frames {
             }
             self.buffer.drain(..std::mem::take(&mut self.taken));
             if self.buffer.is_empty() {
-                self.buffer = Vec::new();
+                (self.buffer, self.window) = (Vec::new(), 0);
             }
             let room = self.room();
             if read_to(&mut self.buffer, room, reader).await? == 0 {

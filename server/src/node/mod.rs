@@ -25,7 +25,7 @@ use crate::{
         Actor, Draft, Draught, Input, Issued, Ledger, Notice, RecoverError, Recovered, Step,
         retired::Retired, step::STATEMENTS,
     },
-    port::{Clock, Network, Ports, Rows, Spawn, Storage, StorageError, Time, Work},
+    port::{Clock, Network, Ports, Rows, Spawn, Storage, StorageError, Time, Work, room::Room},
     protocol::{
         crypto::Keyring,
         digest::Digest,
@@ -45,6 +45,8 @@ use slots::Slots;
 
 /// Most events in the inbox; more wait in their connections, and those push back on their senders.
 const INBOX_MAX: usize = 4096;
+/// Most bytes of large messages in the inbox.
+const INBOX_BYTES_MAX: usize = 256 << 20;
 /// Most events handled in one step: bounds what a transaction holds.
 const STEP_MAX: usize = 1024;
 
@@ -134,6 +136,7 @@ impl Identity {
 pub struct Door {
     inbox: mpsc::Sender<Event>,
     connections: Connections,
+    room: Room,
 }
 
 impl Door {
@@ -178,7 +181,8 @@ pub struct Node {
 impl Default for Node {
     fn default() -> Self {
         let (sender, inbox) = mpsc::channel(INBOX_MAX);
-        Node { inbox, door: Door { inbox: sender, connections: Connections::default() } }
+        let (connections, room) = (Connections::default(), Room::new(INBOX_BYTES_MAX));
+        Node { inbox, door: Door { inbox: sender, connections, room } }
     }
 }
 

@@ -12,6 +12,9 @@ use crate::protocol::{frame, message::Message};
 /// Most bytes that wait to be written to one peer.
 const QUEUE_MAX: usize = 128 << 20;
 
+/// Most bytes that an idle connection keeps allocated.
+const BUFFER_MAX: usize = 64 << 10;
+
 /// Bytes on their way to a peer.
 #[derive(Default)]
 pub struct Outbound {
@@ -29,6 +32,8 @@ struct Queue {
     full: bool,
     /// Whether anything was queued since the last beat.
     spoke: bool,
+    /// Whether anything was queued since the writer took what there was.
+    fresh: bool,
 }
 
 impl Outbound {
@@ -36,20 +41,24 @@ impl Outbound {
         f(&mut self.queue.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Queues a message; how many bytes it takes.
-    pub fn push(&self, message: &Message) -> usize {
-        let bytes = self.with(|queue| {
+    /// Queues a message; how many bytes it takes, and whether it is the first that the writer does not know of: then the
+    /// writer is to be woken, once all that is said together is queued.
+    pub fn push(&self, message: &Message) -> (usize, bool) {
+        self.with(|queue| {
             if queue.closed || queue.full {
-                return 0;
+                return (0, false);
             }
             let before = queue.bytes.len();
             frame::append(&mut queue.bytes, message);
             queue.spoke = true;
             queue.full = queue.bytes.len() > QUEUE_MAX;
-            queue.bytes.len() - before
-        });
+            (queue.bytes.len() - before, !std::mem::replace(&mut queue.fresh, true))
+        })
+    }
+
+    /// Wakes the writer.
+    pub fn wake(&self) {
         self.ready.notify_one();
-        bytes
     }
 
     /// Sends an empty frame, if there was nothing else to send since the last beat.
@@ -74,9 +83,16 @@ impl Outbound {
 
 /// Writes what is queued until the queue is closed or the connection lost.
 pub async fn write_all(mut writer: impl AsyncWrite + Unpin, outbound: &Outbound) {
+    let mut bytes = Vec::new();
     loop {
-        let (bytes, closed, full) =
-            outbound.with(|queue| (std::mem::take(&mut queue.bytes), queue.closed, queue.full));
+        // what was written last makes room for what is queued next, unless it was large
+        bytes.clear();
+        bytes.shrink_to(BUFFER_MAX);
+        let (closed, full) = outbound.with(|queue| {
+            std::mem::swap(&mut bytes, &mut queue.bytes);
+            queue.fresh = false;
+            (queue.closed, queue.full)
+        });
         if closed || (full && bytes.is_empty()) {
             return;
         }

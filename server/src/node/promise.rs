@@ -72,9 +72,9 @@ impl Promise {
 
     /// Reads a row's value.
     pub fn read(kind: Kind, value: &[u8]) -> Result<Promise, DecodeError> {
-        let mut input = Reader(value);
+        let mut input = Reader::new(value);
         let path = if kind.is_signed_in_runs() { decode_path(&mut input)? } else { None };
-        let body = input.0.to_vec();
+        let body = input.left().to_vec();
         Ok(Promise { draft: Draft::from_body(kind, &body)?, digest: Digest::of(&[&body]), path, body })
     }
 }

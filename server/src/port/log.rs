@@ -338,14 +338,14 @@ fn assemble(live: &mut BTreeMap<u64, Block>, first: u64) -> Option<(Vec<u8>, u64
 fn parse(bytes: &[u8]) -> Option<(u64, Block)> {
     let read = |input: &mut Reader<'_>| -> Result<_, DecodeError> {
         let checksum = input.u64()?;
-        let valid = checksum == XxHash3_64::oneshot(input.0);
+        let valid = checksum == XxHash3_64::oneshot(input.left());
         let (number, first, bytes, _) = (input.u64()?, input.u64()?, input.u32()?, input.u32()?);
         Ok((valid, number, first, bytes))
     };
-    let mut input = Reader(bytes);
+    let mut input = Reader::new(bytes);
     let (valid, number, first, bytes) = read(&mut input).ok()?;
     let inside = number > 0 && (first..first.saturating_add(blocks_of(bytes as usize))).contains(&number);
-    (valid && inside).then(|| (number, Block { first, bytes, piece: input.0.to_vec() }))
+    (valid && inside).then(|| (number, Block { first, bytes, piece: input.left().to_vec() }))
 }
 
 /// The mark and how many blocks there are, if these bytes say that.
@@ -353,7 +353,7 @@ fn parse_slot(bytes: &[u8]) -> Option<(u64, u64)> {
     let read = |mut input: Reader<'_>| -> Result<_, DecodeError> {
         Ok((input.u64()?, input.u64()?, input.u64()?, input.u64()?))
     };
-    let (magic, blocks, mark, checksum) = read(Reader(bytes)).ok()?;
+    let (magic, blocks, mark, checksum) = read(Reader::new(bytes)).ok()?;
     let valid = checksum == XxHash3_64::oneshot(&bytes[..24]);
     (valid && magic == MAGIC && (1..=BLOCKS_MAX).contains(&blocks)).then_some((mark, blocks))
 }

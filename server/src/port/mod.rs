@@ -16,6 +16,7 @@ pub mod local;
 pub mod log;
 pub mod parts;
 pub mod redb;
+pub mod room;
 pub mod store;
 pub mod tls;
 pub mod tokio;

@@ -236,7 +236,7 @@ fn encode(changes: &Changes, mut buffer: Vec<u8>) -> Vec<u8> {
 }
 
 fn decode(record: &[u8]) -> Result<Changes, DecodeError> {
-    let mut input = Reader(record);
+    let mut input = Reader::new(record);
     let mut changes = Changes::new();
     for _ in 0..input.count("rows of a record", record.len())? {
         let key = input.string("key of a row", record.len())?;

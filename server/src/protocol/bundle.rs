@@ -32,6 +32,9 @@ const ENVELOPE_BYTES: u64 = 128;
 const BUNDLE_BYTES: u64 = 1024;
 /// Most bytes of a bundle on the wire: it must fit into a frame, with room to spare.
 pub const CONTENT_MAX: u64 = 16 << 20;
+/// Most bytes of a bundle in all mailboxes together: each recipient's has the common payload, too. For a large group what is
+/// large goes elsewhere, and its key into the bundle.
+pub const DELIVERED_MAX: u64 = 32 << 20;
 
 /// A client's signed commitment to one submission.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,11 +98,12 @@ pub fn recipient_leaf(salt: &[u8; 16], recipient: &ClientId, ciphertext: &Digest
 }
 
 impl Content {
-    /// Whether the envelopes are sorted by recipient, each recipient once, and not too many.
+    /// Whether the envelopes are sorted by recipient, each recipient once, and neither they nor their bytes are too many.
     pub fn is_well_formed(&self) -> bool {
         !self.envelopes.is_empty()
             && self.envelopes.len() <= RECIPIENTS_MAX
             && self.wire_bytes() <= CONTENT_MAX
+            && self.delivered_bytes() <= DELIVERED_MAX
             && self.envelopes.is_sorted_by(|a, b| a.recipient < b.recipient)
     }
 
@@ -121,6 +125,12 @@ impl Content {
     pub fn wire_bytes(&self) -> u64 {
         let path = 32 * u64::from(self.envelopes.len().next_power_of_two().ilog2());
         self.bytes() + self.envelopes.len() as u64 * (ENVELOPE_BYTES + path) + BUNDLE_BYTES
+    }
+
+    /// How many bytes it takes in all mailboxes together at most: what it costs those who keep it for its recipients.
+    pub fn delivered_bytes(&self) -> u64 {
+        let others = (self.envelopes.len() as u64).saturating_sub(1);
+        self.wire_bytes() + others * (self.payload.len() as u64 + BUNDLE_BYTES)
     }
 
     /// How many bytes it carries.

@@ -51,7 +51,7 @@ pub trait Decode: Sized {
 
     /// Reads a value that fills the input.
     fn from_bytes(bytes: &[u8]) -> Result<Self, DecodeError> {
-        let mut input = Reader(bytes);
+        let mut input = Reader::new(bytes);
         let value = Self::decode(&mut input)?;
         input.end()?;
         Ok(value)
@@ -137,13 +137,44 @@ impl Writer {
 }
 
 /// What is left to decode.
-pub struct Reader<'a>(pub &'a [u8]);
+pub struct Reader<'a> {
+    bytes: &'a [u8],
+    /// How many forks of maps there may be yet: a byte of one takes a hundred of memory.
+    forks: usize,
+}
 
 impl<'a> Reader<'a> {
+    /// All of these bytes.
+    pub fn new(bytes: &'a [u8]) -> Self {
+        Reader { bytes, forks: usize::MAX }
+    }
+
+    /// The same with at most so many forks of maps.
+    #[must_use]
+    pub fn with_forks(self, forks: usize) -> Self {
+        Reader { forks, ..self }
+    }
+
+    /// What is left.
+    pub fn left(&self) -> &'a [u8] {
+        self.bytes
+    }
+
+    /// How many forks of maps there may be yet.
+    pub fn forks(&self) -> usize {
+        self.forks
+    }
+
+    /// One fork of a map.
+    pub fn fork(&mut self) -> Result<(), DecodeError> {
+        self.forks = self.forks.checked_sub(1).ok_or(DecodeError::Invalid("map: it has too many forks"))?;
+        Ok(())
+    }
+
     /// The next `count` bytes.
     pub fn take(&mut self, count: usize) -> Result<&'a [u8], DecodeError> {
-        let (head, tail) = self.0.split_at_checked(count).ok_or(DecodeError::Truncated)?;
-        self.0 = tail;
+        let (head, tail) = self.bytes.split_at_checked(count).ok_or(DecodeError::Truncated)?;
+        self.bytes = tail;
         Ok(head)
     }
 
@@ -188,7 +219,7 @@ impl<'a> Reader<'a> {
     pub fn list<T: Decode>(&mut self, what: &'static str, bound: usize) -> Result<Vec<T>, DecodeError> {
         let count = self.count(what, bound)?;
         // a false count must not make us reserve more than we were sent
-        let mut items = Vec::with_capacity(count.min(self.0.len() / size_of::<T>().max(1)));
+        let mut items = Vec::with_capacity(count.min(self.bytes.len() / size_of::<T>().max(1)));
         for _ in 0..count {
             items.push(T::decode(self)?);
         }
@@ -206,7 +237,7 @@ impl<'a> Reader<'a> {
 
     /// Checks that nothing is left.
     pub fn end(&self) -> Result<(), DecodeError> {
-        match self.0.len() {
+        match self.bytes.len() {
             0 => Ok(()),
             left => Err(DecodeError::Trailing(left)),
         }
@@ -290,7 +321,7 @@ macro_rules! coded {
         }
     };
     (enum $name:ident $choice:literal {
-        $($tag:literal $variant:ident
+        $($tag:tt $variant:ident
             $({ $($field:ident $(: $how:ident($what:literal, $bound:expr))?),* })?
             $(($($inner:ident),*))?
         ),* $(,)?
@@ -334,7 +365,7 @@ mod tests {
 
     #[test]
     fn a_false_count_allocates_nothing_and_is_refused() {
-        let mut input = Reader(&[0xff, 0xff, 0xff, 0x00]);
+        let mut input = Reader::new(&[0xff, 0xff, 0xff, 0x00]);
         assert_eq!(input.list::<u64>("numbers", usize::MAX).unwrap_err(), DecodeError::Truncated);
     }
 
@@ -345,6 +376,6 @@ mod tests {
 
     #[test]
     fn an_option_tag_is_zero_or_one() {
-        assert_eq!(Reader(&[2]).option::<u64>(), Err(DecodeError::Invalid("option tag")));
+        assert_eq!(Reader::new(&[2]).option::<u64>(), Err(DecodeError::Invalid("option tag")));
     }
 }

@@ -7,7 +7,7 @@
 use twox_hash::XxHash3_64;
 
 use super::{
-    codec::{Decode, DecodeError, Encode, Writer},
+    codec::{Decode, DecodeError, Encode, Reader, Writer},
     message::Message,
 };
 
@@ -17,16 +17,21 @@ const HEADER: usize = 16;
 pub const BEAT_NS: u64 = 1_000_000_000;
 /// Most bytes of a frame's body.
 pub const FRAME_MAX: usize = 64 << 20;
+/// Most forks of maps in a body of anybody's: of proofs, in which one takes 34 bytes, more than a body of 20 MiB holds.
+pub const FORKS_MAX: usize = 1 << 20;
 
 /// Why bytes are no frame.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FrameError {
     /// It claims to be longer than any message.
-    #[error("a frame of {0} bytes, the bound is {FRAME_MAX}")]
-    TooLong(usize),
+    #[error("a frame of {0} bytes, the bound is {1}")]
+    TooLong(usize, usize),
     /// Its checksum is that of something else.
     #[error("a frame that was garbled")]
     Garbled,
+    /// Its message is not one that is wanted there.
+    #[error("a message of another kind")]
+    Unwanted,
     /// It holds no message.
     #[error(transparent)]
     Decode(#[from] DecodeError),
@@ -63,16 +68,16 @@ fn header(body: &[u8]) -> [u8; HEADER] {
     header
 }
 
-/// The body of the first frame; none if it has not arrived whole.
-fn body(bytes: &[u8]) -> Result<Option<&[u8]>, FrameError> {
+/// The body of the first frame, of so many bytes at most; none if it has not arrived whole.
+fn body(bytes: &[u8], bound: usize) -> Result<Option<&[u8]>, FrameError> {
     let Some([a, b, c, d, complement @ ..]) = bytes.first_chunk::<8>().copied() else { return Ok(None) };
     let length = u32::from_be_bytes([a, b, c, d]);
     if length != !u32::from_be_bytes(complement) {
         return Err(FrameError::Garbled);
     }
     let length = length as usize;
-    if length > FRAME_MAX {
-        return Err(FrameError::TooLong(length));
+    if length > bound {
+        return Err(FrameError::TooLong(length, bound));
     }
     let Some(frame) = bytes.get(..HEADER + length) else { return Ok(None) };
     match header(&frame[HEADER..]) == frame[..HEADER] {
@@ -84,7 +89,7 @@ fn body(bytes: &[u8]) -> Result<Option<&[u8]>, FrameError> {
 /// The bodies of whole frames, up to what is none.
 pub fn bodies(mut bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
     std::iter::from_fn(move || {
-        let body = body(bytes).ok().flatten()?;
+        let body = body(bytes, FRAME_MAX).ok().flatten()?;
         bytes = &bytes[HEADER + body.len()..];
         Some(body)
     })
@@ -92,7 +97,12 @@ pub fn bodies(mut bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
 
 /// The message in the first frame, none of a beat, and how many bytes that is; nothing if it has not arrived whole.
 pub fn next(bytes: &[u8]) -> Result<Option<(Option<Message>, usize)>, FrameError> {
-    let Some(body) = body(bytes)? else { return Ok(None) };
+    next_up_to(bytes, FRAME_MAX)
+}
+
+/// The same of a frame whose body has at most so many bytes.
+pub fn next_up_to(bytes: &[u8], bound: usize) -> Result<Option<(Option<Message>, usize)>, FrameError> {
+    let Some(body) = body(bytes, bound)? else { return Ok(None) };
     let message = (!body.is_empty()).then(|| Message::from_bytes(body)).transpose()?;
     Ok(Some((message, HEADER + body.len())))
 }
@@ -109,16 +119,29 @@ pub fn first(bytes: &[u8]) -> Result<Option<(Message, usize)>, FrameError> {
     Ok(None)
 }
 
-/// All messages of a body, at most so many; a body that ends inside a frame is none.
-pub fn all(mut bytes: &[u8], bound: usize) -> Result<Vec<Message>, FrameError> {
+/// All messages of a body that anybody may have sent, each with how many bytes it takes: at most so many, and only with tags
+/// that are wanted. Nothing else is decoded, and their maps have at most [`FORKS_MAX`] forks together. A body that ends inside a frame is none.
+pub fn all(
+    mut bytes: &[u8],
+    bound: usize,
+    wanted: impl Fn(u8) -> bool,
+) -> Result<Vec<(Message, usize)>, FrameError> {
     let mut messages = Vec::new();
+    let mut forks = FORKS_MAX;
     while !bytes.is_empty() {
+        let body = body(bytes, FRAME_MAX)?.ok_or(DecodeError::Truncated)?;
+        bytes = &bytes[HEADER + body.len()..];
+        let Some(tag) = body.first() else { continue };
         if messages.len() == bound {
             return Err(DecodeError::TooLong { what: "messages", length: bound + 1, bound }.into());
         }
-        let (message, length) = first(bytes)?.ok_or(DecodeError::Truncated)?;
-        messages.push(message);
-        bytes = &bytes[length..];
+        if !wanted(*tag) {
+            return Err(FrameError::Unwanted);
+        }
+        let mut input = Reader::new(body).with_forks(forks);
+        messages.push((Message::decode(&mut input)?, body.len()));
+        input.end()?;
+        forks = input.forks();
     }
     Ok(messages)
 }
@@ -126,17 +149,21 @@ pub fn all(mut bytes: &[u8], bound: usize) -> Result<Vec<Message>, FrameError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::{id::Epoch, map::Pruned};
 
     #[test]
     fn a_body_gives_back_its_messages_and_nothing_else_is_one() {
-        let messages = [Message::Subscribe(3), Message::Have(4)];
+        let messages = [Message::Subscribe(3), Message::Vouch(Epoch(4))];
         let mut body = Vec::new();
         messages.iter().for_each(|message| append(&mut body, message));
-        assert_eq!(all(&body, 2), Ok(messages.to_vec()));
-        assert!(all(&body, 1).is_err(), "more than were asked for");
-        assert_eq!(all(&body[..body.len() - 1], 2), Err(DecodeError::Truncated.into()));
+        let sized = messages.clone().map(|message| (message, 9));
+        assert_eq!(all(&body, 2, |_| true), Ok(sized.to_vec()));
+        assert!(all(&body, 1, |_| true).is_err(), "more than were asked for");
+        assert_eq!(all(&body, 2, |tag| tag != 27), Err(FrameError::Unwanted));
+        assert_eq!(all(&body[..body.len() - 1], 2, |_| true), Err(DecodeError::Truncated.into()));
         let endless = [&[0xff; 4][..], &[0; 4]].concat();
-        assert_eq!(first(&endless), Err(FrameError::TooLong(u32::MAX as usize)));
+        assert_eq!(first(&endless), Err(FrameError::TooLong(u32::MAX as usize, FRAME_MAX)));
+        assert_eq!(next_up_to(&body, 8), Err(FrameError::TooLong(9, 8)));
     }
 
     #[test]
@@ -152,5 +179,23 @@ mod tests {
             garbled[bit / 8] ^= 1 << (bit % 8);
             assert_eq!(first(&garbled), Err(FrameError::Garbled), "bit {bit}");
         }
+    }
+
+    /// A map that is a path of so many forks, each with an empty side.
+    fn thin(forks: usize) -> Vec<u8> {
+        let mut map = vec![];
+        (0..forks).for_each(|_| map.extend([3, 1]));
+        map.extend([&[0][..], &[7; 32]].concat());
+        map
+    }
+
+    #[test]
+    fn a_body_has_no_more_forks_than_its_bound_however_many_messages_share_them() {
+        let path = |bytes: &[u8], forks| {
+            let mut input = Reader::new(bytes).with_forks(forks);
+            Pruned::<u64>::decode(&mut input).map(|_| input.forks())
+        };
+        assert_eq!(path(&thin(5), 7), Ok(2));
+        assert!(path(&thin(5), 4).is_err());
     }
 }

@@ -304,7 +304,7 @@ impl Decode for Opening {
             return Err(DecodeError::Invalid("tree size"));
         }
         let count = input.count("opened leaves", LEAVES_MAX as usize)?;
-        let mut leaves = Vec::with_capacity(count.min(input.0.len() / 40));
+        let mut leaves = Vec::with_capacity(count.min(input.left().len() / 40));
         for _ in 0..count {
             leaves.push((input.u64()?, Digest::decode(input)?));
         }

@@ -32,6 +32,8 @@ use super::{
     statement::{Kind, Signed, Trust, Unverified},
 };
 
+use tag::{ACKNOWLEDGED, COMPLAINED, EXPOSED, POSTED, RECEIPTED, SUBMIT, UNPLACED};
+
 /// What a client got since the attestation that it holds; nothing, perhaps, and that is shown too.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Delivery {
@@ -69,6 +71,24 @@ pub struct Vouched {
     pub cosignatures: Vec<Unverified<Cosignature>>,
 }
 
+/// Tags of what clients bring: who takes a body looks at them before anything is decoded.
+pub mod tag {
+    /// Of [`Message::Submit`](super::Message).
+    pub const SUBMIT: u8 = 2;
+    /// Of `Receipted`.
+    pub const RECEIPTED: u8 = 3;
+    /// Of `Acknowledged`.
+    pub const ACKNOWLEDGED: u8 = 12;
+    /// Of `Complained`.
+    pub const COMPLAINED: u8 = 19;
+    /// Of `Posted`.
+    pub const POSTED: u8 = 23;
+    /// Of `Exposed`.
+    pub const EXPOSED: u8 = 25;
+    /// Of `Unplaced`.
+    pub const UNPLACED: u8 = 30;
+}
+
 /// What actors send each other.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Message {
@@ -100,9 +120,8 @@ pub enum Message {
         /// In which epoch they were attested; 0 if nothing is held.
         epoch: Epoch,
     },
-    /// Subscriber → sequencer: all cuts before this epoch are done with.
-    Have(u64),
-    /// Mailbox actor → incoming actor: what the cited cut reaches is in its mailboxes. Custody moves with it.
+    /// Mailbox actor → incoming actor: what the cited cut reaches is in its mailboxes. Custody moves with it. → sequencer: cuts
+    /// before this epoch are done with. → witness: a head to cosign.
     Attested(Unverified<Attestation>),
     /// Incoming actor → sequencer.
     Sealed(Unverified<Seal>),
@@ -215,7 +234,6 @@ impl Message {
             Message::Refused(..) => "refused",
             Message::RetryLater { .. } => "retry-later",
             Message::Subscribe(_) => "subscribe",
-            Message::Have(_) => "have",
             Message::Attested(_) => "attested",
             Message::Sealed(_) => "sealed",
             Message::Batch(_) => "batch",
@@ -245,35 +263,34 @@ impl Message {
 
 coded!(enum Message "message tag" {
     1 Hello(actor),
-    2 Submit(submission),
-    3 Receipted(receipted),
+    SUBMIT Submit(submission),
+    RECEIPTED Receipted(receipted),
     4 Refused(refusal, client),
     5 RetryLater { client, number, after_ms },
     6 Subscribe(from),
-    7 Have(upto),
     8 Sealed(seal),
     9 Batch(batch),
     10 Ordered(cut),
     11 Delivery(delivery),
-    12 Acknowledged(ack),
+    ACKNOWLEDGED Acknowledged(ack),
     13 Attested(attestation),
     14 Read { held, epoch },
     15 Introduction(introduction),
     16 Ledger(ledger),
     17 Placed(placement),
     18 SealsHeld(ack),
-    19 Complained(complained),
+    COMPLAINED Complained(complained),
     20 Admitted(admission),
     21 Defended(defended),
     22 Cosigned(cosignature),
-    23 Posted(posting),
+    POSTED Posted(posting),
     24 Answered(answered),
-    25 Exposed(evidence),
+    EXPOSED Exposed(evidence),
     26 Retired(recovery),
     27 Vouch(epoch),
     28 Vouched(vouched),
     29 HandlerReceipted(receipt),
-    30 Unplaced(receipted),
+    UNPLACED Unplaced(receipted),
 });
 
 coded!(struct Delivery {

@@ -450,7 +450,7 @@ impl Statement for Roster {
 
 /// The agents at the end, of a roster that has some.
 fn agents(input: &mut Reader<'_>) -> Result<Vec<u32>, DecodeError> {
-    if input.0.is_empty() {
+    if input.left().is_empty() {
         return Ok(Vec::new());
     }
     let agents: Vec<u32> = input.list("agents", MEMBERS_MAX)?;

@@ -214,7 +214,7 @@ pub trait Statement: Clone {
 
     /// Reads a body.
     fn from_body(bytes: &[u8]) -> Result<Self, DecodeError> {
-        let mut input = Reader(bytes);
+        let mut input = Reader::new(bytes);
         if Kind::decode(&mut input)? != Self::KIND {
             return Err(DecodeError::Invalid(Self::KIND.name()));
         }

@@ -173,7 +173,7 @@ impl<N: Network, P: Spawn> Way<N, P> {
         let answer = self.post("/v1/bundles", &messages).await;
         let answered = [StatusCode::OK, StatusCode::SERVICE_UNAVAILABLE].contains(&answer.status);
         assert!(answered && answer.is_frames(), "{}", answer.told());
-        frame::all(&answer.body, 1024).unwrap()
+        messages_of(&answer.body)
     }
 
     /// Submits until each has its receipt, as a client does.
@@ -198,7 +198,7 @@ impl<N: Network, P: Spawn> Way<N, P> {
         .unwrap();
         match answer.status {
             StatusCode::NO_CONTENT => Vec::new(),
-            StatusCode::OK => frame::all(&answer.body, 1024).unwrap(),
+            StatusCode::OK => messages_of(&answer.body),
             _ => panic!("{}", answer.told()),
         }
     }
@@ -247,4 +247,10 @@ pub async fn next(events: &mut Events) -> (Event, Message) {
             return (event, message);
         }
     }
+}
+
+/// The messages of an answer.
+fn messages_of(body: &[u8]) -> Vec<Message> {
+    let all = frame::all(body, 1024, |_| true).unwrap();
+    all.into_iter().map(|(message, _)| message).collect()
 }

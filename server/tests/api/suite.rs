@@ -268,7 +268,7 @@ async fn whoever_breaks_the_rules_hears_which<N: Network, P: Spawn>(way: &Way<N,
         ("content of another", vec![framed(other)], StatusCode::BAD_REQUEST),
         ("another's bundle with this content", vec![framed(forged)], StatusCode::OK),
         ("another deployment", vec![framed(elsewhere)], StatusCode::FORBIDDEN),
-        ("no submission", vec![Message::Have(1)], StatusCode::BAD_REQUEST),
+        ("no submission", vec![Message::Subscribe(1)], StatusCode::BAD_REQUEST),
     ] {
         let answer = way.post("/v1/bundles", &messages).await;
         assert_eq!(answer.status, expected, "{what}: {}", answer.told());
@@ -299,7 +299,7 @@ async fn whoever_breaks_the_rules_hears_which<N: Network, P: Spawn>(way: &Way<N,
 
 /// A frame around the same body: a liar's checksums are right.
 fn framed_again(frame: &[u8]) -> Vec<u8> {
-    let header = body(&[Message::Have(0)]).len() - Message::Have(0).to_bytes().len();
+    let header = body(&[Message::Subscribe(0)]).len() - Message::Subscribe(0).to_bytes().len();
     let mut bytes = Vec::new();
     server::protocol::frame::append_body(&mut bytes, &frame[header..]);
     bytes

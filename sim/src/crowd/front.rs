@@ -250,7 +250,7 @@ impl Reception<'_> {
                 place.insert(seat)
             }
         };
-        seat.say(message).await
+        seat.say(message, 0).await
     }
 }
 

@@ -208,7 +208,7 @@ impl Letters {
         if self.opening.len() < HEAD {
             return Ok(bytes);
         }
-        let mut head = Reader(&self.opening);
+        let mut head = Reader::new(&self.opening);
         let client = ClientId::decode(&mut head)?;
         let (word, frame) = (head.count("word", WORD_MAX)?, head.count("frame", frame::FRAME_MAX + NAME)?);
         let bytes = self.fill(HEAD + word, bytes);

@@ -68,7 +68,7 @@ fn slot_of(preimage: &[u8]) -> Option<(Kind, ActorId, u64, Digest)> {
     let kind = Kind::from_byte(*preimage.get(14)?)?;
     let (head, tail) = preimage.split_at_checked(preimage.len().checked_sub(40)?)?;
     let actor = ActorId::from_bytes(head.get(15..)?).ok()?;
-    let mut tail = Reader(tail);
+    let mut tail = Reader::new(tail);
     Some((kind, actor, tail.u64().ok()?, Digest(tail.array().ok()?)))
 }
 

@@ -54,6 +54,8 @@ pub struct Placing {
     pub overdue: bool,
     /// How often it was asked for, and when it will be again.
     pub asked: (u32, Option<Time>),
+    /// It is demanded on the board.
+    pub demanded: bool,
 }
 
 impl Placing {
@@ -82,6 +84,8 @@ impl Placing {
 const EARLY_MAX: usize = 16;
 /// Most receipts whose placements are asked for at once: one placement shows all of its run.
 const ASKED_MAX: usize = 8;
+/// Most placements that are demanded at a time: a witness takes 256 challenges of one challenger.
+const DEMANDED_MAX: usize = 128;
 /// The waiting time doubles with each asking up to this many times: what is gone for good is asked for every few minutes.
 const BACKOFF_MAX: u32 = 12;
 /// Placements without which a client goes on where there is no witness to demand them from, if they were asked for [`IN_VAIN`] times.
@@ -226,31 +230,31 @@ impl Places {
         given_up
     }
 
-    /// When the oldest one has waited for too long.
-    pub fn due(&self, docket: &Docket, setup: &Setup) -> Option<Time> {
-        if setup.trust.roster.witnesses() == 0 {
-            return None; // there is no board
+    /// When the oldest one has waited for too long, if there is a board and more may be demanded on it.
+    pub fn due(&self, setup: &Setup) -> Option<Time> {
+        if self.demandable(setup) == 0 {
+            return None;
         }
-        let undemanded = self.waiting.iter().filter(|((position, _), placing)| {
-            let (target, demand) = demand(*position, placing);
-            !docket.demands(target, &demand)
-        });
-        undemanded.map(|(_, placing)| placing.due(setup)).min()
+        self.waiting.values().filter(|placing| !placing.demanded).map(|placing| placing.due(setup)).min()
+    }
+
+    /// How many more may be demanded.
+    fn demandable(&self, setup: &Setup) -> usize {
+        if setup.trust.roster.witnesses() == 0 {
+            return 0; // there is no board
+        }
+        DEMANDED_MAX.saturating_sub(self.waiting.values().filter(|placing| placing.demanded).count())
     }
 
     /// Makes public which placements do not come.
-    pub fn demand(&self, docket: &mut Docket, setup: &Setup, step: &mut Step) {
-        if setup.trust.roster.witnesses() == 0 {
-            return;
-        }
-        for ((position, _), placing) in &self.waiting {
-            if placing.due(setup) > step.now {
-                continue;
-            }
-            let (target, demand) = demand(*position, placing);
-            if docket.demands(target, &demand) {
-                continue;
-            }
+    pub fn demand(&mut self, docket: &mut Docket, setup: &Setup, step: &mut Step) {
+        let more = self.demandable(setup);
+        let overdue = |placing: &Placing| !placing.demanded && placing.due(setup) <= step.now;
+        let places = self.waiting.iter().filter(|(_, placing)| overdue(placing)).map(|(place, _)| *place);
+        for place in places.take(more).collect::<Vec<_>>() {
+            let Some(placing) = self.waiting.get_mut(&place) else { continue };
+            placing.demanded = true;
+            let (target, demand) = demand(place.0, placing);
             let promised = Promised {
                 receipted: placing.receipted.clone(),
                 bundle: placing.bundle.cite(),

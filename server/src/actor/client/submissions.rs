@@ -104,7 +104,7 @@ impl Submissions {
     /// Puts back a content row.
     pub fn recover_content(&mut self, key: &[u8], value: &[u8]) -> Result<(), DecodeError> {
         let number = BundleNumber::from_bytes(key)?;
-        let mut value = Reader(value);
+        let mut value = Reader::new(value);
         let (token, content) = (value.u64()?, Content::decode(&mut value)?);
         value.end()?;
         let bundle = self.recovered.remove(&number);
@@ -296,7 +296,8 @@ impl Submissions {
     fn place(&mut self, bundle: Signed<Bundle>, content: Content, receipted: Receipted, since: Time) {
         let index = receipted.opening.leaves().first().map_or(0, |(index, _)| *index);
         let position = Position(receipted.receipt.claimed_slot().saturating_add(index));
-        let placing = Placing { bundle, content, receipted, since, overdue: false, asked: (0, None) };
+        let (overdue, asked, demanded) = (false, (0, None), false);
+        let placing = Placing { bundle, content, receipted, since, overdue, asked, demanded };
         self.shown.extend(self.places.add(position, placing));
     }
 
@@ -461,11 +462,11 @@ impl Submissions {
     }
 
     /// When something has to be sent again, or made public.
-    pub fn deadline(&self, docket: &Docket) -> Option<Time> {
+    pub fn deadline(&self) -> Option<Time> {
         let first = self.pending.values().take(IN_FLIGHT_MAX as usize);
         let again = self.handler.and_then(|_| first.filter_map(|pending| pending.again_at).min());
         let places = self.handler.and_then(|_| self.places.ask_due(&self.setup));
-        let places = places.into_iter().chain(self.places.due(docket, &self.setup));
+        let places = places.into_iter().chain(self.places.due(&self.setup));
         again.into_iter().chain(self.front_due()).chain(places).min()
     }
 }

@@ -6,7 +6,8 @@
 //!
 //! # Invariants
 //! - The bundle is durable before its receipt is signed, and both stay until the incoming actor has answered.
-//! - At most [`KEPT_MAX`] bundles of [`KEPT_BYTES_MAX`] bytes are in custody.
+//! - At most [`KEPT_MAX`] bundles of [`KEPT_BYTES_MAX`] bytes are taken into custody; of what it has signed for and is asked
+//!   about in public it holds as many again.
 //! - Of each client only the first bundle is asked for in public: those behind it can be admitted after it alone.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -39,8 +40,8 @@ pub const KEPT: u8 = 1;
 const KEPT_MAX: usize = 100_000;
 /// Most bytes of bundles in custody; keys are free, so it is over all clients.
 const KEPT_BYTES_MAX: u64 = 256 << 20;
-/// Most bundles that are asked for in public at a time. A witness takes 256 challenges of one challenger, and one that
-/// stands against an incoming actor is enough to show who holds things up.
+/// Most bundles that are asked for in public at a time, besides one of each incoming actor. A witness takes 256 challenges of
+/// one challenger, and one that stands against an incoming actor is enough to show who holds things up.
 const PUBLIC_MAX: usize = 128;
 /// A waiting time doubles with each attempt up to this many times, as a client's does.
 const BACKOFF_MAX: u32 = 5;
@@ -77,8 +78,8 @@ pub struct Keeping {
     recovered: BTreeMap<u64, Submission>,
     bytes: u64,
     wakes: BTreeSet<(Time, Name)>,
-    /// How many are asked for in public.
-    public: usize,
+    /// How many are asked for in public, of each incoming actor.
+    public: BTreeMap<ActorId, usize>,
     /// The last receipt, if its bundle is done with: its row stays until there is a later one.
     guard: Option<u64>,
 }
@@ -95,7 +96,7 @@ impl Keeping {
             recovered: BTreeMap::new(),
             bytes: 0,
             wakes: BTreeSet::new(),
-            public: 0,
+            public: BTreeMap::new(),
             guard: None,
         }
     }
@@ -236,8 +237,13 @@ impl Keeping {
         let Some(kept) = self.kept.remove(&name) else { return };
         self.bytes -= kept.submission.content.wire_bytes();
         self.wakes.remove(&(kept.wake, name));
-        self.public -= usize::from(kept.public);
-        docket.satisfied(incoming_of(&kept.submission, &self.setup), &admit(name));
+        let incoming = incoming_of(&kept.submission, &self.setup);
+        if kept.public
+            && let Some(count) = self.public.get_mut(&incoming)
+        {
+            *count -= 1;
+        }
+        docket.satisfied(incoming, &admit(name));
         for (witness, challenge) in kept.asked {
             docket.answer(witness, challenge, exhibit.clone(), step);
         }
@@ -262,7 +268,8 @@ impl Keeping {
     ) {
         let Some(name) = name_of(&entrusted.submission) else { return };
         let incoming = incoming_of(&entrusted.submission, &self.setup);
-        if !self.kept.contains_key(&name) && !self.is_full() {
+        let room = self.kept.len() < 2 * KEPT_MAX && self.bytes < 2 * KEPT_BYTES_MAX;
+        if !self.kept.contains_key(&name) && room {
             self.insert(entrusted.submission, None, None, step.now);
         }
         if let Some(kept) = self.kept.get_mut(&name) {
@@ -283,14 +290,18 @@ impl Keeping {
 
     fn make_public(&mut self, name: Name, docket: &mut Docket, step: &mut Step) {
         let Some(kept) = self.kept.get_mut(&name).filter(|kept| !kept.public) else { return };
-        if self.public >= PUBLIC_MAX || self.setup.trust.roster.witnesses() == 0 {
+        let incoming = incoming_of(&kept.submission, &self.setup);
+        let all: usize = self.public.values().sum();
+        let own = self.public.entry(incoming).or_default();
+        // one that is silent must not use up what another is asked with
+        if (all >= PUBLIC_MAX && *own > 0) || self.setup.trust.roster.witnesses() == 0 {
             return;
         }
         kept.public = true;
-        self.public += 1;
+        *own += 1;
         step.notice(Notice::Reached("a handler asked in public for what it has in custody"));
         let attachment = Attachment::Submission(Box::new(kept.submission.clone()));
-        docket.demand(incoming_of(&kept.submission, &self.setup), admit(name), attachment, step);
+        docket.demand(incoming, admit(name), attachment, step);
     }
 
     /// Hands on again, or makes public, what has waited for long enough.

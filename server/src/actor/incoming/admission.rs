@@ -36,12 +36,13 @@ pub const RECENT: u8 = 2;
 
 /// Most bundles of one client without a receipt. What a client may still ask for is bounded by it.
 pub const IN_FLIGHT_MAX: u64 = 64;
-/// Most bytes of bundles that wait for the one before them; keys are free, so it is over all clients.
+/// Most bytes of bundles that wait for the one before them or for a cut; keys are free, so it is over all clients.
 const HELD_BYTES_MAX: u64 = 256 << 20;
 /// How many epochs back a cited cut is compared with the one seen; of an older one the signature is checked.
 const CUTS_KEPT: usize = 1024;
 
-/// What a witness is told of a bundle that can be neither admitted nor shown to be wrong.
+/// What is said of a bundle for which there is no room, and to a witness of one that can be neither admitted nor shown to
+/// be wrong.
 const LATER: Reason = Reason::QueueFull { retry_after_ms: super::RETRY_AFTER_MS };
 
 /// What is known of one client.
@@ -100,6 +101,26 @@ impl Tick {
         self.opening.encode(&mut out);
         out.list(&self.members.values().cloned().collect::<Vec<_>>());
         out.into_bytes()
+    }
+}
+
+/// How much may enter the queue.
+#[derive(Clone, Copy)]
+pub struct Room {
+    /// Bundles.
+    pub bundles: usize,
+    /// Their bytes; the last may be larger than what is left.
+    pub bytes: u64,
+}
+
+impl Room {
+    fn is_none(&self) -> bool {
+        self.bundles == 0 || self.bytes == 0
+    }
+
+    fn take(&mut self, bytes: u64) {
+        self.bundles -= 1;
+        self.bytes = self.bytes.saturating_sub(bytes);
     }
 }
 
@@ -163,7 +184,7 @@ impl Admission {
     /// Puts back a stored row.
     pub fn recover(&mut self, key: &[u8], value: &[u8]) -> Result<(), DecodeError> {
         let first = Position::from_bytes(key)?;
-        let mut input = Reader(value);
+        let mut input = Reader::new(value);
         let opening = Opening::decode(&mut input)?;
         let bundles: Vec<Citation> = input.list("bundles of a receipt", LEAVES_MAX as usize)?;
         input.end()?;
@@ -249,8 +270,8 @@ impl Admission {
         Some(Twin { receipted, bundle: admitted.clone() })
     }
 
-    /// Verifies all that arrived, in one batch, and admits what is in order. `room` is how many may enter.
-    pub fn admit(&mut self, room: usize, step: &mut Step) -> Outcome {
+    /// Verifies all that arrived, in one batch, and admits what is in order, as far as there is room.
+    pub fn admit(&mut self, mut room: Room, step: &mut Step) -> Outcome {
         let mut outcome = Outcome::default();
         let arrived = std::mem::take(&mut self.arrived);
         let bundles = || arrived.iter().map(|(_, submission)| &submission.bundle);
@@ -264,7 +285,7 @@ impl Admission {
             }
         }
         for client in std::mem::take(&mut self.ready) {
-            self.drain(client, room, step, &mut outcome);
+            self.drain(client, &mut room, step, &mut outcome);
         }
         self.answer_posted(&mut outcome);
         outcome
@@ -342,7 +363,7 @@ impl Admission {
     }
 
     /// Admits what is in order of one client.
-    fn drain(&mut self, client: ClientId, room: usize, step: &mut Step, outcome: &mut Outcome) {
+    fn drain(&mut self, client: ClientId, room: &mut Room, step: &mut Step, outcome: &mut Outcome) {
         let Some(known) = self.clients.get_mut(&client) else { return };
         while let Some(entry) = known.held.first_entry() {
             let number = *entry.key();
@@ -352,19 +373,20 @@ impl Admission {
             let last = known.recent.last_key_value().map(|(_, recent)| recent.citation.clone());
             let bundle = &entry.get().0;
             let reason = match examine(bundle, last, &self.cuts, &self.trust) {
+                // keys are free, and so are bundles that cite what this actor sees a moment later than others
+                Err(NotYet) if self.held_bytes > HELD_BYTES_MAX => Some(LATER),
                 Err(NotYet) => {
                     step.notice(Notice::Reached("a bundle was held for a cut that it cites"));
                     self.waiting.insert(client);
                     return;
                 }
                 Ok(Some(reason)) => Some(reason),
-                Ok(None) if outcome.admitted.len() >= room => {
-                    Some(Reason::QueueFull { retry_after_ms: super::RETRY_AFTER_MS })
-                }
+                Ok(None) if room.is_none() => Some(LATER),
                 Ok(None) => None,
             };
             let (bundle, submission) = entry.remove();
-            self.held_bytes -= submission.content.wire_bytes();
+            let bytes = submission.content.wire_bytes();
+            self.held_bytes -= bytes;
             if let (Some(Reason::ForkedCut { known }), Some(cited)) = (&reason, bundle.seen.clone()) {
                 let evidence = Evidence::from(Equivocation { first: known.clone(), second: cited });
                 // a key that was revoked since goes on to count in the work, and proves nothing
@@ -375,6 +397,7 @@ impl Admission {
             if let Some(reason) = reason {
                 return outcome.refused.push((client, number, bundle.digest(), reason));
             }
+            room.take(bytes);
             let recent = Recent { citation: bundle.cite(), place: None };
             known.recent.insert(number, recent);
             self.placed.push((client, number));

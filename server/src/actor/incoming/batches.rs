@@ -9,7 +9,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use super::{Logged, ledgers::Ledgers};
+use super::{Logged, bytes_of, ledgers::Ledgers};
 use crate::{
     actor::{Step, docket::witnesses},
     protocol::{
@@ -87,6 +87,7 @@ pub struct Batches {
     done: BatchNumber,
     moved: bool,
     kept: usize,
+    kept_bytes: u64,
 }
 
 impl Batches {
@@ -95,17 +96,19 @@ impl Batches {
         let mailboxes = (0..roster.mailboxes()).map(|k| ActorId::Server(Role::Mailbox, k));
         let known = mailboxes.chain(std::iter::once(ActorId::SEQUENCER)).chain(witnesses(&roster));
         let subscribers = known.map(|who| (who, Subscriber::default())).collect();
-        Batches { roster, sealed: BTreeMap::new(), subscribers, done: BatchNumber(0), moved: false, kept: 0 }
+        let (sealed, done) = (BTreeMap::new(), BatchNumber(0));
+        Batches { roster, sealed, subscribers, done, moved: false, kept: 0, kept_bytes: 0 }
     }
 
-    /// How many bundles are kept.
-    pub fn kept(&self) -> usize {
-        self.kept
+    /// How many bundles are kept, and how many bytes of them.
+    pub fn kept(&self) -> (usize, u64) {
+        (self.kept, self.kept_bytes)
     }
 
     /// Takes a run over from the receiving half.
     pub fn add(&mut self, sealed: Sealed) {
         self.kept += sealed.run.len();
+        self.kept_bytes += bytes_of(&sealed.run);
         self.sealed.insert(sealed.seal.batch, sealed);
     }
 
@@ -182,6 +185,7 @@ impl Batches {
         let kept = self.sealed.split_off(&done);
         let retired = std::mem::replace(&mut self.sealed, kept);
         self.kept -= retired.values().map(|sealed| sealed.run.len()).sum::<usize>();
+        self.kept_bytes -= retired.values().map(|sealed| bytes_of(&sealed.run)).sum::<u64>();
         retired.into_iter().map(|(batch, sealed)| (batch, sealed.seal.start, sealed.seal.end)).collect()
     }
 }

@@ -44,7 +44,7 @@ pub struct Ledgers {
 impl Ledgers {
     /// Puts back a row.
     pub fn recover(&mut self, value: &[u8]) -> Result<(), DecodeError> {
-        let mut input = Reader(value);
+        let mut input = Reader::new(value);
         let (ledger, start) = (Ledger::decode(&mut input)?, Position::decode(&mut input)?);
         let count = input.count("manifest entries", LEAVES_MAX as usize)?;
         let mut manifest = Map::default();

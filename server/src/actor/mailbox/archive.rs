@@ -106,7 +106,7 @@ impl Archive {
             }
             return Ok(());
         }
-        let mut key = Reader(key);
+        let mut key = Reader::new(key);
         let (incoming, batch) = key
             .u32()
             .and_then(|incoming| Ok((incoming, BatchNumber::decode(&mut key)?)))

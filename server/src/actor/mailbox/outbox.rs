@@ -117,7 +117,7 @@ impl Outbox {
         let due = |(client, subscriber): &(&ClientId, &Subscriber)| {
             !self.pending.contains_key(client)
                 && (!subscriber.introduced
-                    || newest.0 >= subscriber.upto.0 + QUIET_EPOCHS
+                    || newest.0 >= subscriber.upto.0.saturating_add(QUIET_EPOCHS)
                     || (newest > subscriber.upto && subscriber.sent_at.after(pause_ns) <= now))
         };
         self.subscribers.iter().filter(due).map(|(client, _)| *client).collect()
@@ -252,7 +252,7 @@ impl Outbox {
             if *epoch <= subscriber.upto {
                 continue;
             }
-            let window = Count(subscriber.acknowledged.0 + UNACKNOWLEDGED_MAX);
+            let window = Count(subscriber.acknowledged.0.saturating_add(UNACKNOWLEDGED_MAX));
             if subscriber.sent >= window || !archive.is_out(*epoch) {
                 return;
             }

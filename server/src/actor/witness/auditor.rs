@@ -34,8 +34,11 @@ use crate::protocol::{
 
 /// How many citations are remembered, over all logs.
 const KNOWN_MAX: usize = 1 << 16;
-/// How many seals, cuts and clients.
+/// How many seals of each incoming actor, and how many cuts.
 const KEPT_MAX: usize = 1 << 12;
+/// What stands where, in so many runs over all incoming actors.
+const TREES_MAX: usize = 1 << 12;
+/// Of how many clients the last bundle is remembered: those that sent last.
 const CLIENTS_MAX: usize = 1 << 16;
 
 /// What an auditor remembers.
@@ -48,10 +51,37 @@ pub struct Auditor {
     /// What the newest of them takes of each incoming actor.
     reached: Vec<Reached>,
     attestations: BTreeMap<u32, Unverified<Attestation>>,
-    /// The last bundle of each client, where it was sealed.
-    numbers: BTreeMap<ClientId, (BundleNumber, SealedBundle)>,
-    /// What stands where, of the last runs.
-    trees: BTreeMap<(u32, BatchNumber), (Position, Tree)>,
+    numbers: Numbers,
+    /// What stands where, of the last runs of each incoming actor.
+    trees: BTreeMap<u32, BTreeMap<BatchNumber, (Position, Tree)>>,
+}
+
+/// The last bundle of each client, where it was sealed.
+#[derive(Default)]
+struct Numbers {
+    last: BTreeMap<ClientId, (BundleNumber, SealedBundle, u64)>,
+    /// Who sent when, in the order in which that was seen.
+    order: BTreeMap<u64, ClientId>,
+    next: u64,
+}
+
+impl Numbers {
+    fn get(&self, client: &ClientId) -> Option<(BundleNumber, &SealedBundle)> {
+        self.last.get(client).map(|(number, bundle, _)| (*number, bundle))
+    }
+
+    /// Remembers a bundle, and forgets the client that sent nothing for the longest if they are too many.
+    fn insert(&mut self, client: ClientId, number: BundleNumber, bundle: SealedBundle) {
+        let now = self.next;
+        self.next += 1;
+        if let Some((.., before)) = self.last.insert(client, (number, bundle, now)) {
+            self.order.remove(&before);
+        }
+        self.order.insert(now, client);
+        while self.last.len() > CLIENTS_MAX {
+            self.order.pop_first().map(|(_, oldest)| self.last.remove(&oldest));
+        }
+    }
 }
 
 impl Auditor {
@@ -65,7 +95,7 @@ impl Auditor {
             cuts: BTreeMap::new(),
             reached: Vec::new(),
             attestations: BTreeMap::new(),
-            numbers: BTreeMap::new(),
+            numbers: Numbers::default(),
             trees: BTreeMap::new(),
         }
     }
@@ -163,18 +193,17 @@ impl Auditor {
     pub fn promise(&self, promised: &Promised, position: Position) -> Option<Evidence> {
         let receipt = promised.receipted.receipt.clone();
         let incoming = receipt.claimed_actor().index_of(Role::Incoming)?;
-        let runs = (incoming, BatchNumber(0))..=(incoming, BatchNumber(u64::MAX));
         let holds = |(start, tree): &(Position, Tree)| {
             position.0.checked_sub(start.0).is_some_and(|index| index < tree.size())
         };
-        let (place, (start, tree)) = self.trees.range(runs).rev().find(|(_, run)| holds(run))?;
+        let (batch, (start, tree)) = self.trees.get(&incoming)?.iter().rev().find(|(_, run)| holds(run))?;
         let index = position.0 - start.0;
         if tree.leaf(index) == Some(bundle_leaf(&promised.bundle)) {
             return None;
         }
         let (promised, sealed) = (promised.receipted.opening.clone(), tree.open(&[index]));
         let proof = PromiseProof::Place { position, promised, sealed };
-        Some(BrokenPromise { receipt, seal: self.seals.get(place)?.clone(), proof }.into())
+        Some(BrokenPromise { receipt, seal: self.seals.get(&(incoming, *batch))?.clone(), proof }.into())
     }
 
     /// Looks at a cut.
@@ -320,9 +349,11 @@ impl Auditor {
         let opens = tree.root() == seal.leaves;
         if opens {
             self.look_at_bundles(seal, ledger, &citations, &tree, &mut doubts);
-            self.trees.insert((seal.incoming, seal.batch), (seal.start, tree.clone()));
-            while self.trees.len() > KEPT_MAX {
-                self.trees.pop_first();
+            let most = (TREES_MAX / self.trust.roster.incoming().max(1) as usize).max(1);
+            let trees = self.trees.entry(seal.incoming).or_default();
+            trees.insert(seal.batch, (seal.start, tree.clone()));
+            while trees.len() > most {
+                trees.pop_first();
             }
             let known = before.is_some() || seal.batch == BatchNumber(0);
             if citations.len() as u64 != seal.count() {
@@ -445,16 +476,16 @@ impl Auditor {
         doubts: &mut Vec<Evidence>,
     ) {
         let slot = later.seal.claimed_slot();
-        if let Some((last, earlier)) = self.numbers.get(&client)
+        let last = self.numbers.get(&client);
+        if let Some((last, earlier)) = last
             && earlier.seal.claimed_slot() < slot
             && earlier.seal.claimed_actor() == later.seal.claimed_actor()
-            && number <= *last
+            && number <= last
         {
             doubts.push(CrossSeal { earlier: earlier.clone(), later: later.clone() }.into());
         }
-        let newer = self.numbers.get(&client).is_none_or(|(last, _)| number > *last);
-        if newer && (self.numbers.len() < CLIENTS_MAX || self.numbers.contains_key(&client)) {
-            self.numbers.insert(client, (number, later));
+        if last.is_none_or(|(last, _)| number > last) {
+            self.numbers.insert(client, number, later);
         }
     }
 }

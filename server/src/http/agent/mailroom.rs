@@ -162,10 +162,10 @@ fn row(table: u8, device: &str, rest: &[u8]) -> Vec<u8> {
 
 /// The device and the rest of a row's key.
 fn parse(key: &[u8]) -> Option<(u8, String, Vec<u8>)> {
-    let mut input = Reader(key);
+    let mut input = Reader::new(key);
     let table = input.u8().ok()?;
     let device = input.string("device id", super::DEVICE_BYTES_MAX).ok()?;
-    Some((table, String::from_utf8(device).ok()?, input.0.to_vec()))
+    Some((table, String::from_utf8(device).ok()?, input.left().to_vec()))
 }
 
 impl Mailroom {

@@ -81,8 +81,9 @@ impl Front {
     }
 
     async fn json<T: DeserializeOwned>(&self, headers: &HeaderMap, body: Body) -> Result<T, Problem> {
-        let bytes = self.bytes(headers, body).await?;
-        serde_json::from_slice(&bytes).map_err(|error| Problem::malformed(format!("the body: {error}")))
+        let read = self.bytes(headers, body).await?;
+        serde_json::from_slice(&read.content)
+            .map_err(|error| Problem::malformed(format!("the body: {error}")))
     }
 }
 

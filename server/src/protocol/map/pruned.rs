@@ -158,6 +158,7 @@ fn decode_at<V: Decode + Encode>(input: &mut Reader<'_>, depth: usize) -> Result
         1 => Ok(Pruned::Empty),
         2 => Ok(Pruned::Entry(ClientId::decode(input)?, V::decode(input)?)),
         3 if depth < DEPTH_MAX => {
+            input.fork()?;
             let left = decode_at(input, depth + 1)?;
             Ok(Pruned::fork([left, decode_at(input, depth + 1)?]))
         }

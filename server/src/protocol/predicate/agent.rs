@@ -64,7 +64,7 @@ impl Decode for Represented {
     fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let agency = Decode::decode(input)?;
         // neither is against a client; and so none is laid in another without end
-        if matches!(input.0.first(), Some(&TAG | &anchored::TAG)) {
+        if matches!(input.left().first(), Some(&TAG | &anchored::TAG)) {
             return Err(DecodeError::Invalid("evidence against a client"));
         }
         Ok(Represented { agency, evidence: Decode::decode(input)? })

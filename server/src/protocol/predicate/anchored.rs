@@ -96,7 +96,7 @@ impl Decode for Anchored {
     fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let anchors = input.list("cosignatures", ANCHORS_MAX)?;
         // no witness cosigns an agency either, so it anchors nothing
-        if matches!(input.0.first(), Some(&TAG | &agent::TAG)) {
+        if matches!(input.left().first(), Some(&TAG | &agent::TAG)) {
             return Err(DecodeError::Invalid("evidence inside of anchored evidence"));
         }
         Ok(Anchored { anchors, evidence: Decode::decode(input)? })

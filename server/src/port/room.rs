@@ -1,0 +1,56 @@
+//! Room for what is large: what waits somewhere is bounded in number, and what is large in bytes, too.
+
+use std::sync::Arc;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// What is no longer than this needs no room of its own: its number is bound enough.
+pub const SMALL: usize = 64 << 10;
+
+/// Room for so many bytes.
+#[derive(Clone)]
+pub struct Room {
+    bytes: u32,
+    left: Arc<Semaphore>,
+}
+
+/// Room that is taken until this is dropped.
+#[derive(Debug)]
+pub struct Taken(
+    #[allow(dead_code, reason = "it is given back when it is dropped")] Option<OwnedSemaphorePermit>,
+);
+
+impl Room {
+    /// All of it is free.
+    pub fn new(bytes: usize) -> Self {
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        Room { bytes, left: Arc::new(Semaphore::new(bytes as usize)) }
+    }
+
+    /// Waits until there is room for so many bytes, first come first served. What is larger than all of it takes all of it.
+    pub async fn take(&self, bytes: usize) -> Taken {
+        if bytes <= SMALL {
+            return Taken(None);
+        }
+        let wanted = u32::try_from(bytes).map_or(self.bytes, |bytes| bytes.min(self.bytes));
+        Taken(self.left.clone().acquire_many_owned(wanted).await.ok())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::FutureExt as _;
+
+    #[test]
+    fn what_is_large_waits_until_there_is_room_and_what_is_small_does_not() {
+        let room = Room::new(1 << 20);
+        let first = room.take(1 << 20).now_or_never().unwrap();
+        assert!(room.take(SMALL + 1).now_or_never().is_none(), "all of it is taken");
+        assert!(room.take(SMALL).now_or_never().is_some());
+        drop(first);
+        let all = room.take(usize::MAX).now_or_never();
+        assert!(all.is_some(), "what is larger than all of it is not kept out");
+        assert!(room.take(SMALL + 1).now_or_never().is_none());
+    }
+}
