@@ -16,6 +16,8 @@ mod custody;
 mod disputes;
 mod handed;
 mod ledgers;
+mod receiving;
+mod room;
 mod views;
 
 use std::{
@@ -23,12 +25,15 @@ use std::{
     sync::Arc,
 };
 
-use admission::{Admission, Room};
+use admission::Admission;
 pub use admission::{IN_FLIGHT_MAX, RECENT};
 use batches::{Batches, Sealed};
 use handed::Handed;
 pub use handed::{ATTESTED, CUT as ATTESTED_CUT};
 use ledgers::{LEDGER, Ledgers};
+use receiving::{RUN_MAX, Receiving};
+pub use room::QUEUE_MAX;
+use room::{Room, bytes_of};
 use views::Views;
 
 use super::{
@@ -62,17 +67,6 @@ pub const LOG: u8 = 1;
 /// Row: the citation of the last cut seen.
 const SEEN: u8 = 3;
 
-/// Most bundles kept for mailbox actors that have not attested them. With more, submissions are refused: with the bound on
-/// their bytes it is the bound on the memory of this actor.
-pub const QUEUE_MAX: usize = 100_000;
-/// Most bytes of these.
-const QUEUE_BYTES_MAX: u64 = 512 << 20;
-/// Most bundles in a run: it is sealed early then.
-const RUN_MAX: usize = 16_384;
-/// Most bytes of a run of several bundles: a batch must fit into a frame ([`crate::node`]).
-const RUN_BYTES_MAX: u64 = 16 << 20;
-/// Most bytes that a run of several bundles takes in the mailboxes: a mailbox actor stores it in one step.
-const RUN_DELIVERED_MAX: u64 = 64 << 20;
 /// How many cuts are remembered for the attestations of mailbox actors that lag, times the seals that each cites.
 const ORDERED_MAX: usize = 16_384;
 /// What a refused client is told to wait.
@@ -102,38 +96,6 @@ pub struct Run {
     pub bundles: Vec<Logged>,
     /// Recipient → positions.
     pub manifest: Manifest,
-}
-
-/// The run that is being gathered.
-struct Receiving {
-    start: Position,
-    chain: Digest,
-    run: Vec<Logged>,
-    /// How many of the run have a receipt.
-    receipted: usize,
-    /// Bytes of the run.
-    bytes: u64,
-}
-
-impl Receiving {
-    fn new() -> Self {
-        Receiving { start: Position(0), chain: Digest::ZERO, run: Vec::new(), receipted: 0, bytes: 0 }
-    }
-
-    fn end(&self) -> Position {
-        Position(self.start.0 + self.run.len() as u64)
-    }
-
-    /// How many bundles of the run fit into one batch.
-    fn fitting(&self) -> usize {
-        let sizes = self.run.iter().scan((0, 0), |(wire, delivered), logged| {
-            *wire += logged.submission.content.wire_bytes();
-            *delivered += logged.submission.content.delivered_bytes();
-            Some((*wire, *delivered))
-        });
-        let fits = |sum: &(u64, u64)| sum.0 <= RUN_BYTES_MAX && sum.1 <= RUN_DELIVERED_MAX;
-        sizes.take_while(fits).count().clamp(1, RUN_MAX).min(self.run.len())
-    }
 }
 
 /// The incoming actor.
@@ -276,11 +238,8 @@ impl Incoming {
     }
 
     fn append(&mut self, step: &mut Step) {
-        let (kept, kept_bytes) = self.sending.kept();
-        let room = Room {
-            bundles: QUEUE_MAX.saturating_sub(kept + self.receiving.run.len()),
-            bytes: QUEUE_BYTES_MAX.saturating_sub(kept_bytes + self.receiving.bytes),
-        };
+        let (bundles, bytes) = self.sending.kept();
+        let room = Room::besides(bundles + self.receiving.run.len(), bytes + self.receiving.bytes);
         let outcome = self.admission.admit(room, step);
         for (client, number, bundle, reason) in outcome.refused {
             let (incoming, terms) = (self.index, self.setup.terms_of(self.me()));
@@ -406,11 +365,6 @@ fn appended(position: Position, Logged { submission, leaf }: &Logged) -> Notice 
         leaf: *leaf,
         recipients: submission.content.envelopes.iter().map(|envelope| envelope.recipient).collect(),
     }
-}
-
-/// How many bytes a run takes, here and in batches.
-fn bytes_of(run: &[Logged]) -> u64 {
-    run.iter().map(|logged| logged.submission.content.wire_bytes()).sum()
 }
 
 /// Recipient → positions, of a run that starts here.

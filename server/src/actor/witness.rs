@@ -13,6 +13,7 @@
 
 mod auditor;
 mod board;
+mod last;
 mod logs;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -18,10 +18,7 @@
 
 use std::{
     collections::BTreeMap,
-    future::poll_fn,
     io,
-    mem::MaybeUninit,
-    pin::Pin,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -29,13 +26,11 @@ use std::{
 };
 
 use futures_util::future::{Either, select};
-use tokio::{
-    io::{AsyncRead, ReadBuf},
-    sync::mpsc,
-};
+use tokio::sync::mpsc;
 
 use super::{
     Door,
+    frames::Frames,
     outbound::{Outbound, write_all},
 };
 use crate::{
@@ -44,17 +39,9 @@ use crate::{
         Clock, Network, Spawn,
         room::{Room, Taken},
     },
-    protocol::{
-        frame::{self, BEAT_NS, FRAME_MAX},
-        id::ActorId,
-        message::Message,
-    },
+    protocol::{frame::BEAT_NS, id::ActorId, message::Message},
 };
 
-/// Bytes read at once, at least.
-const READ_SIZE: usize = 64 << 10;
-/// Most bytes of the first frame, in which somebody says who it is.
-const HELLO_MAX: usize = 256;
 /// The first pause before a lost connection is opened again; doubles up to the second.
 const RECONNECT_NS: (u64, u64) = (10_000_000, 640_000_000);
 
@@ -295,7 +282,7 @@ impl<N: Network, C: Clock, P: Spawn> Links<N, C, P> {
 
 /// Serves a connection that a peer has opened.
 async fn serve<N: Network, C: Clock, P: Spawn>(shared: Shared<N, C, P>, mut stream: N::Stream) {
-    let mut frames = Frames { bound: HELLO_MAX, ..Frames::default() };
+    let mut frames = Frames::of_a_stranger();
     let hello = {
         let heard = AtomicBool::new(true);
         let hello = std::pin::pin!(frames.next(&mut stream, &heard));
@@ -308,7 +295,7 @@ async fn serve<N: Network, C: Clock, P: Spawn>(shared: Shared<N, C, P>, mut stre
     };
     let Ok((hello, _)) = hello else { return };
     if let Message::Hello(peer) = *hello {
-        frames.bound = FRAME_MAX;
+        frames.of_a_peer();
         let part = shared.me.part(N::wanted(&stream));
         connection(&shared, (part, peer), stream, frames, None).await;
     }
@@ -366,95 +353,4 @@ async fn silence(clock: &impl Clock, heard: &AtomicBool, outbound: &Outbound) {
         outbound.beat();
         silent = if heard.swap(false, Ordering::Relaxed) { 0 } else { silent + 1 };
     }
-}
-
-fn invalid(why: impl ToString) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, why.to_string())
-}
-
-/// Bytes read and not yet taken as messages.
-struct Frames {
-    buffer: Vec<u8>,
-    taken: usize,
-    /// How much the buffer may hold before it is taken apart: grows with a frame that arrives in pieces.
-    window: usize,
-    /// Most bytes of a frame.
-    bound: usize,
-}
-
-impl Default for Frames {
-    fn default() -> Self {
-        Frames { buffer: Vec::new(), taken: 0, window: 0, bound: FRAME_MAX }
-    }
-}
-
-impl Frames {
-    /// How much to read at once.
-    fn room(&mut self) -> usize {
-        let held = self.buffer.len();
-        if self.window < held + READ_SIZE {
-            self.window = (2 * self.window).max(held + READ_SIZE);
-        }
-        self.window - held
-    }
-
-    /// The next message that has arrived whole, and the bytes of its frame.
-    fn take(&mut self) -> io::Result<Option<(Box<Message>, usize)>> {
-        while let Some((message, length)) =
-            frame::next_up_to(&self.buffer[self.taken..], self.bound).map_err(invalid)?
-        {
-            self.taken += length;
-            if let Some(message) = message {
-                return Ok(Some((Box::new(message), length)));
-            }
-        }
-        Ok(None)
-    }
-
-    /// The next message of a connection, and the bytes of its frame; says so whenever anything is heard.
-    async fn next(
-        &mut self,
-        reader: &mut (impl AsyncRead + Unpin),
-        heard: &AtomicBool,
-    ) -> io::Result<(Box<Message>, usize)> {
-        loop {
-            if let Some(taken) = self.take()? {
-                return Ok(taken);
-            }
-            self.buffer.drain(..std::mem::take(&mut self.taken));
-            if self.buffer.is_empty() {
-                (self.buffer, self.window) = (Vec::new(), 0);
-            }
-            let room = self.room();
-            if read_to(&mut self.buffer, room, reader).await? == 0 {
-                return Err(io::ErrorKind::UnexpectedEof.into());
-            }
-            heard.store(true, Ordering::Relaxed);
-        }
-    }
-}
-
-/// Reads what is there, up to `room` bytes; how much, 0 at the end. Nothing is reserved while nothing is there: an actor may have
-/// a thousand connections, of which most are idle.
-async fn read_to(
-    buffer: &mut Vec<u8>,
-    room: usize,
-    reader: &mut (impl AsyncRead + Unpin),
-) -> io::Result<usize> {
-    poll_fn(|context| {
-        let (mut small, mut large) = ([MaybeUninit::uninit(); READ_SIZE], Vec::new());
-        let space = match small.get_mut(..room) {
-            Some(space) => space,
-            None => {
-                large.reserve_exact(room);
-                &mut large.spare_capacity_mut()[..room]
-            }
-        };
-        let mut space = ReadBuf::uninit(space);
-        Pin::new(&mut *reader).poll_read(context, &mut space).map_ok(|()| {
-            buffer.extend(space.filled());
-            space.filled().len()
-        })
-    })
-    .await
 }

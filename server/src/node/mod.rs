@@ -11,6 +11,7 @@
 //! - An actor whose state is lost is retired: it admits that, and signs nothing else.
 
 mod fences;
+mod frames;
 mod link;
 mod outbound;
 mod promise;

@@ -105,3 +105,23 @@ pub async fn write_all(mut writer: impl AsyncWrite + Unpin, outbound: &Outbound)
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::FutureExt as _;
+
+    #[test]
+    fn a_writer_is_woken_for_the_first_message_alone_until_it_has_taken_them() {
+        let outbound = Outbound::default();
+        let push = || outbound.push(&Message::Subscribe(1)).1;
+        assert_eq!([push(), push()], [true, false]);
+        outbound.wake();
+        let mut written = Vec::new();
+        assert!(write_all(&mut written, &outbound).now_or_never().is_none(), "it waits for more");
+        assert_eq!(written.len(), 2 * outbound.push(&Message::Subscribe(1)).0, "both are written at once");
+        assert!(!push(), "what came since is known to be there");
+        outbound.close();
+        assert!(write_all(&mut written, &outbound).now_or_never().is_some());
+    }
+}

@@ -258,3 +258,28 @@ impl Decode for Parcel {
         Ok(Parcel { position, bundle, payload, envelopes })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::crypto::PublicKey;
+
+    #[test]
+    fn what_a_bundle_weighs_in_its_mailboxes_is_bounded() {
+        let content = |recipients: u16, payload: usize| {
+            let recipient =
+                |index: u16| ClientId(PublicKey([index.to_be_bytes(); 16].concat().try_into().unwrap()));
+            let envelope =
+                |index| Envelope { recipient: recipient(index), salt: [0; 16], ciphertext: vec![] };
+            Content { payload: vec![0; payload], envelopes: (0..recipients).map(envelope).collect() }
+        };
+        assert!(content(1, PAYLOAD_MAX).is_well_formed());
+        assert!(content(30, PAYLOAD_MAX).is_well_formed());
+        assert!(content(1024, 30 << 10).is_well_formed());
+        let heavy = content(1024, PAYLOAD_MAX);
+        assert!(heavy.wire_bytes() < CONTENT_MAX && !heavy.is_well_formed());
+        assert_eq!(content(1, 100).delivered_bytes(), content(1, 100).wire_bytes());
+        let each = 100 + BUNDLE_BYTES;
+        assert_eq!(content(3, 100).delivered_bytes(), content(3, 100).wire_bytes() + 2 * each);
+    }
+}

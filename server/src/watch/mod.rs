@@ -197,3 +197,25 @@ impl Observer for Watcher {
         verified.inc_by(step.work.verified + step.work.verified_batched);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::{
+        crypto::PublicKey,
+        id::{ClientId, Role},
+    };
+
+    #[test]
+    fn evidence_against_clients_takes_no_more_than_its_part_of_the_disk() {
+        let client = ActorId::Client(ClientId(PublicKey([1; 32])));
+        let server = ActorId::Server(Role::Incoming, 0);
+        let path = |index: usize| PathBuf::from(index.to_string());
+        let mut told = Told::default();
+        assert!(told.take(&path(0), client, 10) && !told.take(&path(0), client, 10), "each is written once");
+        assert!(!told.take(&path(1), client, CLIENT_BYTES_MAX), "they are too large");
+        let written = (1..2 * CLIENT_FILES_MAX).filter(|index| told.take(&path(*index), client, 10)).count();
+        assert_eq!(written, CLIENT_FILES_MAX - 1, "they are too many");
+        assert!(told.take(&path(9999), server, 2 * CLIENT_BYTES_MAX), "a server's is always written");
+    }
+}

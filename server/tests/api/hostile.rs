@@ -12,7 +12,7 @@ use server::{
     actor::Notice,
     architecture::Architecture,
     client::{Client, Options},
-    http::{Credentials, Limits, client::whole},
+    http::{Credentials, FRAMES, Limits, client::whole},
     protocol::{crypto::Ed25519Signer, message::Message},
     service::Service,
 };
@@ -94,6 +94,42 @@ fn whoever_speaks_no_http_or_too_slowly_is_cut_off() {
         assert!(idle.starts_with("HTTP/1.1 200"), "{idle}");
         is_served(&way).await;
         statuses_are_described(&way).await;
+    });
+}
+
+#[test]
+fn large_bodies_wait_for_each_other_and_small_ones_for_none() {
+    on_tokio(async {
+        let directory = tempfile::tempdir().unwrap();
+        let mut settings = settings(Architecture::Multithreaded, &directory);
+        settings.limits =
+            Limits { body_bytes: 200_000, bodies_bytes: 100_000, body_ns: 2_000_000_000, ..settings.limits };
+        let service = Service::start(settings).await.unwrap();
+        let (way, trust) = (way(&service), service.trust.clone());
+        let begin = async |length: usize| {
+            let mut stream = TcpStream::connect(service.address).await.unwrap();
+            let head = format!(
+                "POST /v1/bundles HTTP/1.1\r\nHost: a\r\nContent-Type: {FRAMES}\r\nContent-Length: {length}\r\n\r\n"
+            );
+            stream.write_all(head.as_bytes()).await.unwrap();
+            stream
+        };
+        let slow = begin(90_000).await;
+        let mut other = begin(150_000).await;
+        other.write_all(&[0; 150_000]).await.unwrap();
+        let mut answer = [0; 12];
+        let early = tokio::time::timeout(Duration::from_millis(300), other.read_exact(&mut answer)).await;
+        assert!(early.is_err(), "there is room for one of them");
+        let mut ann = Person::new("ann", &trust);
+        let bundle = ann.bundle(&[ann.id], b"small");
+        way.submit_until_receipted(&[bundle]).await;
+        // larger than all the room it has all of it, once the other is gone
+        drop(slow);
+        other.read_exact(&mut answer).await.unwrap();
+        assert_eq!(&answer, b"HTTP/1.1 400");
+        // and one of a kind that is not wanted there is not even decoded
+        let answer = way.post("/v1/bundles", &[Message::Subscribe(1)]).await;
+        assert!(answer.told().contains("may hold submissions only"), "{}", answer.told());
     });
 }
 

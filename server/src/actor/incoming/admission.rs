@@ -10,6 +10,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
 };
 
+use super::room::Room;
 use crate::{
     actor::{
         Step,
@@ -101,26 +102,6 @@ impl Tick {
         self.opening.encode(&mut out);
         out.list(&self.members.values().cloned().collect::<Vec<_>>());
         out.into_bytes()
-    }
-}
-
-/// How much may enter the queue.
-#[derive(Clone, Copy)]
-pub struct Room {
-    /// Bundles.
-    pub bundles: usize,
-    /// Their bytes; the last may be larger than what is left.
-    pub bytes: u64,
-}
-
-impl Room {
-    fn is_none(&self) -> bool {
-        self.bundles == 0 || self.bytes == 0
-    }
-
-    fn take(&mut self, bytes: u64) {
-        self.bundles -= 1;
-        self.bytes = self.bytes.saturating_sub(bytes);
     }
 }
 

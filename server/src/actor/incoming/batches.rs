@@ -9,7 +9,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use super::{Logged, bytes_of, ledgers::Ledgers};
+use super::{Logged, ledgers::Ledgers, room::bytes_of};
 use crate::{
     actor::{Step, docket::witnesses},
     protocol::{

@@ -8,6 +8,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use super::last::LastBundles;
 use crate::protocol::{
     attestation::Attestation,
     batch::Ledger,
@@ -38,8 +39,6 @@ const KNOWN_MAX: usize = 1 << 16;
 const KEPT_MAX: usize = 1 << 12;
 /// What stands where, in so many runs over all incoming actors.
 const TREES_MAX: usize = 1 << 12;
-/// Of how many clients the last bundle is remembered: those that sent last.
-const CLIENTS_MAX: usize = 1 << 16;
 
 /// What an auditor remembers.
 pub struct Auditor {
@@ -51,37 +50,9 @@ pub struct Auditor {
     /// What the newest of them takes of each incoming actor.
     reached: Vec<Reached>,
     attestations: BTreeMap<u32, Unverified<Attestation>>,
-    numbers: Numbers,
+    bundles: LastBundles,
     /// What stands where, of the last runs of each incoming actor.
     trees: BTreeMap<u32, BTreeMap<BatchNumber, (Position, Tree)>>,
-}
-
-/// The last bundle of each client, where it was sealed.
-#[derive(Default)]
-struct Numbers {
-    last: BTreeMap<ClientId, (BundleNumber, SealedBundle, u64)>,
-    /// Who sent when, in the order in which that was seen.
-    order: BTreeMap<u64, ClientId>,
-    next: u64,
-}
-
-impl Numbers {
-    fn get(&self, client: &ClientId) -> Option<(BundleNumber, &SealedBundle)> {
-        self.last.get(client).map(|(number, bundle, _)| (*number, bundle))
-    }
-
-    /// Remembers a bundle, and forgets the client that sent nothing for the longest if they are too many.
-    fn insert(&mut self, client: ClientId, number: BundleNumber, bundle: SealedBundle) {
-        let now = self.next;
-        self.next += 1;
-        if let Some((.., before)) = self.last.insert(client, (number, bundle, now)) {
-            self.order.remove(&before);
-        }
-        self.order.insert(now, client);
-        while self.last.len() > CLIENTS_MAX {
-            self.order.pop_first().map(|(_, oldest)| self.last.remove(&oldest));
-        }
-    }
 }
 
 impl Auditor {
@@ -95,7 +66,7 @@ impl Auditor {
             cuts: BTreeMap::new(),
             reached: Vec::new(),
             attestations: BTreeMap::new(),
-            numbers: Numbers::default(),
+            bundles: LastBundles::default(),
             trees: BTreeMap::new(),
         }
     }
@@ -476,7 +447,7 @@ impl Auditor {
         doubts: &mut Vec<Evidence>,
     ) {
         let slot = later.seal.claimed_slot();
-        let last = self.numbers.get(&client);
+        let last = self.bundles.get(&client);
         if let Some((last, earlier)) = last
             && earlier.seal.claimed_slot() < slot
             && earlier.seal.claimed_actor() == later.seal.claimed_actor()
@@ -485,7 +456,7 @@ impl Auditor {
             doubts.push(CrossSeal { earlier: earlier.clone(), later: later.clone() }.into());
         }
         if last.is_none_or(|(last, _)| number > last) {
-            self.numbers.insert(client, number, later);
+            self.bundles.insert(client, number, later);
         }
     }
 }
