@@ -245,8 +245,7 @@ impl Mailbox {
 
     fn parcels(&self, cut: &Cut, client: &ClientId, entries: &[Entry]) -> Vec<Parcel> {
         let find = |entry: &Entry| {
-            let mut batches =
-                self.intake.batches_of(cut).filter(|batch| batch.seal.incoming == entry.incoming);
+            let mut batches = self.intake.batches_from(entry.incoming, cut);
             batches.find_map(|batch| batch.parcel(entry.position)?.only_for(client))
         };
         entries.iter().filter_map(find).collect()

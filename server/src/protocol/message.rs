@@ -4,7 +4,7 @@
 //! batches, cuts or deliveries connects to who has them and says from where on ([`Message::Subscribe`]); after a lost
 //! connection it does so again. So nothing is lost between two actors, and no message needs an answer of its own.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     ack::Ack,
@@ -23,7 +23,7 @@ use super::{
     id::{ActorId, BundleNumber, ClientId, Count, Epoch},
     map::Pruned,
     merkle::LEAVES_MAX,
-    receipt::Receipted,
+    receipt::{Receipted, bundle_leaf},
     recovery::Recovery,
     refusal::Refusal,
     roster::MEMBERS_MAX,
@@ -179,18 +179,16 @@ impl Delivery {
         }
     }
 
-    /// Whether the bundle under a leaf is there, with the client's own envelope and the content it commits to.
-    pub fn has(&self, client: &ClientId, leaf: Digest) -> bool {
-        self.parcel(client, leaf).is_some()
-    }
-
-    /// The bundle under a leaf, if it is there as it should be.
-    pub fn parcel(&self, client: &ClientId, leaf: Digest) -> Option<(&Parcel, &Bundle)> {
-        let committed = |parcel: &'_ Parcel| parcel.bundle.committed_as(leaf).is_some();
-        let parcel = self.parcels.iter().find(|parcel| committed(parcel))?;
-        let bundle = parcel.bundle.committed_as(leaf)?;
-        let own = matches!(&parcel.envelopes[..], [(envelope, _)] if envelope.recipient == *client);
-        (own && parcel.matches(&bundle.commitment)).then_some((parcel, bundle))
+    /// The bundles by their leaves, as far as they are there as they should be: each with the client's own envelope and with the
+    /// content that it commits to. Whether its signature is valid is a question to whoever committed to the leaf.
+    pub fn bundles(&self, client: &ClientId) -> BTreeMap<Digest, (&Parcel, &Bundle)> {
+        let whole = |parcel: &&Parcel| {
+            let own = matches!(&parcel.envelopes[..], [(envelope, _)] if envelope.recipient == *client);
+            own && parcel.matches(&parcel.bundle.claimed().commitment)
+        };
+        let named = |parcel: &'_ Parcel| bundle_leaf(&parcel.bundle.cite());
+        let all = self.parcels.iter().filter(whole);
+        all.map(|parcel| (named(parcel), (parcel, parcel.bundle.claimed()))).collect()
     }
 
     /// Whether a cosignature names a later roster than this one, whose keys are not known yet.

@@ -246,10 +246,11 @@ fn leads_on(
     trust: &Trust,
 ) -> bool {
     delivery.derivation(start).check(client, trust).is_ok_and(|derived| {
+        let bundles = delivery.bundles(client);
         derived.attestation.actor() == target
             && delivery.is_cosigned(trust)
             && (derived.attestation.epoch >= epoch || !derived.entries.is_empty())
-            && derived.entries.iter().all(|entry| delivery.has(client, entry.leaf))
+            && derived.entries.iter().all(|entry| bundles.contains_key(&entry.leaf))
     })
 }
 

@@ -89,7 +89,8 @@ impl Person {
         assert!(derived.holds(), "what was attested follows from what was ordered");
         self.head = derived.attested;
         self.start = delivery.leaves();
-        let payload = |entry: &Entry| delivery.parcel(&self.id, entry.leaf).unwrap().0.payload.clone();
+        let bundles = delivery.bundles(&self.id);
+        let payload = |entry: &Entry| bundles[&entry.leaf].0.payload.clone();
         derived.entries.iter().map(|entry| (*entry, payload(entry))).collect()
     }
 

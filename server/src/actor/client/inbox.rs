@@ -331,12 +331,10 @@ impl Inbox {
         lied: bool,
         step: &mut Step,
     ) -> Option<Vec<Fresh>> {
-        let mut matched = Vec::new();
-        for entry in &derived.entries {
-            if let Some((parcel, bundle)) = delivery.parcel(&self.id, entry.leaf) {
-                matched.push((*entry, parcel, bundle));
-            }
-        }
+        let bundles = delivery.bundles(&self.id);
+        let found =
+            |entry: &Entry| bundles.get(&entry.leaf).map(|(parcel, bundle)| (*entry, *parcel, *bundle));
+        let matched: Vec<_> = derived.entries.iter().filter_map(found).collect();
         if matched.len() < derived.entries.len() && !lied {
             return None;
         }

@@ -253,7 +253,7 @@ impl Intake {
     fn leads_to(&self, incoming: usize, cut: &Cut) -> bool {
         let mut tip = self.reached(incoming as u32);
         let mut end = self.at.as_ref().map_or(Position(0), |at| at.reached[incoming].end);
-        for held in self.new_batches(incoming, cut) {
+        for held in self.batches_from(incoming as u32, cut) {
             let (slot, previous) = tip.map_or((0, Digest::ZERO), |(slot, digest)| (slot + 1, digest));
             if (held.seal.batch.0, held.seal.previous, held.seal.start) != (slot, previous, end) {
                 return false;
@@ -264,20 +264,22 @@ impl Intake {
         (tip, end) == (reached.seal.as_ref().map(|seal| (seal.slot, seal.digest)), reached.end)
     }
 
-    fn new_batches<'a>(
+    /// The batches of one incoming actor that a cut takes.
+    pub fn batches_from<'a>(
         &'a self,
-        incoming: usize,
+        incoming: u32,
         cut: &Cut,
     ) -> impl Iterator<Item = &'a OpenBatch> + use<'a> {
+        let from = self.reached(incoming).map_or(BatchNumber(0), |(slot, _)| BatchNumber(slot + 1));
+        let incoming = incoming as usize;
         let last = cut.reached[incoming].seal.as_ref().map(|seal| BatchNumber(seal.slot));
-        let from = self.reached(incoming as u32).map_or(BatchNumber(0), |(slot, _)| BatchNumber(slot + 1));
         let range = last.filter(|last| *last >= from).map(|last| from..=last);
         range.into_iter().flat_map(move |range| self.batches[incoming].range(range).map(|(_, held)| &**held))
     }
 
     /// The batches that a cut takes, by incoming actor and number.
     pub fn batches_of<'a>(&'a self, cut: &Cut) -> impl Iterator<Item = &'a OpenBatch> + use<'a> {
-        let each: Vec<_> = (0..self.batches.len()).map(|j| self.new_batches(j, cut)).collect();
+        let each: Vec<_> = (0..self.batches.len()).map(|j| self.batches_from(j as u32, cut)).collect();
         each.into_iter().flatten()
     }
 
