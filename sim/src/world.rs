@@ -44,11 +44,12 @@ use crate::{
     history::{History, Record},
     model::{
         clock::VirtualTime,
+        cores::Cores,
         costs::{Profile, ProfileError},
-        cpu::{Cores, Throttle},
+        cpu::Throttle,
         crypto,
-        disk::Disk,
-        load::{Load, Resource},
+        disk::{Device, Disk},
+        load::{Load, Resource, Whose},
         memory::Memory,
         network::{Fabric, Machine, Socket},
         skew::Skew,
@@ -243,10 +244,12 @@ impl World {
         let processes = processes(&drawn, &names);
         let machine_of = |name: &ActorName| machine_of(&drawn, &processes, *name);
         let places = names.iter().zip(&ids).map(|(name, id)| (*id, machine_of(name))).collect();
-        let disks = processes
-            .iter()
-            .map(|name| Disk::new(time.clone(), profile.disk.clone(), streams, &name.to_string()));
         let together = drawn.topology.machines == Machines::One;
+        let device = together.then(Device::default);
+        let disks = processes.iter().map(|name| {
+            let (device, name) = (device.clone().unwrap_or_default(), name.to_string());
+            Disk::on(device, time.clone(), profile.disk.clone(), streams, &name)
+        });
         // inside one machine nothing is a wire
         let bandwidth_bit_s = drawn.network.bandwidth_bit_s.filter(|_| !together);
         let network = DrawnNetwork { bandwidth_bit_s, ..drawn.network.clone() };
@@ -337,14 +340,19 @@ impl World {
             0 => virtual_ns,
             sending => sending,
         };
-        let mut load = Load::of_machines(self.drawn.topology.cores, self.drawn.architecture.is_monolith());
+        let apart = if self.drawn.topology.machines == Machines::Each { usize::MAX } else { 1 };
+        let whose = match self.drawn.architecture.is_monolith() {
+            _ if apart == 1 => Whose::Everybody,
+            true => Whose::OneServer,
+            false => Whose::Actors,
+        };
+        let mut load = Load::of_machines(self.drawn.topology.cores, whose);
         let links = self.fabric.busiest_links();
         for (machine, name) in self.processes.iter().enumerate() {
             load.add(*name, Resource::Cores, self.machines[machine].cores.busy_ns(), sending_ns);
             load.add(*name, Resource::Disk, self.disks[machine].busy_ns(), sending_ns);
             load.add(*name, Resource::Link, links.get(&machine).copied().unwrap_or(0), sending_ns);
         }
-        let apart = if self.drawn.topology.machines == Machines::Each { usize::MAX } else { 1 };
         self.machines.iter().take(apart).for_each(|machine| load.count(&machine.cores));
         load
     }
@@ -469,7 +477,26 @@ impl World {
     /// Kills the process of an actor, if there is one, and starts it anew.
     pub fn restart(&self, name: ActorName) {
         self.machines[self.machine_of(name)].is_raised();
-        madsim::runtime::Handle::current().restart(self.node_of(name));
+        let (handle, node) = (madsim::runtime::Handle::current(), self.node_of(name));
+        handle.restart(node);
+        // to madsim it is another process, which runs
+        if self.machines[self.machine_of(name)].is_paused() {
+            handle.pause(node);
+        }
+    }
+
+    /// The process of an actor stands still, whatever else does so.
+    pub fn pause(&self, name: ActorName) {
+        if self.machines[self.machine_of(name)].pauses() {
+            madsim::runtime::Handle::current().pause(self.node_of(name));
+        }
+    }
+
+    /// It goes on, if nothing else makes it stand still.
+    pub fn resume(&self, name: ActorName) {
+        if self.machines[self.machine_of(name)].resumes() {
+            madsim::runtime::Handle::current().resume(self.node_of(name));
+        }
     }
 
     /// What is left of processes that have stopped by themselves goes with them.

@@ -21,7 +21,7 @@ pub struct Worked {
     pub alone_ns: f64,
     /// Bytes that they take in and send.
     pub bytes: f64,
-    /// What is done besides: transactions, signatures, and bytes as they were measured.
+    /// What is done besides: transactions, signatures made and checked, and bytes as they were measured.
     pub besides_ns: f64,
 }
 
@@ -40,12 +40,16 @@ impl Worked {
         let steps = each(twin.steps) * ratio;
         let once_ns =
             each(twin.signed) * ratio * profile.crypto.sign.mean() + commits * profile.disk.commit.mean();
+        let batch = (twin.verified_batched as f64 / (twin.steps as f64).max(1.0)).ceil() as u64;
+        let checked_ns = each(twin.verified) * profile.crypto.verify.mean()
+            + each(twin.verified_batched) * profile.crypto.verify_batch_ns(batch) / batch.max(1) as f64;
         Worked {
             real_ns,
             steps,
             alone_ns: steps * alone.step + each(twin.inputs) * alone.input,
             bytes: each(twin.coded_bytes),
             besides_ns: once_ns
+                + checked_ns
                 + each(twin.coded_bytes) * (alone.byte + profile.bytes.code)
                 + each(twin.hashed_bytes) * profile.bytes.hash,
         }
@@ -146,12 +150,15 @@ mod tests {
         profile.crypto.sign = Cost::always(100.0);
         profile.disk.commit = Cost::always(1000.0);
         profile.disk.turns = 2.0;
-        let twin =
-            Ledger { steps: 40, inputs: 200, signed: 80, commits: 80, coded_bytes: 50, ..Ledger::default() };
+        profile.crypto.verify = Cost::always(500.0);
+        profile.crypto.batch = vec![(1.0, 90.0), (2.0, 60.0)];
+        let checked = Ledger { verified: 20, verified_batched: 80, ..Ledger::default() };
+        let twin = Ledger { steps: 40, inputs: 200, signed: 80, commits: 80, coded_bytes: 50, ..checked };
         // half as many transactions as in the twin: 0.2 a request
         let worked = Worked::of((&twin, 100.0), (9e3, 0.2), &handling(), &profile);
         assert_eq!((worked.steps, worked.real_ns, worked.bytes), (0.2, 9e3, 0.5));
         assert!((worked.alone_ns - (0.2 * 1e3 + 2.0 * 2.0)).abs() < 1e-9, "{worked:?}");
-        assert!((worked.besides_ns - (0.4 * 100.0 + 0.2 * 1000.0 + 0.5 * 4.0)).abs() < 1e-9, "{worked:?}");
+        let besides_ns = 0.4 * 100.0 + 0.2 * 1000.0 + 0.5 * 4.0 + 0.2 * 500.0 + 0.8 * 60.0;
+        assert!((worked.besides_ns - besides_ns).abs() < 1e-9, "{worked:?}");
     }
 }

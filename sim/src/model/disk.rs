@@ -8,6 +8,7 @@
 //! - What a completed sync covered survives every crash.
 //! - A process that was killed cannot touch the disk any more, whatever its destructors try.
 
+mod device;
 mod file;
 mod pace;
 
@@ -19,6 +20,7 @@ use std::{
 
 use server::port::{Changes, Rows};
 
+pub use device::Device;
 pub use file::{DiskFile, FileName};
 use pace::Pace;
 
@@ -38,6 +40,7 @@ pub struct Disk(Arc<Mutex<State>>);
 
 struct State {
     time: VirtualTime,
+    device: Device,
     pace: Pace,
     random: Stream,
     /// As a running process reads it.
@@ -136,7 +139,7 @@ impl State {
         };
         let is_sync = matches!(what, Effect::Sync);
         self.admit(is_sync)?;
-        self.work(cost);
+        self.work(cost, is_sync);
         what.reach(file, &mut self.current);
         self.operations.push_back(Operation { done_ns: self.busy_until_ns, file, what });
         if is_sync {
@@ -164,8 +167,8 @@ impl State {
         ails
     }
 
-    /// Takes the time of an operation that costs so much on a sound disk.
-    fn work(&mut self, cost_ns: f64) {
+    /// Takes the time of an operation that costs so much on a sound disk, and of the device if it is a sync.
+    fn work(&mut self, cost_ns: f64, is_sync: bool) {
         let mut done = self.busy_until_ns.max(self.time.now_ns());
         let mut factor = 1;
         for ailing in self.ailments.values_mut() {
@@ -176,8 +179,8 @@ impl State {
             }
             ailing.effects += 1;
         }
-        done += self.pace.spend(cost_ns as u64 * factor);
-        self.busy_until_ns = done;
+        let takes_ns = self.pace.spend(cost_ns as u64 * factor);
+        self.busy_until_ns = if is_sync { self.device.flush(done, takes_ns) } else { done + takes_ns };
     }
 
     /// Makes durable what completed syncs cover.
@@ -215,7 +218,7 @@ impl State {
             return Err(error);
         }
         let cost_ns = self.pace.write_ns(bytes) + self.pace.sync_ns();
-        self.work(cost_ns);
+        self.work(cost_ns, true);
         if std::mem::take(&mut self.astray) > 0 {
             // it lands on other rows, and its own stay what they were
             self.rotten = true;
@@ -320,10 +323,16 @@ fn apply(rows: &mut Rows, changes: Changes) {
 }
 
 impl Disk {
-    /// An empty disk of this name.
+    /// An empty disk of this name, with a device of its own.
     pub fn new(time: VirtualTime, costs: costs::Disk, streams: Streams, name: &str) -> Self {
+        Disk::on(Device::default(), time, costs, streams, name)
+    }
+
+    /// The same on a device that others may be on.
+    pub fn on(device: Device, time: VirtualTime, costs: costs::Disk, streams: Streams, name: &str) -> Self {
         Disk(Arc::new(Mutex::new(State {
             time,
+            device,
             pace: Pace::new(costs, streams, name),
             random: streams.stream(&format!("disk/{name}")),
             current: Files::default(),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use server::protocol::id::Role;
 
-use super::cpu::{Cores, Done};
+use super::cores::{Cores, Done};
 use crate::scenario::ActorName;
 
 /// What can be the bottleneck of a machine.
@@ -28,6 +28,18 @@ impl Resource {
     }
 }
 
+/// Whose machines they are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Whose {
+    /// Each actor has one.
+    #[default]
+    Actors,
+    /// One server is all of the roles but the witnesses, and has one; and so has each of the others.
+    OneServer,
+    /// One machine is everybody's, the clients' too.
+    Everybody,
+}
+
 /// How busy each resource of each machine was, as a share of the time in which bundles were sent; of cores, of all of
 /// them.
 #[derive(Clone, Debug, Default)]
@@ -36,8 +48,7 @@ pub struct Load {
     /// For how long the machines of a role kept cores busy, together, in nanoseconds of one.
     work_ns: BTreeMap<Role, u64>,
     cores: u32,
-    /// Whether one server is all of the roles but the witnesses.
-    monolith: bool,
+    whose: Whose,
     /// For how long all cores were busy, in nanoseconds of one.
     pub busy_ns: u64,
     /// What actors did there, by role.
@@ -45,9 +56,9 @@ pub struct Load {
 }
 
 impl Load {
-    /// Machines with so many cores each; whether one of them is all of the server.
-    pub fn of_machines(cores: u32, monolith: bool) -> Load {
-        Load { cores, monolith, ..Load::default() }
+    /// Machines with so many cores each.
+    pub fn of_machines(cores: u32, whose: Whose) -> Load {
+        Load { cores, whose, ..Load::default() }
     }
 
     /// These cores, which are of no machine that is counted already, were busy.
@@ -78,7 +89,8 @@ impl Load {
         let ((who, what), share) = serves.max_by(|one, other| one.1.total_cmp(other.1))?;
         // of many actors of a role chance decides which
         let whose = match who.role {
-            Role::Sequencer if self.monolith => "of the server".to_owned(),
+            _ if self.whose == Whose::Everybody => "of the machine".to_owned(),
+            Role::Sequencer if self.whose == Whose::OneServer => "of the server".to_owned(),
             Role::Sequencer => "of the sequencer".to_owned(),
             Role::Incoming => "of an incoming actor".to_owned(),
             Role::Mailbox => "of a mailbox actor".to_owned(),
@@ -90,17 +102,16 @@ impl Load {
     /// For how long the machines of a role worked, together, in nanoseconds of one core; none if it has none of its own. Of
     /// no role: of the one server that is all of them.
     pub fn work_of(&self, role: Option<Role>) -> Option<u64> {
-        let role = match role {
-            Some(_) if self.monolith => return None,
-            None if !self.monolith => return None,
-            role => role.unwrap_or(Role::Sequencer),
-        };
-        self.work_ns.get(&role).copied()
+        match (self.whose, role) {
+            (Whose::Actors, Some(role)) => self.work_ns.get(&role).copied(),
+            (Whose::OneServer, None) => self.work_ns.get(&Role::Sequencer).copied(),
+            _ => None,
+        }
     }
 
     /// How many cores the actors of a role keep busy, together; none if it has no machine of its own.
     pub fn cores_of(&self, role: Role) -> Option<f64> {
-        if self.monolith {
+        if self.whose != Whose::Actors {
             return None;
         }
         let of_role =
@@ -116,7 +127,7 @@ mod tests {
 
     #[test]
     fn the_busiest_of_all_that_serves_is_named_with_its_share() {
-        let mut load = Load::of_machines(2, false);
+        let mut load = Load::of_machines(2, Whose::Actors);
         load.add(ActorName::new(Role::Client, 0), Resource::Cores, 2000, 1000);
         load.add(ActorName::new(Role::Incoming, 1), Resource::Disk, 700, 1000);
         load.add(ActorName::SEQUENCER, Resource::Cores, 1000, 1000);
@@ -128,8 +139,19 @@ mod tests {
 
     #[test]
     fn one_server_has_its_work_and_no_role_of_it() {
-        let mut load = Load::of_machines(2, true);
+        let mut load = Load::of_machines(2, Whose::OneServer);
         load.add(ActorName::SEQUENCER, Resource::Cores, 700, 1000);
         assert_eq!((load.work_of(None), load.work_of(Some(Role::Mailbox))), (Some(700), None));
+    }
+
+    #[test]
+    fn what_everybody_shares_is_the_work_of_no_role() {
+        let mut load = Load::of_machines(2, Whose::Everybody);
+        for role in [Role::Sequencer, Role::Mailbox] {
+            load.add(ActorName::new(role, 0), Resource::Cores, 700, 1000);
+        }
+        assert_eq!((load.work_of(None), load.work_of(Some(Role::Mailbox))), (None, None));
+        assert_eq!(load.cores_of(Role::Sequencer), None);
+        assert_eq!(load.busiest(), Some(("cores of the machine".to_owned(), 0.35)));
     }
 }

@@ -8,7 +8,7 @@
 //! - Between a check and the charge for it nothing else of the process runs: what was spared belongs to who is charged.
 
 use std::sync::{
-    Arc,
+    Arc, OnceLock,
     atomic::{AtomicU64, Ordering},
 };
 
@@ -38,13 +38,18 @@ impl Count {
 pub struct Memory {
     asked: Arc<Count>,
     checked: Arc<Count>,
+    /// What remembers: one for all that run in the process.
+    verifier: Arc<OnceLock<Arc<dyn Verifier>>>,
 }
 
 impl Memory {
-    /// A verifier that remembers what this one has found valid.
+    /// A verifier that remembers what this one, which is that of the run, has found valid: the same for all in the process.
     pub fn around(&self, verifier: Arc<dyn Verifier>) -> Arc<dyn Verifier> {
-        let checked = Counted { verifier: Shared(verifier), count: self.checked.clone() };
-        Arc::new(Counted { verifier: Remembered::new(checked), count: self.asked.clone() })
+        let remembering = || -> Arc<dyn Verifier> {
+            let checked = Counted { verifier: Shared(verifier), count: self.checked.clone() };
+            Arc::new(Counted { verifier: Remembered::new(checked), count: self.asked.clone() })
+        };
+        self.verifier.get_or_init(remembering).clone()
     }
 
     /// The work without the signatures that were remembered since the last time.
@@ -104,6 +109,8 @@ mod tests {
         let batch = Ledger { verified_batched: 2, ..Ledger::default() };
         assert!(verifier.verify_all(&claims));
         assert_eq!(memory.spare(&batch), batch);
+        // another actor of the process
+        let verifier = memory.around(Arc::from(crypto::verifier(Crypto::Modelled)));
         assert!(verifier.verify_all(&claims));
         assert_eq!(memory.spare(&batch), Ledger::default());
         let alone = Ledger { verified: 1, signed: 3, ..Ledger::default() };

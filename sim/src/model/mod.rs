@@ -6,6 +6,7 @@
 
 pub mod clock;
 pub mod condition;
+pub mod cores;
 pub mod costs;
 pub mod cpu;
 pub mod crypto;

@@ -19,8 +19,10 @@ struct Dial {
     /// The time at which it was last set, and what it showed then.
     set_ns: u64,
     shown_ns: u64,
-    /// Its speed, in millionths.
-    speed: u64,
+    /// By how many millionths it is too fast.
+    ppm: i64,
+    /// How often it was stopped, and not let go again.
+    stopped: u32,
 }
 
 /// The dial of one node, turned by the nemesis.
@@ -34,17 +36,22 @@ struct Shared {
 }
 
 impl Dial {
-    const RIGHT: Dial = Dial { set_ns: 0, shown_ns: 0, speed: MILLION as u64 };
+    const RIGHT: Dial = Dial { set_ns: 0, shown_ns: 0, ppm: 0, stopped: 0 };
+
+    /// Its speed, in millionths.
+    fn speed(&self) -> i128 {
+        if self.stopped > 0 { 0 } else { (MILLION + i128::from(self.ppm)).max(0) }
+    }
 
     fn shows(&self, time_ns: u64) -> u64 {
-        let passed = i128::from(time_ns.saturating_sub(self.set_ns)) * i128::from(self.speed) / MILLION;
+        let passed = i128::from(time_ns.saturating_sub(self.set_ns)) * self.speed() / MILLION;
         (i128::from(self.shown_ns) + passed) as u64
     }
 
     /// When it shows that, at this speed; never if it stands still.
     fn when(&self, shown_ns: u64) -> Option<u64> {
         let left = i128::from(shown_ns.saturating_sub(self.shown_ns)) * MILLION;
-        let speed = i128::from(self.speed);
+        let speed = self.speed();
         (speed > 0).then(|| self.set_ns.saturating_add(((left + speed - 1) / speed) as u64))
     }
 }
@@ -64,23 +71,39 @@ impl Skew {
         self.dial().shows(self.0.time.now_ns())
     }
 
-    fn turn(&self, change: impl FnOnce(&mut Dial)) {
+    fn turn<T>(&self, change: impl FnOnce(&mut Dial) -> T) -> T {
         let set_ns = self.0.time.now_ns();
         let mut dial = self.dial();
         dial = Dial { set_ns, shown_ns: dial.shows(set_ns), ..dial };
-        change(&mut dial);
+        let changed = change(&mut dial);
         *self.0.dial.lock().unwrap_or_else(PoisonError::into_inner) = dial;
         self.0.turned.notify_waiters();
+        changed
     }
 
-    /// Steps by so many nanoseconds, ahead or back; not before 0.
-    pub fn step(&self, by_ns: i64) {
-        self.turn(|dial| dial.shown_ns = dial.shown_ns.saturating_add_signed(by_ns));
+    /// Steps by so many nanoseconds, ahead or back, but not before 0; by how many it did.
+    #[must_use = "what a clock was stepped by is what it is stepped back by"]
+    pub fn step(&self, by_ns: i64) -> i64 {
+        self.turn(|dial| {
+            let before_ns = dial.shown_ns;
+            dial.shown_ns = before_ns.saturating_add_signed(by_ns);
+            (i128::from(dial.shown_ns) - i128::from(before_ns)) as i64
+        })
     }
 
-    /// Gains so many millionths from now on, or loses them; at -1,000,000 it stands still.
+    /// Gains so many millionths from now on, or loses them.
     pub fn drift(&self, ppm: i64) {
-        self.turn(|dial| dial.speed = dial.speed.saturating_add_signed(ppm));
+        self.turn(|dial| dial.ppm = dial.ppm.saturating_add(ppm));
+    }
+
+    /// Stands still, until it is let go as often as it was stopped.
+    pub fn stop(&self) {
+        self.turn(|dial| dial.stopped += 1);
+    }
+
+    /// Goes on.
+    pub fn let_go(&self) {
+        self.turn(|dial| dial.stopped = dial.stopped.saturating_sub(1));
     }
 
     async fn sleep_until(&self, deadline_ns: u64) {
@@ -149,9 +172,9 @@ mod tests {
     fn a_clock_steps_both_ways_and_drifts() {
         let shown = in_time(async |time, skew| {
             time.sleep_until(100 * MS).await;
-            skew.step(20 * MS as i64);
+            assert_eq!(skew.step(20 * MS as i64), 20 * MS as i64);
             let ahead = skew.now_ns();
-            skew.step(-50 * MS as i64);
+            assert_eq!(skew.step(-50 * MS as i64), -50 * MS as i64);
             let behind = skew.now_ns();
             skew.drift(500_000);
             time.sleep_until(200 * MS).await;
@@ -167,7 +190,7 @@ mod tests {
             let at = time.clone();
             madsim::task::spawn(async move {
                 at.sleep_until(10 * MS).await;
-                setter.step(60 * MS as i64);
+                let _ = setter.step(60 * MS as i64);
             });
             skew.sleep_until(100 * MS).await;
             time.now_ns()
@@ -178,15 +201,46 @@ mod tests {
     #[test]
     fn a_frozen_clock_wakes_nobody_until_it_goes_on() {
         let woke = in_time(async |time, skew| {
-            skew.drift(-1_000_000);
+            skew.stop();
             let (setter, at) = (skew.clone(), time.clone());
             madsim::task::spawn(async move {
                 at.sleep_until(500 * MS).await;
-                setter.drift(1_000_000);
+                setter.let_go();
             });
             skew.sleep_until(5 * MS).await;
             time.now_ns()
         });
         assert_eq!(woke / MS, 505);
+    }
+
+    #[test]
+    fn a_clock_that_cannot_go_back_that_far_is_healed_by_what_it_did() {
+        let shown = in_time(async |time, skew| {
+            time.sleep_until(30 * MS).await;
+            let stepped = skew.step(-100 * MS as i64);
+            let behind = skew.now_ns();
+            time.sleep_until(70 * MS).await;
+            let _ = skew.step(-stepped);
+            [behind, skew.now_ns()]
+        });
+        assert_eq!(shown.map(|ns| ns / MS), [0, 70]);
+    }
+
+    #[test]
+    fn faults_of_a_clock_that_overlap_each_end_for_themselves() {
+        let shown = in_time(async |time, skew| {
+            time.sleep_until(10 * MS).await;
+            skew.drift(-500_000);
+            skew.stop();
+            skew.drift(300_000);
+            time.sleep_until(20 * MS).await;
+            let stopped = skew.now_ns();
+            skew.drift(500_000);
+            skew.let_go();
+            skew.drift(-300_000);
+            time.sleep_until(30 * MS).await;
+            [stopped, skew.now_ns()]
+        });
+        assert_eq!(shown.map(|ns| ns / MS), [10, 20], "it is right again but for the time that it stood");
     }
 }

@@ -124,7 +124,8 @@ impl Wires {
         let free_at_ns = link.free_at_ns;
         let latency = draw(&network.latency, || link.random(self.streams, from, to));
         let again = if loss > 0.0 { self.resent_ns(from, to, bytes, loss, timeout) } else { 0 };
-        free_at_ns + latency + toll.extra_ns + again
+        // a wide distribution draws latencies beyond any run
+        [latency, toll.extra_ns, again].into_iter().fold(free_at_ns, u64::saturating_add)
     }
 
     fn random(&mut self, from: Machine, to: Machine) -> &mut Stream {

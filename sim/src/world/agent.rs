@@ -68,7 +68,7 @@ impl World {
                 let storage = SimStorage::new(world.drawn.topology.storage, &disk, world.time.clone(), place);
                 let weakness = if name == MAILROOM { world.weakness } else { Weakness::None };
                 let storage = storage.weakened(weakness, 0);
-                (storage.worked_by(cpu.on_one()), disk.is_used())
+                (storage.worked_by(cpu.waking()), disk.is_used())
             }
         };
         let failed = |error| panic!("the mailroom: {error}");

@@ -1,12 +1,8 @@
 //! What a fault can change about a machine, and which faults are over.
 
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 
-use crate::model::{
-    clock::VirtualTime,
-    cpu::{Cores, Throttle},
-    skew::Skew,
-};
+use crate::model::{clock::VirtualTime, cores::Cores, cpu::Throttle, skew::Skew};
 
 /// A process that runs, or was killed.
 const RUNS: u8 = 0;
@@ -22,6 +18,8 @@ pub(super) struct Tuning {
     /// What whatever runs here shares.
     pub cores: Cores,
     ended: AtomicU8,
+    /// How many faults make its process stand still.
+    pauses: AtomicU32,
     /// How often its process has started.
     starts: AtomicU64,
 }
@@ -29,7 +27,14 @@ pub(super) struct Tuning {
 impl Tuning {
     pub fn new(time: &VirtualTime, cores: Cores) -> Self {
         let (throttle, skew) = (Throttle::default(), Skew::new(time.clone()));
-        Tuning { throttle, skew, cores, ended: AtomicU8::new(RUNS), starts: AtomicU64::new(0) }
+        Tuning {
+            throttle,
+            skew,
+            cores,
+            ended: AtomicU8::new(RUNS),
+            pauses: AtomicU32::new(0),
+            starts: AtomicU64::new(0),
+        }
     }
 
     /// A process starts.
@@ -41,6 +46,21 @@ impl Tuning {
     /// A process is about to start, and nothing is left of the one before it: there is nothing to bury.
     pub fn is_raised(&self) {
         self.ended.store(RUNS, Ordering::Relaxed);
+    }
+
+    /// One fault more makes its process stand still; whether it is the first.
+    pub fn pauses(&self) -> bool {
+        self.pauses.fetch_add(1, Ordering::Relaxed) == 0
+    }
+
+    /// One of them is over; whether it was the last.
+    pub fn resumes(&self) -> bool {
+        self.pauses.fetch_sub(1, Ordering::Relaxed) == 1
+    }
+
+    /// Whether its process stands still.
+    pub fn is_paused(&self) -> bool {
+        self.pauses.load(Ordering::Relaxed) > 0
     }
 
     /// How often a process has started here.

@@ -20,7 +20,8 @@ use crate::{
     crowd::Entrance,
     model::{
         SimTasks,
-        cpu::{Batches, Cores, Cpu},
+        cores::Cores,
+        cpu::{Batches, Cpu},
         disk::Disk,
         late::Late,
         memory::Memory,
@@ -65,7 +66,7 @@ impl World {
         let (clock, work) = (self.clock_of(machine), cpu.clone());
         let storage = SimStorage::new(topology.storage, disk, self.time.clone(), place);
         let storage =
-            storage.weakened(self.weakness.of(name.role), self.key_number(name)).worked_by(cpu.on_one());
+            storage.weakened(self.weakness.of(name.role), self.key_number(name)).worked_by(cpu.waking());
         let node = Node::default();
         self.history.has_roster(self.parts_of(name), setup.trust.roster.version());
         if name.role == Role::Witness {
