@@ -9,9 +9,10 @@ use super::Case;
 use crate::{history::BundleKey, scenario::ActorName};
 
 pub(super) fn find(case: &Case<'_>) -> Result<String, String> {
-    if case.is_excuse(ActorName::SEQUENCER) {
-        return Ok("the sequencer cheats: there is no one order".to_owned());
-    }
+    case.unless_the_sequencer_cheats(causal(case))
+}
+
+fn causal(case: &Case<'_>) -> Result<String, String> {
     let mut places: BTreeMap<BundleKey, (SequenceId, u32)> = BTreeMap::new();
     let mut common = 0;
     for client in case.honest_clients() {

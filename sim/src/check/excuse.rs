@@ -25,14 +25,27 @@ impl Case<'_> {
         self.is_honest(name) || !self.cheated(name)
     }
 
-    /// Whether an actor has cheated and was called to account, if its cheat is one that anyone could be blamed for.
+    /// Whether an actor has cheated and was called to account. A client whose cheat is one that nobody is blamed for has only
+    /// itself to thank for what becomes of its own bundles; a server whose cheat is harmless must do no harm.
     pub fn is_excuse(&self, name: ActorName) -> bool {
         let blameless = || {
-            let own = self.drawn.adversaries.iter().filter(|adversary| self.are_one(adversary.actor, name));
-            own.clone().all(|adversary| !adversary.attack.ending.blames())
+            let own = self.drawn.adversaries.iter().filter(|adversary| adversary.actor == name);
+            name.role == Role::Client && own.clone().all(|adversary| !adversary.attack.ending.blames())
         };
         self.cheated(name)
             && (self.drawn.expect.blame == Blame::Guilty || self.is_blamed(name) || blameless())
+    }
+
+    /// What was found of the one order. That there is none is excused if the sequencer itself has cheated, and not another part
+    /// of the same server.
+    pub fn unless_the_sequencer_cheats(&self, found: Result<String, String>) -> Result<String, String> {
+        let itself = self.record.attacks.keys().any(|(who, _)| *who == ActorName::SEQUENCER);
+        match found {
+            Err(why) if itself && self.is_excuse(ActorName::SEQUENCER) => {
+                Ok(format!("the sequencer cheats: {why}"))
+            }
+            found => found,
+        }
     }
 
     /// Whether an actor, or one in the same process, was ever exposed, suspected or of a pair.

@@ -12,6 +12,7 @@ pub(super) fn find(case: &Case<'_>) -> Result<String, String> {
     let expect = &case.drawn.expect;
     let fired = case.drawn.adversaries.iter().filter(|adversary| case.cheated(adversary.actor)).count();
     let of = format!("{fired} of {} cheaters cheated", case.drawn.adversaries.len());
+    not_before_the_cheat(case)?;
     if expect.blame == Blame::Guilty {
         guilty(case)?;
         return Ok(format!("{}; {of}", counted(&case.exposed().into_iter().collect::<Vec<_>>(), "exposed")));
@@ -60,6 +61,18 @@ fn counted(names: &[ActorName], how: &str) -> String {
     format!("{} {how}", names.len())
 }
 
+/// Whoever is exposed had cheated by then: later it would be guilty, and was convicted when it was honest.
+fn not_before_the_cheat(case: &Case<'_>) -> Result<(), String> {
+    for name in case.exposed() {
+        if let (Some(caught), Some(cheated)) = (first_caught(case, name), first_cheat(case, name))
+            && caught < cheated
+        {
+            return Err(format!("{name} is exposed in epoch {caught}, and cheats from {cheated} on"));
+        }
+    }
+    Ok(())
+}
+
 /// Whoever is blamed was told to cheat, and did.
 fn guilty(case: &Case<'_>) -> Result<(), String> {
     let suspected = case.record.blame.suspected().into_keys().filter(|name| !case.is_gone(*name));
@@ -92,6 +105,7 @@ fn only_pairs(case: &Case<'_>, expect: &DrawnExpect) -> Result<(), String> {
 
 fn in_time(case: &Case<'_>, name: ActorName, how: &str, at: Epoch) -> Result<u64, String> {
     let cheated = first_cheat(case, name).unwrap_or(at);
+    // it may have been suspected before, when its machine stood still
     let epochs = at.0.saturating_sub(cheated.0);
     match epochs > case.drawn.expect.within_epochs {
         true => Err(format!("{name} is {how} {epochs} epochs after it cheated")),
@@ -167,6 +181,15 @@ mod tests {
         let mut specimen = expecting_exposure();
         specimen.expose(cheater(), 2);
         assert_eq!(specimen.fails("expected"), None);
+    }
+
+    #[test]
+    fn a_cheater_that_was_convicted_before_it_cheated_is_found() {
+        let mut specimen = Specimen::honest();
+        specimen.drawn.expect.exposed = vec![cheater()];
+        specimen.cheats(cheater(), "swap-deliveries", 9);
+        specimen.expose(cheater(), 2);
+        assert!(specimen.fails("expected").unwrap().contains("cheats from 9 on"));
     }
 
     #[test]

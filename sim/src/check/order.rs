@@ -17,9 +17,10 @@ use crate::{
 type Place = (SequenceId, u32, Position);
 
 pub(super) fn find(case: &Case<'_>) -> Result<String, String> {
-    if case.is_excuse(ActorName::SEQUENCER) {
-        return Ok("the sequencer cheats: there is no one order".to_owned());
-    }
+    case.unless_the_sequencer_cheats(one_order(case))
+}
+
+fn one_order(case: &Case<'_>) -> Result<String, String> {
     one_cut_an_epoch(case.record)?;
     let order = derive(case)?;
     let mut projections: BTreeMap<u32, Vec<(Place, &Appended)>> = BTreeMap::new();

@@ -141,7 +141,7 @@ pub(super) async fn kill_at(
 
 /// Stands still, or is slow.
 pub(super) async fn hinder(world: &World, fault: &DrawnFault) -> bool {
-    let (node, throttle) = (world.node_of(actor(fault)), world.throttle_of(actor(fault)));
+    let throttle = world.throttle_of(actor(fault));
     let works = !world.down.holds(machine(world, fault));
     match fault.number("factor") {
         Some(factor) => {
@@ -150,9 +150,9 @@ pub(super) async fn hinder(world: &World, fault: &DrawnFault) -> bool {
             throttle.heal(factor);
         }
         None => {
-            Handle::current().pause(node);
+            world.pause(actor(fault));
             world.time.sleep_until(fault.end_ns()).await;
-            Handle::current().resume(node);
+            world.resume(actor(fault));
         }
     }
     works
@@ -168,12 +168,18 @@ pub(super) async fn set_clock(world: &World, fault: &DrawnFault) -> bool {
         "clock-behind" => (-number("by"), 0),
         "clock-fast" => (0, number("ppm")),
         "clock-slow" => (0, -number("ppm")),
-        _ => (0, -1_000_000),
+        _ => {
+            skew.stop();
+            world.time.sleep_until(fault.end_ns()).await;
+            skew.let_go();
+            return works;
+        }
     };
-    skew.step(step_ns);
+    let stepped_ns = skew.step(step_ns);
     skew.drift(ppm);
     world.time.sleep_until(fault.end_ns()).await;
-    skew.step(-step_ns);
+    // forward it can always step
+    let _ = skew.step(-stepped_ns);
     skew.drift(-ppm);
     works
 }

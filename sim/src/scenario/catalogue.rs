@@ -56,6 +56,29 @@ pub struct AttackKind {
     pub line: &'static str,
 }
 
+/// What is done all the time from its beginning on: nothing of it can be done every second or third time.
+const CONTINUOUS: &[&str] = &[
+    "starve-incoming",
+    "stop-cutting",
+    "stretch-epoch",
+    "fall-silent",
+    "slow-walk",
+    "front-run",
+    "favour-accomplice",
+    "serve-stale",
+    "withhold-delivery",
+    "stop-attesting",
+    "frame-incoming",
+    "cosign-branch",
+];
+
+impl AttackKind {
+    /// Whether it is done on occasions, which can be counted.
+    pub fn has_occasions(&self) -> bool {
+        !CONTINUOUS.contains(&self.name)
+    }
+}
+
 const CLIENT: &[Role] = &[Role::Client];
 const CLIENT_OR_HANDLER: &[Role] = &[Role::Client, Role::Handler];
 const HANDLER: &[Role] = &[Role::Handler];

@@ -182,6 +182,12 @@ pub enum Wrong {
         /// Who was named.
         found: String,
     },
+    /// An attack that goes on all the time, every so many times.
+    #[error("{attack} is done all the time from its beginning on, not every so many times: leave it out")]
+    NoOccasions {
+        /// The attack.
+        attack: &'static str,
+    },
     /// A pair that is none.
     #[error("{found} is no pair of actors: write pairs = [[\"client/0\", \"handler/0\"]]")]
     NoPair {

@@ -102,7 +102,7 @@ fn cheater(
         attack,
         from_ns: from * MS,
         until_ns: short.then_some((from + length) * MS),
-        every: if seldom { every } else { 1 },
+        every: if seldom && attack.has_occasions() { every } else { 1 },
         victim: (chosen && sizes.clients > 0).then_some(ActorName::new(Role::Client, victim as u32)),
         optional: true,
     })

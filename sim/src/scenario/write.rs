@@ -166,7 +166,7 @@ fn adversary(adversary: &DrawnAdversary) -> Keys {
         ("from", duration(adversary.from_ns)),
     ];
     keys.extend(adversary.until_ns.map(|until_ns| ("until", duration(until_ns))));
-    keys.push(("every", integer(adversary.every)));
+    keys.extend(adversary.attack.has_occasions().then(|| ("every", integer(adversary.every))));
     keys.extend(adversary.victim.map(|victim| ("victim", victim.to_string().into())));
     keys.extend(adversary.optional.then(|| ("optional", true.into())));
     keys

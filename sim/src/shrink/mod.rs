@@ -31,7 +31,7 @@ use search::Search;
 use crate::{
     command::{InputError, Stopwatch},
     plant::Plant,
-    scenario::Scenario,
+    scenario::{ActorName, Drawn, Scenario},
     trial::{Broken, NONDETERMINISM, PANIC, Times, Trial},
 };
 
@@ -138,6 +138,10 @@ impl Shrink<'_> {
     /// What a candidate breaks, if it fails as the original did.
     fn fails(&self, candidate: &Plain, original: &Broken, check: &str) -> Option<Broken> {
         let scenario = Scenario::parse("candidate", &candidate.text(), &[]).ok()?;
+        let unfounded = groundless(&scenario.draw(self.seed));
+        if !unfounded.is_subset(&groundless(&self.scenario.draw(self.seed))) {
+            return None; // nobody can be found out who was not told to cheat
+        }
         let times = if original.signature == NONDETERMINISM { Times::Twice } else { Times::Once };
         let trial =
             Trial { path: "candidate", scenario: &scenario, seed: self.seed, plant: self.plant, times };
@@ -146,13 +150,31 @@ impl Shrink<'_> {
     }
 }
 
+/// Whom a scenario expects to be blamed though nobody cheats, or is cheated, under that name.
+fn groundless(drawn: &Drawn) -> BTreeSet<ActorName> {
+    let expected = drawn.expect.exposed.iter().chain(&drawn.expect.suspected);
+    let grounds = |name: &ActorName| {
+        drawn.adversaries.iter().any(|one| one.actor == *name || one.victim == Some(*name))
+    };
+    expected.copied().filter(|name| !grounds(name)).collect()
+}
+
+/// Checks that fail for unlike reasons: the same one must be given.
+const OF_SEVERAL_REASONS: [&str; 2] = ["expected", "catch-up"];
+
 /// Whether a failure is the same one: that check still fails, and every fault takes place. Which others fail beside it
 /// changes with the size of a scenario.
 fn is_same(original: &Broken, broken: &Broken, check: &str) -> bool {
     if original.signature == PANIC {
         return broken.signature == PANIC && wording(&original.why) == wording(&broken.why);
     }
-    violates(broken, check) && (violates(original, FIRED) || !violates(broken, FIRED))
+    let reason = |broken: &Broken| {
+        let reason = broken.why.strip_prefix(check).and_then(|why| why.strip_prefix(": ")).map(wording);
+        reason.filter(|_| OF_SEVERAL_REASONS.contains(&check))
+    };
+    // only of the first check that failed the reason is known
+    let alike = reason(original).zip(reason(broken)).is_none_or(|(one, other)| one == other);
+    alike && violates(broken, check) && (violates(original, FIRED) || !violates(broken, FIRED))
 }
 
 fn violates(broken: &Broken, check: &str) -> bool {
@@ -167,6 +189,30 @@ fn wording(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_verdict_that_is_late_is_not_one_that_does_not_come() {
+        let why = |why| broken("expected", why);
+        let late = why("expected: mailbox/0 is exposed 12 epochs after it cheated");
+        let later = why("expected: mailbox/0 is exposed 30 epochs after it cheated");
+        let never = why("expected: mailbox/0 is not exposed");
+        assert!(is_same(&late, &later, "expected") && !is_same(&late, &never, "expected"));
+        let order = |why| broken("one-order", why);
+        assert!(is_same(&order("one-order: the order says so"), &order("one-order: no more"), "one-order"));
+    }
+
+    #[test]
+    fn whoever_is_to_be_blamed_must_have_a_reason() {
+        let drawn = |adversaries: &str| {
+            let text = format!(
+                "# A claim.\n[topology]\nclients = 2\n[workload]\nbundles = 3\n{adversaries}\n[expect]\nblame = \"exact\"\nexposed = [\"mailbox/0\"]\n"
+            );
+            Scenario::parse("x.toml", &text, &[]).unwrap().draw(1)
+        };
+        let cheats = "[[adversary]]\nactor = \"mailbox/0\"\nattack = \"swap-deliveries\"";
+        assert_eq!(groundless(&drawn(cheats)).len(), 0);
+        assert_eq!(groundless(&drawn("")).len(), 1);
+    }
 
     fn broken(signature: &str, why: &str) -> Broken {
         Broken { signature: signature.to_owned(), why: why.to_owned() }

@@ -286,6 +286,9 @@ fn line(series: SeriesTable, all: &[At]) -> Result<Line, String> {
         None => (0..all.len()).collect(),
         Some(points) => points.into_iter().map(place).collect::<Result<_, String>>()?,
     };
+    if !points.is_sorted_by(|one, other| one < other) {
+        return Err(format!("series {name:?}: its points must be those of x in their order, each once"));
+    }
     if level && (ideal || points.len() != 1) {
         return Err(format!(
             "series {name:?}: a level line goes through one point, and is not in proportion"

@@ -113,6 +113,10 @@ const WRONG_CHEATS: &[(&str, &str)] = &[
         "5:10: a victim is a client, not mailbox/1: write client/0 or client/*",
     ),
     (
+        "[[adversary]]\nactor = \"sequencer\"\nattack = \"stop-cutting\"\nevery = 3\n",
+        "5:9: stop-cutting is done all the time from its beginning on, not every so many times: leave it out",
+    ),
+    (
         "[[adversary]]\nactor = \"handler/0\"\nattack = \"lose-custody\"\n",
         "4:10: lose-custody breaks a handler receipt, and handlers give none: write handler_receipts = true in [topology]",
     ),
