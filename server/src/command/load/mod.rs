@@ -123,6 +123,8 @@ struct Shared {
     series: u64,
     /// From when on it is measured what comes.
     measured_from: AtomicU64,
+    /// Bundles whose number is a multiple of this are timed.
+    timed: u64,
 }
 
 impl Shared {
@@ -280,7 +282,8 @@ impl Load {
         // times in payloads must not be zero
         clock.sleep_until(Time(1_000_000)).await;
         let measured_from = AtomicU64::new(u64::MAX);
-        Ok(Shared { web, host, trust, signing, clock, recipients, series, measured_from })
+        let timed = reader::timed(u64::from(sender::first_share(self.bundles)));
+        Ok(Shared { web, host, trust, signing, clock, recipients, series, measured_from, timed })
     }
 
     fn described(&self, series: u64) -> report::Described {

@@ -37,8 +37,14 @@ use super::{
 
 /// Deliveries between two acks.
 const ACK_EVERY: u64 = 64;
-/// A bundle of so many is timed.
+/// One bundle of so many is timed, or one a request.
 const TIMED: u64 = 16;
+
+/// Bundles are timed whose number is a multiple of this, where so many of each request are their client's: the first bundle of
+/// a request stands for it, and its number is a multiple of those.
+pub fn timed(of_one_client: u64) -> u64 {
+    of_one_client * (TIMED / of_one_client).max(1)
+}
 
 /// When bundles were to be sent that are still on their way, by the digest of their signature's frame.
 static DEPARTED: Mutex<BTreeMap<[u8; 32], u64>> = Mutex::new(BTreeMap::new());
@@ -51,17 +57,16 @@ pub fn delivered() -> u64 {
 }
 
 /// Notes when the bundles of a request were to be sent: of those that are timed.
-pub fn departs(body: &[u8], at: u64) {
-    // the first bundle of a request stands for it
+pub fn departs(body: &[u8], timed: u64, at: u64) {
     let Some(Ok(Some((Message::Submit(submission), _)))) = Some(frame::first(body)) else { return };
-    if submission.bundle.claimed_slot().is_multiple_of(TIMED) {
+    if submission.bundle.claimed_slot().is_multiple_of(timed) {
         let mut departed = DEPARTED.lock().unwrap_or_else(PoisonError::into_inner);
         departed.insert(submission.bundle.digest().0, at);
     }
 }
 
-fn departed(number: u64, bundle: Digest) -> Option<u64> {
-    if !number.is_multiple_of(TIMED) {
+fn departed(number: u64, timed: u64, bundle: Digest) -> Option<u64> {
+    if !number.is_multiple_of(timed) {
         return None;
     }
     DEPARTED.lock().unwrap_or_else(PoisonError::into_inner).get(&bundle.0).copied()
@@ -180,7 +185,7 @@ impl Reader {
         for parcel in &delivery.parcels {
             let ActorId::Client(sender) = parcel.bundle.claimed_actor() else { continue };
             let number = parcel.bundle.claimed_slot();
-            if let Some(at) = departed(number, parcel.bundle.digest()) {
+            if let Some(at) = departed(number, self.shared.timed, parcel.bundle.digest()) {
                 self.got.delivery_us.saturating_record(((now.saturating_sub(at)) / 1000).max(1));
             }
             match self.last.insert(sender, number) {
@@ -219,5 +224,16 @@ impl Reader {
         // an ack that is lost is made up for by the next
         let _ = self.requests.ask(Method::POST, "/v1/acks", &[], body.into()).await;
         (self.acks, self.unacknowledged) = (self.acks + 1, 0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::sender::first_share, timed};
+
+    #[test]
+    fn of_few_requests_with_many_bundles_each_is_timed() {
+        // one bundle a request, ten, and a hundred of four clients
+        assert_eq!([1, 10, 100].map(|bundles| timed(u64::from(first_share(bundles)))), [16, 10, 25]);
     }
 }

@@ -28,6 +28,11 @@ use super::{Load, Shared, pace::Pace};
 /// Most bundles of one client in a request: half of what it may have under way.
 const OF_ONE_CLIENT: u32 = 32;
 
+/// How many bundles of a request are the first client's.
+pub fn first_share(bundles: u32) -> u32 {
+    bundles.div_ceil(bundles.div_ceil(OF_ONE_CLIENT).max(1))
+}
+
 /// The signer of a label.
 pub fn signer_of(signing: Signing, label: &str) -> Box<dyn Signer> {
     signing.signer(&Digest::of(&[b"noise/load/1", label.as_bytes()]).0)
@@ -210,7 +215,7 @@ impl Sender {
             };
             let is_timed = self.shared.is_measured(wanted);
             if is_timed {
-                super::reader::departs(&body, wanted);
+                super::reader::departs(&body, self.shared.timed, wanted);
             }
             self.submit(&mut connection, body, ends + patience_ns).await?;
             idle_since = self.shared.now_ns();
