@@ -29,8 +29,8 @@ impl Case<'_> {
     /// itself to thank for what becomes of its own bundles; a server whose cheat is harmless must do no harm.
     pub fn is_excuse(&self, name: ActorName) -> bool {
         let blameless = || {
-            let own = self.drawn.adversaries.iter().filter(|adversary| adversary.actor == name);
-            name.role == Role::Client && own.clone().all(|adversary| !adversary.attack.ending.blames())
+            let mut own = self.drawn.adversaries.iter().filter(|adversary| adversary.actor == name);
+            name.role == Role::Client && own.all(|adversary| !adversary.attack.ending.blames())
         };
         self.cheated(name)
             && (self.drawn.expect.blame == Blame::Guilty || self.is_blamed(name) || blameless())
@@ -153,5 +153,17 @@ mod tests {
         specimen.cheats(elsewhere, "drop-bundles", 1);
         specimen.suspect(elsewhere, 9);
         assert!(specimen.fails("no-loss").is_some());
+    }
+
+    #[test]
+    fn a_server_whose_cheat_is_harmless_excuses_nothing_and_such_a_client_its_own_bundles() {
+        let handler = ActorName::new(Role::Handler, 0);
+        let mut specimen = stuck();
+        specimen.cheats(handler, "reorder-bundles", 1);
+        assert!(specimen.fails("no-loss").is_some());
+        let sender = ActorName::new(Role::Client, 0);
+        let mut specimen = stuck();
+        specimen.cheats(sender, "poison-ciphertext", 1);
+        assert_eq!(specimen.fails("no-loss"), None);
     }
 }

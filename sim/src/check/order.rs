@@ -138,7 +138,8 @@ fn projection(case: &Case<'_>, client: u32, expected: &[(Place, &Appended)]) -> 
 #[cfg(test)]
 mod tests {
     use super::super::specimen::{Specimen, digest};
-    use server::protocol::id::{Count, Epoch, Position, SequenceId};
+    use crate::scenario::ActorName;
+    use server::protocol::id::{Count, Epoch, Position, Role, SequenceId};
 
     #[test]
     fn an_honest_history_has_one_order() {
@@ -148,7 +149,7 @@ mod tests {
     #[test]
     fn two_cuts_of_one_epoch_are_found() {
         let mut specimen = Specimen::honest();
-        let who = crate::scenario::ActorName::SEQUENCER;
+        let who = ActorName::SEQUENCER;
         specimen.record.seen_cuts.entry(Epoch(1)).or_default().insert(digest(77), who);
         assert!(specimen.fails("one-order").unwrap().contains("2 digests"));
     }
@@ -190,5 +191,18 @@ mod tests {
         let mut specimen = Specimen::honest();
         specimen.record.cuts.get_mut(&Epoch(2)).unwrap().reached[0].end = Position(50);
         assert!(specimen.fails("one-order").unwrap().contains("never appended"));
+    }
+
+    #[test]
+    fn only_the_sequencer_itself_excuses_that_there_is_no_one_order() {
+        let found = |who: ActorName, attack: &str| {
+            let mut specimen = Specimen::honest();
+            specimen.record.cuts.get_mut(&Epoch(2)).unwrap().reached[0].end = Position(0);
+            specimen.cheats(who, attack, 1);
+            specimen.expose(who, 2);
+            specimen.fails("one-order")
+        };
+        assert_eq!(found(ActorName::SEQUENCER, "regress-cut"), None);
+        assert!(found(ActorName::new(Role::Mailbox, 0), "swap-deliveries").is_some());
     }
 }

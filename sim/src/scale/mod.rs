@@ -255,6 +255,12 @@ mod tests {
                 curve(&format!("{x}series = [{{ name = \"a\" }}, {{ name = \"a\" }}]\n")),
                 "two series are called \"a\"",
             ),
+            (
+                curve(
+                    "x = { name = \"n\", points = [{ at = 1 }, { at = 4 }] }\nseries = [{ name = \"a\", points = [4, 1] }]\n",
+                ),
+                "its points must be those of x in their order, each once",
+            ),
         ] {
             let error = read(&text).unwrap_err().to_string();
             assert!(error.contains(said) && error.lines().count() == 1, "{error} does not say {said}");
