@@ -14,6 +14,7 @@ use server::{
         board::{Attachment, Posting, Promised},
         bundle::{Bundle, Content, Envelope, Submission},
         challenge::{Challenge, Demand},
+        codec::Encode as _,
         cut::{Cut, Reached},
         digest::Digest,
         evidence::Evidence,
@@ -219,9 +220,14 @@ fn a_witness_keeps_little_of_clients_that_expose_themselves() {
     let again = watching.turn(T, vec![Input::Message(me(9), other(3))]);
     assert_eq!(caught(&again.notices).len(), 0, "it is known");
     let bytes: usize =
-        watching.rows.iter().filter(|(key, _)| key[0] == 3).map(|(k, v)| k.len() + v.len()).sum();
+        watching.rows.iter().filter(|(key, _)| key[0] == 5).map(|(k, v)| k.len() + v.len()).sum();
     assert!(bytes <= 40 * 40, "{bytes} bytes are kept of 40 clients");
+    // an earlier build kept the evidence
+    let Message::Exposed(evidence) = other(50) else { unreachable!() };
+    watching.rows.insert([&[3][..], &[7; 32]].concat(), evidence.to_bytes());
     watching.restart();
+    let known = watching.turn(T, vec![Input::Message(me(9), other(50))]);
+    assert_eq!(caught(&known.notices).len(), 0, "which says as much");
     let again = watching.turn(T, vec![Input::Message(me(9), other(3))]);
     assert_eq!(caught(&again.notices).len(), 0, "and it is remembered");
 }

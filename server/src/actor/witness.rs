@@ -54,7 +54,9 @@ const OBLIGATION: u8 = 2;
 /// Row: the number of the next obligation.
 const NEXT: u8 = 4;
 /// Rows: actor → that it is exposed. The evidence is told, and whoever sees it keeps it.
-const EXPOSED: u8 = 3;
+const EXPOSED: u8 = 5;
+/// Rows of earlier builds, which are read and not written: digest → the evidence.
+const EVIDENCE: u8 = 3;
 /// Of how many clients it is remembered that they are exposed: keys are free, and so is evidence against one's own.
 const CLIENTS_MAX: usize = 4096;
 /// Most attestations that wait for their cut.
@@ -127,6 +129,10 @@ impl Witness {
                 EXPOSED => {
                     let actor = ActorId::from_bytes(key).map_err(RecoverError::of("exposed actor"))?;
                     witness.exposed.insert(actor);
+                }
+                EVIDENCE => {
+                    let evidence = Evidence::from_bytes(value).map_err(RecoverError::of("evidence"))?;
+                    witness.exposed.insert(evidence.accused());
                 }
                 _ => {}
             }

@@ -70,8 +70,9 @@ impl Front {
         mut body: Limited<Body>,
         claimed: Option<u64>,
     ) -> (Taken, Result<Vec<u8>, Box<dyn Error + Send + Sync>>) {
-        let mut room = self.bodies.take(claimed.unwrap_or(0) as usize).await;
-        let mut bytes = Vec::with_capacity((claimed.unwrap_or(0) as usize).min(SMALL));
+        let known = claimed.map_or(0, |claimed| claimed as usize);
+        let mut room = self.bodies.take(known).await;
+        let mut bytes = Vec::with_capacity(known.min(SMALL));
         while let Some(frame) = body.frame().await {
             let frame = match frame {
                 Ok(frame) => frame,
@@ -86,7 +87,8 @@ impl Front {
         (room, Ok(bytes))
     }
 
-    /// All messages of a body, each with how many bytes it takes, which may hold only what has these tags; in words for who sends something else.
+    /// All messages of a body, each with how many bytes it takes. It may hold only what has these tags: in words for who sends
+    /// something else.
     pub(super) async fn messages(
         &self,
         headers: &HeaderMap,
