@@ -39,6 +39,7 @@ impl Fingerprint {
             commits,
             requests,
             events,
+            written: _, // in no step
         } = *took;
         let counts = [steps, inputs, signed, verified, verified_batched, commits, requests, events];
         let words = counts.into_iter().chain([hashed_bytes, coded_bytes]);

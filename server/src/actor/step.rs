@@ -145,6 +145,8 @@ pub struct Ledger {
     pub requests: u64,
     /// Events of its streams, written or read.
     pub events: u64,
+    /// Times that what had been said to a peer was written to its connection.
+    pub written: u64,
 }
 
 impl std::ops::AddAssign for Ledger {
@@ -159,6 +161,7 @@ impl std::ops::AddAssign for Ledger {
         self.commits += other.commits;
         self.requests += other.requests;
         self.events += other.events;
+        self.written += other.written;
     }
 }
 

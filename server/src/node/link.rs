@@ -36,7 +36,7 @@ use super::{
 use crate::{
     actor::{Input, Step, step::Notice},
     port::{
-        Clock, Network, Spawn,
+        Clock, Network, Spawn, Work,
         room::{Room, Taken},
     },
     protocol::{frame::BEAT_NS, id::ActorId, message::Message},
@@ -156,8 +156,8 @@ impl Own {
 type Ends = (Option<ActorId>, ActorId);
 
 /// The connections of a node.
-pub struct Links<N, C, P> {
-    shared: Shared<N, C, P>,
+pub struct Links<N, C, W, P> {
+    shared: Shared<N, C, W, P>,
     current: BTreeMap<Ends, (u64, Way)>,
     /// Whose each connection is, while it is current.
     ends: BTreeMap<u64, Ends>,
@@ -165,21 +165,22 @@ pub struct Links<N, C, P> {
 
 /// What the tasks of a node's connections have in common.
 #[derive(Clone)]
-struct Shared<N, C, P> {
+struct Shared<N, C, W, P> {
     me: Own,
     inbox: mpsc::Sender<Event>,
     network: N,
     clock: C,
+    work: W,
     spawn: P,
     connections: Connections,
     room: Room,
 }
 
-impl<N: Network, C: Clock, P: Spawn> Links<N, C, P> {
+impl<N: Network, C: Clock, W: Work + Clone + Sync, P: Spawn> Links<N, C, W, P> {
     /// No connections yet.
-    pub fn new(me: Own, door: Door, network: N, clock: C, spawn: P) -> Self {
+    pub fn new(me: Own, door: Door, (network, clock, work, spawn): (N, C, W, P)) -> Self {
         let Door { inbox, connections, room } = door;
-        let shared = Shared { me, inbox, network, clock, spawn, connections, room };
+        let shared = Shared { me, inbox, network, clock, work, spawn, connections, room };
         Links { shared, current: BTreeMap::new(), ends: BTreeMap::new() }
     }
 
@@ -281,7 +282,10 @@ impl<N: Network, C: Clock, P: Spawn> Links<N, C, P> {
 }
 
 /// Serves a connection that a peer has opened.
-async fn serve<N: Network, C: Clock, P: Spawn>(shared: Shared<N, C, P>, mut stream: N::Stream) {
+async fn serve<N: Network, C: Clock, W: Work + Clone + Sync, P: Spawn>(
+    shared: Shared<N, C, W, P>,
+    mut stream: N::Stream,
+) {
     let mut frames = Frames::of_a_stranger();
     let hello = {
         let heard = AtomicBool::new(true);
@@ -302,8 +306,8 @@ async fn serve<N: Network, C: Clock, P: Spawn>(shared: Shared<N, C, P>, mut stre
 }
 
 /// Runs a connection until it is lost. `frames` holds what has been read already, `hello` who opened it, if this end did.
-async fn connection<N: Network, C: Clock, P: Spawn>(
-    shared: &Shared<N, C, P>,
+async fn connection<N: Network, C: Clock, W: Work + Clone + Sync, P: Spawn>(
+    shared: &Shared<N, C, W, P>,
     (part, peer): Ends,
     stream: N::Stream,
     mut frames: Frames,
@@ -334,7 +338,7 @@ async fn connection<N: Network, C: Clock, P: Spawn>(
             }
         }
     });
-    let write = std::pin::pin!(write_all(writer, &outbound));
+    let write = std::pin::pin!(write_all(writer, &outbound, shared.work.clone()));
     let silent = std::pin::pin!(silence(&shared.clock, &heard, &outbound));
     let why = match select(read, select(write, silent)).await {
         Either::Left((why, _)) => why,

@@ -206,7 +206,7 @@ impl Node {
         N: Network,
         C: Clock,
         S: Storage,
-        W: Work,
+        W: Work + Clone + Sync,
         P: Spawn,
     {
         let Ports { network, clock, mut storage, work, spawn } = ports;
@@ -244,13 +244,13 @@ impl Node {
         N: Network,
         C: Clock,
         S: Storage,
-        W: Work,
+        W: Work + Clone + Sync,
         P: Spawn,
     {
         let Ports { network, clock, storage, work, spawn } = ports;
         let listener = network.listen().await?;
         let me = Own { actor: actor.me(), parts: identity.actors.clone() };
-        let links = Links::new(me, self.door, network, clock.clone(), spawn);
+        let links = Links::new(me, self.door, (network, clock.clone(), work.clone(), spawn));
         links.accept(listener);
         actor.dials().into_iter().for_each(|peer| links.dial(peer));
         let driver = Driver { actor, identity, slots, clock, storage, work, observer, links, encoded: 0 };
@@ -290,7 +290,7 @@ struct Driver<A, N, C, S, W, P, O> {
     storage: S,
     work: W,
     observer: O,
-    links: Links<N, C, P>,
+    links: Links<N, C, W, P>,
     /// Bytes encoded when the step before was sent: the work of the next one.
     encoded: u64,
 }
@@ -301,7 +301,7 @@ where
     N: Network,
     C: Clock,
     S: Storage,
-    W: Work,
+    W: Work + Clone + Sync,
     P: Spawn,
     O: Observer,
 {

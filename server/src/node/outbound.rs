@@ -7,7 +7,11 @@ use tokio::{
     sync::Notify,
 };
 
-use crate::protocol::{frame, message::Message};
+use crate::{
+    actor::Ledger,
+    port::Work,
+    protocol::{frame, message::Message},
+};
 
 /// Most bytes that wait to be written to one peer.
 const QUEUE_MAX: usize = 128 << 20;
@@ -82,7 +86,7 @@ impl Outbound {
 }
 
 /// Writes what is queued until the queue is closed or the connection lost.
-pub async fn write_all(mut writer: impl AsyncWrite + Unpin, outbound: &Outbound) {
+pub async fn write_all(mut writer: impl AsyncWrite + Unpin, outbound: &Outbound, mut work: impl Work) {
     let mut bytes = Vec::new();
     loop {
         // what was written last makes room for what is queued next, unless it was large
@@ -100,6 +104,7 @@ pub async fn write_all(mut writer: impl AsyncWrite + Unpin, outbound: &Outbound)
             outbound.ready.notified().await;
             continue;
         }
+        work.spend(&Ledger { written: 1, ..Ledger::default() }).await;
         if writer.write_all(&bytes).await.is_err() || writer.flush().await.is_err() {
             return;
         }
@@ -109,6 +114,7 @@ pub async fn write_all(mut writer: impl AsyncWrite + Unpin, outbound: &Outbound)
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::port::tokio::RealWork;
     use futures_util::FutureExt as _;
 
     #[test]
@@ -118,10 +124,10 @@ mod tests {
         assert_eq!([push(), push()], [true, false]);
         outbound.wake();
         let mut written = Vec::new();
-        assert!(write_all(&mut written, &outbound).now_or_never().is_none(), "it waits for more");
+        assert!(write_all(&mut written, &outbound, RealWork).now_or_never().is_none(), "it waits for more");
         assert_eq!(written.len(), 2 * outbound.push(&Message::Subscribe(1)).0, "both are written at once");
         assert!(!push(), "what came since is known to be there");
         outbound.close();
-        assert!(write_all(&mut written, &outbound).now_or_never().is_some());
+        assert!(write_all(&mut written, &outbound, RealWork).now_or_never().is_some());
     }
 }

@@ -91,6 +91,7 @@ pub fn all_but_http(directory: &Path, told: &dyn Fn(&str)) -> Result<Profile, Ca
         disk: disk.times(disk_by),
         wake: Profile::zero().wake,
         timer,
+        link: 0.0,
         http: Profile::zero().http,
         role: role.collect(),
     };

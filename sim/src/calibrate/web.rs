@@ -7,6 +7,9 @@
 //! of each the twin tells. With that the twin runs again, for at another speed it puts its work together otherwise. The same for
 //! the load generator, which does nothing else.
 //!
+//! In the parallel server actors also speak to each other, over connections whose two ends are tasks of the runtime. What remains of its
+//! time when requests are taken off, too, is what it costs to write to such a connection ([`Profile::link`]).
+//!
 //! Loads of one size would not do: an event's fixed cost would pass for one of its bytes, and events that are ten times as long
 //! would seem ten times as dear.
 //!
@@ -39,7 +42,7 @@ const CONNECTIONS: u32 = 64;
 /// slowly shares none.
 const LOADS: [(u32, u32, Option<u32>); 5] =
     [(1, 64, None), (1, 4096, None), (8, 64, None), (8, 64, Some(800)), (8, 4096, Some(400))];
-/// The same of the parallel server, by which only is found what its actors compute.
+/// The same of the parallel server, by which is found what its actors compute, and what their connections cost.
 const OF_ACTORS: [(u32, u32, Option<u32>); 3] = [(1, 64, None), (1, 64, Some(1500)), (8, 64, Some(800))];
 /// The same of a load that keeps processors idle most of the time.
 const LIGHT: (u32, u32, Option<u32>) = (1, 64, Some(500));
@@ -55,7 +58,7 @@ const ROUNDS: usize = 4;
 /// What one request of a load comes to.
 #[derive(Clone, Copy, Debug)]
 struct PerRequest {
-    /// Nanoseconds of the server without its actors; in the twin without its HTTP API, too.
+    /// Nanoseconds of the server without its actors; in the twin without its HTTP API and its connections, too.
     server_ns: f64,
     twin_ns: f64,
     generator_ns: f64,
@@ -65,6 +68,8 @@ struct PerRequest {
     commit_us: [f64; 2],
     /// Requests of all kinds, events, and their bytes.
     causes: [f64; CAUSES],
+    /// Times that something was written to a connection between actors.
+    written: f64,
 }
 
 impl PerRequest {
@@ -76,6 +81,19 @@ impl PerRequest {
     /// Of what takes so long, as if it took [`WHOLE_NS`]: a load counts as much as any other, however heavy it is.
     fn sample(&self, ns: f64) -> Sample {
         Sample { causes: self.causes.map(|count| count * WHOLE_NS / ns.max(1.0)), ns: WHOLE_NS }
+    }
+
+    /// What requests and events take of the server by this.
+    fn http_ns(&self, http: &Http) -> f64 {
+        let costs = [http.request.mean(), http.event.mean(), http.event_byte];
+        costs.iter().zip(self.causes).map(|(each, count)| each * count).sum()
+    }
+
+    /// What connections take besides, as a share of [`WHOLE_NS`].
+    fn connected(&self, http: &Http) -> Sample {
+        let weight = WHOLE_NS / self.server_ns.max(1.0);
+        let left_ns = self.server_ns - self.twin_ns - self.http_ns(http);
+        Sample { causes: [self.written * weight, 0.0, 0.0], ns: left_ns * weight }
     }
 }
 
@@ -134,18 +152,19 @@ pub fn profile(
     };
     let lights = Measured::median(lights);
     let mut places = BTreeMap::new();
-    let alone = Profile { http: Profile::zero().http, wake: Profile::zero().wake, ..rest };
+    let alone = Profile { http: Profile::zero().http, wake: Profile::zero().wake, link: 0.0, ..rest };
     let mut profile = alone.clone();
     for round in 1..=ROUNDS {
-        let mut loads = Vec::new();
+        let (mut loads, mut of_actors) = (Vec::new(), Vec::new());
         let mut worked: BTreeMap<&'static str, Vec<Worked>> = BTreeMap::new();
         for (at, (load, real)) in real.iter().enumerate() {
             let outcome = run_twin(load, &profile)?;
             for (role, of_load) in work(load, real, &outcome, &alone) {
                 worked.entry(role).or_default().push(of_load);
             }
-            if at < asking.len() && load.architecture == Architecture::Central {
-                loads.push(per_request(real, &outcome, &profile));
+            if at < asking.len() {
+                let alike = if load.architecture.is_monolith() { &mut loads } else { &mut of_actors };
+                alike.push(per_request(real, &outcome, &profile));
             }
         }
         for (role, worked) in worked {
@@ -154,12 +173,14 @@ pub fn profile(
             places.insert(role, (place, worked));
         }
         profile.http = explained(&loads);
+        profile.link = linked(&profile.http, &of_actors);
         let twin_us = receipt_us(light, &profile.at_pace(lights.pace_ns))?;
         let way_ns = profile.wake.mean() + (lights.receipt_us[0] - twin_us) * 1e3 / 2.0;
         profile.wake = Cost::always(significant(way_ns.max(0.0)));
         if round == ROUNDS {
             places.iter().for_each(|(role, (place, worked))| told(&told_place(role, *place, worked)));
             loads.iter().for_each(|load| told(&format!("{load}; {}", off(&profile.http, load))));
+            of_actors.iter().for_each(|load| told(&format!("{load}; {}", told_link(&profile, load))));
             let [real_us, way_us] = [lights.receipt_us[0], profile.wake.mean() / 1e3];
             told(&format!(
                 "at {} requests a second a receipt takes {real_us:.0} µs, of the twin {twin_us:.0} µs with the way before this \
@@ -191,6 +212,20 @@ fn explained(loads: &[PerRequest]) -> Http {
     let [ask, hear, hear_byte] = fitted(|load| load.generator_ns);
     let [request, event, ask, hear] = [request, event, ask, hear].map(Cost::always);
     Http { request, event, event_byte, ask, hear, hear_byte }
+}
+
+/// What it takes to write to a connection between actors, by several loads of a server that has some.
+fn linked(http: &Http, loads: &[PerRequest]) -> f64 {
+    let [each, ..] = fit::fit(&loads.iter().map(|load| load.connected(http)).collect::<Vec<_>>());
+    significant(each)
+}
+
+/// By how much a load with connections is not explained.
+fn told_link(profile: &Profile, load: &PerRequest) -> String {
+    let (written, each_us) = (load.written, profile.link / 1e3);
+    let explained_ns = load.twin_ns + load.http_ns(&profile.http) + written * profile.link;
+    let off = 100.0 * (explained_ns / load.server_ns.max(1.0) - 1.0);
+    format!("{written:.2} times {each_us:.1} µs to write to connections; explained {off:+.0} %")
 }
 
 /// By how much the two sides of a load are not explained.
@@ -233,13 +268,22 @@ fn per_request(real: &Measured, twin: &Outcome, profile: &Profile) -> PerRequest
     let http_ns: f64 = causes.iter().zip(each).map(|(count, each)| count * each).sum();
     let twin_actors_ns = per_request(twin.run.load.actors.values().map(|done| done.ns).sum());
     let actors_ns = real.threads.ns() / real.requests;
+    let load = &twin.run.load;
+    let commits: u64 = load.actors.values().map(|done| done.ledger.commits).sum();
+    let of_twin = per_request(commits) / profile.disk.whole_turns() as f64;
+    // what is said together leaves with one transaction: the real server has more or fewer of these
+    let ratio = if of_twin > 0.0 { real.threads.commits() / real.requests / of_twin } else { 1.0 };
     PerRequest {
         server_ns: real.server_ns as f64 / real.requests - actors_ns,
-        twin_ns: per_request(twin.run.load.busy_ns) - http_ns - twin_actors_ns,
+        twin_ns: per_request(load.busy_ns)
+            - http_ns
+            - per_request(load.written) * profile.link
+            - twin_actors_ns,
         generator_ns: real.generator_ns as f64 / real.requests,
         actors_ns: [twin_actors_ns, actors_ns],
         commit_us: [twin.record().commits, real.commits].map(Commits::mean_us),
         causes,
+        written: per_request(load.written) * ratio,
     }
 }
 
@@ -253,7 +297,15 @@ mod tests {
         let server_ns = twin_ns + 20e3 * requests + 5e3 * events + 2.0 * bytes;
         let generator_ns = 30e3 * requests + 3.0 * bytes;
         let actors_ns = [30e3, 50e3];
-        PerRequest { server_ns, twin_ns, generator_ns, actors_ns, commit_us: [300.0, 400.0], causes }
+        PerRequest {
+            server_ns,
+            twin_ns,
+            generator_ns,
+            actors_ns,
+            commit_us: [300.0, 400.0],
+            causes,
+            written: 0.0,
+        }
     }
 
     fn loads() -> [PerRequest; 4] {
@@ -276,6 +328,22 @@ mod tests {
         near(http.hear.mean(), 0.0);
         near(http.hear_byte, 3.0);
         assert_eq!(off(&http, &loads()[3]), "explained +0 and +0 %");
+    }
+
+    #[test]
+    fn what_is_left_where_actors_are_connected_is_what_connections_cost() {
+        let http = explained(&loads());
+        let connected = |(written, load): (f64, PerRequest)| {
+            let server_ns = load.server_ns + 15e3 * written;
+            PerRequest { server_ns, written, ..load }
+        };
+        let of_actors: Vec<_> = [2.0, 5.0, 9.0, 0.5].into_iter().zip(loads()).map(connected).collect();
+        let link = linked(&http, &of_actors);
+        assert!((link - 15e3).abs() < 20.0, "{link}");
+        assert_eq!(linked(&http, &loads()), 0.0, "nothing is written there");
+        let less: Vec<_> =
+            of_actors.iter().map(|load| PerRequest { server_ns: load.server_ns / 2.0, ..*load }).collect();
+        assert_eq!(linked(&http, &less), 0.0, "it takes no time back");
     }
 
     #[test]

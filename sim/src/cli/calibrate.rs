@@ -42,7 +42,7 @@ pub fn act(arguments: Arguments) -> Result<bool, Failed> {
 }
 
 fn table(profile: &Profile) -> String {
-    let Profile { machine, pace, crypto, bytes, disk, wake, timer, http, role } = profile;
+    let Profile { machine, pace, crypto, bytes, disk, wake, timer, link, http, role } = profile;
     let mut table = Table::new(["operation", "median", "mean", "slowest of 20 parts"]);
     let us = |ns: f64| format!("{:.2} µs", ns / 1000.0);
     let mut cost = |name: &str, cost: &Cost| {
@@ -61,6 +61,7 @@ fn table(profile: &Profile) -> String {
     cost("write 1 kB", &Cost::always(disk.byte * 1024.0));
     cost("way to somebody on this machine", wake);
     cost("timer, late by", timer);
+    cost("write to a connection between actors", &Cost::always(*link));
     cost("request, server", &http.request);
     cost("event, server", &http.event);
     cost("1 kB of events, server", &Cost::always(http.event_byte * 1024.0));

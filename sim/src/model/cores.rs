@@ -43,6 +43,8 @@ struct Queue {
     busy_ns: u64,
     /// What actors did there, by role.
     actors: BTreeMap<&'static str, Done>,
+    /// Times that something was written to a connection.
+    written: u64,
 }
 
 /// What was done on cores.
@@ -103,6 +105,7 @@ impl Cores {
             next: 0,
             busy_ns: 0,
             actors: BTreeMap::new(),
+            written: 0,
         })))
     }
 
@@ -120,8 +123,16 @@ impl Cores {
         self.with(|queue| queue.actors.clone())
     }
 
+    /// Times that something was written to a connection.
+    pub fn written(&self) -> u64 {
+        self.with(|queue| queue.written)
+    }
+
     /// Counts what somebody of a role does, if it is an actor: nobody else takes steps, signs or stores.
     pub fn count(&self, role: &'static str, ledger: Ledger, cost: StepCost) {
+        if ledger.written > 0 {
+            self.with(|queue| queue.written += ledger.written);
+        }
         if ledger.steps + ledger.signed + ledger.commits > 0 {
             let ns = (cost.alone_ns + cost.shared_ns) as u64;
             self.with(|queue| *queue.actors.entry(role).or_default() += Done { ledger, ns });

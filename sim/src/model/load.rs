@@ -53,6 +53,8 @@ pub struct Load {
     pub busy_ns: u64,
     /// What actors did there, by role.
     pub actors: BTreeMap<&'static str, Done>,
+    /// Times that something was written to a connection.
+    pub written: u64,
 }
 
 impl Load {
@@ -64,6 +66,7 @@ impl Load {
     /// These cores, which are of no machine that is counted already, were busy.
     pub fn count(&mut self, cores: &Cores) {
         self.busy_ns += cores.busy_ns();
+        self.written += cores.written();
         for (role, done) in cores.actors() {
             *self.actors.entry(role).or_default() += done;
         }

@@ -30,6 +30,11 @@ impl Threads {
         self.0.iter().map(|of_role| of_role.ns).sum()
     }
 
+    /// Transactions of all.
+    pub fn commits(&self) -> f64 {
+        self.0.iter().map(|of_role| of_role.commits).sum()
+    }
+
     /// The actor's thread used so much; nothing, if no actor is called so.
     pub(super) fn used(&mut self, name: &str, ns: f64) {
         self.of(name).into_iter().for_each(|of_role| of_role.ns += ns);

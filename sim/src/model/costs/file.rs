@@ -100,6 +100,7 @@ impl Profile {
             within(name, cost, LONGEST_NS)?;
         }
         number("pace", self.pace)?;
+        number("link", self.link)?;
         within("disk.turns", &Cost::always(self.disk.turns), TURNS_MAX)?;
         number("bytes.hash", self.bytes.hash)?;
         number("bytes.code", self.bytes.code)?;

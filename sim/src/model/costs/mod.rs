@@ -38,6 +38,9 @@ pub struct Profile {
     pub wake: Cost,
     /// How late a timer rings.
     pub timer: Cost,
+    /// What the tasks of a connection's two ends do when what was said to a peer is written to it, and read.
+    #[serde(default)]
+    pub link: f64,
     /// The HTTP API.
     pub http: Http,
     /// What an actor computes besides, by role; of a role that is not listed as of `other`.
@@ -139,6 +142,7 @@ impl Profile {
             disk: Disk { commit: free(), turns: 1.0, byte: 0.0, sync: free() },
             wake: free(),
             timer: free(),
+            link: 0.0,
             http: Http {
                 request: free(),
                 event: free(),
@@ -221,6 +225,7 @@ impl Profile {
             + request.draw_sum(ledger.requests, random)
             + event.draw_sum(ledger.events, random)
             + event_bytes as f64 * event_byte
+            + ledger.written as f64 * self.link
             + ledger.hashed_bytes as f64 * self.bytes.hash
             + ledger.coded_bytes as f64 * self.bytes.code;
         StepCost { alone_ns, shared_ns: self.crypto.verify_batch_ns(ledger.verified_batched) }
@@ -256,6 +261,7 @@ mod tests {
         profile.role.insert("mailbox".to_owned(), handling);
         profile.http.event = Cost::always(1000.0);
         profile.http.event_byte = 100.0;
+        profile.link = 3000.0;
         profile.http.hear_byte = 500.0;
         let ledger = Ledger {
             steps: 1,
@@ -277,6 +283,9 @@ mod tests {
         let no_step = Ledger { coded_bytes: 8, ..Ledger::default() };
         let cost = profile.draw_step("mailbox", &no_step, &mut Streams::new(1).stream("cpu"));
         assert_eq!(cost.alone_ns, 2.0 * 24.0 + 16.0, "bytes of a step are none of others");
+        let written = Ledger { written: 2, ..Ledger::default() };
+        let cost = profile.draw_step("mailbox", &written, &mut Streams::new(1).stream("cpu"));
+        assert_eq!(cost.alone_ns, 6000.0);
     }
 
     #[test]

@@ -67,6 +67,7 @@ impl Profile {
             crypto: self.crypto.times(factor),
             bytes: self.bytes.times(factor),
             disk: self.disk.times(factor),
+            link: significant(self.link * factor),
             http: self.http.times(factor),
             role: role.collect(),
             ..self.clone()
