@@ -196,6 +196,13 @@ pub fn write(directory: &Path, page: &Page) -> Result<PathBuf, PageError> {
     Ok(chart::write(directory, HTML_FILE, html::page(page).as_bytes())?)
 }
 
+/// Whether there is a page in `directory` which these commands do not make.
+#[must_use]
+pub fn is_of_others(directory: &Path, commands: &[String]) -> bool {
+    let there = std::fs::read_to_string(directory.join(MARKDOWN_FILE));
+    there.is_ok_and(|text| !commands.iter().all(|command| text.contains(command.as_str())))
+}
+
 fn check_names(page: &Page) -> Result<(), PageError> {
     let plain = |name: &str| {
         !name.is_empty()

@@ -232,7 +232,11 @@ pub fn read_latency(directory: &Path) -> Result<Vec<LatencyPoint>, RecordError> 
     read_rows(&directory.join(LATENCY_FILE))
 }
 
-pub(crate) fn write_rows<Row: Serialize + Default>(
+/// Writes rows of any kind to a file of `directory`, which is made if need be, and returns the file's path.
+///
+/// # Errors
+/// [`RecordError`] names the directory or file that could not be written.
+pub fn write_rows<Row: Serialize + Default>(
     directory: &Path,
     file: &str,
     rows: &[Row],

@@ -22,6 +22,16 @@ pub enum InputError {
     /// A cost profile.
     #[error(transparent)]
     Profile(#[from] ProfileError),
+    /// An override of what an experiment compares.
+    #[error(
+        "--set {set}: {whose} of the experiment sets that itself, and would be the same as the others: change the file instead"
+    )]
+    Apart {
+        /// The override.
+        set: String,
+        /// What it would undo.
+        whose: String,
+    },
 }
 
 /// A clock of the world outside.

@@ -33,5 +33,6 @@ pub mod sweep;
 pub mod trace;
 pub mod trial;
 pub mod validate;
+pub mod windows;
 pub mod workload;
 pub mod world;

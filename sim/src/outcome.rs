@@ -17,7 +17,7 @@ use serde::Serialize;
 use crate::{
     check::{Case, Check, Judged, check_all, judge_all},
     crowd::Counts,
-    history::Record,
+    history::{Flow, Record},
     plant::Plant,
     scenario::{ActorName, Drawn},
     world::Run,
@@ -182,25 +182,49 @@ impl Outcome {
 
     /// Bundles held by all their recipients a second, from the first one wanted to the last one delivered.
     pub fn throughput_per_s(&self) -> f64 {
-        let all = || self.record().submitted.values();
-        let crowd = self.record().crowd.as_ref().and_then(|crowd| crowd.span_ns);
-        let wanted = all().map(|bundle| bundle.wanted_ns);
-        let first = wanted.chain(crowd.map(|(first, _)| first)).min().unwrap_or(0);
-        let delivered = all().filter_map(|bundle| bundle.delivered_ns);
-        let last = delivered.chain(crowd.map(|(_, last)| last)).max().unwrap_or(first);
-        match last - first {
+        match self.flow().whole_ns() {
             0 => 0.0,
             span => self.bundles().delivered as f64 * 1e9 / span as f64,
         }
     }
 
-    /// Deliveries a second, over the same time.
-    pub fn deliveries_per_s(&self) -> f64 {
-        let deliveries = self.record().delivery.count();
-        match self.bundles().delivered {
-            0 => 0.0,
-            delivered => self.throughput_per_s() * deliveries as f64 / delivered as f64,
-        }
+    /// When bundles were wanted, accepted and delivered.
+    pub fn flow(&self) -> Flow {
+        let crowd = self.record().crowd.as_ref().map(|crowd| crowd.flow.clone()).unwrap_or_default();
+        crowd.and(&self.record().flow)
+    }
+
+    /// By which part of the time that passes deliveries come later and later while bundles are sent: a server that has a
+    /// tenth of what it is sent left over takes a tenth longer. Nothing, if it keeps up.
+    pub fn rise(&self) -> f64 {
+        self.rise_beyond(0)
+    }
+
+    /// The same without an epoch: deliveries come by the epoch, and of the medians of two quarters chance decides which is one later.
+    pub fn lag(&self) -> f64 {
+        self.rise_beyond(self.drawn.topology.epoch_ns)
+    }
+
+    fn rise_beyond(&self, chance_ns: u64) -> f64 {
+        let quarters = self.record().trend.quarters();
+        let rise_ns = quarters.map_or(0, |[second, last]| last.saturating_sub(second));
+        // from the middle of the one quarter to that of the other
+        let between_ns = self.flow().sending_ns() as f64 / 2.0;
+        rise_ns.saturating_sub(chance_ns) as f64 / between_ns.max(1.0)
+    }
+
+    /// Bundles held by all their recipients a second, while bundles are sent. What comes when none are sent any more is due to how
+    /// long a delivery takes, and so it is that none come at first.
+    pub fn served_per_s(&self) -> Option<f64> {
+        let sending_ns = self.flow().sending_ns();
+        let all = self.bundles().delivered as f64 * 1e9 / sending_ns as f64;
+        (sending_ns > 0).then(|| all / (1.0 + self.lag()))
+    }
+
+    /// Deliveries a second, while bundles are sent.
+    pub fn deliveries_per_s(&self) -> Option<f64> {
+        let (deliveries, bundles) = (self.record().delivery.count(), self.bundles().delivered);
+        Some(self.served_per_s()? * deliveries as f64 / bundles.max(1) as f64)
     }
 
     /// How often each attack was carried out.

@@ -20,10 +20,7 @@ use server::{
     },
 };
 
-use super::{Attack, Context, forged};
-
-/// The first complaints and challenges that an adversary signs itself: above what its honest part will ever count to.
-const OWN_NUMBERS: u64 = 1 << 32;
+use super::{Attack, Context, OWN_NUMBERS, forged};
 
 pub(super) fn attack(name: &str) -> Option<Box<dyn Attack>> {
     Some(match name {

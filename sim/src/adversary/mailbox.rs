@@ -7,16 +7,19 @@ use server::{
     protocol::{
         ack::Ack,
         attestation::{Attestation, MailboxHead},
-        board::Exhibit,
+        board::{Answered, Exhibit, Posting},
+        challenge::{Answer, Demand, Response},
         derivation::Entry,
-        digest::Digest,
         id::{ActorId, ClientId, Count, Epoch, Generation, Role},
         message::{Delivery, Message},
-        statement::{Signed, Terms},
+        statement::{Citation, Signed, Terms},
     },
 };
 
-use super::{Attack, Context, forged};
+use super::{Attack, Context, OWN_NUMBERS};
+
+/// The clock of a forged acknowledgement: beyond all that its client has signed.
+const FORGED_CLOCK: u64 = 1_000_000;
 
 pub(super) fn attack(name: &str) -> Option<Box<dyn Attack>> {
     Some(match name {
@@ -26,9 +29,9 @@ pub(super) fn attack(name: &str) -> Option<Box<dyn Attack>> {
         "swap-payload" => Box::new(SwapPayload),
         "fork-attestation" => Box::new(ForkAttestation),
         "serve-stale" => Box::new(Withhold { everyone: true, victim: None }),
-        "withhold-delivery" => Box::new(Withhold { everyone: false, victim: None }),
+        "withhold-delivery" => Box::new(Withhold::from_one()),
         "stop-attesting" => Box::new(StopAttesting),
-        "forge-ack" => Box::new(ForgeAck),
+        "forge-ack" => Box::new(ForgeAck { withhold: Withhold::from_one(), attested: None, shown: 0 }),
         "attest-again" => Box::<AttestAgain>::default(),
         "purge-early" => Box::<PurgeEarly>::default(),
         "restart-chain" => Box::new(RestartChain),
@@ -119,22 +122,30 @@ struct Withhold {
     victim: Option<ClientId>,
 }
 
+impl Withhold {
+    /// From the victim, or whoever it picks.
+    fn from_one() -> Self {
+        Withhold { everyone: false, victim: None }
+    }
+
+    /// Takes away what it withholds; how many deliveries.
+    fn withhold(&mut self, sends: &mut Vec<(ActorId, Message)>, context: &Context<'_>) -> usize {
+        let before = sends.len();
+        if context.is_time() {
+            sends.retain(|(to, message)| {
+                let (ActorId::Client(client), Message::Delivery(_)) = (to, message) else { return true };
+                let victim = context.victim().unwrap_or_else(|| *self.victim.get_or_insert(*client));
+                !self.everyone && victim != *client
+            });
+        }
+        before - sends.len()
+    }
+}
+
 impl Attack for Withhold {
     fn sends(&mut self, sends: &mut Vec<(ActorId, Message)>, context: &mut Context<'_>) {
-        if !context.is_time() {
-            return;
-        }
-        sends.retain(|(to, message)| {
-            let (ActorId::Client(client), Message::Delivery(_)) = (to, message) else {
-                return !context.refuses(message);
-            };
-            let victim = context.victim().unwrap_or_else(|| *self.victim.get_or_insert(*client));
-            let dropped = self.everyone || victim == *client;
-            if dropped {
-                context.fired();
-            }
-            !dropped
-        });
+        (0..self.withhold(sends, context)).for_each(|_| context.fired());
+        sends.retain(|(_, message)| !context.refuses(message));
     }
 }
 
@@ -151,30 +162,64 @@ impl Attack for StopAttesting {
     }
 }
 
-/// D09: shows an acknowledgement that its client never signed. Nobody takes it for one.
-struct ForgeAck;
+/// D09: delivers nothing new to the victim, and shows whoever asks for it in public an acknowledgement that its client never
+/// signed. Nobody takes it for one: suspected, like D07.
+struct ForgeAck {
+    withhold: Withhold,
+    /// What it has attested last.
+    attested: Option<Citation>,
+    shown: u64,
+}
+
+impl ForgeAck {
+    /// What it answers to a challenge of itself, if that is for a delivery.
+    fn answer(&mut self, posting: &Posting, context: &mut Context<'_>) -> Option<Answered> {
+        let challenge = posting.challenge.clone().verify(context.trust).ok()?;
+        let Demand::Deliver { client, held, .. } = challenge.demand else { return None };
+        let attestation = self.attested.clone().filter(|_| challenge.target == context.me())?;
+        let head = context.digest();
+        let ack = context.sign(Ack {
+            client,
+            clock: FORGED_CLOCK,
+            terms: Terms::default(),
+            generation: Generation(0),
+            count: Count(held.0 + 1),
+            head,
+            attestation,
+        });
+        // of the key all is right but whose it is
+        let exhibit = Exhibit::Ack(ack.to_unverified());
+        let response = context.sign(Response {
+            target: context.me(),
+            number: OWN_NUMBERS + self.shown,
+            terms: context.trust.roster.present_terms_of(&context.me()),
+            challenge: challenge.cite(),
+            answer: Answer::Shown(exhibit.digest()),
+        });
+        self.shown += 1;
+        Some(Answered { response: response.to_unverified(), exhibit })
+    }
+}
 
 impl Attack for ForgeAck {
-    fn sends(&mut self, sends: &mut Vec<(ActorId, Message)>, context: &mut Context<'_>) {
-        for (client, delivery) in sends.iter_mut().filter_map(delivery) {
-            if !context.on() {
-                continue;
-            }
-            let ack = context.sign(Ack {
-                client,
-                clock: 1_000_000,
-                terms: Terms::default(),
-                generation: Generation(0),
-                count: Count(1_000_000),
-                head: Digest::ZERO,
-                attestation: delivery.attestation.cite(),
-            });
-            let ack = forged(&ack.to_unverified());
-            for j in 0..context.trust.roster.incoming() {
-                context.more.push((ActorId::Server(Role::Incoming, j), Message::Acknowledged(ack.clone())));
-            }
+    fn before(&mut self, input: Input, context: &mut Context<'_>) -> Vec<Input> {
+        let Input::Message(witness, Message::Posted(posting)) = &input else { return vec![input] };
+        let answer = if context.is_time() { self.answer(posting, context) } else { None };
+        if let Some(answer) = answer {
             context.fired();
+            context.send(*witness, Message::Answered(Box::new(answer)));
+            return Vec::new();
         }
+        vec![input]
+    }
+
+    fn sends(&mut self, sends: &mut Vec<(ActorId, Message)>, context: &mut Context<'_>) {
+        let attested = sends.iter().filter_map(|(_, message)| match message {
+            Message::Attested(attestation) => Some(attestation.cite()),
+            _ => None,
+        });
+        self.attested = attested.last().or(self.attested.take());
+        self.withhold.withhold(sends, context);
     }
 }
 

@@ -44,6 +44,9 @@ use crate::{
     scenario::{ActorName, AttackKind},
 };
 
+/// The first complaints, challenges and responses that an adversary signs itself: above what its honest part will ever count to.
+const OWN_NUMBERS: u64 = 1 << 32;
+
 /// What an attack does; each hook does nothing unless an attack says otherwise.
 pub trait Attack: Send {
     /// Before the actor takes an input: what it takes instead.

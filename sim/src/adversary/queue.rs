@@ -21,8 +21,8 @@ use super::{Attack, Context, forged};
 pub(super) fn attack(name: &str) -> Option<Box<dyn Attack>> {
     let change: Change = match name {
         "drop-receipted" => drop_receipted,
-        "swap-receipted" => |bundles, _| swap_receipted(bundles),
-        "insert-before-receipted" => |bundles, _| insert_before_receipted(bundles),
+        "swap-receipted" => |bundles, context| swap_receipted(bundles, context),
+        "insert-before-receipted" => |bundles, context| insert_before_receipted(bundles, context),
         "break-sender-order" => |bundles, context| break_sender_order(bundles, context),
         "duplicate-bundle" => duplicate_bundle,
         "forge-bundle" => forge_bundle,
@@ -83,19 +83,21 @@ fn drop_receipted(bundles: &mut Vec<Logged>, context: &Context<'_>) -> Option<()
     Some(())
 }
 
-fn swap_receipted(bundles: &mut [Logged]) -> Option<()> {
-    let index = bundles.windows(2).position(|two| sender(&two[0]) != sender(&two[1]))?;
+fn swap_receipted(bundles: &mut [Logged], context: &Context<'_>) -> Option<()> {
+    let differ = |two: &[Logged]| sender(&two[0]) != sender(&two[1]) && context.is_target(sender(&two[0]));
+    let index = bundles.windows(2).position(differ)?;
     bundles.swap(index, index + 1);
     Some(())
 }
 
-fn insert_before_receipted(bundles: &mut [Logged]) -> Option<()> {
+fn insert_before_receipted(bundles: &mut [Logged], context: &Context<'_>) -> Option<()> {
+    let first = bundles.iter().position(|logged| context.is_target(sender(logged)))?;
     let is_accomplice = |index: &usize| {
         let accomplice = sender(&bundles[*index]);
-        bundles[..*index].iter().all(|logged| sender(logged) != accomplice)
+        bundles[first..*index].iter().all(|logged| sender(logged) != accomplice)
     };
-    let last = (1..bundles.len()).rev().find(is_accomplice)?;
-    bundles[..=last].rotate_right(1);
+    let last = (first + 1..bundles.len()).rev().find(is_accomplice)?;
+    bundles[first..=last].rotate_right(1);
     Some(())
 }
 
@@ -111,8 +113,8 @@ fn break_sender_order(bundles: &mut [Logged], context: &Context<'_>) -> Option<(
     None
 }
 
-fn duplicate_bundle(bundles: &mut Vec<Logged>, _: &Context<'_>) -> Option<()> {
-    bundles.push(bundles.first()?.clone());
+fn duplicate_bundle(bundles: &mut Vec<Logged>, context: &Context<'_>) -> Option<()> {
+    bundles.push(bundles.iter().find(|logged| context.is_target(sender(logged)))?.clone());
     Some(())
 }
 

@@ -37,7 +37,7 @@ fn claim((key, text, signature): &Signed) -> Claim<'_> {
 
 /// What `measure` returns on every core, all together, while every core is busy with it.
 fn on_all_cores(measure: impl Fn() -> Vec<f64> + Sync) -> Vec<f64> {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let cores = crate::real::cores();
     let start = std::sync::Barrier::new(cores);
     std::thread::scope(|scope| {
         let threads: Vec<_> = (0..cores)

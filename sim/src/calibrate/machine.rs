@@ -4,7 +4,7 @@ use std::fs::read_to_string;
 
 /// Processor, cores, memory and system.
 pub fn describe() -> String {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let cores = crate::real::cores();
     let plural = if cores == 1 { "" } else { "s" };
     let memory = field("/proc/meminfo", "MemTotal").and_then(|text| {
         let kib: u64 = text.strip_suffix("kB")?.trim().parse().ok()?;

@@ -23,7 +23,7 @@ const CHECKS: usize = 3;
 /// Does something, and tells how long the yardstick took meanwhile, on average over all cores: nanoseconds.
 pub fn beside<T>(work: impl FnOnce() -> T) -> (T, f64) {
     let over = AtomicBool::new(false);
-    let cores = thread::available_parallelism().map_or(1, usize::from);
+    let cores = crate::real::cores();
     thread::scope(|scope| {
         let looks = |core| {
             let over = &over;

@@ -32,7 +32,7 @@ use crate::{
     history::Commits,
     model::costs::{Cost, Http, Profile, significant},
     outcome::Outcome,
-    real::{Load, Measured, threads::OfRole, twin},
+    real::{self, Load, Measured, threads::OfRole, twin},
     scenario::Architecture,
 };
 
@@ -127,6 +127,7 @@ pub fn loads(seconds: u32) -> Vec<Load> {
         payload,
         seconds,
         epoch_ms: EPOCH_MS,
+        cores: real::cores(),
     };
     let central = LOADS.into_iter().chain([LIGHT]).map(|shape| load(Architecture::Central, shape));
     OF_ACTORS.into_iter().map(|shape| load(Architecture::Parallel, shape)).chain(central).collect()

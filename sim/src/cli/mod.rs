@@ -25,6 +25,7 @@ use sim::{
     command,
     outcome::WriteError,
     plant::{NoSuchPlant, Plant},
+    real::cores,
     scale::ExperimentError,
     scenario::Scenario,
 };
@@ -132,10 +133,6 @@ fn writable(directory: Option<&Path>) -> Result<(), Failed> {
     let Some(directory) = directory else { return Ok(()) };
     let made = std::fs::create_dir_all(directory);
     Ok(made.map_err(|why| WriteError::File { path: directory.to_owned(), why })?)
-}
-
-fn cores() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 fn progress_bar(runs: u64) -> ProgressBar {

@@ -45,7 +45,7 @@ pub struct Arguments {
     /// The same for each of several experiments, in a directory of its own below this one, and a page over all of them.
     #[arg(long, value_name = "DIR", conflicts_with = "out")]
     gallery: Option<PathBuf>,
-    /// Begin anew where the journal there is of another build or experiment, instead of refusing it.
+    /// Begin anew where the journal or the page there is of another build, experiment or number of seeds, instead of refusing it.
     #[arg(long)]
     fresh: bool,
     /// Print one JSON object for each experiment instead.
@@ -71,6 +71,9 @@ pub fn act(arguments: Arguments) -> Result<bool, Failed> {
             Some(gallery) => Some(gallery.join(experiment.name())),
             None => arguments.out.clone(),
         };
+        if let Some(directory) = directory.as_deref().filter(|_| !arguments.fresh) {
+            keeps(directory, command(experiment, &arguments.sets))?;
+        }
         let Some(made) = one(experiment, &arguments, directory.as_deref())? else { return Ok(false) };
         held &= made.held;
         if let Some(directory) = &directory {
@@ -81,6 +84,17 @@ pub fn act(arguments: Arguments) -> Result<bool, Failed> {
         gallery::write(directory, &gallery::entries(directory)?)?;
     }
     Ok(held)
+}
+
+/// Refuses to replace the page of another command.
+fn keeps(directory: &Path, command: String) -> Result<(), Failed> {
+    if page::is_of_others(directory, std::slice::from_ref(&command)) {
+        let directory = directory.display();
+        let why =
+            format!("{directory} has a page that another command made than `{command}`: --fresh replaces it");
+        return Err(Failed::Arguments(why));
+    }
+    Ok(())
 }
 
 /// Refuses experiments whose pages would have one directory in a gallery.
@@ -180,7 +194,10 @@ fn the_curve(
     } else {
         show(&page);
     }
-    Ok(Some(Made { page, held: journal.rows().values().all(|row| row.broken.is_none()) }))
+    if let Some(directory) = directory {
+        curve::write_trials(directory, curve, journal.rows())?;
+    }
+    Ok(Some(Made { page, held: curve::held(curve, journal.rows()) }))
 }
 
 /// Question, answer and tables.

@@ -10,6 +10,8 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use server::protocol::id::Position;
 
+use crate::history::Flow;
+
 /// Breaches kept of each kind: the first are enough to see what is wrong.
 const BREACHES_MAX: usize = 16;
 
@@ -68,8 +70,8 @@ pub struct Account {
     pub counts: Counts,
     /// Bundles that are still to be wanted.
     pub to_want: u64,
-    /// When the first bundle was wanted, and when the last one was where it should be.
-    pub span_ns: Option<(u64, u64)>,
+    /// When bundles were wanted, accepted and where they should be.
+    pub flow: Flow,
     /// Positions that bundles of the crowd have in each queue, as stretches: start and end.
     pub queues: BTreeMap<u32, BTreeMap<Position, Position>>,
     breaches: BTreeMap<Breach, Vec<String>>,
@@ -86,7 +88,7 @@ impl Account {
     pub fn sent(&mut self, sender: u32, number: u64, wanted_ns: u64, payload: u64, recipients: &[u32]) {
         self.counts.sent += 1;
         self.counts.addressed += recipients.len() as u64;
-        self.span_ns.get_or_insert((wanted_ns, wanted_ns));
+        self.flow.wants(wanted_ns);
         let lacking = recipients.to_vec();
         self.unfinished
             .insert((sender, number), Unfinished { wanted_ns, payload, receipted: false, lacking });
@@ -98,7 +100,8 @@ impl Account {
         bundle.receipted = true;
         let wanted_ns = bundle.wanted_ns;
         self.counts.accepted += 1;
-        self.finish(sender, number, now);
+        self.flow.accepts(now);
+        self.finish(sender, number);
         Some(wanted_ns)
     }
 
@@ -133,26 +136,25 @@ impl Account {
         };
         bundle.lacking.swap_remove(place);
         let (wanted_ns, sound) = (bundle.wanted_ns, bundle.payload == payload);
+        let everywhere = bundle.lacking.is_empty();
         if !sound {
             let why = format!("crowd/{recipient} has bundle {number} of crowd/{sender} with another payload");
             self.breach(Breach::Invention, why);
         }
         self.counts.delivered += 1;
-        self.finish(sender, number, now);
+        if everywhere {
+            self.flow.delivers(now);
+        }
+        self.finish(sender, number);
         Some(wanted_ns)
     }
 
     /// A bundle that has come everywhere, and has its receipt, is done with.
-    fn finish(&mut self, sender: u32, number: u64, now: u64) {
-        let Some(bundle) = self.unfinished.get(&(sender, number)) else { return };
-        if bundle.lacking.is_empty() {
-            if let Some((_, last)) = &mut self.span_ns {
-                *last = now.max(*last);
-            }
-            if bundle.receipted {
-                self.counts.completed += 1;
-                self.unfinished.remove(&(sender, number));
-            }
+    fn finish(&mut self, sender: u32, number: u64) {
+        let bundle = self.unfinished.get(&(sender, number));
+        if bundle.is_some_and(|bundle| bundle.lacking.is_empty() && bundle.receipted) {
+            self.counts.completed += 1;
+            self.unfinished.remove(&(sender, number));
         }
     }
 
@@ -231,7 +233,8 @@ mod tests {
         }
         let Counts { accepted, delivered, completed, addressed, .. } = account.counts;
         assert_eq!((accepted, delivered, completed, addressed), (2, 4, 2, 4));
-        assert_eq!((account.outstanding(), account.span_ns), (0, Some((10, 30))));
+        assert_eq!((account.outstanding(), account.flow.whole_ns()), (0, 20));
+        assert_eq!((account.flow.accepted.total(), account.flow.delivered.total()), (2, 2));
         assert!(account.breaches.is_empty());
     }
 

@@ -8,6 +8,7 @@
 
 mod blame;
 mod commits;
+mod flow;
 mod observer;
 mod points;
 mod telling;
@@ -20,6 +21,7 @@ use std::{
 
 pub use blame::{Blame, Exchange, Moment, Reply, Suspicion};
 pub use commits::Commits;
+pub use flow::Flow;
 pub use observer::{NodeObserver, SeenSigner};
 use reports::summary::Latency;
 pub use trend::Trend;
@@ -188,6 +190,8 @@ pub struct Record {
     pub delivery: Latency,
     /// The same over the time at which bundles were wanted.
     pub trend: Trend,
+    /// When bundles of single clients were accepted and delivered.
+    pub flow: Flow,
     /// What a crowd has sent and got, if there is one.
     pub crowd: Option<Box<Account>>,
     /// Heads that each witness has cosigned: the digests, by log and slot.

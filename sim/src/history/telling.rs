@@ -54,6 +54,7 @@ impl Record {
                 *self.open.entry(client).or_default() += 1;
                 let handed = self.handed.entry(client).or_default();
                 *handed = handed.saturating_sub(1);
+                self.flow.wants(wanted_ns);
                 self.submitted.insert((client, number), fresh);
             }
             Some(known) if (&known.recipients, known.payload) != (&fresh.recipients, payload) => {
@@ -73,6 +74,7 @@ impl Record {
             None => {
                 bundle.receipt = Some((now, incoming, position));
                 self.receipt.record(now.saturating_sub(bundle.wanted_ns));
+                self.flow.accepts(now);
                 (self.unreceipted, self.progress_ns) = (self.unreceipted - 1, now);
                 *self.open.entry(client).or_default() -= 1;
                 self.desks.get(&client).into_iter().for_each(Desk::moved);
@@ -105,6 +107,7 @@ impl Record {
             (self.missing, self.progress_ns) = (self.missing - 1, now);
             if bundle.holders.len() == bundle.recipients.len() {
                 bundle.delivered_ns = Some(now);
+                self.flow.delivers(now);
             }
         }
         mailbox.insert(count, delivered);

@@ -17,6 +17,7 @@ use server::actor::Ledger;
 use tokio::sync::oneshot;
 
 use super::{clock::VirtualTime, costs::StepCost};
+use crate::windows::Windows;
 
 /// How a piece of work gets a core.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,8 +40,8 @@ struct Queue {
     idle: usize,
     waiting: BTreeMap<(Turn, Ticket), oneshot::Sender<Core>>,
     next: Ticket,
-    /// For how long they were taken, in all.
-    busy_ns: u64,
+    /// For how long they were taken, in all, and when.
+    busy: Windows,
     /// What actors did there, by role.
     actors: BTreeMap<&'static str, Done>,
     /// Times that something was written to a connection.
@@ -74,7 +75,7 @@ impl Drop for Core {
     fn drop(&mut self) {
         let now_ns = self.time.now_ns();
         let next = self.cores.with(|queue| {
-            queue.busy_ns += now_ns.saturating_sub(self.since_ns);
+            queue.busy.span(self.since_ns, now_ns);
             loop {
                 match queue.waiting.pop_first() {
                     // whoever was killed waits no more
@@ -103,7 +104,7 @@ impl Cores {
             idle: count,
             waiting: BTreeMap::new(),
             next: 0,
-            busy_ns: 0,
+            busy: Windows::default(),
             actors: BTreeMap::new(),
             written: 0,
         })))
@@ -114,8 +115,8 @@ impl Cores {
     }
 
     /// For how long they were busy, in nanoseconds of one core.
-    pub fn busy_ns(&self) -> u64 {
-        self.with(|queue| queue.busy_ns)
+    pub fn busy(&self) -> Windows {
+        self.with(|queue| queue.busy.clone())
     }
 
     /// What actors did there, by role.
@@ -250,7 +251,7 @@ mod tests {
                 let _ = task.await;
             }
             let ends = *ends.lock().unwrap_or_else(PoisonError::into_inner);
-            (ends, (cores.busy_ns() + 500) / 1000)
+            (ends, (cores.busy().total() + 500) / 1000)
         })
     }
 

@@ -29,7 +29,10 @@ use super::{
     costs,
     image::{Image, PAGE},
 };
-use crate::random::{Stream, Streams};
+use crate::{
+    random::{Stream, Streams},
+    windows::Windows,
+};
 
 /// What a disk writes as a whole.
 const SECTOR: usize = 512;
@@ -179,8 +182,9 @@ impl State {
             }
             ailing.effects += 1;
         }
-        let takes_ns = self.pace.spend(cost_ns as u64 * factor);
+        let takes_ns = cost_ns as u64 * factor;
         self.busy_until_ns = if is_sync { self.device.flush(done, takes_ns) } else { done + takes_ns };
+        self.pace.spend(self.busy_until_ns - takes_ns, self.busy_until_ns);
     }
 
     /// Makes durable what completed syncs cover.
@@ -351,9 +355,9 @@ impl Disk {
         })))
     }
 
-    /// How long it was busy, in all.
-    pub fn busy_ns(&self) -> u64 {
-        self.with(|state| state.pace.busy_ns())
+    /// How long it was busy.
+    pub fn busy(&self) -> Windows {
+        self.with(|state| state.pace.busy().clone())
     }
 
     fn with<T>(&self, f: impl FnOnce(&mut State) -> T) -> T {

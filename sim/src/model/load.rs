@@ -65,24 +65,23 @@ impl Load {
 
     /// These cores, which are of no machine that is counted already, were busy.
     pub fn count(&mut self, cores: &Cores) {
-        self.busy_ns += cores.busy_ns();
+        self.busy_ns += cores.busy().total();
         self.written += cores.written();
         for (role, done) in cores.actors() {
             *self.actors.entry(role).or_default() += done;
         }
     }
 
+    /// A machine's cores were busy for so long in all, in nanoseconds of one.
+    pub fn worked(&mut self, who: ActorName, ns: u64) {
+        *self.work_ns.entry(who.role).or_default() += ns;
+    }
+
     /// Something was busy for so long of the time.
-    pub fn add(&mut self, who: ActorName, what: Resource, busy_ns: u64, of_ns: u64) {
-        if what == Resource::Cores {
-            *self.work_ns.entry(who.role).or_default() += busy_ns;
-        }
-        let of_ns = match what {
-            Resource::Cores => of_ns.saturating_mul(u64::from(self.cores)),
-            _ => of_ns,
-        };
-        // work that is left when the last bundle is sent is done later
-        let share = (busy_ns as f64 / of_ns.max(1) as f64).min(1.0);
+    pub fn add(&mut self, who: ActorName, what: Resource, (busy_ns, of_ns): (f64, u64)) {
+        let count = if what == Resource::Cores { self.cores } else { 1 };
+        let of_ns = of_ns.saturating_mul(u64::from(count));
+        let share = (busy_ns / of_ns.max(1) as f64).min(1.0);
         self.shares.insert((who, what), share);
     }
 
@@ -131,19 +130,20 @@ mod tests {
     #[test]
     fn the_busiest_of_all_that_serves_is_named_with_its_share() {
         let mut load = Load::of_machines(2, Whose::Actors);
-        load.add(ActorName::new(Role::Client, 0), Resource::Cores, 2000, 1000);
-        load.add(ActorName::new(Role::Incoming, 1), Resource::Disk, 700, 1000);
-        load.add(ActorName::SEQUENCER, Resource::Cores, 1000, 1000);
+        load.add(ActorName::new(Role::Client, 0), Resource::Cores, (2000.0, 1000));
+        load.add(ActorName::new(Role::Incoming, 1), Resource::Disk, (700.0, 1000));
+        load.add(ActorName::SEQUENCER, Resource::Cores, (1000.0, 1000));
+        load.worked(ActorName::SEQUENCER, 1500);
         assert_eq!(load.busiest(), Some(("disk of an incoming actor".to_owned(), 0.7)));
         assert_eq!(load.cores_of(Role::Sequencer), Some(1.0));
         assert_eq!(load.cores_of(Role::Witness), None);
-        assert_eq!((load.work_of(Some(Role::Sequencer)), load.work_of(None)), (Some(1000), None));
+        assert_eq!((load.work_of(Some(Role::Sequencer)), load.work_of(None)), (Some(1500), None));
     }
 
     #[test]
     fn one_server_has_its_work_and_no_role_of_it() {
         let mut load = Load::of_machines(2, Whose::OneServer);
-        load.add(ActorName::SEQUENCER, Resource::Cores, 700, 1000);
+        load.worked(ActorName::SEQUENCER, 700);
         assert_eq!((load.work_of(None), load.work_of(Some(Role::Mailbox))), (Some(700), None));
     }
 
@@ -151,7 +151,8 @@ mod tests {
     fn what_everybody_shares_is_the_work_of_no_role() {
         let mut load = Load::of_machines(2, Whose::Everybody);
         for role in [Role::Sequencer, Role::Mailbox] {
-            load.add(ActorName::new(role, 0), Resource::Cores, 700, 1000);
+            load.worked(ActorName::new(role, 0), 700);
+            load.add(ActorName::new(role, 0), Resource::Cores, (700.0, 1000));
         }
         assert_eq!((load.work_of(None), load.work_of(Some(Role::Mailbox))), (None, None));
         assert_eq!(load.cores_of(Role::Sequencer), None);

@@ -118,22 +118,19 @@ impl Outcome {
     fn timeline(&self) -> Vec<TimelinePoint> {
         let width_ms = interval_ms(self.run.virtual_ns / 1_000_000);
         let width_ns = width_ms * 1_000_000;
-        let mut counts = vec![(0u64, 0u64); (self.run.virtual_ns / width_ns + 1) as usize];
-        for bundle in self.record().submitted.values() {
-            if let Some((at_ns, _, _)) = bundle.receipt {
-                counts[(at_ns / width_ns) as usize].0 += 1;
-            }
-            if let Some(at_ns) = bundle.delivered_ns {
-                counts[(at_ns / width_ns) as usize].1 += 1;
-            }
-        }
-        let per_s = |count: u64| count as f64 * 1000.0 / width_ms as f64;
-        let point = |(index, (accepted, delivered)): (usize, (u64, u64))| TimelinePoint {
-            time_ms: index as u64 * width_ms,
-            accepted_per_s: per_s(accepted),
-            delivered_per_s: per_s(delivered),
+        let flow = self.flow();
+        let ends_ns = self.run.virtual_ns;
+        let (accepted, delivered) = (flow.accepted.stretches(width_ns), flow.delivered.stretches(width_ns));
+        let nothing = || std::iter::repeat(0);
+        let counts = accepted.chain(nothing()).zip(delivered.chain(nothing()));
+        let starts = (0..).map(|index| index * width_ms).take_while(|ms| ms * 1_000_000 <= ends_ns);
+        let point = |(time_ms, (accepted, delivered))| {
+            // the run may end within the last one; of a moment nothing can be said
+            let length_ns = width_ns.min(ends_ns - time_ms * 1_000_000).max(width_ns / 4);
+            let per_s = |count: u64| count as f64 * 1e9 / length_ns as f64;
+            TimelinePoint { time_ms, accepted_per_s: per_s(accepted), delivered_per_s: per_s(delivered) }
         };
-        counts.into_iter().enumerate().map(point).collect()
+        starts.zip(counts).map(point).collect()
     }
 
     /// Faults and attacks, to be shaded.
@@ -148,7 +145,7 @@ impl Outcome {
         let attacks = self.drawn.adversaries.iter().map(|adversary| Span {
             label: format!("{}: {}", adversary.actor, adversary.attack.name),
             from_s: seconds(adversary.from_ns),
-            to_s: f64::INFINITY,
+            to_s: adversary.until_ns.map_or(f64::INFINITY, seconds),
             kind: SpanKind::Attack,
         });
         faults.chain(attacks).collect()

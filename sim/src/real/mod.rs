@@ -45,6 +45,14 @@ pub struct Load {
     pub seconds: u32,
     /// Milliseconds of an epoch.
     pub epoch_ms: u32,
+    /// Cores of the machine. What was kept before that was told is taken for measured here.
+    #[serde(default = "cores")]
+    pub cores: usize,
+}
+
+/// The cores of this machine.
+pub fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// Why nothing could be measured.

@@ -32,12 +32,11 @@ catch_up = \"60s\"
 /// # Errors
 /// The scenario is none: a mistake in here.
 pub fn run(load: &Load, bundles: u64, profile: &Profile, seed: u64) -> Result<Outcome, ScenarioError> {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let parallel = load.architecture == Architecture::Parallel;
     let [actors, witnesses] = if parallel { [2, 1] } else { [1, 0] };
     let sets = [
         format!("architecture={}", load.architecture.name()),
-        format!("topology.cores={cores}"),
+        format!("topology.cores={}", load.cores),
         format!("topology.crowd={}", load.connections),
         format!("topology.incoming={actors}"),
         format!("topology.mailboxes={actors}"),

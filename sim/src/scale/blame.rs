@@ -138,7 +138,12 @@ fn finding(row: usize, outcome: &Outcome) -> Finding {
     let suspected = blamed.suspected.iter().filter_map(|name| {
         Some(suspected.get(name)?.epoch.0.saturating_sub(expectation::first_cheat(&case, *name)?.0))
     });
-    Finding { row, fired, verdict, right, epochs: exposed.chain(suspected).max() }
+    let pairs = blamed.pairs.iter().filter_map(|pair| {
+        let since = case.record.blame.pairs.get(pair)?.epoch;
+        let cheated = pair.iter().filter_map(|name| expectation::first_cheat(&case, *name)).min()?;
+        Some(since.0.saturating_sub(cheated.0))
+    });
+    Finding { row, fired, verdict, right, epochs: exposed.chain(suspected).chain(pairs).max() }
 }
 
 /// The gravest that was said of anyone.
@@ -174,7 +179,8 @@ fn fill<'a>(row: &mut BlameRow, findings: impl Iterator<Item = &'a Finding>) {
         epochs.extend(finding.epochs);
     }
     epochs.sort_unstable();
-    row.epochs_median = epochs.get(epochs.len() / 2).copied();
+    // an epoch that was reached, and none between two
+    row.epochs_median = epochs.get(epochs.len().saturating_sub(1) / 2).copied();
     row.epochs_max = epochs.last().copied();
 }
 
@@ -217,12 +223,17 @@ fn answer(rows: &[BlameRow]) -> String {
     let sum = |of: fn(&BlameRow) -> u64| rows.iter().map(of).sum::<u64>();
     let (fired, right) = (sum(|row| row.fired), sum(|row| row.right));
     let innocent = rows.iter().map(|row| row.count(Verdict::Innocent)).sum::<u64>();
-    let median = rows.iter().filter_map(|row| row.epochs_median).max().unwrap_or(0);
-    let longest = rows.iter().filter_map(|row| row.epochs_max).max().unwrap_or(0);
+    let median = rows.iter().filter_map(|row| row.epochs_median).max();
+    let longest = rows.iter().filter_map(|row| row.epochs_max).max();
+    let when = median.zip(longest).map_or(String::new(), |(median, longest)| {
+        format!(
+            " Of the slowest attack the median verdict came {median} epochs after the cheat, the latest of all {longest} epochs \
+             after it."
+        )
+    });
     format!(
         "The attack took place in {fired} of {} runs, and {right} of these ended in the verdict that its scenario demands; an \
-         innocent actor was named in {innocent}. Of the slowest attack the median verdict came {median} epochs after the \
-         cheat, the latest of all {longest} epochs after it.",
+         innocent actor was named in {innocent}.{when}",
         sum(|row| row.runs)
     )
 }

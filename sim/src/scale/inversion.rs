@@ -43,9 +43,13 @@ fn places(record: &Record) -> BTreeMap<BundleKey, SequenceId> {
 }
 
 fn of_sender(places: &BTreeMap<BundleKey, SequenceId>) -> u64 {
-    let all: Vec<_> = places.iter().collect();
-    let inverted = |pair: &&[(&BundleKey, &SequenceId)]| pair[0].0.0 == pair[1].0.0 && pair[0].1 > pair[1].1;
-    all.windows(2).filter(inverted).count() as u64
+    let mut before: Option<(u32, SequenceId)> = None;
+    let inverted = places.iter().filter(|((sender, _), place)| {
+        let highest = before.filter(|(of, _)| of == sender).map(|(_, highest)| highest);
+        before = Some((*sender, highest.map_or(**place, |highest| highest.max(**place))));
+        highest.is_some_and(|highest| highest > **place)
+    });
+    inverted.count() as u64
 }
 
 fn causal(record: &Record, places: &BTreeMap<BundleKey, SequenceId>) -> u64 {
@@ -146,6 +150,12 @@ mod tests {
         add(&mut record, (1, 1), 0, 50, 1);
         add(&mut record, (1, 0), 0, 50, 2);
         assert_eq!(count(&record), Inversions { bundles: 2, of_sender: 1, ..Inversions::default() });
+
+        let mut record = Record::default();
+        for (number, place) in [(0, 9), (1, 2), (2, 3), (3, 4)] {
+            add(&mut record, (1, number), 0, 50, place);
+        }
+        assert_eq!(count(&record).of_sender, 3, "each of them stands before the first one");
 
         let mut record = Record::default();
         add(&mut record, (1, 0), 20, 30, 1);

@@ -97,7 +97,12 @@ impl Experiment {
         if !(1..=SEEDS_MAX).contains(&experiment.seeds()) {
             return Err(wrong(format!("seeds must lie in 1..={SEEDS_MAX}")));
         }
-        Ok(experiment)
+        match &experiment.kind {
+            Kind::Blame(matrix) if matrix.scenarios.is_empty() => {
+                Err(wrong("no scenario is in the directory that `scenarios` names".to_owned()))
+            }
+            _ => Ok(experiment),
+        }
     }
 
     /// Reads experiment files; of a directory all experiments that are in it, by name, and none of the scenarios.
@@ -220,6 +225,23 @@ mod tests {
     }
 
     #[test]
+    fn what_tells_series_and_points_apart_cannot_be_overridden() {
+        let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+        let text = format!(
+            "# How?\n[experiment]\nkind = \"curve\"\nbase = \"{root}/scenarios/scaling/base.toml\"\nseeds = 1\nshow = [\"throughput\"]\n\
+             x = {{ name = \"n\", points = [{{ at = 1, set = [\"topology.incoming = 1\"] }}] }}\n\
+             series = [{{ name = \"free\", set = [\"topology.costs=unsigned\"] }}]\n"
+        );
+        let Kind::Curve(curve) = read(&text).unwrap().kind else { unreachable!("it is a curve") };
+        let refused = |set: &str| curve.plan(&[set.to_owned()]).unwrap_err().to_string();
+        assert!(
+            refused("topology.costs=zero").contains("series \"free\" of the experiment sets that itself")
+        );
+        assert!(refused("topology.incoming=2").contains("the point at 1 of the experiment"));
+        curve.plan(&["topology.mailboxes=2".to_owned()]).unwrap();
+    }
+
+    #[test]
     fn mistakes_are_said_in_a_line() {
         let table = |rest: &str| format!("# Who?\n[experiment]\nkind = \"blame\"\n{rest}");
         let curve = |rest: &str| {
@@ -234,11 +256,20 @@ mod tests {
             (table("scenarios = \"src\"\nseeds = 0\n"), "seeds must lie in 1..=100000"),
             (table("scenarios = \"none\"\nseeds = 1\n"), "none: cannot read"),
             (table("scenarios = \"src\"\nseeds = 1\ncolour = 1\n"), "colour"),
+            (table("scenarios = \"src\"\nseeds = 1\n"), "no scenario is in the directory"),
+            (
+                curve(&format!("{x}find = \"peak\"\nbound = \"1s\"\nlength = \"4s\"\n")),
+                "length must be 5 times the bound",
+            ),
+            (curve(&format!("stack = [\"receipt-p50\"]\n{x}")), "no part of a bundle's processor time"),
             (curve(""), "x"),
             (curve("x = { name = \"actors\", points = [] }\n"), "x.points must have a point"),
             (curve(&format!("{x}find = \"peak\"\n")), "find = \"peak\" needs a bound"),
             (curve(&format!("{x}find = \"peak\"\nbound = \"soon\"\n")), "bound"),
-            (curve(&format!("stack = [\"incoming-work\", \"wall\"]\n{x}")), "they cannot be added up"),
+            (
+                curve(&format!("stack = [\"incoming-work\", \"wall\"]\n{x}")),
+                "wall is in s, and no part of a bundle's processor time",
+            ),
             (curve(&format!("heat = [\"warmth\"]\n{x}")), "unknown metric \"warmth\""),
             (curve(x).replace("throughput", "thruput"), "unknown metric \"thruput\""),
             (curve(x).replace("\"throughput\"", ""), "show must name a metric"),

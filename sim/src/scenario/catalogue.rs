@@ -69,10 +69,60 @@ const CONTINUOUS: &[&str] = &[
     "withhold-delivery",
     "stop-attesting",
     "frame-incoming",
+    "forge-ack",
     "cosign-branch",
 ];
 
+/// What is against nobody, or against everyone alike.
+const VICTIMLESS: &[&str] = &[
+    "fork-bundle",
+    "fork-in-run",
+    "sign-again",
+    "replay-bundle",
+    "hand-in-garbage",
+    "poison-ciphertext",
+    "cite-forked-cut",
+    "accuse-falsely",
+    "deny-delivery",
+    "spam-challenges",
+    "reorder-bundles",
+    "forge-receipt",
+    "misroute-bundles",
+    "refuse-opening",
+    "fall-silent",
+    "reseal-old-batch",
+    "slow-walk",
+    "admit-strangers",
+    "regress-citation",
+    "falsify-chain",
+    "escape-rotation",
+    "back-date",
+    "regress-cut",
+    "falsify-total",
+    "break-cut-chain",
+    "stop-cutting",
+    "stretch-epoch",
+    "resign-old-cut",
+    "serve-stale",
+    "stop-attesting",
+    "attest-again",
+    "cosign-branch",
+];
+
+/// What cannot be given up once it has begun: whoever was led astray stays so.
+const ENDLESS: &[&str] = &["fork-cut", "eclipse-mailbox"];
+
 impl AttackKind {
+    /// Whether it can be told against whom it goes.
+    pub fn has_victim(&self) -> bool {
+        !VICTIMLESS.contains(&self.name)
+    }
+
+    /// Whether it can be told until when.
+    pub fn ends(&self) -> bool {
+        !ENDLESS.contains(&self.name)
+    }
+
     /// Whether it is done on occasions, which can be counted.
     pub fn has_occasions(&self) -> bool {
         !CONTINUOUS.contains(&self.name)
@@ -329,8 +379,8 @@ pub const ATTACKS: &[AttackKind] = &[
         "D09",
         "forge-ack",
         MAILBOX,
-        Ending::Harmless,
-        "shows an acknowledgement that its client never signed",
+        Ending::Suspected,
+        "delivers nothing to the victim, and answers challenges with an acknowledgement that it never signed",
     ),
     attack("D10", "attest-again", MAILBOX, Ending::Harmless, "sends old attestations again, as they were"),
     attack(

@@ -188,6 +188,18 @@ pub enum Wrong {
         /// The attack.
         attack: &'static str,
     },
+    /// A victim of an attack that is not against anyone in particular.
+    #[error("{attack} is against nobody in particular: leave victim out")]
+    AgainstNobody {
+        /// The attack.
+        attack: &'static str,
+    },
+    /// The end of an attack that has none.
+    #[error("{attack} does not end once it has begun, for whoever was led astray stays so: leave until out")]
+    Endless {
+        /// The attack.
+        attack: &'static str,
+    },
     /// A pair that is none.
     #[error("{found} is no pair of actors: write pairs = [[\"client/0\", \"handler/0\"]]")]
     NoPair {

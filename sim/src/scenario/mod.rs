@@ -208,6 +208,8 @@ pub enum Costs {
     Zero,
     /// A profile made by `cargo sim calibrate`, named as seen from the working directory.
     File(PathBuf),
+    /// The same, but signatures are free.
+    UnsignedFile(PathBuf),
 }
 
 /// What signs.

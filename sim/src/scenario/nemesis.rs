@@ -61,6 +61,12 @@ fn adversary(node: &Node, sizes: &Sizes, handler_receipts: bool) -> Result<Adver
     if let Some(node) = section.find("every").filter(|_| !attack.has_occasions()) {
         return Err(node.problem(Wrong::NoOccasions { attack: attack.name }));
     }
+    if let Some(node) = section.find("victim").filter(|_| !attack.has_victim()) {
+        return Err(node.problem(Wrong::AgainstNobody { attack: attack.name }));
+    }
+    if let Some(node) = section.find("until").filter(|_| !attack.ends()) {
+        return Err(node.problem(Wrong::Endless { attack: attack.name }));
+    }
     let from_ns = section.quantity("from", &DURATION, 0..=TIME_MAX_NS, 0)?;
     let until_ns = section.given("until", &DURATION, 0..=TIME_MAX_NS)?;
     if let (Some(until), Some(node)) = (&until_ns, section.find("until"))

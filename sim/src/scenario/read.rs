@@ -270,11 +270,19 @@ const STORAGE: &[(&str, Storage)] = &[("redb", Storage::Redb), ("modelled", Stor
 fn costs(section: &Section<'_>) -> Result<Costs, Problem> {
     let Some(node) = section.find("costs") else { return Ok(Costs::Default) };
     match &node.data {
-        Data::Text(path) if path.contains(['/', '.']) => Ok(Costs::File(PathBuf::from(path))),
+        Data::Text(path) if path.contains(['/', '.']) => Ok(match path.strip_prefix("unsigned:") {
+            Some(path) => Costs::UnsignedFile(PathBuf::from(path)),
+            None => Costs::File(PathBuf::from(path)),
+        }),
         _ => match one_of(
             node,
             "costs",
-            &["default", "unsigned", "zero", "the path of a profile such as ./profile.toml"],
+            &[
+                "default",
+                "unsigned",
+                "zero",
+                "the path of a profile such as ./profile.toml, or unsigned:./profile.toml",
+            ],
         )? {
             "unsigned" => Ok(Costs::Unsigned),
             "zero" => Ok(Costs::Zero),

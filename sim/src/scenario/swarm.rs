@@ -101,9 +101,10 @@ fn cheater(
         actor,
         attack,
         from_ns: from * MS,
-        until_ns: short.then_some((from + length) * MS),
+        until_ns: (short && attack.ends()).then_some((from + length) * MS),
         every: if seldom && attack.has_occasions() { every } else { 1 },
-        victim: (chosen && sizes.clients > 0).then_some(ActorName::new(Role::Client, victim as u32)),
+        victim: (chosen && attack.has_victim() && sizes.clients > 0)
+            .then_some(ActorName::new(Role::Client, victim as u32)),
         optional: true,
     })
 }

@@ -107,6 +107,7 @@ fn costs(costs: &Costs) -> Value {
         Costs::Unsigned => "unsigned".into(),
         Costs::Zero => "zero".into(),
         Costs::File(path) => path.display().to_string().into(),
+        Costs::UnsignedFile(path) => format!("unsigned:{}", path.display()).into(),
     }
 }
 

@@ -170,7 +170,7 @@ fn named(plant: &Option<String>) -> String {
 /// Over what the scenario means, its overrides included, and what its cost profile says: the first 16 digits.
 pub fn digest(scenario: &Scenario) -> String {
     let profile = match &scenario.topology.costs {
-        Costs::File(path) => std::fs::read(Path::new(path)).unwrap_or_default(),
+        Costs::File(path) | Costs::UnsignedFile(path) => std::fs::read(Path::new(path)).unwrap_or_default(),
         Costs::Default | Costs::Unsigned | Costs::Zero => Vec::new(),
     };
     let digest = Digest::of(&[format!("{scenario:?}").as_bytes(), &profile]);

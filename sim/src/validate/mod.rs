@@ -22,7 +22,7 @@ use crate::{
     calibrate::CalibrateError,
     model::costs::Profile,
     outcome::Outcome,
-    real::{Load, Measured, RealError, twin},
+    real::{self, Load, Measured, RealError, twin},
     scenario::{Architecture, ScenarioError},
 };
 
@@ -232,6 +232,7 @@ fn load(architecture: Architecture, rate_per_s: Option<u32>, seconds: u32) -> Lo
         payload: PAYLOAD_BYTES,
         seconds,
         epoch_ms: EPOCH_MS,
+        cores: real::cores(),
     }
 }
 
@@ -252,7 +253,7 @@ impl Twin {
         let actors_ns: u64 = run.run.load.actors.values().map(|done| done.ns).sum();
         let record = run.record();
         Twin {
-            requests_per_s: run.throughput_per_s(),
+            requests_per_s: run.served_per_s().unwrap_or_default(),
             processor_us: [run.run.load.busy_ns, actors_ns].map(|ns| ns as f64 / bundles / 1e3),
             commits: record.commits.count / bundles,
             commit_us: record.commits.mean_us(),

@@ -64,12 +64,13 @@ fn answer(all: &[Compared]) -> String {
     let [bar, bar_of_tails] = BARS;
     format!(
         "Peak throughput in requests a second: {}. {} medians of latency are within {bar} %, and {} 99th percentiles at {SHARE_OF_TAIL} % \
-         of the peak within {bar_of_tails} %. Of the real server itself a measurement is within the same of the median of the others in {} and {} of cases.",
+         of the peak within {bar_of_tails} %.{}",
         peaks.collect::<Vec<_>>().join("; "),
         within(&medians, bar),
         within(&tails, bar_of_tails),
-        itself(&medians, bar),
-        itself(&tails, bar_of_tails),
+        itself(&medians, bar).zip(itself(&tails, bar_of_tails)).map_or(String::new(), |(medians, tails)| format!(
+            " Of the real server itself a measurement is within the same of the median of the others in {medians} and {tails} of cases."
+        )),
     )
 }
 
@@ -80,10 +81,12 @@ fn within(pairs: &[&Pair], bar: f64) -> String {
 }
 
 /// What share of measurements is off the median of the others by no more than that.
-fn itself(pairs: &[&Pair], bar: f64) -> String {
-    let apart: Vec<f64> = pairs.iter().flat_map(|pair| pair.apart_percent()).collect();
+fn itself(pairs: &[&Pair], bar: f64) -> Option<String> {
+    let apart = pairs.iter().flat_map(|pair| pair.apart_percent());
+    // who was measured once has no others
+    let apart: Vec<f64> = apart.filter(|apart| !apart.is_nan()).collect();
     let held = apart.iter().filter(|apart| **apart <= bar).count();
-    format!("{:.0} %", 100.0 * held as f64 / apart.len() as f64)
+    (!apart.is_empty()).then(|| format!("{:.0} %", 100.0 * held as f64 / apart.len() as f64))
 }
 
 /// Picks a quantity of a load: median and 99th percentile.

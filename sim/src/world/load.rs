@@ -8,6 +8,7 @@ use super::World;
 use crate::{
     model::load::{Load, Resource, Whose},
     scenario::Machines,
+    windows::Windows,
     workload,
 };
 
@@ -15,12 +16,13 @@ impl World {
     /// How busy machines were while bundles were sent.
     pub(super) fn load(&self, last_wanted_ns: u64, virtual_ns: u64) -> Load {
         // what a crowd wants is not drawn ahead
-        let sent = self.history.record().crowd.as_ref().and_then(|crowd| crowd.span_ns);
+        let sent = self.history.record().crowd.as_ref().and_then(|crowd| crowd.flow.wanted_ns);
         let last_ns = last_wanted_ns.max(sent.map_or(0, |(_, last)| last));
-        let sending_ns = match last_ns.saturating_sub(workload::START_NS) {
-            0 => virtual_ns,
-            sending => sending,
+        let (from_ns, to_ns) = match workload::START_NS < last_ns {
+            true => (workload::START_NS, last_ns),
+            false => (0, virtual_ns),
         };
+        let meanwhile = |busy: &Windows| (busy.within(from_ns, to_ns), to_ns - from_ns);
         let apart = if self.drawn.topology.machines == Machines::Each { usize::MAX } else { 1 };
         let whose = match self.drawn.architecture.is_monolith() {
             _ if apart == 1 => Whose::Everybody,
@@ -30,9 +32,13 @@ impl World {
         let mut load = Load::of_machines(self.drawn.topology.cores, whose);
         let links = self.fabric.busiest_links();
         for (machine, name) in self.processes.iter().enumerate() {
-            load.add(*name, Resource::Cores, self.machines[machine].cores.busy_ns(), sending_ns);
-            load.add(*name, Resource::Disk, self.disks[machine].busy_ns(), sending_ns);
-            load.add(*name, Resource::Link, links.get(&machine).copied().unwrap_or(0), sending_ns);
+            let cores = self.machines[machine].cores.busy();
+            load.worked(*name, cores.total());
+            load.add(*name, Resource::Cores, meanwhile(&cores));
+            load.add(*name, Resource::Disk, meanwhile(&self.disks[machine].busy()));
+            // of links, of which there are a million, only the whole is known
+            let link_ns = links.get(&machine).copied().unwrap_or(0);
+            load.add(*name, Resource::Link, (link_ns as f64, to_ns - from_ns));
         }
         self.machines.iter().take(apart).for_each(|machine| load.count(&machine.cores));
         load

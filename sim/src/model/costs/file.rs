@@ -45,9 +45,10 @@ impl Profile {
     pub fn of(costs: &Costs) -> Result<Self, ProfileError> {
         match costs {
             Costs::Default => Ok(Profile::standard()),
-            Costs::Unsigned => Ok(Profile::unsigned()),
+            Costs::Unsigned => Ok(Profile::standard().with_free_signatures()),
             Costs::Zero => Ok(Profile::zero()),
             Costs::File(path) => Profile::read(path),
+            Costs::UnsignedFile(path) => Ok(Profile::read(path)?.with_free_signatures()),
         }
     }
 

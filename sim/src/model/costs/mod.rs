@@ -155,10 +155,10 @@ impl Profile {
         }
     }
 
-    /// The standard one on a machine where signatures are free: what accountability costs is the difference.
-    pub fn unsigned() -> Profile {
-        let free = Profile::zero().crypto;
-        Profile { crypto: free, ..Profile::standard() }
+    /// The same machine, where signatures are free: what accountability costs is the difference.
+    #[must_use]
+    pub fn with_free_signatures(self) -> Profile {
+        Profile { crypto: Profile::zero().crypto, ..self }
     }
 
     /// What actors of a role compute besides signatures.

@@ -3,20 +3,21 @@
 use crate::{
     model::costs,
     random::{Stream, Streams},
+    windows::Windows,
 };
 
 /// The pace of one disk.
 pub struct Pace {
     costs: costs::Disk,
     random: Stream,
-    /// How long it was busy, in all.
-    busy_ns: u64,
+    /// How long it was busy, and when.
+    busy: Windows,
 }
 
 impl Pace {
     /// A disk of this name.
     pub fn new(costs: costs::Disk, streams: Streams, name: &str) -> Self {
-        Pace { costs, random: streams.stream(&format!("pace/{name}")), busy_ns: 0 }
+        Pace { costs, random: streams.stream(&format!("pace/{name}")), busy: Windows::default() }
     }
 
     /// Writing so many bytes.
@@ -29,14 +30,13 @@ impl Pace {
         self.costs.sync.draw(&mut self.random)
     }
 
-    /// It is busy for so long.
-    pub fn spend(&mut self, ns: u64) -> u64 {
-        self.busy_ns += ns;
-        ns
+    /// It is busy from then to then.
+    pub fn spend(&mut self, from_ns: u64, to_ns: u64) {
+        self.busy.span(from_ns, to_ns);
     }
 
-    /// How long it was busy, in all.
-    pub fn busy_ns(&self) -> u64 {
-        self.busy_ns
+    /// How long it was busy.
+    pub fn busy(&self) -> &Windows {
+        &self.busy
     }
 }

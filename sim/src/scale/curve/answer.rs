@@ -53,6 +53,9 @@ fn of_line(curve: &Curve, metric: &Metric, series: usize, line: &Line, of_point:
     if line.ideal && metric.name == PEAK {
         said.push_str(&scaling(&values, of_point, series));
     }
+    if let Some((from, ..)) = values.iter().find(|(.., point)| !keeps_up(&of_point(series, *point))) {
+        said.push_str(&format!(", where from {} on more is sent than it can serve", text::shortest(*from)));
+    }
     said
 }
 
@@ -78,10 +81,23 @@ fn scaling(values: &[(f64, f64, usize)], of_point: &OfPoint<'_>, series: usize) 
     said
 }
 
-/// The mean over seeds, and how far apart they are.
+/// The mean over seeds, and how far apart they are. A peak lies between the highest rate that was sustained and the lowest that
+/// was not, so its interval reaches from the lowest of the ones to the highest of the others.
 pub fn estimate(metric: &Metric, rows: &[&Row]) -> Option<stats::Estimate> {
     let values: Vec<f64> = rows.iter().filter_map(|row| row.metrics.get(metric.name).copied()).collect();
-    stats::over_seeds(&values)
+    let estimate = stats::over_seeds(&values)?;
+    if metric.name != PEAK {
+        return Some(estimate);
+    }
+    let refused = rows.iter().filter_map(|row| row.refused_per_s);
+    let (low, high) =
+        (values.iter().copied().fold(estimate.value, f64::min), refused.fold(estimate.high, f64::max));
+    Some(stats::Estimate { low, high, ..estimate })
+}
+
+/// Whether most seeds of a point serve what is sent.
+pub fn keeps_up(rows: &[&Row]) -> bool {
+    2 * rows.iter().filter(|row| row.keeps_up()).count() > rows.len()
 }
 
 /// What was busiest, of all seeds the one in which it was busiest of all.

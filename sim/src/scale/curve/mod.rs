@@ -25,6 +25,7 @@ mod answer;
 mod page;
 mod peak;
 mod run;
+mod trials;
 
 use std::{collections::BTreeSet, path::PathBuf};
 
@@ -32,7 +33,8 @@ use reports::chart::Scale;
 use serde::{Deserialize, Serialize};
 
 pub use page::page;
-pub use run::{CurveError, Key, Plan, Row, Trial, run};
+pub use run::{CurveError, Key, Plan, Row, Trial, held, run};
+pub use trials::write as write_trials;
 
 use super::metric::{self, Metric};
 
@@ -40,6 +42,10 @@ use super::metric::{self, Metric};
 const START_PER_S: f64 = 500.0;
 /// For how long bundles are sent at each rate unless the file says otherwise.
 const LENGTH_NS: u64 = 400_000_000;
+/// How many times as long as the bound bundles must be sent.
+const LENGTH_MIN: u64 = 5;
+/// The unit of what can be parts of one whole.
+const PART_UNIT: &str = "µs per bundle";
 
 /// What its file says.
 #[derive(Deserialize)]
@@ -202,7 +208,13 @@ impl Curve {
                 return Err("find = \"peak\" needs a bound on the 99th percentile of delivery".to_owned());
             }
             (Find::Peak, Some(bound)) => {
-                Some(Search { bound_ns: duration("bound", &bound)?, length_ns, start_per_s })
+                let bound_ns = duration("bound", &bound)?;
+                if length_ns < LENGTH_MIN.saturating_mul(bound_ns) {
+                    return Err(format!(
+                        "length must be {LENGTH_MIN} times the bound or more: in a shorter run a queue that grows is not seen"
+                    ));
+                }
+                Some(Search { bound_ns, length_ns, start_per_s })
             }
         };
         let metrics = |names: &[String]| {
@@ -220,11 +232,10 @@ impl Curve {
                 return Err(format!("{key} names {:?}, which only find = \"peak\" measures", metric::PEAK));
             }
         }
-        if let Some(other) = stack.iter().find(|metric| metric.unit != stack[0].unit) {
-            let (first, [one, two]) = (stack[0], [stack[0].unit, other.unit]);
+        if let Some(other) = stack.iter().find(|metric| metric.unit != PART_UNIT) {
+            let (name, unit) = (other.name, other.unit);
             return Err(format!(
-                "stack: {} is in {one}, {} in {two}: they cannot be added up",
-                first.name, other.name
+                "stack: {name} is in {unit}, and no part of a bundle's processor time: it is for metrics in {PART_UNIT}"
             ));
         }
         let mut series = table.series;

@@ -13,7 +13,8 @@ use reports::{
 
 use super::{
     Curve, Key, Line, Row, Search,
-    answer::{answer, busiest, estimate},
+    answer::{answer, busiest, estimate, keeps_up},
+    run::{BUNDLES_MIN, LAG_MAX},
 };
 use crate::scale::{
     METRICS,
@@ -52,6 +53,7 @@ pub fn page(
     sections.push(draft.distributions()?);
     sections.push(draft.table());
     let mut limits = curve.limits.clone();
+    limits.push(format!("Costs are as they were measured on: {}.", reproduce.machine));
     limits.extend(draft.violations());
     let of_point = |series, point| draft.of_point(series, point);
     Ok(Page { question: question.to_owned(), answer: answer(curve, &of_point), sections, reproduce, limits })
@@ -138,7 +140,8 @@ impl<'a> Draft<'a> {
         let Some(first) = self.curve.stack.first() else { return Ok(None) };
         let bars = self.curve.keys().map(|(series, point)| {
             let rows = self.of_point(series, point);
-            let part = |metric: &&Metric| estimate(metric, &rows).map_or(0.0, |estimate| estimate.value);
+            // what was not measured is no part of nothing
+            let part = |metric: &&Metric| estimate(metric, &rows).map_or(f64::NAN, |estimate| estimate.value);
             let at = reports::text::shortest(self.curve.points[point].at);
             Bar {
                 label: format!("{}, {at}", self.curve.series[series].name),
@@ -160,11 +163,15 @@ impl<'a> Draft<'a> {
     }
 
     fn lines(&self, metric: &Metric, series: usize, line: &Line) -> Vec<Series> {
-        let points = line.points.iter().filter_map(|point| {
-            let estimate = estimate(metric, &self.of_point(series, *point))?;
-            Some(Point::estimate(self.curve.points[*point].at, estimate))
-        });
-        let points: Vec<Point> = points.collect();
+        let of_points = |served: bool| {
+            let points = line.points.iter().filter_map(|point| {
+                let rows = self.of_point(series, *point);
+                let estimate = estimate(metric, &rows).filter(|_| keeps_up(&rows) == served)?;
+                Some(Point::estimate(self.curve.points[*point].at, estimate))
+            });
+            points.collect::<Vec<Point>>()
+        };
+        let (points, beyond) = (of_points(true), of_points(false));
         let ideal = points.first().filter(|_| line.ideal && metric.name == PEAK).map(|first| {
             let proportional = points.iter().map(|point| Point::exact(point.x, first.y * point.x / first.x));
             let points = proportional.collect();
@@ -176,7 +183,9 @@ impl<'a> Draft<'a> {
             Series { name: format!("{}, whatever x", line.name), points, style: Style::Predicted }
         });
         let measured = Series { name: line.name.clone(), points, style: Style::Measured };
-        [Some(measured), ideal, level].into_iter().flatten().collect()
+        let name = format!("{}, sent more than it can serve", line.name);
+        let beyond = Series { name, points: beyond, style: Style::Measured };
+        [Some(measured), Some(beyond), ideal, level].into_iter().flatten().collect()
     }
 
     /// The rates that were tried at the last point of each series: where latency leaves the bound.
@@ -188,15 +197,16 @@ impl<'a> Draft<'a> {
         for (index, line) in ends {
             let Some(last) = line.points.last() else { continue };
             let rows = self.of_point(index, *last);
-            series.push(Series {
-                name: format!("{} at {}", line.name, reports::text::shortest(self.curve.points[*last].at)),
-                points: hockey_stick(&rows, 20.0 * bound_ms),
-                style: Style::Measured,
-            });
+            let name = format!("{} at {}", line.name, reports::text::shortest(self.curve.points[*last].at));
+            for (sustained, name) in [(true, name.clone()), (false, format!("{name}, not sustained"))] {
+                let points = hockey_stick(&rows, sustained, 20.0 * bound_ms);
+                series.push(Series { name, points, style: Style::Measured });
+            }
             let knee =
                 METRICS.iter().find(|metric| metric.name == PEAK).and_then(|peak| estimate(peak, &rows));
             marks.extend(knee.map(|knee| Mark { x: knee.value, label: line.name.clone() }));
         }
+        series.retain(|series| !series.points.is_empty());
         let all = || series.iter().flat_map(|series| &series.points).map(|point| point.x);
         let (low, high) = (all().fold(f64::MAX, f64::min), all().fold(0.0, f64::max));
         let bound = vec![Point::exact(low, bound_ms), Point::exact(high, bound_ms)];
@@ -214,12 +224,15 @@ impl<'a> Draft<'a> {
             svg: chart::lines(&self.heading("Latency over load"), &plot)?,
         };
         let text = format!(
-            "The peak is the highest rate at which everything arrives, 99 of 100 deliveries take no longer than {} ms, and the \
-             median of what is wanted in the last quarter of the time is not more than a tenth of that above the one of the second: a \
-             queue that grows would do no harm yet in so short a run. It is found by doubling and bisection to 6 %; bundles are \
-             sent for {} ms at each rate, and of three seeds two must fail.",
+            "The peak is the highest rate at which everything arrives, 99 of 100 deliveries take no longer than {} ms, and \
+             deliveries do not come later and later by more than {} % of the time that passes: a queue that grows would do no harm yet in so \
+             short a run. So a rate can be refused whose percentile is within the bound. It is found by doubling \
+             and bisection to 6 %; bundles are sent for {} ms at each rate and until there are {}, and of three seeds two must fail. \
+             Each run stands in trials.csv.",
             reports::text::number(bound_ms),
+            reports::text::number(LAG_MAX * 100.0),
             reports::text::number(search.length_ns as f64 / 1e6),
+            reports::text::number(BUNDLES_MIN),
         );
         Ok(Section {
             title: "Where latency leaves the bound".to_owned(),
@@ -242,7 +255,9 @@ impl<'a> Draft<'a> {
         let when = if self.curve.search.is_some() { " at the peak" } else { "" };
         let plot = Plot {
             file: "latency".to_owned(),
-            caption: format!("Time from when a bundle is wanted to when a recipient has it{when}; seed 0."),
+            caption: format!(
+                "Time from when a bundle is wanted to when a recipient has it{when}; of one run each."
+            ),
             svg: chart::cdf(&self.heading(&format!("Delivery latency{when}")), &distributions)?,
         };
         Ok(Section {
@@ -265,6 +280,10 @@ impl<'a> Draft<'a> {
             Column::new("seeds", ""),
         ];
         columns.extend(measured.iter().map(|metric| Column::new(metric.title, metric.unit)));
+        match self.curve.search {
+            Some(_) => columns.push(Column::new("lowest rate not sustained", "bundles/s")),
+            None => columns.push(Column::new("seeds that keep up", "")),
+        }
         columns.extend([Column::new("busiest", ""), Column::new("busy", "%")]);
         let rows = self.curve.keys().map(|(series, point)| {
             let rows = self.of_point(series, point);
@@ -273,6 +292,13 @@ impl<'a> Draft<'a> {
             cells.extend(
                 measured.iter().map(|metric| estimate(metric, &rows).map_or(Cell::Missing, Cell::Estimate)),
             );
+            cells.push(match self.curve.search {
+                Some(_) => {
+                    let refused: Vec<f64> = rows.iter().filter_map(|row| row.refused_per_s).collect();
+                    stats::over_seeds(&refused).map_or(Cell::Missing, Cell::Estimate)
+                }
+                None => Cell::Count(rows.iter().filter(|row| row.keeps_up()).count() as u64),
+            });
             match busiest(&rows) {
                 Some((busiest, share)) => cells.extend([Cell::Text(busiest), Cell::Number(share * 100.0)]),
                 None => cells.extend([Cell::Missing, Cell::Missing]),
@@ -282,8 +308,13 @@ impl<'a> Draft<'a> {
         let table = Table {
             file: "points".to_owned(),
             caption: format!(
-                "Every point: the mean over seeds, but of what was busiest, which is of the seed in which it was busiest of all; {}.",
-                stats::ends_over_seeds(self.curve.seeds)
+                "Every point: the mean over seeds, but of what was busiest, which is of the seed in which it was busiest of all; {}{}.",
+                stats::ends_over_seeds(self.curve.seeds),
+                if self.curve.search.is_some() {
+                    ", and of the peak the highest rate that was not sustained"
+                } else {
+                    ""
+                }
             ),
             columns,
             rows: rows.collect(),
@@ -298,20 +329,29 @@ impl<'a> Draft<'a> {
 
     /// Points in whose runs something was violated.
     fn violations(&self) -> Vec<String> {
-        let broken = self.rows.iter().filter_map(|((series, point, seed), row)| {
-            let signature = row.broken.as_ref()?;
+        let of_row = |((series, point, seed), row): (&Key, &Row)| {
             let (name, at) = (&self.curve.series[*series].name, self.curve.points[*point].at);
-            Some(format!("The run of {name} at {at} with seed {seed} violated {signature}."))
-        });
-        broken.collect()
+            let broken = row.broken().map(|(trial, what)| {
+                let rate = reports::text::number(trial.offered_per_s);
+                format!(
+                    "The run of {name} at {at} with seed {} and {rate} bundles/s violated {what}.",
+                    trial.seed
+                )
+            });
+            let none = format!("Of {name} at {at} no rate is sustained with seed {seed}.");
+            let nothing = (self.curve.search.is_some() && !row.keeps_up()).then_some(none);
+            broken.chain(nothing).collect::<Vec<String>>()
+        };
+        self.rows.iter().flat_map(of_row).collect()
     }
 }
 
-/// Latency over load: of all seeds the median at each rate. What is beyond the picture is left out.
-fn hockey_stick(rows: &[&Row], highest_ms: f64) -> Vec<Point> {
+/// Latency over load, of the runs that were sustained or not: of all seeds the median at each rate. What is beyond the picture is left out.
+fn hockey_stick(rows: &[&Row], sustained: bool, highest_ms: f64) -> Vec<Point> {
     let mut by_rate: BTreeMap<u64, Vec<f64>> = BTreeMap::new();
-    for trial in rows.iter().flat_map(|row| &row.trials) {
-        by_rate.entry(trial.offered_per_s as u64).or_default().push(trial.p99_ms.min(highest_ms));
+    let trials = rows.iter().flat_map(|row| &row.trials);
+    for trial in trials.filter(|trial| trial.sustained == sustained && trial.p99_ms <= highest_ms) {
+        by_rate.entry(trial.offered_per_s as u64).or_default().push(trial.p99_ms);
     }
     let points = by_rate
         .into_iter()

@@ -10,11 +10,20 @@ const LOWEST_PER_S: f64 = 1.0;
 /// The highest rate that is tried.
 const HIGHEST_PER_S: f64 = 1e8;
 
-/// The highest rate of which `sustained` says that it is, within 6 %; 0 if even the lowest is not.
+/// Between which rates the peak lies.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Found {
+    /// The highest rate that was sustained; 0 if even the lowest was not.
+    pub good_per_s: f64,
+    /// The lowest one that was not; infinite if even the highest was.
+    pub bad_per_s: f64,
+}
+
+/// The highest rate of which `sustained` says that it is, within 6 %.
 ///
 /// # Errors
 /// The first of `sustained`.
-pub fn find<E>(start_per_s: f64, mut sustained: impl FnMut(f64) -> Result<bool, E>) -> Result<f64, E> {
+pub fn find<E>(start_per_s: f64, mut sustained: impl FnMut(f64) -> Result<bool, E>) -> Result<Found, E> {
     let (mut good, mut bad) = (0.0, f64::INFINITY);
     let mut rate = start_per_s;
     while good == 0.0 || bad.is_infinite() {
@@ -26,7 +35,7 @@ pub fn find<E>(start_per_s: f64, mut sustained: impl FnMut(f64) -> Result<bool, 
             rate /= 2.0;
         }
         if bad <= LOWEST_PER_S || good >= HIGHEST_PER_S {
-            return Ok(good);
+            return Ok(Found { good_per_s: good, bad_per_s: bad });
         }
         if good > 0.0 && bad.is_finite() {
             break;
@@ -43,7 +52,7 @@ pub fn find<E>(start_per_s: f64, mut sustained: impl FnMut(f64) -> Result<bool, 
             bad = middle;
         }
     }
-    Ok(good)
+    Ok(Found { good_per_s: good, bad_per_s: bad })
 }
 
 /// To three digits: a rate that can be said.
@@ -62,7 +71,9 @@ mod tests {
             tries += 1;
             Ok::<bool, ()>(rate <= knee)
         });
-        (found.unwrap(), tries)
+        let Found { good_per_s, bad_per_s } = found.unwrap();
+        assert!(bad_per_s.is_infinite() || knee < bad_per_s, "{bad_per_s} is above the knee");
+        (good_per_s, tries)
     }
 
     #[test]

@@ -110,7 +110,7 @@ const WRONG: &[(&str, &str)] = &[
     (
         "[topology]\ncosts = \"defualt\"\n",
         "3:9: unknown costs \"defualt\", did you mean \"default\"? known: default, unsigned, zero, the path of a profile \
-         such as ./profile.toml",
+         such as ./profile.toml, or unsigned:./profile.toml",
     ),
     ("[topology]\ncrypto = 3\n", "3:10: the crypto must be a word, not 3; known: ed25519, modelled"),
     // Bounds.

@@ -117,6 +117,14 @@ const WRONG_CHEATS: &[(&str, &str)] = &[
         "5:9: stop-cutting is done all the time from its beginning on, not every so many times: leave it out",
     ),
     (
+        "[[adversary]]\nactor = \"sequencer\"\nattack = \"stop-cutting\"\nvictim = \"client/0\"\n",
+        "5:10: stop-cutting is against nobody in particular: leave victim out",
+    ),
+    (
+        "[[adversary]]\nactor = \"sequencer\"\nattack = \"fork-cut\"\nuntil = \"1s\"\n",
+        "5:9: fork-cut does not end once it has begun, for whoever was led astray stays so: leave until out",
+    ),
+    (
         "[[adversary]]\nactor = \"handler/0\"\nattack = \"lose-custody\"\n",
         "4:10: lose-custody breaks a handler receipt, and handlers give none: write handler_receipts = true in [topology]",
     ),
