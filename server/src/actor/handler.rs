@@ -192,8 +192,8 @@ impl Actor for Handler {
     fn dials(&self) -> Vec<ActorId> {
         let roster = &self.setup.trust.roster;
         let incoming = (0..roster.incoming()).map(|j| ActorId::Server(Role::Incoming, j));
-        // who signs for nothing has nothing to say on the board
-        let answerable = self.custody == Custody::Taken || !self.keeping.is_empty();
+        // who has never signed for anything has nothing to say on the board
+        let answerable = self.custody == Custody::Taken || self.keeping.has_signed();
         incoming.chain(witnesses(roster).filter(|_| answerable)).collect()
     }
 

@@ -439,8 +439,8 @@ impl Actor for Incoming {
                 }
             }
             Issued::Refusal(refusal) => {
-                if let Some(handler) = self.admission.route(&refusal.client) {
-                    step.send(handler, Message::Refused(refusal.to_unverified(), refusal.client));
+                for asker in self.admission.routes(&refusal) {
+                    step.send(asker, Message::Refused(refusal.to_unverified(), refusal.client));
                 }
             }
             Issued::Seal(seal) => {

@@ -45,7 +45,7 @@ use crate::{
         id::{ActorId, BatchNumber, ClientId, Count, Epoch, Position, Role},
         map::Lookup,
         message::Message,
-        statement::{Signed, Statement as _, Unverified},
+        statement::{Citation, Kind, Signed, Statement as _, Unverified},
     },
 };
 
@@ -57,6 +57,8 @@ const ACKNOWLEDGED: u8 = 2;
 pub const PERSONAL: u8 = 4;
 /// Rows: client → its last ack.
 const HELD: u8 = 6;
+/// Of how many clients that never had anything it is remembered how far they have come: keys are free.
+const EMPTY_MAX: usize = 1 << 16;
 
 /// The deliveries of one epoch, by client, each in order.
 pub struct EpochDeliveries {
@@ -83,6 +85,8 @@ pub struct Mailbox {
     docket: Docket,
     /// The last ack of each client: what shows that it was served.
     acks: BTreeMap<ClientId, Unverified<Ack>>,
+    /// Of how many of these clients there is no mailbox: they never had anything.
+    empty: usize,
     /// The cut that is not ready, and since when.
     stalled: Option<Stalled>,
 }
@@ -102,6 +106,7 @@ impl Mailbox {
             redress: Redress::new(me, setup.terms_of(me)),
             docket: Docket::new(me, setup.terms_of(me)),
             acks: BTreeMap::new(),
+            empty: 0,
             stalled: None,
             setup,
         };
@@ -117,6 +122,7 @@ impl Mailbox {
             let (table, key) = key.split_first().unwrap_or((&0, &[]));
             actor.recover_row(*table, key, value)?;
         }
+        actor.empty = actor.acks.keys().filter(|client| actor.mailboxes.get(client).is_none()).count();
         if let Some(cut) = actor.archive.last_cut() {
             actor.intake.resume_at(cut.clone());
         }
@@ -231,6 +237,9 @@ impl Mailbox {
     fn put_head(&mut self, client: ClientId, head: MailboxHead, step: &mut Step) {
         step.work.hashed_bytes += 400;
         step.put(row(MAILBOX, &client.to_bytes()), head.to_bytes());
+        if self.mailboxes.get(&client).is_none() && self.acks.contains_key(&client) {
+            self.empty = self.empty.saturating_sub(1);
+        }
         self.mailboxes.insert(client, head);
     }
 
@@ -257,12 +266,21 @@ impl Mailbox {
             Ok(ack) => ack,
             Err(error) => return step.disbelieve(from, &error),
         };
-        let head = self.mailboxes.get(&ack.client).copied().unwrap_or_default();
+        let head = self.mailboxes.get(&ack.client).copied();
         let (count, epoch) = (ack.count, Epoch(ack.attestation.slot));
         let attested = self.last.map_or(Epoch(0), |(epoch, _)| epoch);
         if epoch > attested || !self.outbox.is_news(&ack.client, epoch) {
             return;
         }
+        if !self.is_own(&ack.attestation, step) {
+            return step
+                .notice(Notice::Suspicious { from, why: "an ack of another's attestation".to_owned() });
+        }
+        let is_new = head.is_none() && !self.acks.contains_key(&ack.client);
+        if is_new && self.empty >= EMPTY_MAX {
+            return; // it is told anew where to start, whenever it comes
+        }
+        let head = head.unwrap_or_default();
         let then = match self.outbox.entry_at(&ack.client, epoch).map(|entry| entry.get(&ack.client)) {
             None => head,
             Some(Lookup::Present(then)) => *then,
@@ -275,6 +293,7 @@ impl Mailbox {
         }
         step.put(row(HELD, &ack.client.to_bytes()), ack.to_unverified().to_bytes());
         self.acks.insert(ack.client, ack.to_unverified());
+        self.empty += usize::from(is_new);
         for key in self.outbox.acknowledged(ack.client, count, epoch) {
             step.delete(row(PERSONAL, &key));
         }
@@ -284,6 +303,21 @@ impl Mailbox {
             self.acknowledged.insert(ack.client, count);
         }
         self.outbox.push(ack.client, &self.archive, step);
+    }
+
+    /// Whether an attestation of its own is cited: with nothing else it can show later that its client was served.
+    fn is_own(&self, cited: &Citation, step: &mut Step) -> bool {
+        if (cited.kind, cited.actor) != (Kind::Attestation, self.me()) {
+            return false;
+        }
+        match self.archive.attestation(Epoch(cited.slot)) {
+            Some(own) => own.digest() == cited.digest,
+            // it is not kept any more
+            None => {
+                step.work.verified += 1;
+                cited.verify(&self.setup.trust)
+            }
+        }
     }
 
     /// Gives up cuts, attestations and runs that no client needs any more.

@@ -122,6 +122,11 @@ impl Keeping {
         self.kept.is_empty()
     }
 
+    /// Whether it has ever signed for a bundle: who holds such a receipt may ask in public what became of that.
+    pub fn has_signed(&self) -> bool {
+        self.next > 0
+    }
+
     /// Whether no more can be taken.
     pub fn is_full(&self) -> bool {
         self.kept.len() >= KEPT_MAX || self.bytes >= KEPT_BYTES_MAX

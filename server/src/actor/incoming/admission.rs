@@ -27,7 +27,7 @@ use crate::{
         merkle::{LEAVES_MAX, Nodes, Opening, Tree},
         predicate::equivocation::Equivocation,
         receipt::{Receipt, Receipted, bundle_leaf},
-        refusal::Reason,
+        refusal::{Reason, Refusal},
         statement::{Citation, Kind, Signed, Statement as _, Trust, Unverified},
     },
 };
@@ -137,6 +137,8 @@ pub struct Admission {
     strangers: BTreeMap<ClientId, ActorId>,
     /// Bundles that came from a witness: they are owed an answer, if only that another must come first.
     posted: BTreeSet<(ClientId, BundleNumber)>,
+    /// The witnesses that posted a bundle in this step, and want to see what is said of it.
+    posted_by: BTreeMap<Digest, BTreeSet<ActorId>>,
     /// Bytes of all held bundles.
     held_bytes: u64,
     placed: Vec<(ClientId, BundleNumber)>,
@@ -156,6 +158,7 @@ impl Admission {
             cuts: BTreeMap::new(),
             strangers: BTreeMap::new(),
             posted: BTreeSet::new(),
+            posted_by: BTreeMap::new(),
             held_bytes: 0,
             placed: Vec::new(),
             ticks: BTreeMap::new(),
@@ -211,10 +214,13 @@ impl Admission {
         self.clients.get(client)?.handler
     }
 
-    /// Where the answer to a refused bundle goes.
-    pub fn route(&mut self, client: &ClientId) -> Option<ActorId> {
-        let stranger = self.strangers.remove(client);
-        stranger.or_else(|| self.clients.get(client)?.handler)
+    /// Where the answer to a refused bundle goes: to whoever handed in one of the client's last, and to the witnesses that posted
+    /// this one, whatever came after it.
+    pub fn routes(&mut self, refusal: &Refusal) -> BTreeSet<ActorId> {
+        let stranger = self.strangers.remove(&refusal.client);
+        let last = stranger.or_else(|| self.clients.get(&refusal.client)?.handler);
+        let posted = self.posted_by.remove(&refusal.bundle).unwrap_or_default();
+        posted.into_iter().chain(last).collect()
     }
 
     /// A submission arrived. If its bundle already has a receipt, that is the answer.
@@ -227,6 +233,7 @@ impl Admission {
         }
         if from.role() == Role::Witness {
             self.posted.insert((client, number));
+            self.posted_by.entry(submission.bundle.digest()).or_default().insert(from);
         }
         self.arrived.push((from, submission));
         None
@@ -269,6 +276,8 @@ impl Admission {
             self.drain(client, &mut room, step, &mut outcome);
         }
         self.answer_posted(&mut outcome);
+        let refused: BTreeSet<Digest> = outcome.refused.iter().map(|(.., bundle, _)| *bundle).collect();
+        self.posted_by.retain(|bundle, _| refused.contains(bundle));
         outcome
     }
 

@@ -37,10 +37,7 @@ impl Incoming {
         if unknown || cut.reached.len() != trust.roster.incoming() as usize {
             accuse(BadCut { cut: own.clone(), fault: CutFault::Alone }, trust, step);
         }
-        let acknowledged = self.held.as_ref().filter(|_| reached.is_none_or(|seal| self.is_held_after(seal)));
-        if let Some(ack) = acknowledged {
-            accuse(BrokenSealAck { ack: ack.clone(), cut: own, incoming: self.index }, trust, step);
-        }
+        self.keeps_word(&own, step);
     }
 
     /// Whether the sequencer has acknowledged a later seal than this.
@@ -54,9 +51,32 @@ impl Incoming {
     /// The sequencer holds seals of this actor.
     pub(super) fn take_ack(&mut self, from: ActorId, ack: Unverified<SealAck>, step: &mut Step) {
         step.work.verified += 1;
-        match ack.clone().verify(&self.setup.trust) {
-            Ok(_) => self.held = Some(ack),
-            Err(error) => step.disbelieve(from, &error),
+        let signed = match ack.clone().verify(&self.setup.trust) {
+            Ok(signed) => signed,
+            Err(error) => return step.disbelieve(from, &error),
+        };
+        // one sent again, or of others' seals, takes nothing back
+        let Some(seal) = signed.newest_of(self.index).cloned() else { return };
+        if self.is_held_after(seal) {
+            return;
+        }
+        self.held = Some(ack);
+        // the cut that breaks it may have come before it
+        let newest = self.ordered.last_key_value().filter(|(epoch, _)| **epoch > signed.after);
+        if let Some((_, (cut, _))) = newest {
+            let cut = (**cut).clone();
+            self.keeps_word(&cut, step);
+        }
+    }
+
+    /// Whether a cut takes what the sequencer has acknowledged before it: else that is evidence.
+    fn keeps_word(&self, cut: &Unverified<Cut>, step: &mut Step) {
+        let reached =
+            cut.clone().believed().reached.get(self.index as usize).and_then(|reached| reached.seal.clone());
+        let broken = self.held.as_ref().filter(|_| reached.is_none_or(|seal| self.is_held_after(seal)));
+        if let Some(ack) = broken {
+            let evidence = BrokenSealAck { ack: ack.clone(), cut: cut.clone(), incoming: self.index };
+            accuse(evidence, &self.setup.trust, step);
         }
     }
 

@@ -137,13 +137,17 @@ impl Mailbox {
                     _ => Epoch(0),
                 };
                 let due = newest.is_some_and(|newest| newest.epoch >= epoch);
+                // what lies before its own ack is not kept for it, though the cuts may be
+                let passed = ack.is_some_and(|ack| ack.clone().believed().attestation.slot > from.0);
                 match held {
                     Some(ack) => Some(Exhibit::Ack(ack)),
                     None if !due => None,
-                    None => self
-                        .whole_mailbox(client, from)
-                        .map(Exhibit::Delivery)
-                        .or_else(|| self.resumption(client).map(Box::new).map(Exhibit::Resumption)),
+                    None => {
+                        let whole = if passed { None } else { self.whole_mailbox(client, from) };
+                        whole
+                            .map(Exhibit::Delivery)
+                            .or_else(|| self.resumption(client).map(Box::new).map(Exhibit::Resumption))
+                    }
                 }
             }
             (Demand::Answer(complaint), Attachment::Complaint(complained)) => {

@@ -2,7 +2,8 @@
 //!
 //! # Invariants
 //! - Only what its target owes is relayed ([`is_founded`]), and one obligation stands once, whoever demands it.
-//! - Nobody is suspected while waiting for another who is challenged, exposed or retired.
+//! - Nobody is suspected while waiting for another who is challenged, exposed or retired. One waits for what one needs to answer,
+//!   and for nothing twice: the time of who waits again and again for what it was shown goes on.
 //! - What is on the board survives a crash; its time then begins anew.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,7 +21,7 @@ use crate::{
         challenge::{Answer, Challenge, Demand},
         codec::Encode,
         digest::Digest,
-        id::{ActorId, Epoch, Role},
+        id::{ActorId, BatchNumber, BundleNumber, ClientId, Epoch, Role},
         message::Message,
         obligation::{discharges, is_founded},
         statement::{Kind, Signed},
@@ -42,13 +43,26 @@ struct Obligation {
     challengers: BTreeSet<ActorId>,
     /// The digests of all challenges that make this demand: one may be made again after a crash.
     versions: BTreeSet<Digest>,
-    /// Since when its target can be expected to answer.
+    /// Since when its target can be expected to answer, since it waited last.
     since: Option<Time>,
+    /// For how long it could be expected before, in nanoseconds.
+    before_ns: u64,
+    /// What its target has waited for, and was given.
+    given: BTreeSet<Awaited>,
     asked_at: Option<Time>,
     /// The challenge that its target waits for.
     blocked: Option<Digest>,
     idle: bool,
     suspected: bool,
+}
+
+/// What a target may wait for before it answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Awaited {
+    /// A mailbox actor for a run: of which incoming actor, and which.
+    Run(u32, BatchNumber),
+    /// A handler for an answer to a bundle.
+    Bundle(ClientId, BundleNumber),
 }
 
 /// The board of a witness.
@@ -257,7 +271,13 @@ impl Board {
     }
 
     fn close(&mut self, id: u64, how: &'static str, step: &mut Step) {
-        if self.open.remove(&id).is_some() {
+        if let Some(closed) = self.open.remove(&id) {
+            let waits = |open: &&mut Obligation| open.blocked.is_some_and(|on| closed.versions.contains(&on));
+            for open in self.open.values_mut().filter(waits) {
+                open.given.extend(closed.awaited());
+                // what it says now is wanted at once, not when its turn to be asked comes
+                open.asked_at = None;
+            }
             step.delete(row(OBLIGATION, &id.to_bytes()));
             step.notice(Notice::Discharged { id, how });
         }
@@ -293,27 +313,20 @@ impl Board {
 
     /// Whether its target waits for another: one that is challenged, or out.
     fn is_blocked(&self, open: &Obligation) -> bool {
-        if let Some(entrusted) = open.custody() {
-            let incoming = entrusted.receipt.claimed().target();
-            return open.blocked.is_some_and(|on| self.is_asked(incoming, on, open.challenge.target));
+        let Some(on) = open.blocked else { return false };
+        let target = open.challenge.target;
+        let is_new = |other: &Obligation| other.awaited().is_none_or(|what| !open.given.contains(&what));
+        let mut on = self.open.values().filter(|other| other.versions.contains(&on) && is_new(other));
+        match open.custody() {
+            Some(entrusted) => {
+                let incoming = entrusted.receipt.claimed().target();
+                on.any(|other| other.is_asked_by(target, incoming))
+            }
+            None => {
+                on.any(|other| other.is_for(target) && other.is_needed_by(open))
+                    || self.out.iter().any(|out| out.role() == Role::Incoming)
+            }
         }
-        let upstream = |on: &Digest| {
-            let lacks =
-                |other: &Obligation| other.versions.contains(on) && other.is_for(open.challenge.target);
-            self.open.values().any(lacks) || self.out.iter().any(|out| out.role() == Role::Incoming)
-        };
-        open.blocked.as_ref().is_some_and(upstream)
-    }
-
-    /// Whether this challenge stands: of a handler, that an incoming actor admit a bundle. An honest one answers each
-    /// at once, so that it is of another bundle helps nobody for long.
-    fn is_asked(&self, incoming: ActorId, on: Digest, handler: ActorId) -> bool {
-        self.open.values().any(|other| {
-            other.versions.contains(&on)
-                && other.challenge.target == incoming
-                && matches!(other.challenge.demand, Demand::Admit { .. })
-                && other.challengers.contains(&handler)
-        })
     }
 
     /// Lets time do its work: asks again, suspects, clears.
@@ -366,7 +379,7 @@ impl Board {
         let (wait, ask) = self.pace();
         let of = |open: &Obligation| {
             let again = open.asked_at.map_or(Time(0), |asked| asked.after(ask));
-            let suspect = open.since.filter(|_| !open.suspected).map(|since| since.after(wait));
+            let suspect = open.due(wait).filter(|_| !open.suspected);
             suspect.map_or(again, |suspect| suspect.min(again))
         };
         self.open.values().map(of).min()
@@ -405,6 +418,8 @@ impl Obligation {
     /// Whether an answer to it answers who posted this with the same demand, too: a receipt is for a bundle as it is signed there.
     fn is_about(&self, attachment: &Attachment) -> bool {
         match (&self.attachment, attachment) {
+            // a placement that shows one of them less is none for who wants to see that one
+            (Attachment::Promised(one), Attachment::Promised(other)) => one.recipients == other.recipients,
             (Attachment::Submission(one), Attachment::Submission(other)) => {
                 one.bundle.cite() == other.bundle.cite()
             }
@@ -420,6 +435,34 @@ impl Obligation {
     /// Whether it is a run that this mailbox actor lacks: the one thing that one may wait for.
     fn is_for(&self, actor: ActorId) -> bool {
         matches!(self.challenge.demand, Demand::Batch { mailbox, .. } if actor == ActorId::Server(Role::Mailbox, mailbox))
+    }
+
+    /// Whether a handler demands here that an incoming actor admit a bundle. It need not be the one that the handler is asked for: an
+    /// incoming actor that does not answer is not asked for all of them.
+    fn is_asked_by(&self, handler: ActorId, incoming: ActorId) -> bool {
+        self.challenge.target == incoming
+            && matches!(self.challenge.demand, Demand::Admit { .. })
+            && self.challengers.contains(&handler)
+    }
+
+    /// Whether the run that is demanded here was taken by a cut up to the epoch that is demanded there.
+    fn is_needed_by(&self, other: &Obligation) -> bool {
+        let Attachment::Taken(taken) = &self.attachment else { return false };
+        match &other.challenge.demand {
+            Demand::Attest(epoch) | Demand::Deliver { epoch, .. } => taken.cut.claimed_slot() <= epoch.0,
+            _ => true,
+        }
+    }
+
+    /// What whoever waits for this waits for.
+    fn awaited(&self) -> Option<Awaited> {
+        match &self.challenge.demand {
+            Demand::Batch { seal, batch, .. } => {
+                Some(Awaited::Run(seal.actor.index_of(Role::Incoming)?, *batch))
+            }
+            Demand::Admit { client, number, .. } => Some(Awaited::Bundle(*client, *number)),
+            _ => None,
+        }
     }
 
     fn posting(&self) -> Posting {
@@ -438,11 +481,12 @@ impl Obligation {
         step.send(self.challenge.target, Message::Posted(Box::new(self.posting())));
     }
 
-    /// Its time stands still while nothing can be expected of its target, and then begins anew.
+    /// Its time stands still while nothing can be expected of its target, and then goes on.
     fn rest(&mut self, id: u64, idle: bool, step: &mut Step) {
         let changed = std::mem::replace(&mut self.idle, idle) != idle;
         if idle {
-            (self.since, self.suspected) = (None, false);
+            self.before_ns += self.since.take().map_or(0, |since| step.now.0.saturating_sub(since.0));
+            self.suspected = false;
         } else {
             self.since.get_or_insert(step.now);
         }
@@ -451,8 +495,13 @@ impl Obligation {
         }
     }
 
+    /// When its target has taken so long.
+    fn due(&self, wait: u64) -> Option<Time> {
+        Some(self.since?.after(wait.saturating_sub(self.before_ns)))
+    }
+
     fn suspect(&mut self, id: u64, wait: u64, step: &mut Step) {
-        if !self.suspected && self.since.is_some_and(|since| since.after(wait) <= step.now) {
+        if !self.suspected && self.due(wait).is_some_and(|due| due <= step.now) {
             self.suspected = true;
             let Challenge { target, demand, .. } = &*self.challenge;
             step.notice(Notice::Suspected { id, target: *target, demand: demand.name() });
@@ -467,6 +516,8 @@ fn obligation(challenge: Signed<Challenge>, attachment: Attachment) -> Obligatio
         challenge,
         attachment,
         since: None,
+        before_ns: 0,
+        given: BTreeSet::new(),
         asked_at: None,
         blocked: None,
         idle: false,
