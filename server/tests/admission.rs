@@ -222,8 +222,14 @@ fn incoming_refuses_misrouted_malformed_gaping_and_expired_bundles() {
     assert_eq!(reason(&bundle(0, 0, Digest::of(&[b"x"]), b"a", None), b"a"), Some(Reason::Malformed));
     let gap = Reason::Gap { next: BundleNumber(0) };
     assert_eq!(reason(&bundle(0, 64, Digest::ZERO, b"a", None), b"a"), Some(gap));
-    let late = cut_by(None, 1001, Digest::ZERO, 0, SEQUENCER);
+    // a cut that follows none that it knows tells it nothing
+    queue.turn(T, vec![ordered(&cut_by(None, 1001, Digest::ZERO, 0, SEQUENCER))]);
+    let mut late = cut_by(None, 1, Digest::ZERO, 0, SEQUENCER);
     queue.turn(T, vec![ordered(&late)]);
+    for epoch in 2..=1001 {
+        late = cut_by(None, epoch, late.digest(), 0, SEQUENCER);
+        queue.turn(T, vec![ordered(&late)]);
+    }
     let turn = queue.turn(T, vec![submit(&bundle(0, 0, Digest::ZERO, b"a", None), b"a")]);
     assert_eq!(refusals(&turn.sends)[0].reason, Reason::Expired { cut: late.cite() });
 }

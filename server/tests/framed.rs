@@ -314,3 +314,49 @@ fn an_ack_sent_again_or_late_takes_no_word_back() {
         assert!(found.iter().any(|evidence| evidence.predicate() == "sackbroken"), "late: {late}");
     }
 }
+
+/// The sequencer signs one cut of a far epoch, for whoever sees it first, and cuts as usual otherwise.
+#[test]
+fn a_cut_of_a_far_epoch_leads_nobody_away() {
+    for to in [incoming(0), witness(0)] {
+        let mut world = World::watched(1, 1, 2);
+        let seen = watch(&mut world, |_, _, _| true);
+        world.connect_all();
+        world.exchange(2);
+        let last = seen.lock().unwrap().cuts.values().last().unwrap().clone();
+        let last = last.verify(&world.setup.trust).unwrap();
+        let far = Cut { epoch: Epoch(1_000_000_000), previous: Digest::of(&[b"none"]), ..(*last).clone() };
+        let far = by_server(&world, SEQUENCER, far).to_unverified();
+        world.turn(to, vec![Input::Message(SEQUENCER, Message::Ordered(far))]);
+        let before = world.delivered(0).len();
+        world.exchange(3);
+        world.run_for(200);
+        assert_eq!(world.delivered(0).len(), before + 6, "{to}: all goes on");
+        assert_eq!((world.open(), world.suspected()), (BTreeMap::new(), vec![]), "{to}");
+    }
+}
+
+/// What it missed while it was away is not kept any more: it goes on from what a mailbox actor has attested.
+#[test]
+fn a_witness_goes_on_after_a_gap_that_nothing_fills() {
+    let mut world = World::watched(1, 1, 2);
+    let kept_from = Arc::new(Mutex::new(0));
+    let from = kept_from.clone();
+    let seen = watch(&mut world, move |_, to, message| {
+        let Message::Ordered(cut) = message else { return true };
+        to != witness(0) || cut.claimed_slot() >= *from.lock().unwrap()
+    });
+    world.connect_all();
+    world.exchange(2);
+    world.disconnect(witness(0));
+    // without a witness nothing is delivered, and yet it is cut
+    world.submit(0, 9, b"0", &[1]);
+    world.run_for(200);
+    assert_eq!((world.delivered(0).len(), world.delivered(1).len()), (4, 4));
+    *kept_from.lock().unwrap() = *seen.lock().unwrap().cuts.keys().last().unwrap();
+    world.reconnect(witness(0));
+    world.exchange(6);
+    world.run_for(200);
+    assert_eq!((world.delivered(0).len(), world.delivered(1).len()), (16, 17));
+    assert_eq!(world.open(), BTreeMap::new());
+}

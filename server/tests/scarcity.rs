@@ -167,7 +167,7 @@ fn bundles_that_wait_for_a_cut_are_held_as_far_as_there_is_room() {
     let setup = setup(1, 1);
     let mut queue = Bench::incoming(0, &setup);
     let cut = Cut {
-        epoch: Epoch(5),
+        epoch: Epoch(1),
         terms: Terms::default(),
         previous: Digest::ZERO,
         base: SequenceId(0),

@@ -53,7 +53,10 @@ use crate::{
         map::Map,
         merkle::Tree,
         message::Message,
-        predicate::equivocation::Equivocation,
+        predicate::{
+            chain::{BrokenChain, Linked},
+            equivocation::Equivocation,
+        },
         receipt::{Receipt, bundle_leaf},
         refusal::Refusal,
         seal::{Manifest, Positions, Seal},
@@ -332,7 +335,16 @@ impl Incoming {
         if let Some(other) = other {
             accuse(Equivocation { first: other, second: cut.cite() }, &self.setup.trust, step);
         }
-        if self.seen.as_ref().is_some_and(|seen| seen.slot >= cut.epoch.0) {
+        let (next, previous) = self
+            .seen
+            .as_ref()
+            .map_or((Epoch(1), Digest::ZERO), |seen| (Epoch(seen.slot).next(), seen.digest));
+        if cut.epoch != next {
+            return; // one that it has, or one after a gap: nothing before it is given up without this actor's word
+        }
+        if cut.previous != previous {
+            let later = Linked::Cut(cut.to_unverified());
+            accuse(BrokenChain { earlier: self.seen.clone(), later }, &self.setup.trust, step);
             return;
         }
         self.examine(&cut, step);

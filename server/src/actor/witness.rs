@@ -11,6 +11,7 @@
 //! - The head of a log is durable before it is cosigned, and one slot of a log is cosigned with one digest only.
 //! - A suspicion ends when the actor answers, or when it turns out to be due to an exposed one.
 
+mod ahead;
 mod auditor;
 mod board;
 mod last;
@@ -18,6 +19,7 @@ mod logs;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use ahead::Ahead;
 use auditor::Auditor;
 use board::Board;
 use logs::{LOG, Logs};
@@ -72,6 +74,8 @@ pub struct Witness {
     cosignatures: Numbers,
     /// Heads to cosign in this step.
     fresh: Vec<Citation>,
+    /// Cuts after a gap.
+    ahead: Ahead,
     /// Attestations whose cut has not been seen.
     waiting: BTreeMap<(Epoch, u32), Unverified<Attestation>>,
     /// When each actor was last heard of.
@@ -98,6 +102,7 @@ impl Witness {
             board: Board::new(me, setup.clone()),
             cosignatures: Numbers::default(),
             fresh: Vec::new(),
+            ahead: Ahead::default(),
             waiting: BTreeMap::new(),
             heard: BTreeMap::new(),
             unopened: BTreeMap::new(),
@@ -143,10 +148,21 @@ impl Witness {
     fn sequencer_heard(&mut self, cut: Unverified<Cut>, step: &mut Step) {
         step.work.verified += 1;
         let Ok(signed) = cut.clone().verify(&self.setup.trust) else { return };
+        step.notice(Notice::SawCut { epoch: signed.epoch, digest: signed.digest() });
+        self.heard.insert(ActorId::SEQUENCER, step.now);
+        match self.is_ahead(signed.epoch) {
+            true => self.hold(cut, step),
+            false => self.follow(cut, step),
+        }
+    }
+
+    /// A cut that follows what was seen, or is believed to.
+    fn follow(&mut self, cut: Unverified<Cut>, step: &mut Step) {
+        let signed = cut.clone().believed();
         let doubts = self.auditor.cut(&signed);
         self.pursue(doubts, step);
-        step.notice(Notice::SawCut { epoch: signed.epoch, digest: signed.digest() });
-        if self.take_head(signed.cite(), step) {
+        let new = self.take_head(signed.cite(), step);
+        if new {
             for (j, reached) in signed.reached.iter().enumerate() {
                 // what it did not sign, nobody can open
                 let actor = ActorId::Server(Role::Incoming, j as u32);
@@ -166,13 +182,15 @@ impl Witness {
             }
         }
         (0..self.setup.trust.roster.incoming()).for_each(|j| self.await_order(j, step.now));
-        self.heard.insert(ActorId::SEQUENCER, step.now);
         self.board.observe(ActorId::SEQUENCER, &Exhibit::Cut(cut), step);
         let ready: Vec<_> = self.waiting.range(..=(signed.epoch, u32::MAX)).map(|(key, _)| *key).collect();
         for key in ready {
             if let Some(attestation) = self.waiting.remove(&key) {
                 self.mailbox_heard(attestation, step);
             }
+        }
+        if new {
+            self.follow_on(step);
         }
     }
 
@@ -232,11 +250,20 @@ impl Witness {
         let Ok(signed) = attestation.clone().verify(&self.setup.trust) else { return };
         let actor = signed.actor();
         self.heard.insert(actor, step.now);
-        if self.auditor.cut_of(signed.epoch).is_none()
-            && self.logs.last(Kind::Cut, ActorId::SEQUENCER).is_none_or(|last| last < signed.epoch.0)
+        if let Some((epoch, _)) = self.unattested.get(&signed.mailbox)
+            && *epoch <= signed.epoch
         {
-            if self.waiting.len() < WAITING_MAX {
+            self.unattested.remove(&signed.mailbox);
+            let newest = self.followed();
+            if newest > signed.epoch {
+                self.unattested.insert(signed.mailbox, (newest, step.now));
+            }
+        }
+        if self.auditor.cut_of(signed.epoch).is_none() && self.followed() < signed.epoch {
+            let own = self.waiting.keys().filter(|(_, mailbox)| *mailbox == signed.mailbox).count();
+            if own < WAITING_MAX / self.setup.trust.roster.mailboxes().max(1) as usize {
                 self.waiting.insert((signed.epoch, signed.mailbox), attestation);
+                self.leap(step);
             }
             return;
         }
@@ -246,16 +273,6 @@ impl Witness {
         // of a cut that it does not know it says nothing: it might be a branch
         if agreed == Some(signed.cut.digest) {
             self.take_head(signed.cite(), step);
-        }
-        match self.unattested.get(&signed.mailbox) {
-            Some((epoch, _)) if *epoch <= signed.epoch => {
-                self.unattested.remove(&signed.mailbox);
-                let newest = self.logs.last(Kind::Cut, ActorId::SEQUENCER).map_or(Epoch(0), Epoch);
-                if newest > signed.epoch {
-                    self.unattested.insert(signed.mailbox, (newest, step.now));
-                }
-            }
-            _ => {}
         }
         if self.board.waits_for_a_run(actor)
             && let Some(cut) = self.auditor.cut_of(signed.epoch).cloned()
@@ -338,6 +355,10 @@ impl Witness {
     fn answered(&mut self, from: ActorId, answered: Answered, step: &mut Step) {
         match answered.exhibit.clone() {
             Exhibit::Ledger(ledger) => self.ledger_heard(ledger, step),
+            Exhibit::Cut(cut) if self.is_ahead(Epoch(cut.claimed_slot())) => {
+                // it shows nothing, until it is known what it follows
+                return self.sequencer_heard(cut, step);
+            }
             Exhibit::Cut(cut) => self.sequencer_heard(cut, step),
             Exhibit::Attestation(attestation) => self.mailbox_heard(attestation, step),
             Exhibit::Seal(seal) => self.seal_shown(seal, step),
@@ -479,7 +500,7 @@ impl Actor for Witness {
 
     fn settle(&mut self, step: &mut Step) {
         self.demand_overdue(step);
-        let newest = self.logs.last(Kind::Cut, ActorId::SEQUENCER).map_or(Epoch(0), Epoch);
+        let newest = self.followed();
         let out = self.exposed.union(&self.retired).copied().collect();
         self.board.settle(newest, out, &self.auditor, step);
         self.cosign(step);
