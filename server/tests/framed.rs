@@ -360,3 +360,18 @@ fn a_witness_goes_on_after_a_gap_that_nothing_fills() {
     assert_eq!((world.delivered(0).len(), world.delivered(1).len()), (16, 17));
     assert_eq!(world.open(), BTreeMap::new());
 }
+
+/// A witness that was away asks for what was sealed so long ago that it is not kept any more.
+#[test]
+fn what_is_not_kept_any_more_is_opened_by_what_came_after_it() {
+    let mut world = World::watched(1, 1, 2);
+    let seen = watch(&mut world, |_, _, _| true);
+    world.connect_all();
+    world.exchange(2);
+    let seal = seen.lock().unwrap().seals.values().nth(1).unwrap().cite();
+    world.run_until("more is sealed than is kept", 60_000, |_| {
+        seen.lock().unwrap().seals.keys().last().is_some_and(|last| *last > seal.slot + 1100)
+    });
+    world.post(witness(0), incoming(0), Demand::Open(seal), Attachment::None);
+    assert_eq!((world.open(), world.suspected()), (BTreeMap::new(), vec![]));
+}

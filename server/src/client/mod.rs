@@ -23,7 +23,7 @@ use bytes::Bytes;
 use futures_util::future::{Either, select};
 use hyper::Method;
 use serde::Deserialize;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::{
     actor::{self, Draft, Draught, Issued, Notice, Setup, Step, Timing},
@@ -104,6 +104,9 @@ pub struct Client {
     door: Door,
     tokens: u64,
     notices: mpsc::UnboundedReceiver<Notice>,
+    /// How many of these the application has asked for, and how many it is done with.
+    asked: u64,
+    done: watch::Sender<u64>,
     /// It ends with this.
     running: oneshot::Sender<()>,
     /// Tells that it has, and why, if it has stopped by itself.
@@ -142,6 +145,23 @@ struct Telling<K> {
     /// Those of this step.
     told: Vec<Notice>,
     notices: mpsc::UnboundedSender<Notice>,
+    /// How many the application was told.
+    count: u64,
+    /// How many it is done with, if it is waited for.
+    done: Option<watch::Receiver<u64>>,
+}
+
+/// How many notices that are no deliveries an application may be behind with.
+const BEHIND_MAX: u64 = 4096;
+
+impl<K> Telling<K> {
+    /// Waits until the application is done with what it was told of deliveries: what it has not seen when it ends must be told again.
+    /// False if it is gone.
+    async fn waits(&mut self, delivers: bool) -> bool {
+        let Some(done) = &mut self.done else { return true };
+        let least = if delivers { self.count } else { self.count.saturating_sub(BEHIND_MAX) };
+        done.wait_for(|done| *done >= least).await.is_ok()
+    }
 }
 
 impl<K: Keep> Observer for Telling<K> {
@@ -150,7 +170,7 @@ impl<K: Keep> Observer for Telling<K> {
     fn issued(&mut self, issued: &Issued) {
         if issued.kind() == Kind::Recovery {
             // in whichever life that was: there may be no step to tell it with
-            let _ = self.notices.send(Notice::Retired { actor: issued.actor() });
+            self.count += u64::from(self.notices.send(Notice::Retired { actor: issued.actor() }).is_ok());
         }
     }
 
@@ -165,11 +185,13 @@ impl<K: Keep> Observer for Telling<K> {
             return true;
         }
         let flow = self.keep.keep(&self.told).await;
+        let mut delivers = false;
         for notice in self.told.drain(..) {
+            delivers |= matches!(notice, Notice::Delivered { .. } | Notice::Dropped { .. });
             // the application may have seen enough
-            let _ = self.notices.send(notice);
+            self.count += u64::from(self.notices.send(notice).is_ok());
         }
-        flow.is_continue()
+        flow.is_continue() && self.waits(delivers).await
     }
 }
 
@@ -198,7 +220,8 @@ pub fn ports<N: Network>(
 }
 
 impl Client {
-    /// Starts a client; makes its key if it is new.
+    /// Starts a client; makes its key if it is new. It does no more until the application has asked for the next notice after a
+    /// delivery ([`Client::next`]), and so is done with it: one that it has not seen when it ends is told again.
     pub async fn start(options: Options) -> Result<Client, ClientError> {
         let Options { server, directory, tls } = options;
         keys::private_directory(&directory)?;
@@ -210,7 +233,7 @@ impl Client {
         let (ports, has_stored) = ports(web, &store(&directory));
         let host = format!("{}:{}", server.host, server.port);
         let setup = Setup { trust: told.trust, timing: told.timing };
-        let client = Client::run(Parts { ports, host, secret: secret.0, has_stored, setup }, ());
+        let client = Client::begin(Parts { ports, host, secret: secret.0, has_stored, setup }, (), true);
         Ok(Client { lock: Some(lock), ..client })
     }
 
@@ -219,6 +242,14 @@ impl Client {
     pub fn run<N: Network, C: Clock, S: Storage, W: Work + Clone + Sync, P: Spawn>(
         parts: Parts<N, C, S, W, P>,
         keep: impl Keep,
+    ) -> Client {
+        Client::begin(parts, keep, false)
+    }
+
+    fn begin<N: Network, C: Clock, S: Storage, W: Work + Clone + Sync, P: Spawn>(
+        parts: Parts<N, C, S, W, P>,
+        keep: impl Keep,
+        waits: bool,
     ) -> Client {
         let Parts { ports, host, secret, has_stored, setup } = parts;
         let Ports { network, clock, storage, work, spawn } = ports;
@@ -240,12 +271,14 @@ impl Client {
         let node = Node::default();
         let door = node.door();
         let (sender, notices) = mpsc::unbounded_channel();
+        let (done, is_done) = watch::channel(0);
         let salting = Digest::of(&[b"noise/salting/1", &secret]);
         let recover = move |stored| {
             let client = actor::client::Client::recover(id, salting, 0, setup, stored)?;
             Ok(client.keeping_contents())
         };
-        let telling = Telling { keep, told: Vec::new(), notices: sender };
+        let is_done = waits.then_some(is_done);
+        let telling = Telling { keep, told: Vec::new(), notices: sender, count: 0, done: is_done };
         let ((running, over), (end, ended)) = (oneshot::channel::<()>(), oneshot::channel());
         spawn.spawn(async move {
             let failed = {
@@ -261,7 +294,7 @@ impl Client {
                 let _ = end.send(error);
             }
         });
-        Client { id, trust, door, tokens: 0, notices, running, ended, lock: None }
+        Client { id, trust, door, tokens: 0, notices, asked: 0, done, running, ended, lock: None }
     }
 
     /// Sends a payload to all these, and a ciphertext to each. None if too much waits already; else the token by which
@@ -279,9 +312,13 @@ impl Client {
         self.door.complain(evidence)
     }
 
-    /// What the client has to tell next. None when it has stopped.
+    /// What the client has to tell next. None when it has stopped. Whoever asks is done with what came before.
     pub async fn next(&mut self) -> Option<Notice> {
-        self.notices.recv().await
+        // asked again after it was given up, it has still seen no more than this
+        self.done.send_replace(self.asked);
+        let notice = self.notices.recv().await?;
+        self.asked += 1;
+        Some(notice)
     }
 
     /// Stops it, and waits until it has; what it was storing may be stored a moment later. Gives why it had stopped by itself, if it had.
@@ -354,4 +391,40 @@ async fn get(connection: &mut Connection, path: &str) -> Result<Bytes, String> {
     let answer =
         connection.ask(Method::GET, path, &[], Bytes::new()).await.map_err(|error| error.to_string())?;
     if answer.status.is_success() { Ok(answer.body) } else { Err(answer.told()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt as _;
+
+    use super::*;
+    use crate::protocol::{
+        derivation::Entry,
+        id::{Count, Position, SequenceId},
+    };
+
+    fn dropped() -> Notice {
+        let entry = Entry { sequence: SequenceId(0), incoming: 0, position: Position(0), leaf: Digest::ZERO };
+        Notice::Dropped { count: Count(1), entry, why: "a test" }
+    }
+
+    #[test]
+    fn the_next_step_waits_until_the_application_is_done_with_what_was_delivered() {
+        let ((sender, mut notices), (done, is_done)) = (mpsc::unbounded_channel(), watch::channel(0));
+        let mut telling =
+            Telling { keep: (), told: Vec::new(), notices: sender, count: 0, done: Some(is_done) };
+        telling.notice(Time(0), Notice::Reached("nothing to lose"));
+        assert_eq!(telling.wants_more().now_or_never(), Some(true));
+        telling.notice(Time(0), dropped());
+        assert_eq!(telling.wants_more().now_or_never(), None, "it has not even been seen");
+        done.send_replace(1);
+        let waits = |telling: &mut Telling<()>| telling.waits(true).now_or_never();
+        assert_eq!((waits(&mut telling), notices.len()), (None, 2));
+        done.send_replace(2);
+        assert_eq!(waits(&mut telling), Some(true));
+        while notices.try_recv().is_ok() {}
+        telling.notice(Time(0), dropped());
+        drop(done);
+        assert_eq!(telling.wants_more().now_or_never(), Some(false), "who is gone has seen no more");
+    }
 }

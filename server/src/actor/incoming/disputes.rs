@@ -135,7 +135,9 @@ impl Incoming {
                 newest.map(|ledger| Exhibit::Seal(ledger.seal.clone()))
             }
             (Demand::Open(seal), _) => {
-                self.ledgers.ledger(BatchNumber(seal.slot)).cloned().map(Exhibit::Ledger)
+                // or the oldest that is kept after it
+                let mut ledgers = self.ledgers.from(BatchNumber(seal.slot));
+                ledgers.next().map(|(_, ledger)| Exhibit::Ledger(ledger.clone()))
             }
             (Demand::Batch { batch, mailbox, .. }, _) if mailbox < self.setup.trust.roster.mailboxes() => {
                 // whoever has attested it holds it, or has given it up: its own word shows that
