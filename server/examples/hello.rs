@@ -14,7 +14,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let directory = std::env::temp_dir().join("noise-hello");
     let mut client = Client::start(Options { server: server.parse()?, directory, tls: None }).await?;
     let me = client.id;
-    client.send(b"hello".to_vec(), vec![(me, b"only for me".to_vec())]);
+    client.send(b"hello".to_vec(), vec![(me, b"only for me".to_vec())])?;
     while let Some(notice) = client.next().await {
         match notice {
             Notice::Receipted { number, incoming, position } => {

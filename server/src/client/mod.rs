@@ -95,6 +95,22 @@ pub enum ClientError {
     },
 }
 
+/// Why something is not sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SendError {
+    /// The client has not taken over what it was given before, or has stopped.
+    #[error("too much waits already: try again when receipts have come")]
+    Busy,
+    /// The server would not take it; and as numbers have no gaps, nothing after it either.
+    #[error("{count} recipients, of which this server takes {bound} at most")]
+    Recipients {
+        /// How many there are.
+        count: usize,
+        /// How many the server takes.
+        bound: usize,
+    },
+}
+
 /// A client. It runs until it is stopped, or dropped.
 pub struct Client {
     /// Who it is.
@@ -102,6 +118,8 @@ pub struct Client {
     /// What checks the signatures of its deployment.
     pub trust: Trust,
     door: Door,
+    /// Most recipients of a bundle, as the server says.
+    recipients_max: usize,
     tokens: u64,
     notices: mpsc::UnboundedReceiver<Notice>,
     /// How many of these the application has asked for, and how many it is done with.
@@ -124,6 +142,13 @@ struct Pace {
     /// Where actors are that this server does not serve.
     #[serde(default)]
     elsewhere: BTreeMap<String, String>,
+    limits: Limits,
+}
+
+/// What a server takes.
+#[derive(Deserialize)]
+struct Limits {
+    recipients: usize,
 }
 
 /// Keeps what a client is told, but that it is retired: that it is told in every life.
@@ -234,7 +259,7 @@ impl Client {
         let host = format!("{}:{}", server.host, server.port);
         let setup = Setup { trust: told.trust, timing: told.timing };
         let client = Client::begin(Parts { ports, host, secret: secret.0, has_stored, setup }, (), true);
-        Ok(Client { lock: Some(lock), ..client })
+        Ok(Client { lock: Some(lock), recipients_max: told.recipients_max, ..client })
     }
 
     /// Runs a client. What it tells in a step goes to `keep` before it takes the next one. After a break it ends before that step: it
@@ -294,17 +319,28 @@ impl Client {
                 let _ = end.send(error);
             }
         });
-        Client { id, trust, door, tokens: 0, notices, asked: 0, done, running, ended, lock: None }
+        let (recipients_max, tokens, asked, lock) = (usize::MAX, 0, 0, None);
+        Client { id, trust, door, recipients_max, tokens, notices, asked, done, running, ended, lock }
     }
 
-    /// Sends a payload to all these, and a ciphertext to each. None if too much waits already; else the token by which
-    /// [`Notice::Submitted`] tells the bundle's number.
-    pub fn send(&mut self, payload: Vec<u8>, ciphertexts: Vec<(ClientId, Vec<u8>)>) -> Option<u64> {
-        let token = self.tokens;
-        self.door.send(Draught { token, payload, ciphertexts }).then(|| {
-            self.tokens += 1;
-            token
-        })
+    /// Sends a payload to all these, and a ciphertext to each; gives the token by which [`Notice::Submitted`] tells the bundle's number.
+    ///
+    /// # Errors
+    /// It is not sent.
+    pub fn send(
+        &mut self,
+        payload: Vec<u8>,
+        ciphertexts: Vec<(ClientId, Vec<u8>)>,
+    ) -> Result<u64, SendError> {
+        let (token, count, bound) = (self.tokens, ciphertexts.len(), self.recipients_max);
+        if count > bound {
+            return Err(SendError::Recipients { count, bound });
+        }
+        if !self.door.send(Draught { token, payload, ciphertexts }) {
+            return Err(SendError::Busy);
+        }
+        self.tokens += 1;
+        Ok(token)
     }
 
     /// Complains of whoever this evidence exposes. False if too much waits already.
@@ -353,6 +389,7 @@ struct Introduced {
     trust: Trust,
     timing: Timing,
     elsewhere: BTreeMap<ActorId, Url>,
+    recipients_max: usize,
 }
 
 impl Introduced {
@@ -383,7 +420,7 @@ impl Introduced {
             let actor = actor.parse().map_err(|error: ActorNameError| failed(error.to_string()))?;
             elsewhere.insert(actor, url.parse().map_err(|error: UrlError| failed(error.to_string()))?);
         }
-        Ok(Introduced { trust, timing, elsewhere })
+        Ok(Introduced { trust, timing, elsewhere, recipients_max: pace.limits.recipients })
     }
 }
 

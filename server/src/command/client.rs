@@ -155,7 +155,7 @@ impl ClientCommand {
         payload: Vec<u8>,
     ) -> Result<Option<bool>, String> {
         let ciphertexts = to.into_iter().map(|recipient| (recipient, Vec::new())).collect();
-        let token = client.send(payload, ciphertexts).ok_or("too much waits already")?;
+        let token = client.send(payload, ciphertexts).map_err(|error| error.to_string())?;
         let (mut own, mut come) = (None, Vec::new());
         let answer = self.wait(client, |notice| match notice {
             Notice::Delivered { .. } => {

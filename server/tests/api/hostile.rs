@@ -11,9 +11,13 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use server::{
     actor::Notice,
     architecture::Architecture,
-    client::{Client, Options},
+    client::{Client, Options, SendError},
     http::{Credentials, FRAMES, Limits, client::whole},
-    protocol::{crypto::Ed25519Signer, message::Message},
+    protocol::{
+        crypto::{Ed25519Signer, PublicKey},
+        id::{BundleNumber, ClientId},
+        message::Message,
+    },
     service::Service,
 };
 use tokio::{
@@ -283,6 +287,25 @@ fn a_client_that_acknowledges_too_much_does_so_again_later() {
         while acks("202").await == before {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
+    });
+}
+
+#[test]
+fn a_client_signs_nothing_that_its_server_does_not_take() {
+    on_tokio(async {
+        let directory = tempfile::tempdir().unwrap();
+        let mut settings = settings(Architecture::Central, &directory);
+        settings.limits.recipients = 2;
+        let service = Service::start(settings).await.unwrap();
+        let server = service.url().parse().unwrap();
+        let options = Options { server, directory: directory.path().join("client"), tls: None };
+        let mut client = Client::start(options).await.unwrap();
+        let to = |count: u8| (0..count).map(|index| (ClientId(PublicKey([index; 32])), Vec::new())).collect();
+        let refused = client.send(b"to three".to_vec(), to(3)).unwrap_err();
+        assert_eq!(refused, SendError::Recipients { count: 3, bound: 2 });
+        // it would never have a receipt, and neither would this
+        client.send(b"to two".to_vec(), to(2)).unwrap();
+        while !matches!(client.next().await.unwrap(), Notice::Receipted { number: BundleNumber(0), .. }) {}
     });
 }
 

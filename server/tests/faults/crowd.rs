@@ -83,7 +83,7 @@ impl Crowd {
         for client in &mut self.clients {
             for _ in 0..bundles {
                 let to = self.everybody.iter().map(|id| (*id, b"key".to_vec())).collect();
-                assert!(client.send(vec![b'p'; self.payload], to).is_some());
+                assert!(client.send(vec![b'p'; self.payload], to).is_ok());
             }
         }
         self.sent += bundles;

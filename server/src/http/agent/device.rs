@@ -185,7 +185,7 @@ impl Keeper {
             match order {
                 Either::Right(Outgoing { batch, receipted }) => {
                     // without a token nobody waits, and the device is told to try again
-                    if let Some(token) = client.send(self.device.clone().into_bytes(), batch) {
+                    if let Ok(token) = client.send(self.device.clone().into_bytes(), batch) {
                         drawn.insert(token, receipted);
                     }
                 }

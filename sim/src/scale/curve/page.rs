@@ -99,7 +99,7 @@ impl<'a> Draft<'a> {
             let plot = LinesPlot { x: self.curve.dimension(), y, series, marks: Vec::new() };
             Ok(Plot {
                 file: metric.name.to_owned(),
-                caption: format!("{}; {}.", metric.caption(), stats::ends_over_seeds(self.curve.seeds)),
+                caption: format!("{}; {}.", metric.caption(), self.ends(metric)),
                 svg: chart::lines(&self.heading(metric.title), &plot)?,
             })
         });
@@ -107,6 +107,17 @@ impl<'a> Draft<'a> {
         let plots = plots.chain(maps).collect::<Result<_, ChartError>>()?;
         let title = format!("Over {}", self.curve.name);
         Ok(Section { title, text, plots, tables: Vec::new() })
+    }
+
+    /// What the ends of an interval are of.
+    fn ends(&self, metric: &Metric) -> String {
+        match metric.name == PEAK {
+            true => {
+                "the ends are the lowest rate that was sustained with a seed, and the highest that was not"
+                    .to_owned()
+            }
+            false => stats::ends_over_seeds(self.curve.seeds),
+        }
     }
 
     /// Whether a metric is zero at every point: a plot of it would be an empty one.
@@ -311,7 +322,7 @@ impl<'a> Draft<'a> {
                 "Every point: the mean over seeds, but of what was busiest, which is of the seed in which it was busiest of all; {}{}.",
                 stats::ends_over_seeds(self.curve.seeds),
                 if self.curve.search.is_some() {
-                    ", and of the peak the highest rate that was not sustained"
+                    "; of the peak the upper end is the highest rate that was not sustained"
                 } else {
                     ""
                 }
