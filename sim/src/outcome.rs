@@ -217,6 +217,10 @@ impl Outcome {
     /// long a delivery takes, and so it is that none come at first.
     pub fn served_per_s(&self) -> Option<f64> {
         let sending_ns = self.flow().sending_ns();
+        // of less than two epochs all may come in one, and nothing is said of how fast
+        if sending_ns < 2 * self.drawn.topology.epoch_ns {
+            return None;
+        }
         let all = self.bundles().delivered as f64 * 1e9 / sending_ns as f64;
         (sending_ns > 0).then(|| all / (1.0 + self.lag()))
     }

@@ -36,7 +36,7 @@ use crate::{
     protocol::{
         ack::Ack,
         attestation::{Attestation, MailboxHead, Mailboxes},
-        board::Exhibit,
+        board::{Exhibit, Posting},
         bundle::Parcel,
         codec::{Decode, Encode},
         cut::{Cut, spans},
@@ -87,6 +87,10 @@ pub struct Mailbox {
     acks: BTreeMap<ClientId, Unverified<Ack>>,
     /// Of how many of these clients there is no mailbox: they never had anything.
     empty: usize,
+    /// Challenges to which there was nothing to say yet, with who relayed them.
+    unanswered: Vec<(ActorId, Posting)>,
+    /// There may be now.
+    answers: bool,
     /// The cut that is not ready, and since when.
     stalled: Option<Stalled>,
 }
@@ -107,6 +111,8 @@ impl Mailbox {
             docket: Docket::new(me, setup.terms_of(me)),
             acks: BTreeMap::new(),
             empty: 0,
+            unanswered: Vec::new(),
+            answers: false,
             stalled: None,
             setup,
         };
@@ -398,6 +404,11 @@ impl Actor for Mailbox {
 
     fn settle(&mut self, step: &mut Step) {
         let before = self.last;
+        if std::mem::take(&mut self.answers) {
+            for (witness, posting) in std::mem::take(&mut self.unanswered) {
+                self.challenged(witness, posting, step);
+            }
+        }
         while let Some(cut) = self.next_epoch(step) {
             let deliveries = self.derive(cut);
             self.attest(deliveries, step);
@@ -411,6 +422,9 @@ impl Actor for Mailbox {
     fn release(&mut self, issued: Issued, step: &mut Step) {
         self.docket.release(&issued, &self.setup.trust.roster, step);
         self.redress.release(&issued, step);
+        // what it waits for, or has, can be cited from here on
+        self.answers |=
+            matches!(issued, Issued::Challenge(_) | Issued::Attestation(_)) && !self.unanswered.is_empty();
         let Issued::Attestation(attestation) = issued else { return };
         let epoch = attestation.epoch;
         let newest = self.last.is_some_and(|(last, _)| last == epoch);
@@ -431,6 +445,9 @@ impl Actor for Mailbox {
     }
 
     fn deadline(&self) -> Option<Time> {
+        if self.answers {
+            return Some(Time(0));
+        }
         self.stalled_until().filter(|_| !self.demanded())
     }
 }

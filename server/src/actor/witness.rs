@@ -250,6 +250,10 @@ impl Witness {
         let Ok(signed) = attestation.clone().verify(&self.setup.trust) else { return };
         let actor = signed.actor();
         self.heard.insert(actor, step.now);
+        if self.auditor.cut_of(signed.epoch).is_none() && self.followed() < signed.epoch {
+            self.await_cut((signed.epoch, signed.mailbox), attestation, step);
+            return;
+        }
         if let Some((epoch, _)) = self.unattested.get(&signed.mailbox)
             && *epoch <= signed.epoch
         {
@@ -258,14 +262,6 @@ impl Witness {
             if newest > signed.epoch {
                 self.unattested.insert(signed.mailbox, (newest, step.now));
             }
-        }
-        if self.auditor.cut_of(signed.epoch).is_none() && self.followed() < signed.epoch {
-            let own = self.waiting.keys().filter(|(_, mailbox)| *mailbox == signed.mailbox).count();
-            if own < WAITING_MAX / self.setup.trust.roster.mailboxes().max(1) as usize {
-                self.waiting.insert((signed.epoch, signed.mailbox), attestation);
-                self.leap(step);
-            }
-            return;
         }
         let doubts = self.auditor.attestation(&signed);
         self.pursue(doubts, step);
@@ -360,6 +356,9 @@ impl Witness {
                 return self.sequencer_heard(cut, step);
             }
             Exhibit::Cut(cut) => self.sequencer_heard(cut, step),
+            Exhibit::Attestation(attestation) if self.is_unknown(Epoch(attestation.claimed_slot())) => {
+                return self.mailbox_heard(attestation, step);
+            }
             Exhibit::Attestation(attestation) => self.mailbox_heard(attestation, step),
             Exhibit::Seal(seal) => self.seal_shown(seal, step),
             Exhibit::Placement(placement) => self.seal_shown(placement.seal, step),
@@ -502,7 +501,7 @@ impl Actor for Witness {
         self.demand_overdue(step);
         let newest = self.followed();
         let out = self.exposed.union(&self.retired).copied().collect();
-        self.board.settle(newest, out, &self.auditor, step);
+        self.board.settle((newest, self.ahead.is_gap()), out, &self.auditor, step);
         self.cosign(step);
     }
 

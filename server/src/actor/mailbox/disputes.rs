@@ -35,6 +35,9 @@ impl Stalled {
     }
 }
 
+/// Most challenges that are remembered until there is something to say.
+const UNANSWERED_MAX: usize = 64;
+
 impl Mailbox {
     /// Makes public what it waits for: a cut that does not follow is proved to be bad, a run that does not come is
     /// demanded on the board.
@@ -119,6 +122,7 @@ impl Mailbox {
 
     /// A witness relays a challenge: it is answered if it can be.
     pub(super) fn challenged(&mut self, witness: ActorId, posting: Posting, step: &mut Step) {
+        let relayed = posting.clone();
         let Ok(challenge) = posting.challenge.verify(&self.setup.trust) else { return };
         if challenge.target != self.me() {
             return;
@@ -166,7 +170,13 @@ impl Mailbox {
         match (exhibit, self.blocked_on()) {
             (Some(exhibit), _) => self.docket.answer(witness, challenge.cite(), exhibit, step),
             (None, Some(on)) => self.docket.blocked(witness, challenge.cite(), on, step),
-            (None, None) => {}
+            // in a moment perhaps, and not only when it is asked again
+            (None, None) => {
+                let known = |(_, other): &(ActorId, Posting)| other.challenge.digest() == challenge.digest();
+                if self.unanswered.len() < UNANSWERED_MAX && !self.unanswered.iter().any(known) {
+                    self.unanswered.push((witness, relayed));
+                }
+            }
         }
     }
 

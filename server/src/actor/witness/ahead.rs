@@ -7,15 +7,17 @@
 
 use std::collections::BTreeMap;
 
-use super::Witness;
+use super::{WAITING_MAX, Witness};
 use crate::{
     actor::Step,
     port::Time,
     protocol::{
+        attestation::Attestation,
         cut::Cut,
         id::{ActorId, Epoch},
         message::Message,
-        statement::{Kind, Unverified},
+        predicate::equivocation::Equivocation,
+        statement::{Citation, Kind, Unverified},
     },
 };
 
@@ -31,9 +33,20 @@ pub struct Ahead {
 }
 
 impl Ahead {
+    /// Whether something is held, and nothing has come that follows since.
+    pub fn is_gap(&self) -> bool {
+        self.since.is_some()
+    }
+
+    /// Another cut of the same epoch that is held.
+    fn other_than(&self, cut: &Unverified<Cut>) -> Option<Citation> {
+        let held = self.cuts.get(&Epoch(cut.claimed_slot()))?;
+        (held.digest() != cut.digest()).then(|| held.cite())
+    }
+
     /// Holds a cut; whether it is the first after the gap.
     fn hold(&mut self, cut: Unverified<Cut>, now: Time) -> bool {
-        self.cuts.insert(Epoch(cut.claimed_slot()), cut);
+        self.cuts.entry(Epoch(cut.claimed_slot())).or_insert(cut);
         while self.cuts.len() > HELD_MAX {
             self.cuts.pop_first();
         }
@@ -80,8 +93,32 @@ impl Witness {
 
     /// Holds a cut that comes after a gap, and asks for what is missing.
     pub(super) fn hold(&mut self, cut: Unverified<Cut>, step: &mut Step) {
+        if let Some(first) = self.ahead.other_than(&cut) {
+            self.pursue(vec![Equivocation { first, second: cut.cite() }.into()], step);
+        }
         if self.ahead.hold(cut, step.now) {
             step.send(ActorId::SEQUENCER, Message::Subscribe(self.followed().next().0));
+        }
+        self.leap(step);
+    }
+
+    /// Whether nothing is known of the cut of this epoch.
+    pub(super) fn is_unknown(&self, epoch: Epoch) -> bool {
+        self.auditor.cut_of(epoch).is_none() && self.followed() < epoch
+    }
+
+    /// Keeps an attestation until its cut comes: of each mailbox actor the newest, for the newest cuts are held.
+    pub(super) fn await_cut(
+        &mut self,
+        (epoch, mailbox): (Epoch, u32),
+        attestation: Unverified<Attestation>,
+        step: &mut Step,
+    ) {
+        self.waiting.insert((epoch, mailbox), attestation);
+        let mut own = self.waiting.keys().filter(|(_, other)| *other == mailbox);
+        let (oldest, count) = (own.next().copied(), own.count() + 1);
+        if count > WAITING_MAX / self.setup.trust.roster.mailboxes().max(1) as usize {
+            oldest.map(|oldest| self.waiting.remove(&oldest));
         }
         self.leap(step);
     }

@@ -134,8 +134,12 @@ impl Auditor {
 
     /// The cuts that a mailbox actor has not attested, at most so many, as far as they were seen.
     pub fn cuts_unattested(&self, mailbox: u32, most: usize) -> impl Iterator<Item = &Unverified<Cut>> {
-        let attested = self.attestations.get(&mailbox).map_or(0, Unverified::claimed_slot);
-        self.cuts.range(Epoch(attested).next()..).take(most).map(|(_, cut)| cut)
+        self.cuts.range(Epoch(self.attested(mailbox)).next()..).take(most).map(|(_, cut)| cut)
+    }
+
+    /// The last epoch that a mailbox actor was seen to have attested; 0 if none was.
+    pub fn attested(&self, mailbox: u32) -> u64 {
+        self.attestations.get(&mailbox).map_or(0, Unverified::claimed_slot)
     }
 
     /// The cut of an epoch, as it was seen first.

@@ -34,6 +34,10 @@ const OPEN_MAX: usize = 256;
 const VERSIONS_MAX: usize = 64;
 /// Most cuts that go with a challenge to attest.
 const HANDED_ON_MAX: usize = 64;
+/// Most things that a target may wait for, one after the other: a run is seldom one of more.
+const GIVEN_MAX: usize = 4096;
+/// How often what a target was given is taken for lost with its connection, or in a crash.
+const LOST_MAX: u32 = 8;
 /// A target is asked so many times before it is suspected.
 const ASKED: u64 = 4;
 
@@ -49,6 +53,8 @@ struct Obligation {
     before_ns: u64,
     /// What its target has waited for, and was given.
     given: BTreeSet<Awaited>,
+    /// How often that may have been lost.
+    lost: u32,
     asked_at: Option<Time>,
     /// The challenge that its target waits for.
     blocked: Option<Digest>,
@@ -183,6 +189,10 @@ impl Board {
     pub fn connected(&mut self, peer: ActorId, step: &mut Step) {
         self.connected.insert(peer);
         for open in self.open.values_mut().filter(|open| open.challenge.target == peer) {
+            if !open.given.is_empty() && open.lost < LOST_MAX {
+                open.lost += 1;
+                open.given.clear();
+            }
             open.asked_at = Some(step.now);
             open.ask(step);
         }
@@ -274,7 +284,9 @@ impl Board {
         if let Some(closed) = self.open.remove(&id) {
             let waits = |open: &&mut Obligation| open.blocked.is_some_and(|on| closed.versions.contains(&on));
             for open in self.open.values_mut().filter(waits) {
-                open.given.extend(closed.awaited());
+                // who is not there is given nothing
+                open.given
+                    .extend(closed.awaited().filter(|_| self.connected.contains(&open.challenge.target)));
                 // what it says now is wanted at once, not when its turn to be asked comes
                 open.asked_at = None;
             }
@@ -300,8 +312,10 @@ impl Board {
     }
 
     /// Whether its target can be expected to answer already.
-    fn is_due(&self, open: &Obligation, auditor: &Auditor) -> bool {
+    fn is_due(&self, open: &Obligation, auditor: &Auditor, gap: bool) -> bool {
         match &open.challenge.demand {
+            // what they show is not known to follow from anything before the gap is closed
+            Demand::Cut(_) | Demand::Attest(_) if gap => false,
             Demand::Deliver { epoch, .. } => *epoch <= self.newest,
             Demand::Order(seal) => {
                 let incoming = seal.actor.index_of(Role::Incoming);
@@ -312,10 +326,12 @@ impl Board {
     }
 
     /// Whether its target waits for another: one that is challenged, or out.
-    fn is_blocked(&self, open: &Obligation) -> bool {
+    fn is_blocked(&self, open: &Obligation, auditor: &Auditor) -> bool {
         let Some(on) = open.blocked else { return false };
         let target = open.challenge.target;
-        let is_new = |other: &Obligation| other.awaited().is_none_or(|what| !open.given.contains(&what));
+        let is_new = |other: &Obligation| {
+            open.given.len() < GIVEN_MAX && other.awaited().is_none_or(|what| !open.given.contains(&what))
+        };
         let mut on = self.open.values().filter(|other| other.versions.contains(&on) && is_new(other));
         match open.custody() {
             Some(entrusted) => {
@@ -323,20 +339,26 @@ impl Board {
                 on.any(|other| other.is_asked_by(target, incoming))
             }
             None => {
-                on.any(|other| other.is_for(target) && other.is_needed_by(open))
+                on.any(|other| other.is_for(target) && other.is_needed_by(open, auditor))
                     || self.out.iter().any(|out| out.role() == Role::Incoming)
             }
         }
     }
 
     /// Lets time do its work: asks again, suspects, clears.
-    pub fn settle(&mut self, newest: Epoch, out: BTreeSet<ActorId>, auditor: &Auditor, step: &mut Step) {
+    pub fn settle(
+        &mut self,
+        (newest, gap): (Epoch, bool),
+        out: BTreeSet<ActorId>,
+        auditor: &Auditor,
+        step: &mut Step,
+    ) {
         (self.newest, self.out) = (newest, out);
         self.store_fresh(step);
         let void = |open: &Obligation| self.is_void(open);
         let void: Vec<u64> = self.open.iter().filter(|(_, open)| void(open)).map(|(id, _)| *id).collect();
         void.into_iter().for_each(|id| self.close(id, "void", step));
-        let idle = |open: &Obligation| self.is_blocked(open) || !self.is_due(open, auditor);
+        let idle = |open: &Obligation| self.is_blocked(open, auditor) || !self.is_due(open, auditor, gap);
         let idle: BTreeSet<u64> =
             self.open.iter().filter(|(_, open)| idle(open)).map(|(id, _)| *id).collect();
         let (wait, ask) = self.pace();
@@ -445,12 +467,16 @@ impl Obligation {
             && self.challengers.contains(&handler)
     }
 
-    /// Whether the run that is demanded here was taken by a cut up to the epoch that is demanded there.
-    fn is_needed_by(&self, other: &Obligation) -> bool {
+    /// Whether the run that is demanded here was taken by a cut after those that the mailbox actor has attested, and up to the
+    /// epoch that is demanded there.
+    fn is_needed_by(&self, other: &Obligation, auditor: &Auditor) -> bool {
         let Attachment::Taken(taken) = &self.attachment else { return false };
+        let mailbox = other.challenge.target.index_of(Role::Mailbox);
+        let (taken, attested) =
+            (taken.cut.claimed_slot(), mailbox.map_or(0, |mailbox| auditor.attested(mailbox)));
         match &other.challenge.demand {
-            Demand::Attest(epoch) | Demand::Deliver { epoch, .. } => taken.cut.claimed_slot() <= epoch.0,
-            _ => true,
+            Demand::Attest(epoch) | Demand::Deliver { epoch, .. } => attested < taken && taken <= epoch.0,
+            _ => attested < taken,
         }
     }
 
@@ -518,6 +544,7 @@ fn obligation(challenge: Signed<Challenge>, attachment: Attachment) -> Obligatio
         since: None,
         before_ns: 0,
         given: BTreeSet::new(),
+        lost: 0,
         asked_at: None,
         blocked: None,
         idle: false,

@@ -304,10 +304,11 @@ fn trial(outcome: &Outcome, offered_per_s: Option<f64>, bound_ns: Option<u64>) -
     let bundles = outcome.drawn.workload.bundles;
     let complete = outcome.bundles().delivered == bundles;
     let sustained = complete && is_within(p99_ms, lag, bound_ns);
-    let sending_s = outcome.flow().sending_ns().max(1) as f64 / 1e9;
+    let sending_s = outcome.flow().sending_ns() as f64 / 1e9;
+    let own_per_s = if sending_s > 0.0 { bundles as f64 / sending_s } else { 0.0 };
     Trial {
         seed: outcome.seed,
-        offered_per_s: offered_per_s.unwrap_or(bundles as f64 / sending_s),
+        offered_per_s: offered_per_s.unwrap_or(own_per_s),
         complete,
         p50_ms,
         p99_ms,
