@@ -336,6 +336,26 @@ fn a_cut_of_a_far_epoch_leads_nobody_away() {
     }
 }
 
+/// The sequencer signs one cut of a far epoch for the witness, and says nothing more to anybody.
+#[test]
+fn nor_does_it_excuse_silence() {
+    let mut world = World::watched(1, 1, 2);
+    let silent = Arc::new(Mutex::new(false));
+    let is_silent = silent.clone();
+    let seen = watch(&mut world, move |from, _, _| from != SEQUENCER || !*is_silent.lock().unwrap());
+    world.connect_all();
+    world.exchange(2);
+    *silent.lock().unwrap() = true;
+    let last = seen.lock().unwrap().cuts.values().last().unwrap().clone();
+    let last = last.verify(&world.setup.trust).unwrap();
+    let far = Cut { epoch: Epoch(1_000_000_000), ..(*last).clone() };
+    let far = by_server(&world, SEQUENCER, far).to_unverified();
+    world.turn(witness(0), vec![Input::Message(SEQUENCER, Message::Ordered(far))]);
+    world.run_for(300);
+    assert!(world.suspected().contains(&(SEQUENCER, "cut")), "{:?}", world.suspected());
+    assert!(world.suspected().iter().all(|(who, _)| *who == SEQUENCER), "{:?}", world.suspected());
+}
+
 /// What it missed while it was away is not kept any more: it goes on from what a mailbox actor has attested.
 #[test]
 fn a_witness_goes_on_after_a_gap_that_nothing_fills() {

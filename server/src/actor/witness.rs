@@ -250,7 +250,7 @@ impl Witness {
         let Ok(signed) = attestation.clone().verify(&self.setup.trust) else { return };
         let actor = signed.actor();
         self.heard.insert(actor, step.now);
-        if self.auditor.cut_of(signed.epoch).is_none() && self.followed() < signed.epoch {
+        if self.is_unknown(signed.epoch) {
             self.await_cut((signed.epoch, signed.mailbox), attestation, step);
             return;
         }
@@ -349,13 +349,14 @@ impl Witness {
 
     /// A target answers; what it shows is news like any other.
     fn answered(&mut self, from: ActorId, answered: Answered, step: &mut Step) {
+        let mut follows = true;
         match answered.exhibit.clone() {
             Exhibit::Ledger(ledger) => self.ledger_heard(ledger, step),
-            Exhibit::Cut(cut) if self.is_ahead(Epoch(cut.claimed_slot())) => {
-                // it shows nothing, until it is known what it follows
-                return self.sequencer_heard(cut, step);
+            Exhibit::Cut(cut) => {
+                follows = !self.is_ahead(Epoch(cut.claimed_slot()));
+                self.sequencer_heard(cut, step);
             }
-            Exhibit::Cut(cut) => self.sequencer_heard(cut, step),
+            // it shows nothing until its cut has come
             Exhibit::Attestation(attestation) if self.is_unknown(Epoch(attestation.claimed_slot())) => {
                 return self.mailbox_heard(attestation, step);
             }
@@ -364,7 +365,7 @@ impl Witness {
             Exhibit::Placement(placement) => self.seal_shown(placement.seal, step),
             _ => {}
         }
-        self.board.answered(from, answered, step);
+        self.board.answered(from, answered, follows, step);
     }
 
     /// How long an actor may be silent: the challenge bound, and a heartbeat.

@@ -247,8 +247,8 @@ impl Board {
         }
     }
 
-    /// A target answers.
-    pub fn answered(&mut self, from: ActorId, answered: Answered, step: &mut Step) {
+    /// A target answers; with a cut that may follow nothing, if it `follows` not: that shows that one is made, and not what is ordered.
+    pub fn answered(&mut self, from: ActorId, answered: Answered, follows: bool, step: &mut Step) {
         step.work.verified += 1;
         let Ok(response) = answered.response.clone().verify(&self.setup.trust) else { return };
         let cited = response.challenge.digest;
@@ -256,6 +256,9 @@ impl Board {
             return;
         };
         if response.target != open.challenge.target || response.target != from {
+            return;
+        }
+        if !follows && matches!(open.challenge.demand, Demand::Order(_)) {
             return;
         }
         let id = *id;
@@ -314,8 +317,8 @@ impl Board {
     /// Whether its target can be expected to answer already.
     fn is_due(&self, open: &Obligation, auditor: &Auditor, gap: bool) -> bool {
         match &open.challenge.demand {
-            // what they show is not known to follow from anything before the gap is closed
-            Demand::Cut(_) | Demand::Attest(_) if gap => false,
+            // what it shows is not known to follow from anything before the gap is closed
+            Demand::Attest(_) if gap => false,
             Demand::Deliver { epoch, .. } => *epoch <= self.newest,
             Demand::Order(seal) => {
                 let incoming = seal.actor.index_of(Role::Incoming);
