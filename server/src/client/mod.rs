@@ -450,7 +450,7 @@ mod tests {
         let ((sender, mut notices), (done, is_done)) = (mpsc::unbounded_channel(), watch::channel(0));
         let mut telling =
             Telling { keep: (), told: Vec::new(), notices: sender, count: 0, done: Some(is_done) };
-        telling.notice(Time(0), Notice::Reached("nothing to lose"));
+        telling.notice(Time(0), Notice::Acknowledged { count: Count(0) });
         assert_eq!(telling.wants_more().now_or_never(), Some(true));
         telling.notice(Time(0), dropped());
         assert_eq!(telling.wants_more().now_or_never(), None, "it has not even been seen");
