@@ -214,11 +214,11 @@ impl Attack for ForgeAck {
     }
 
     fn sends(&mut self, sends: &mut Vec<(ActorId, Message)>, context: &mut Context<'_>) {
-        let attested = sends.iter().filter_map(|(_, message)| match message {
+        let mut attested = sends.iter().filter_map(|(_, message)| match message {
             Message::Attested(attestation) => Some(attestation.cite()),
             _ => None,
         });
-        self.attested = attested.last().or(self.attested.take());
+        self.attested = attested.next_back().or(self.attested.take());
         self.withhold.withhold(sends, context);
     }
 }
