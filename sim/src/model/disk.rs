@@ -184,7 +184,8 @@ impl State {
         }
         let takes_ns = cost_ns as u64 * factor;
         self.busy_until_ns = if is_sync { self.device.flush(done, takes_ns) } else { done + takes_ns };
-        self.pace.spend(self.busy_until_ns - takes_ns, self.busy_until_ns);
+        // one that joins another's flush may take longer by itself
+        self.pace.spend(self.busy_until_ns.saturating_sub(takes_ns), self.busy_until_ns);
     }
 
     /// Makes durable what completed syncs cover.

@@ -8,7 +8,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{NEXT, OBLIGATION, auditor::Auditor};
+use super::{NEXT, OBLIGATION, auditor::Auditor, obligation::Obligation};
 use crate::{
     actor::{
         Issued, Setup, Step,
@@ -17,11 +17,10 @@ use crate::{
     },
     port::Time,
     protocol::{
-        board::{Answered, Attachment, Entrusted, Exhibit, HandedOver, Posting},
+        board::{Answered, Attachment, Exhibit, HandedOver, Posting},
         challenge::{Answer, Challenge, Demand},
         codec::Encode,
-        digest::Digest,
-        id::{ActorId, BatchNumber, BundleNumber, ClientId, Epoch, Role},
+        id::{ActorId, Epoch, Role},
         message::Message,
         obligation::{discharges, is_founded},
         statement::{Kind, Signed},
@@ -30,46 +29,10 @@ use crate::{
 
 /// Most open obligations that one challenger may have on the board.
 const OPEN_MAX: usize = 256;
-/// Most challenges that make one demand: of each challenger one, and one for each time that it had crashed before it was signed.
-const VERSIONS_MAX: usize = 64;
 /// Most cuts that go with a challenge to attest.
 const HANDED_ON_MAX: usize = 64;
-/// Most things that a target may wait for, one after the other: a run is seldom one of more.
-const GIVEN_MAX: usize = 4096;
-/// How often what a target was given is taken for lost with its connection, or in a crash.
-const LOST_MAX: u32 = 8;
 /// A target is asked so many times before it is suspected.
 const ASKED: u64 = 4;
-
-struct Obligation {
-    challenge: Signed<Challenge>,
-    attachment: Attachment,
-    challengers: BTreeSet<ActorId>,
-    /// The digests of all challenges that make this demand: one may be made again after a crash.
-    versions: BTreeSet<Digest>,
-    /// Since when its target can be expected to answer, since it waited last.
-    since: Option<Time>,
-    /// For how long it could be expected before, in nanoseconds.
-    before_ns: u64,
-    /// What its target has waited for, and was given.
-    given: BTreeSet<Awaited>,
-    /// How often that may have been lost.
-    lost: u32,
-    asked_at: Option<Time>,
-    /// The challenge that its target waits for.
-    blocked: Option<Digest>,
-    idle: bool,
-    suspected: bool,
-}
-
-/// What a target may wait for before it answers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Awaited {
-    /// A mailbox actor for a run: of which incoming actor, and which.
-    Run(u32, BatchNumber),
-    /// A handler for an answer to a bundle.
-    Bundle(ClientId, BundleNumber),
-}
 
 /// The board of a witness.
 pub struct Board {
@@ -122,7 +85,7 @@ impl Board {
     pub fn recover_obligation(&mut self, id: u64, posting: Posting) {
         self.next = self.next.max(id + 1);
         if let Ok(challenge) = posting.challenge.verify(&self.setup.trust) {
-            self.open.insert(id, obligation(challenge, posting.attachment));
+            self.open.insert(id, Obligation::new(challenge, posting.attachment));
             self.fresh.push(id); // said again: whoever listens may have missed what became of it
         }
     }
@@ -181,7 +144,7 @@ impl Board {
     fn put_up(&mut self, challenge: Signed<Challenge>, attachment: Attachment) {
         let id = self.next;
         self.next += 1;
-        self.open.insert(id, obligation(challenge, attachment));
+        self.open.insert(id, Obligation::new(challenge, attachment));
         self.fresh.push(id);
     }
 
@@ -189,10 +152,7 @@ impl Board {
     pub fn connected(&mut self, peer: ActorId, step: &mut Step) {
         self.connected.insert(peer);
         for open in self.open.values_mut().filter(|open| open.challenge.target == peer) {
-            if !open.given.is_empty() && open.lost < LOST_MAX {
-                open.lost += 1;
-                open.given.clear();
-            }
+            open.loses();
             open.asked_at = Some(step.now);
             open.ask(step);
         }
@@ -288,8 +248,9 @@ impl Board {
             let waits = |open: &&mut Obligation| open.blocked.is_some_and(|on| closed.versions.contains(&on));
             for open in self.open.values_mut().filter(waits) {
                 // who is not there is given nothing
-                open.given
-                    .extend(closed.awaited().filter(|_| self.connected.contains(&open.challenge.target)));
+                if self.connected.contains(&open.challenge.target) {
+                    open.is_given(&closed);
+                }
                 // what it says now is wanted at once, not when its turn to be asked comes
                 open.asked_at = None;
             }
@@ -332,10 +293,7 @@ impl Board {
     fn is_blocked(&self, open: &Obligation, auditor: &Auditor) -> bool {
         let Some(on) = open.blocked else { return false };
         let target = open.challenge.target;
-        let is_new = |other: &Obligation| {
-            open.given.len() < GIVEN_MAX && other.awaited().is_none_or(|what| !open.given.contains(&what))
-        };
-        let mut on = self.open.values().filter(|other| other.versions.contains(&on) && is_new(other));
+        let mut on = self.open.values().filter(|other| other.versions.contains(&on) && open.lacks(other));
         match open.custody() {
             Some(entrusted) => {
                 let incoming = entrusted.receipt.claimed().target();
@@ -404,7 +362,7 @@ impl Board {
         let (wait, ask) = self.pace();
         let of = |open: &Obligation| {
             let again = open.asked_at.map_or(Time(0), |asked| asked.after(ask));
-            let suspect = open.due(wait).filter(|_| !open.suspected);
+            let suspect = open.due(wait);
             suspect.map_or(again, |suspect| suspect.min(again))
         };
         self.open.values().map(of).min()
@@ -427,130 +385,5 @@ fn hand_on_cuts(open: &Obligation, auditor: &Auditor, step: &mut Step) {
     let Some(mailbox) = open.challenge.target.index_of(Role::Mailbox) else { return };
     for cut in auditor.cuts_unattested(mailbox, HANDED_ON_MAX) {
         step.send(open.challenge.target, Message::Ordered(cut.clone()));
-    }
-}
-
-impl Obligation {
-    fn notice(&self, id: u64) -> Notice {
-        let Challenge { target, challenger, demand, .. } = &*self.challenge;
-        Notice::Obliged { id, target: *target, demand: demand.name(), challenger: *challenger }
-    }
-
-    fn is_of(&self, target: ActorId, demand: &Demand) -> bool {
-        self.challenge.target == target && self.challenge.demand == *demand
-    }
-
-    /// Whether an answer to it answers who posted this with the same demand, too: a receipt is for a bundle as it is signed there.
-    fn is_about(&self, attachment: &Attachment) -> bool {
-        match (&self.attachment, attachment) {
-            // a placement that shows one of them less is none for who wants to see that one
-            (Attachment::Promised(one), Attachment::Promised(other)) => one.recipients == other.recipients,
-            (Attachment::Submission(one), Attachment::Submission(other)) => {
-                one.bundle.cite() == other.bundle.cite()
-            }
-            _ => true,
-        }
-    }
-
-    /// Whether it is demanded too often already to keep this version too.
-    fn is_full_for(&self, challenge: &Signed<Challenge>) -> bool {
-        self.versions.len() >= VERSIONS_MAX && !self.versions.contains(&challenge.digest())
-    }
-
-    /// Whether it is a run that this mailbox actor lacks: the one thing that one may wait for.
-    fn is_for(&self, actor: ActorId) -> bool {
-        matches!(self.challenge.demand, Demand::Batch { mailbox, .. } if actor == ActorId::Server(Role::Mailbox, mailbox))
-    }
-
-    /// Whether a handler demands here that an incoming actor admit a bundle. It need not be the one that the handler is asked for: an
-    /// incoming actor that does not answer is not asked for all of them.
-    fn is_asked_by(&self, handler: ActorId, incoming: ActorId) -> bool {
-        self.challenge.target == incoming
-            && matches!(self.challenge.demand, Demand::Admit { .. })
-            && self.challengers.contains(&handler)
-    }
-
-    /// Whether the run that is demanded here was taken by a cut after those that the mailbox actor has attested, and up to the
-    /// epoch that is demanded there.
-    fn is_needed_by(&self, other: &Obligation, auditor: &Auditor) -> bool {
-        let Attachment::Taken(taken) = &self.attachment else { return false };
-        let mailbox = other.challenge.target.index_of(Role::Mailbox);
-        let (taken, attested) =
-            (taken.cut.claimed_slot(), mailbox.map_or(0, |mailbox| auditor.attested(mailbox)));
-        match &other.challenge.demand {
-            Demand::Attest(epoch) | Demand::Deliver { epoch, .. } => attested < taken && taken <= epoch.0,
-            _ => attested < taken,
-        }
-    }
-
-    /// What whoever waits for this waits for.
-    fn awaited(&self) -> Option<Awaited> {
-        match &self.challenge.demand {
-            Demand::Batch { seal, batch, .. } => {
-                Some(Awaited::Run(seal.actor.index_of(Role::Incoming)?, *batch))
-            }
-            Demand::Admit { client, number, .. } => Some(Awaited::Bundle(*client, *number)),
-            _ => None,
-        }
-    }
-
-    fn posting(&self) -> Posting {
-        Posting { challenge: self.challenge.to_unverified(), attachment: self.attachment.clone() }
-    }
-
-    /// The bundle of which a handler is asked what became of it, with the receipt that it gave.
-    fn custody(&self) -> Option<&Entrusted> {
-        match (&self.challenge.demand, &self.attachment) {
-            (Demand::Custody(_), Attachment::Entrusted(entrusted)) => Some(entrusted),
-            _ => None,
-        }
-    }
-
-    fn ask(&self, step: &mut Step) {
-        step.send(self.challenge.target, Message::Posted(Box::new(self.posting())));
-    }
-
-    /// Its time stands still while nothing can be expected of its target, and then goes on.
-    fn rest(&mut self, id: u64, idle: bool, step: &mut Step) {
-        let changed = std::mem::replace(&mut self.idle, idle) != idle;
-        if idle {
-            self.before_ns += self.since.take().map_or(0, |since| step.now.0.saturating_sub(since.0));
-            self.suspected = false;
-        } else {
-            self.since.get_or_insert(step.now);
-        }
-        if changed {
-            step.notice(if idle { Notice::Idle { id } } else { self.notice(id) });
-        }
-    }
-
-    /// When its target has taken so long.
-    fn due(&self, wait: u64) -> Option<Time> {
-        Some(self.since?.after(wait.saturating_sub(self.before_ns)))
-    }
-
-    fn suspect(&mut self, id: u64, wait: u64, step: &mut Step) {
-        if !self.suspected && self.due(wait).is_some_and(|due| due <= step.now) {
-            self.suspected = true;
-            let Challenge { target, demand, .. } = &*self.challenge;
-            step.notice(Notice::Suspected { id, target: *target, demand: demand.name() });
-        }
-    }
-}
-
-fn obligation(challenge: Signed<Challenge>, attachment: Attachment) -> Obligation {
-    Obligation {
-        challengers: BTreeSet::from([challenge.challenger]),
-        versions: BTreeSet::from([challenge.digest()]),
-        challenge,
-        attachment,
-        since: None,
-        before_ns: 0,
-        given: BTreeSet::new(),
-        lost: 0,
-        asked_at: None,
-        blocked: None,
-        idle: false,
-        suspected: false,
     }
 }

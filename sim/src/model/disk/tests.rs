@@ -96,3 +96,20 @@ fn a_killed_process_cannot_write() {
     });
     assert!(error);
 }
+
+#[test]
+fn one_that_joins_the_flush_of_another_is_busy_no_longer_than_there_was_time() {
+    let busy_ns = with_disk(1, async |_, time| {
+        let device = Device::default();
+        let costs = Profile::standard().disk;
+        let on = |name: &str| Disk::on(device.clone(), time.clone(), costs.clone(), Streams::new(1), name);
+        let disks = ["first", "second", "slow"].map(on);
+        disks[2].begin(0, Ailment::Slow(1_000_000));
+        // the third is flushed with the second, whatever it would take alone
+        disks.iter().for_each(|disk| disk.open(FileName::Database).sync_data().unwrap());
+        let until_ns = disks[2].busy_until_ns();
+        assert_eq!(until_ns, disks[1].busy_until_ns());
+        (disks[2].busy().total(), until_ns)
+    });
+    assert_eq!(busy_ns.0, busy_ns.1);
+}
