@@ -291,3 +291,27 @@ fn a_witness_sees_a_broken_promise_of_one_incoming_actor_after_thousands_of_runs
     let accused: Vec<ActorId> = caught(&turn.notices).iter().map(Evidence::accused).collect();
     assert_eq!(accused, [incoming(0)]);
 }
+
+/// Anybody may post a receipt to a witness; nobody is told of it but by whom it is from.
+#[test]
+fn what_anybody_posts_comes_to_nobody_as_an_answer() {
+    let setup = watched_setup(1, 1, 1);
+    let bundle = submission(&setup, 0, &small(), None).bundle;
+    let leaf = bundle_leaf(&bundle.cite());
+    let receipt = Receipt {
+        incoming: 0,
+        first: Position(0),
+        terms: Terms::default(),
+        count: 1,
+        leaves: leaf,
+        chain: Digest::ZERO,
+    };
+    let signed = Signed::sign(receipt, setup.trust.deployment, &signer_of(incoming(0)));
+    let receipted = Receipted::new(&signed, client(0), BundleNumber(0), Tree::new(vec![leaf]).open(&[0]));
+    let told = |from| {
+        let mut bench = Bench::witness(0, &setup);
+        let turn = bench.turn(T, vec![Input::Message(from, Message::Receipted(receipted.clone()))]);
+        turn.sends.iter().filter(|(to, _)| *to == me(0)).count()
+    };
+    assert_eq!((told(me(1)), told(incoming(0))), (0, 1));
+}

@@ -423,15 +423,17 @@ impl Actor for Witness {
             Input::Message(_, Message::Posted(posting)) => self.posted(*posting, step),
             Input::Message(from, Message::Answered(answered)) => self.answered(from, *answered, step),
             Input::Message(from, Message::Receipted(receipted)) => {
-                let client = ActorId::Client(receipted.client);
                 self.board.observe(from, &Exhibit::Receipted(receipted.clone()), step);
-                step.send(client, Message::Receipted(receipted));
+                // what anybody posts is no answer to anybody else
+                if from.role() == Role::Incoming {
+                    step.send(ActorId::Client(receipted.client), Message::Receipted(receipted));
+                }
             }
-            Input::Message(from, Message::Refused(refusal, client)) => {
+            Input::Message(from, Message::Refused(refusal, client)) if from.role() == Role::Incoming => {
                 self.board.observe(from, &Exhibit::Refused(refusal.clone()), step);
                 step.send(ActorId::Client(client), Message::Refused(refusal, client));
             }
-            Input::Message(_, Message::Placed(placement)) => {
+            Input::Message(from, Message::Placed(placement)) if from.role() == Role::Incoming => {
                 step.send(ActorId::Client(placement.client), Message::Placed(placement));
             }
             _ => {}
