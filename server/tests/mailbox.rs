@@ -16,13 +16,13 @@ use server::{
         batch::Batch,
         codec::{Decode, Encode},
         digest::Digest,
-        id::{ActorId, Role},
+        id::{ActorId, Count, Epoch, Role},
         merkle::Opening,
-        message::Message,
+        message::{Delivery, Message},
         statement::Kind,
     },
 };
-use support::{Bench, SEQUENCER, World, incoming, mailbox, setup};
+use support::{Bench, SEQUENCER, World, client, incoming, mailbox, setup};
 
 /// What mailbox actor 0 got in a run of several epochs, and the attestations that it signed.
 struct Recording {
@@ -37,6 +37,25 @@ fn attestations(bench: &Bench) -> Vec<Digest> {
 }
 
 fn recording() -> Recording {
+    recorded(&mut |world| {
+        for round in 0..4 {
+            (0..4).for_each(|from| world.submit(from, round, &[from as u8], &[0, 1, 2]));
+            world.run_for(3);
+        }
+    })
+}
+
+/// The same of a run in which client 0 is sent so many bundles with this payload, one an epoch.
+fn recording_of(bundles: u64, payload: &[u8]) -> Recording {
+    recorded(&mut |world| {
+        for token in 0..bundles {
+            world.submit(1, token, payload, &[0]);
+            world.run_for(3);
+        }
+    })
+}
+
+fn recorded(run: &mut dyn FnMut(&mut World)) -> Recording {
     let mut world = World::new(2, 2, 4);
     let inputs = Arc::new(Mutex::new(Vec::new()));
     let kept = inputs.clone();
@@ -48,10 +67,7 @@ fn recording() -> Recording {
         (!matches!(message, Message::Acknowledged(_))).then_some(message)
     }));
     world.connect_all();
-    for round in 0..4 {
-        (0..4).for_each(|from| world.submit(from, round, &[from as u8], &[0, 1, 2]));
-        world.run_for(3);
-    }
+    run(&mut world);
     let inputs = std::mem::take(&mut *inputs.lock().unwrap());
     Recording { inputs, attestations: attestations(&world.benches[&mailbox(0)]) }
 }
@@ -212,4 +228,44 @@ fn a_batch_with_any_part_missing_or_exchanged_is_not_attested() {
     let mut inputs = recording.inputs.clone();
     inputs[at].0 = incoming(1 - inputs[at].0.index_of(Role::Incoming).unwrap());
     assert_eq!(attestations(&replay(&inputs)), without, "from another actor");
+}
+
+/// What a fresh mailbox actor with this recording tells client 0, who says so many times in one step that it holds nothing.
+fn told(recording: &Recording, reads: usize) -> Vec<Delivery> {
+    let mut bench = replay(&recording.inputs);
+    let reader = ActorId::Client(client(0));
+    let read = || Input::Message(reader, Message::Read { held: Count(0), epoch: Epoch(0) });
+    let turn = bench.turn(Time(2), (0..reads).map(|_| read()).collect());
+    let to_reader = turn.sends.into_iter().filter(|(to, _)| *to == reader);
+    let delivery =
+        |(_, message)| if let Message::Delivery(delivery) = message { Some(*delivery) } else { None };
+    to_reader.filter_map(delivery).collect()
+}
+
+#[test]
+fn of_many_reads_in_one_step_one_is_answered() {
+    let recording = recording();
+    let once = told(&recording, 1);
+    assert!(once.len() > 2);
+    assert_eq!(told(&recording, 10), once);
+}
+
+/// Ten bundles of a MiB wait for a client: it is not sent all of them before it holds some.
+#[test]
+fn no_more_than_some_bytes_are_on_the_way_to_a_client() {
+    let recording = recording_of(10, &[7; 1 << 20]);
+    let sent = told(&recording, 1);
+    let bundles: usize = sent.iter().map(|delivery| delivery.parcels.len()).sum();
+    assert_eq!(bundles, 8);
+    // it goes on from there
+    let mut bench = replay(&recording.inputs);
+    let held = sent.last().unwrap().attestation.claimed_slot();
+    let reader = ActorId::Client(client(0));
+    let read = Message::Read { held: Count(8), epoch: Epoch(held) };
+    let turn = bench.turn(Time(2), vec![Input::Message(reader, read)]);
+    let left = turn.sends.iter().map(|(_, message)| match message {
+        Message::Delivery(delivery) => delivery.parcels.len(),
+        _ => 0,
+    });
+    assert_eq!(left.sum::<usize>(), 2);
 }

@@ -16,7 +16,7 @@ mod intake;
 mod outbox;
 mod redress;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub use intake::Intake;
 pub use outbox::{Personal, QUIET_EPOCHS};
@@ -93,6 +93,8 @@ pub struct Mailbox {
     answers: bool,
     /// The cut that is not ready, and since when.
     stalled: Option<Stalled>,
+    /// Clients that have said in this step what they hold.
+    reading: BTreeSet<ClientId>,
 }
 
 impl Mailbox {
@@ -114,6 +116,7 @@ impl Mailbox {
             unanswered: Vec::new(),
             answers: false,
             stalled: None,
+            reading: BTreeSet::new(),
             setup,
         };
         for issued in recovered.statements {
@@ -371,8 +374,9 @@ impl Actor for Mailbox {
             }
             Input::Disconnected(ActorId::Client(client)) => self.outbox.disconnect(client),
             Input::Message(ActorId::Client(client), Message::Read { held, epoch }) => {
+                // of many reads in one step the last counts, and is answered once
                 self.outbox.subscribe(client, held, epoch);
-                self.outbox.push(client, &self.archive, step);
+                self.reading.insert(client);
             }
             Input::Connected(peer) if peer.role() == Role::Witness => {
                 self.docket.connected(peer, step);
@@ -404,6 +408,9 @@ impl Actor for Mailbox {
 
     fn settle(&mut self, step: &mut Step) {
         let before = self.last;
+        for client in std::mem::take(&mut self.reading) {
+            self.outbox.push(client, &self.archive, step);
+        }
         if std::mem::take(&mut self.answers) {
             for (witness, posting) in std::mem::take(&mut self.unanswered) {
                 self.challenged(witness, posting, step);

@@ -170,6 +170,12 @@ pub struct Parcel {
 }
 
 impl Parcel {
+    /// Bytes of its payload and ciphertexts.
+    pub fn bytes(&self) -> usize {
+        let ciphertexts = self.envelopes.iter().map(|(envelope, _)| envelope.ciphertext.len());
+        self.payload.len() + ciphertexts.sum::<usize>()
+    }
+
     /// Whether payload and envelopes are what the bundle commits to.
     pub fn matches(&self, commitment: &Commitment) -> bool {
         Digest::of(&[&self.payload]) == commitment.payload

@@ -1,7 +1,8 @@
 //! The outbox: what each client has not acknowledged, and how far each client has come.
 //!
 //! # Invariants
-//! - A client is sent its deliveries in order, at most [`UNACKNOWLEDGED_MAX`] beyond what it has acknowledged.
+//! - A client is sent its deliveries in order, at most [`UNACKNOWLEDGED_MAX`] beyond what it has acknowledged; and of more than
+//!   [`UNDER_WAY_BYTES`] beyond what it holds none.
 //! - A client that got nothing is sent a quiet delivery every [`QUIET_EPOCHS`]: it checks that nothing was due.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,6 +25,8 @@ use crate::{
 
 /// Most deliveries on the way to a client: it verifies and stores them at its own pace.
 const UNACKNOWLEDGED_MAX: u64 = 256;
+/// With so many bytes of bundles on the way to a client it is sent no further delivery.
+const UNDER_WAY_BYTES: usize = 8 << 20;
 /// After so many epochs a client is shown that nothing was due. An omission shows within as many.
 pub const QUIET_EPOCHS: u64 = 32;
 
@@ -45,6 +48,11 @@ pub struct Personal {
 }
 
 impl Personal {
+    /// Bytes of its bundles.
+    fn bytes(&self) -> usize {
+        self.parcels.iter().map(Parcel::bytes).sum()
+    }
+
     /// The key of its row.
     pub fn key(&self) -> Vec<u8> {
         [self.client.to_bytes(), self.epoch.to_bytes()].concat()
@@ -248,14 +256,17 @@ impl Outbox {
     pub fn push(&mut self, client: ClientId, archive: &Archive, step: &mut Step) {
         let Some(subscriber) = self.subscribers.get_mut(&client) else { return };
         let Some(pending) = self.pending.get(&client) else { return };
-        for (epoch, personal) in pending {
+        let mut under_way = 0;
+        for (epoch, personal) in pending.range(subscriber.held.next()..) {
             if *epoch <= subscriber.upto {
+                under_way += personal.bytes();
                 continue;
             }
             let window = Count(subscriber.acknowledged.0.saturating_add(UNACKNOWLEDGED_MAX));
-            if subscriber.sent >= window || !archive.is_out(*epoch) {
+            if subscriber.sent >= window || under_way >= UNDER_WAY_BYTES || !archive.is_out(*epoch) {
                 return;
             }
+            under_way += personal.bytes();
             let before = Epoch(epoch.0 - 1);
             let known = subscriber.introduced && subscriber.upto >= archive.floor();
             if before > Epoch(0) && !known {
