@@ -7,21 +7,23 @@ use axum::{
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use futures_util::future::{Either, FutureExt, select};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 use super::{FRAMES, Front, Problem};
 use crate::{
     actor::Ledger,
-    port::{
-        Clock,
-        room::{SMALL, Taken},
-    },
+    port::room::{SMALL, Taken},
     protocol::{
+        codec::FORK_MEMORY,
         frame::{self, FrameError},
-        message::Message,
+        message::{Message, tag},
     },
 };
+
+/// Of a body that is large so many bytes must arrive in the time that a small one has.
+const STRETCH: usize = 1 << 20;
+/// How many times its bytes evidence may take in memory: maps in it may have many forks.
+const EVIDENCE_TIMES: usize = 1 + FORK_MEMORY / 8;
 
 /// What a body holds, and the room that is taken for it until it is done with.
 pub struct Read<T> {
@@ -34,60 +36,75 @@ pub struct Read<T> {
 impl Front {
     /// All bytes of a body.
     pub(super) async fn bytes(&self, headers: &HeaderMap, body: Body) -> Result<Read<Vec<u8>>, Problem> {
+        self.bytes_of(headers, body, 1).await
+    }
+
+    /// The same of a body that takes so many times its bytes in memory when it is decoded, for which there must be room.
+    async fn bytes_of(
+        &self,
+        headers: &HeaderMap,
+        body: Body,
+        times: usize,
+    ) -> Result<Read<Vec<u8>>, Problem> {
         let bound = self.limits.body_bytes;
         let claimed =
             headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
-        let too_large = || Problem::too_large(format!("a body has at most {bound} bytes"));
         if claimed.is_some_and(|claimed: u64| claimed > bound as u64) {
-            return Err(too_large());
+            return Err(Problem::too_large(format!("a body has at most {bound} bytes")));
         }
-        let mut read = std::pin::pin!(self.collect(Limited::new(body, bound), claimed));
-        // one that has come with its head needs no deadline
-        let (room, collected) = match read.as_mut().now_or_never() {
-            Some(read) => read,
-            None => {
-                let deadline = self.clock.sleep(self.clock.now().after(self.limits.body_ns));
-                let Either::Left((read, _)) = select(read, deadline).await else {
-                    let seconds = self.limits.body_ns / 1_000_000_000;
-                    return Err(Problem::too_slow(format!("a body must arrive within {seconds} s")));
-                };
-                read
-            }
+        // how long it will be is known, or it may be as long as any
+        let expected = claimed.map_or(bound, |claimed| claimed as usize).saturating_mul(times);
+        let mut body = Limited::new(body, bound);
+        let mut bytes = Vec::with_capacity(expected.min(SMALL));
+        // whoever only claims to send much takes no room for it
+        let mut more = self.collect(&mut body, &mut bytes, SMALL + 1).await?;
+        let room = match more {
+            true => self.room_for(expected).await?,
+            false => self.room_for(bytes.len() * times).await?,
         };
-        match collected {
-            Ok(bytes) => {
-                self.work.spend(Ledger { coded_bytes: bytes.len() as u64, ..Ledger::default() }).await;
-                Ok(Read { content: bytes, room })
-            }
-            Err(error) if error.is::<LengthLimitError>() => Err(too_large()),
-            Err(_) => Err(Problem::malformed("the body ends before its length")),
+        while more {
+            let next = bytes.len() + STRETCH;
+            more = self.collect(&mut body, &mut bytes, next).await?;
         }
+        self.work.spend(Ledger { coded_bytes: bytes.len() as u64, ..Ledger::default() }).await;
+        Ok(Read { content: bytes, room })
     }
 
-    /// The bytes of a body as they come, and room for them if they are many: before they come, if it is known how many.
+    /// Room for so many bytes; a problem if there is none for as long as a body may take to arrive.
+    async fn room_for(&self, bytes: usize) -> Result<Taken, Problem> {
+        let full = || Problem::unavailable("there is no room for a body of this size now");
+        self.within(self.limits.body_ns, self.bodies.take(bytes)).await.ok_or_else(full)
+    }
+
+    /// Reads a body until there are so many bytes of it; whether there may be more.
     async fn collect(
         &self,
-        mut body: Limited<Body>,
-        claimed: Option<u64>,
-    ) -> (Taken, Result<Vec<u8>, Box<dyn Error + Send + Sync>>) {
-        let known = claimed.map_or(0, |claimed| claimed as usize);
-        let mut room = self.bodies.take(known).await;
-        let mut bytes = Vec::with_capacity(known.min(SMALL));
-        while let Some(frame) = body.frame().await {
-            let frame = match frame {
-                Ok(frame) => frame,
-                Err(error) => return (room, Err(error)),
-            };
-            let Ok(data) = frame.into_data() else { continue };
-            if claimed.is_none() && bytes.len() <= SMALL && bytes.len() + data.len() > SMALL {
-                room = self.bodies.take(self.limits.body_bytes).await;
+        body: &mut Limited<Body>,
+        bytes: &mut Vec<u8>,
+        upto: usize,
+    ) -> Result<bool, Problem> {
+        let read = async {
+            while bytes.len() < upto {
+                let Some(frame) = body.frame().await.transpose()? else { return Ok(false) };
+                if let Ok(data) = frame.into_data() {
+                    bytes.extend_from_slice(&data);
+                }
             }
-            bytes.extend_from_slice(&data);
-        }
-        (room, Ok(bytes))
+            Ok::<_, Box<dyn Error + Send + Sync>>(true)
+        };
+        let late = || {
+            let seconds = self.limits.body_ns / 1_000_000_000;
+            Problem::too_slow(format!("a body must arrive within {seconds} s, or as much of it for each MiB"))
+        };
+        let bound = self.limits.body_bytes;
+        let read = self.within(self.limits.body_ns, read).await.ok_or_else(late)?;
+        read.map_err(|error| match error.is::<LengthLimitError>() {
+            true => Problem::too_large(format!("a body has at most {bound} bytes")),
+            false => Problem::malformed("the body ends before its length"),
+        })
     }
 
-    /// All messages of a body, each with how many bytes it takes. It may hold only what has these tags: in words for who sends
+    /// All messages of a body, each with how many bytes it takes in memory. It may hold only what has these tags: in words for who sends
     /// something else.
     pub(super) async fn messages(
         &self,
@@ -100,7 +117,8 @@ impl Front {
                 "the body must be frames of messages, of type {FRAMES}"
             )));
         }
-        let Read { content: bytes, room } = self.bytes(headers, body).await?;
+        let times = if tags.contains(&tag::EXPOSED) { EVIDENCE_TIMES } else { 1 };
+        let Read { content: bytes, room } = self.bytes_of(headers, body, times).await?;
         let messages = frame::all(&bytes, self.limits.messages, |tag| tags.contains(&tag));
         let messages = messages.map_err(|error| match error {
             FrameError::Unwanted => Problem::malformed(format!("the body may hold {what} only")),
@@ -109,7 +127,11 @@ impl Front {
         if messages.is_empty() {
             return Err(Problem::malformed("the body holds no message"));
         }
-        Ok(Read { content: messages, room })
+        let weighed = |(message, bytes)| match message {
+            Message::Exposed(_) => (message, bytes * EVIDENCE_TIMES),
+            _ => (message, bytes),
+        };
+        Ok(Read { content: messages.into_iter().map(weighed).collect(), room })
     }
 }
 

@@ -136,6 +136,15 @@ impl Writer {
     }
 }
 
+/// What a fork of a map takes in memory, about.
+pub const FORK_MEMORY: usize = 200;
+
+/// Most forks of maps in so many bytes of anybody's. In a proof one takes 34 bytes, and 2 where keys begin alike, which is rare
+/// unless somebody has looked for such keys.
+pub fn forks_max(bytes: usize) -> usize {
+    (bytes / 8 + 512).min(1 << 20)
+}
+
 /// What is left to decode.
 pub struct Reader<'a> {
     bytes: &'a [u8],
@@ -147,6 +156,11 @@ impl<'a> Reader<'a> {
     /// All of these bytes.
     pub fn new(bytes: &'a [u8]) -> Self {
         Reader { bytes, forks: usize::MAX }
+    }
+
+    /// The same of bytes of anybody's: with at most [`forks_max`] forks of maps.
+    pub fn of_anybody(bytes: &'a [u8]) -> Self {
+        Reader::new(bytes).with_forks(forks_max(bytes.len()))
     }
 
     /// The same with at most so many forks of maps.

@@ -7,7 +7,7 @@
 use twox_hash::XxHash3_64;
 
 use super::{
-    codec::{Decode, DecodeError, Encode, Reader, Writer},
+    codec::{Decode, DecodeError, Encode, Reader, Writer, forks_max},
     message::Message,
 };
 
@@ -17,8 +17,6 @@ const HEADER: usize = 16;
 pub const BEAT_NS: u64 = 1_000_000_000;
 /// Most bytes of a frame's body.
 pub const FRAME_MAX: usize = 64 << 20;
-/// Most forks of maps in a body of anybody's: of proofs, in which one takes 34 bytes, more than a body of 20 MiB holds.
-pub const FORKS_MAX: usize = 1 << 20;
 
 /// Why bytes are no frame.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -120,14 +118,14 @@ pub fn first(bytes: &[u8]) -> Result<Option<(Message, usize)>, FrameError> {
 }
 
 /// All messages of a body that anybody may have sent, each with how many bytes it takes: at most so many, and only with tags
-/// that are wanted. Nothing else is decoded, and their maps have at most [`FORKS_MAX`] forks together. A body that ends inside a frame is none.
+/// that are wanted. Nothing else is decoded, and their maps have at most [`forks_max`] forks together. A body that ends inside a frame is none.
 pub fn all(
     mut bytes: &[u8],
     bound: usize,
     wanted: impl Fn(u8) -> bool,
 ) -> Result<Vec<(Message, usize)>, FrameError> {
     let mut messages = Vec::new();
-    let mut forks = FORKS_MAX;
+    let mut forks = forks_max(bytes.len());
     while !bytes.is_empty() {
         let body = body(bytes, FRAME_MAX)?.ok_or(DecodeError::Truncated)?;
         bytes = &bytes[HEADER + body.len()..];
@@ -197,5 +195,13 @@ mod tests {
         };
         assert_eq!(path(&thin(5), 7), Ok(2));
         assert!(path(&thin(5), 4).is_err());
+        // of anybody's bytes as many as a proof may need, and no more
+        let of_anybody = |bytes: &[u8]| Pruned::<u64>::decode(&mut Reader::of_anybody(bytes));
+        assert!(of_anybody(&thin(256)).is_ok(), "as deep as any map");
+        let bushy = |depth| (0..depth).fold(vec![1], |side, _| [&[3][..], &side, &side].concat());
+        let (small, large) = (bushy(9), bushy(12));
+        assert!(of_anybody(&small).is_ok_and(|map| map.to_bytes() == small), "{} bytes", small.len());
+        assert!(of_anybody(&large).is_err(), "{} bytes", large.len());
+        assert!(Pruned::<u64>::from_bytes(&large).is_ok(), "it is one all the same");
     }
 }

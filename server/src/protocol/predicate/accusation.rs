@@ -41,9 +41,11 @@ pub enum Accusation {
 }
 
 /// Whom the evidence in these bytes exposes, for an accusation that would rest on it. To be asked before one is
-/// signed.
+/// signed. Anybody may send them, so maps in them have no more forks than [`crate::protocol::codec::forks_max`].
 pub fn exposed_by(evidence: &[u8], trust: &Trust) -> Option<ActorId> {
-    let evidence = Evidence::from_bytes(evidence).ok().filter(|evidence| !evidence.rests_on_accusation())?;
+    let mut input = Reader::of_anybody(evidence);
+    let evidence = Evidence::decode(&mut input).ok().filter(|evidence| !evidence.rests_on_accusation())?;
+    input.end().ok()?;
     evidence.judge(trust).exposed()
 }
 
