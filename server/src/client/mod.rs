@@ -31,7 +31,7 @@ use crate::{
         DeploymentError, Lock,
         keys::{self, KeyError},
     },
-    http::client::{Caller, Connection, HttpNetwork, SILENCE_NS},
+    http::client::{Caller, Connection, HttpNetwork, SILENCE_NS, Takes},
     node::{Door, Identity, Node, NodeError, Observer},
     port::{
         Clock, Network, Ports, Spawn, Storage, StorageError, Time, Work,
@@ -109,6 +109,14 @@ pub enum SendError {
         /// How many the server takes.
         bound: usize,
     },
+    /// The same.
+    #[error("a bundle of {bytes} bytes, and this server takes {bound} at most")]
+    Bytes {
+        /// How many it takes on the way.
+        bytes: usize,
+        /// How many the server takes.
+        bound: usize,
+    },
 }
 
 /// A client. It runs until it is stopped, or dropped.
@@ -118,8 +126,8 @@ pub struct Client {
     /// What checks the signatures of its deployment.
     pub trust: Trust,
     door: Door,
-    /// Most recipients of a bundle, as the server says.
-    recipients_max: usize,
+    /// What the server takes.
+    limits: Limits,
     tokens: u64,
     notices: mpsc::UnboundedReceiver<Notice>,
     /// How many of these the application has asked for, and how many it is done with.
@@ -146,10 +154,28 @@ struct Pace {
 }
 
 /// What a server takes.
-#[derive(Deserialize)]
+#[derive(Clone, Copy, Deserialize)]
 struct Limits {
     recipients: usize,
+    #[serde(default = "unbounded")]
+    messages: usize,
+    #[serde(default = "unbounded")]
+    body_bytes: usize,
+    #[serde(default = "any_rate")]
+    client_rate_per_s: u32,
 }
+
+fn unbounded() -> usize {
+    usize::MAX
+}
+
+fn any_rate() -> u32 {
+    u32::MAX
+}
+
+/// What a bundle takes in a request beyond its payload and ciphertexts, and for each recipient.
+const BUNDLE_BYTES: usize = 1024;
+const RECIPIENT_BYTES: usize = 64;
 
 /// Keeps what a client is told, but that it is retired: that it is told in every life.
 pub trait Keep: Send + 'static {
@@ -232,6 +258,8 @@ pub struct Parts<N, C, S, W, P> {
     pub has_stored: bool,
     /// Roster, verification and pace.
     pub setup: Setup,
+    /// What the server takes in a request.
+    pub takes: Takes,
 }
 
 /// The ports of a client on this machine, whose store is this file; and whether anything was ever stored there.
@@ -253,13 +281,23 @@ impl Client {
         let lock = Lock::whole(&directory)?;
         let secret = key(&directory)?;
         let web = Web { server: server.clone(), elsewhere: Arc::default(), tls };
-        let told = Introduced::by(&server, &web, &directory).await?;
+        let clock = SystemClock::default();
+        let silence = pin!(clock.sleep_until(clock.now().after(SILENCE_NS)));
+        let told = match select(pin!(Introduced::by(&server, &web, &directory)), silence).await {
+            Either::Left((told, _)) => told?,
+            Either::Right(_) => {
+                let why = format!("it has said nothing for {} s", SILENCE_NS / 1_000_000_000);
+                return Err(ClientError::Server { server: server.to_string(), why });
+            }
+        };
         let web = Web { elsewhere: Arc::new(told.elsewhere), ..web };
         let (ports, has_stored) = ports(web, &store(&directory));
         let host = format!("{}:{}", server.host, server.port);
         let setup = Setup { trust: told.trust, timing: told.timing };
-        let client = Client::begin(Parts { ports, host, secret: secret.0, has_stored, setup }, (), true);
-        Ok(Client { lock: Some(lock), recipients_max: told.recipients_max, ..client })
+        let limits = told.limits;
+        let takes = Takes::of(limits.messages, limits.client_rate_per_s, limits.body_bytes);
+        let parts = Parts { ports, host, secret: secret.0, has_stored, setup, takes };
+        Ok(Client { lock: Some(lock), limits, ..Client::begin(parts, (), true) })
     }
 
     /// Runs a client. What it tells in a step goes to `keep` before it takes the next one. After a break it ends before that step: it
@@ -276,7 +314,7 @@ impl Client {
         keep: impl Keep,
         waits: bool,
     ) -> Client {
-        let Parts { ports, host, secret, has_stored, setup } = parts;
+        let Parts { ports, host, secret, has_stored, setup, takes } = parts;
         let Ports { network, clock, storage, work, spawn } = ports;
         let signer = || Box::new(Ed25519Signer::from_secret(&secret));
         let (id, trust) = (ClientId(signer().public()), setup.trust.clone());
@@ -284,6 +322,7 @@ impl Client {
             inner: network,
             caller: Arc::new(Caller::new(signer(), trust.deployment)),
             host,
+            takes,
             silence_ns: SILENCE_NS,
             clock: AnyClock::new(clock.clone()),
             work: AnyWork::new(work.clone()),
@@ -319,8 +358,14 @@ impl Client {
                 let _ = end.send(error);
             }
         });
-        let (recipients_max, tokens, asked, lock) = (usize::MAX, 0, 0, None);
-        Client { id, trust, door, recipients_max, tokens, notices, asked, done, running, ended, lock }
+        let (tokens, asked, lock) = (0, 0, None);
+        let limits = Limits {
+            recipients: usize::MAX,
+            messages: takes.messages,
+            body_bytes: takes.bytes,
+            client_rate_per_s: u32::MAX,
+        };
+        Client { id, trust, door, limits, tokens, notices, asked, done, running, ended, lock }
     }
 
     /// Sends a payload to all these, and a ciphertext to each; gives the token by which [`Notice::Submitted`] tells the bundle's number.
@@ -332,9 +377,14 @@ impl Client {
         payload: Vec<u8>,
         ciphertexts: Vec<(ClientId, Vec<u8>)>,
     ) -> Result<u64, SendError> {
-        let (token, count, bound) = (self.tokens, ciphertexts.len(), self.recipients_max);
+        let (token, count, bound) = (self.tokens, ciphertexts.len(), self.limits.recipients);
         if count > bound {
             return Err(SendError::Recipients { count, bound });
+        }
+        let to_each = ciphertexts.iter().map(|(_, ciphertext)| ciphertext.len() + RECIPIENT_BYTES);
+        let (bytes, bound) = (BUNDLE_BYTES + payload.len() + to_each.sum::<usize>(), self.limits.body_bytes);
+        if bytes > bound {
+            return Err(SendError::Bytes { bytes, bound });
         }
         if !self.door.send(Draught { token, payload, ciphertexts }) {
             return Err(SendError::Busy);
@@ -389,7 +439,7 @@ struct Introduced {
     trust: Trust,
     timing: Timing,
     elsewhere: BTreeMap<ActorId, Url>,
-    recipients_max: usize,
+    limits: Limits,
 }
 
 impl Introduced {
@@ -420,7 +470,7 @@ impl Introduced {
             let actor = actor.parse().map_err(|error: ActorNameError| failed(error.to_string()))?;
             elsewhere.insert(actor, url.parse().map_err(|error: UrlError| failed(error.to_string()))?);
         }
-        Ok(Introduced { trust, timing, elsewhere, recipients_max: pace.limits.recipients })
+        Ok(Introduced { trust, timing, elsewhere, limits: pace.limits })
     }
 }
 

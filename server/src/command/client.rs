@@ -138,7 +138,10 @@ impl ClientCommand {
     ) -> Result<bool, String> {
         let tls = self.ca.as_deref().map(Tls::client).transpose().map_err(|error| error.to_string())?;
         let options = Options { server: self.server.clone(), directory: self.dir.clone(), tls };
-        let mut client = Client::start(options).await.map_err(|error| error.to_string())?;
+        let patience = Duration::from_secs(self.patience_s.max(1));
+        let started = tokio::time::timeout(patience, Client::start(options)).await;
+        let silent = |_| format!("{}: it has said nothing for {} s", self.server, patience.as_secs());
+        let mut client = started.map_err(silent)?.map_err(|error| error.to_string())?;
         let done = act(&mut client).await;
         let failed = client.stop().await;
         match (done?, failed) {

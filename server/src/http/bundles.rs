@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 use super::{
     Front, Problem,
     body::{Read, framed},
-    hub::{Answers, Hub},
+    hub::{Answers, Gone, Hub},
 };
 use crate::{
     port::Clock,
@@ -88,8 +88,7 @@ pub async fn ask_again(
     front.charge(vec![client; receipts.len()])?;
     let hub = front.hubs.handler().ok_or_else(|| Problem::elsewhere("no request handler is served here"))?;
     for (receipted, bytes) in receipts {
-        let said = hub.say(client, Message::Unplaced(receipted), bytes).await;
-        said.map_err(|_| Problem::unavailable("the request handler has stopped"))?;
+        front.told("request handler", hub.say(client, Message::Unplaced(receipted), bytes)).await?;
     }
     Ok(front.with_nonce(StatusCode::ACCEPTED.into_response()))
 }
@@ -149,11 +148,24 @@ impl Front {
         let (sender, arriving) = mpsc::unbounded_channel();
         let mut waiting = Waiting { hub, names, answers: Some(sender), arriving };
         let mut deadline = self.clock.sleep(self.clock.now().after(self.limits.answer_ns));
-        for (index, submission) in submissions.into_iter().enumerate() {
-            let (client, number) = waiting.names[index];
-            let Some(sender) = waiting.answers.clone() else { break };
-            let said = hub.submit(client, number, submission, (index, sender));
-            said.await.map_err(|_| Problem::unavailable("the request handler has stopped"))?;
+        let handed_on = async {
+            for (index, submission) in submissions.into_iter().enumerate() {
+                let (client, number) = waiting.names[index];
+                let Some(sender) = waiting.answers.clone() else { break };
+                hub.submit(client, number, submission, (index, sender)).await?;
+            }
+            Ok(())
+        };
+        match select(std::pin::pin!(handed_on), deadline).await {
+            Either::Left((Ok(()), unfinished)) => deadline = unfinished,
+            Either::Left((Err(Gone), _)) => {
+                return Err(Problem::unavailable("the request handler has stopped"));
+            }
+            // it does not even take them
+            Either::Right(_) => {
+                self.count(&answers);
+                return Ok(answers);
+            }
         }
         waiting.answers = None;
         while left > 0 {

@@ -75,8 +75,7 @@ async fn check(trust: Trust, work: AnyWork, queue: Arc<Mutex<mpsc::Receiver<Job>
         if !gather(&mut *queue.lock().await, &mut batch).await {
             return;
         }
-        let (valid, cost) = verdicts(&*trust.verifier, &batch);
-        work.spend(cost).await;
+        let valid = verdicts(&*trust.verifier, &batch, &work).await;
         for (job, valid) in batch.drain(..).zip(valid) {
             // whoever asked may be gone
             let _ = job.valid.send(valid);
@@ -87,26 +86,55 @@ async fn check(trust: Trust, work: AnyWork, queue: Arc<Mutex<mpsc::Receiver<Job>
 /// Takes the next batch; false when there will be none.
 async fn gather(queue: &mut mpsc::Receiver<Job>, batch: &mut Vec<Job>) -> bool {
     let Some(first) = queue.recv().await else { return false };
+    let mut claims = first.claims.len();
     batch.push(first);
     for _ in 0..TURNS {
         tokio::task::yield_now().await;
-        while batch.len() < BATCH_MAX
+        while claims < BATCH_MAX
             && let Ok(job) = queue.try_recv()
         {
+            claims += job.claims.len();
             batch.push(job);
         }
     }
     true
 }
 
-/// Which jobs of a batch are valid, and what it cost to find out.
-fn verdicts(verifier: &dyn Verifier, batch: &[Job]) -> (Vec<bool>, Ledger) {
+/// Which jobs of a batch are valid. One job may have many claims: others run between its parts.
+async fn verdicts(verifier: &dyn Verifier, batch: &[Job], work: &AnyWork) -> Vec<bool> {
     let all: Vec<Claim<'_>> = batch.iter().flat_map(|job| job.claims.iter().map(borrowed)).collect();
-    let checked = check_all(&all, verifier);
-    let mut valid = checked.valid.into_iter();
+    let mut valid = Vec::with_capacity(all.len());
+    for part in all.chunks(BATCH_MAX) {
+        if !valid.is_empty() {
+            tokio::task::yield_now().await;
+        }
+        let checked = check_all(part, verifier);
+        valid.extend(checked.valid);
+        let (verified_batched, verified) = (checked.at_once, checked.one_by_one);
+        work.spend(Ledger { verified_batched, verified, ..Ledger::default() }).await;
+    }
+    let mut valid = valid.into_iter();
     // all are looked at, so that the next job's are its own
     let is_valid = |job: &Job| valid.by_ref().take(job.claims.len()).fold(true, |all, one| all & one);
-    let valid = batch.iter().map(is_valid).collect();
-    let (verified_batched, verified) = (checked.at_once, checked.one_by_one);
-    (valid, Ledger { verified_batched, verified, ..Ledger::default() })
+    batch.iter().map(is_valid).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::crypto::{PublicKey, Signature};
+
+    #[test]
+    fn a_batch_is_full_of_claims_and_not_of_jobs() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let claim = || -> OwnedClaim { (PublicKey([0; 32]), Vec::new(), Signature([0; 64])) };
+        let (jobs, mut queue) = mpsc::channel(10);
+        for _ in 0..4 {
+            let (valid, _) = oneshot::channel();
+            jobs.try_send(Job { claims: (0..100).map(|_| claim()).collect(), valid }).unwrap();
+        }
+        let mut batch = Vec::new();
+        assert!(runtime.block_on(gather(&mut queue, &mut batch)));
+        assert_eq!(batch.len(), 2);
+    }
 }

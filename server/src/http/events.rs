@@ -77,8 +77,11 @@ pub async fn open(
         None => Open::count(&front)?,
         Some(Extension(Origin::Agent)) => Open(None),
     };
-    let reader = front.hubs.read(client, &actors, of, (Count(held), Epoch(epoch))).await;
-    let reader = reader.map_err(|_| Problem::unavailable("an actor has stopped"))?;
+    if actors.iter().all(|actor| front.hubs.of(*actor).is_none()) {
+        return Err(Problem::elsewhere("no actor that tells clients something is served here"));
+    }
+    let reader = front.hubs.read(client, &actors, of, (Count(held), Epoch(epoch)));
+    let reader = front.told("actor that was asked", reader).await?;
     let events = Events { front: front.clone(), client, reader, first: true, open, scratch: Vec::new() };
     let mut response = Response::new(Body::from_stream(stream::unfold(events, Events::next)));
     let kind = HeaderValue::from_static("text/event-stream");

@@ -6,7 +6,9 @@
 //!
 //! # Invariants
 //! - Nothing here waits for a client: a reader that is too slow is cut off.
-//! - Of the readers of one client the newest of a kind counts, as with connections.
+//! - Of the readers of one client the newest of a kind counts, as with connections. A mailbox actor tells a client what comes after
+//!   what it holds once, so of those that hear one the newest counts, whatever else they hear.
+//! - A reader that is cut off hears nothing more, of no actor: it goes on from its last id.
 
 use std::{
     collections::BTreeMap,
@@ -32,11 +34,41 @@ use crate::{
 const READER_MAX: usize = 1024;
 /// Messages of actors that are handed out at once.
 const LETTERS_MAX: usize = 256;
-/// How long a client without request or reader keeps its seat.
-const IDLE_NS: u64 = 60_000_000_000;
+/// How long a client without request or reader keeps its seat. A mailbox actor goes on telling it things meanwhile.
+const IDLE_NS: u64 = 10_000_000_000;
 
 /// What a request waits for: the answers to its bundles, each with the bundle's place in the request.
 pub type Answers = mpsc::UnboundedSender<(usize, Message)>;
+
+/// The way to a reader. All hubs that tell it something share it.
+#[derive(Clone)]
+struct Line(Arc<Mutex<Option<mpsc::Sender<Message>>>>);
+
+impl Line {
+    fn with<T>(&self, f: impl FnOnce(&mut Option<mpsc::Sender<Message>>) -> T) -> T {
+        f(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Tells the reader something. False if it has ended: by itself, or because it was too slow.
+    fn tell(&self, message: Message) -> bool {
+        self.with(|line| {
+            let told = line.as_ref().is_some_and(|line| line.try_send(message).is_ok());
+            if !told {
+                *line = None;
+            }
+            told
+        })
+    }
+
+    /// Ends it for whoever reads, and for all that tell it something.
+    fn cut(&self) {
+        self.with(|line| *line = None);
+    }
+
+    fn is_over(&self) -> bool {
+        self.with(|line| line.as_ref().is_none_or(mpsc::Sender::is_closed))
+    }
+}
 
 #[derive(Clone)]
 struct Reader {
@@ -44,10 +76,16 @@ struct Reader {
     of: Option<Role>,
     /// The epoch up to which it has its mailbox.
     at: u64,
-    messages: mpsc::Sender<Message>,
+    line: Line,
 }
 
 impl Reader {
+    /// Whether it takes the place of an earlier one.
+    fn replaces(&self, other: &Reader) -> bool {
+        let hears_mailbox = |reader: &Reader| reader.of.is_none_or(|of| of == Role::Mailbox);
+        self.of == other.of || hears_mailbox(self) && hears_mailbox(other)
+    }
+
     /// Whether a message is for this reader. Deliveries must go on from where it is, and only who holds nothing, or was
     /// away for long, is told where to start: all else answers an earlier reader.
     fn wants(&mut self, message: &Message) -> bool {
@@ -110,7 +148,7 @@ impl Place {
                 true => message.clone(),
             };
             index += 1;
-            own.is_none_or(|own| reader.messages.try_send(own).is_ok())
+            own.is_none_or(|own| reader.line.tell(own))
         });
     }
 
@@ -214,7 +252,10 @@ impl Hub {
     /// Lets a reader have what comes for a client.
     async fn read(&self, client: ClientId, reader: Reader) -> Result<Arc<Seat>, Gone> {
         self.seat(client, |place| {
-            place.readers.retain(|other| other.of != reader.of && !other.messages.is_closed());
+            let (over, left): (Vec<_>, Vec<_>) =
+                place.readers.drain(..).partition(|other| reader.replaces(other) || other.line.is_over());
+            over.iter().for_each(|other| other.line.cut());
+            place.readers = left;
             place.readers.push(reader.clone());
         })
         .await
@@ -236,7 +277,7 @@ impl Hub {
         let now = self.clock.now();
         let idle: Vec<ClientId> = self.with(|places| {
             for place in places.values_mut() {
-                place.readers.retain(|reader| !reader.messages.is_closed());
+                place.readers.retain(|reader| !reader.line.is_over());
             }
             places.iter().filter(|(_, place)| place.is_idle(now)).map(|(client, _)| *client).collect()
         });
@@ -328,7 +369,8 @@ impl Hubs {
         chosen.map(|(actor, hub)| (*actor, hub.clone())).collect()
     }
 
-    /// Opens a reader of what these actors tell a client; the mailbox actor among them, if any, is told what is held.
+    /// Opens a reader of what these actors tell a client; the mailbox actor among them, if any, is told what is held. It ends at once if
+    /// none of them is served here.
     pub async fn read(
         &self,
         client: ClientId,
@@ -337,11 +379,12 @@ impl Hubs {
         (held, epoch): (Count, Epoch),
     ) -> Result<mpsc::Receiver<Message>, Gone> {
         let (messages, receiver) = mpsc::channel(READER_MAX);
+        let line = Line(Arc::new(Mutex::new(Some(messages))));
         let mut seated: Vec<&Arc<Hub>> = Vec::new();
         for actor in actors {
             let Some(hub) = self.by_actor.get(actor) else { continue };
             if !seated.iter().any(|other| Arc::ptr_eq(other, hub)) {
-                let reader = Reader { of, at: epoch.0, messages: messages.clone() };
+                let reader = Reader { of, at: epoch.0, line: line.clone() };
                 hub.read(client, reader).await?;
                 seated.push(hub);
             }
@@ -350,5 +393,35 @@ impl Hubs {
             }
         }
         Ok(receiver)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(room: usize) -> (Line, mpsc::Receiver<Message>) {
+        let (messages, receiver) = mpsc::channel(room);
+        (Line(Arc::new(Mutex::new(Some(messages)))), receiver)
+    }
+
+    #[test]
+    fn a_reader_that_one_hub_cuts_off_hears_the_end_though_another_tells_it_too() {
+        let (line, mut heard) = line(2);
+        let (one, other) = (line.clone(), line);
+        assert!(one.tell(Message::Subscribe(1)) && one.tell(Message::Subscribe(2)));
+        assert!(!one.tell(Message::Subscribe(3)) && other.is_over());
+        assert!(heard.try_recv().is_ok() && heard.try_recv().is_ok());
+        assert_eq!(heard.try_recv(), Err(mpsc::error::TryRecvError::Disconnected));
+        assert!(!other.tell(Message::Subscribe(4)));
+    }
+
+    #[test]
+    fn of_readers_that_hear_a_mailbox_actor_the_newest_counts() {
+        let reader = |of| Reader { of, at: 0, line: line(1).0 };
+        let replaces = |one, other| reader(one).replaces(&reader(other));
+        assert!(replaces(None, Some(Role::Mailbox)) && replaces(Some(Role::Mailbox), None));
+        assert!(replaces(Some(Role::Witness), Some(Role::Witness)) && replaces(None, None));
+        assert!(!replaces(Some(Role::Handler), None) && !replaces(Some(Role::Handler), Some(Role::Mailbox)));
     }
 }

@@ -56,10 +56,10 @@ pub async fn read(
     let client = front.who(&method, &uri, &headers).await?;
     front.charge_ask(client)?;
     let Query(cursor) = cursor.map_err(|error| Problem::malformed(error.body_text()))?;
-    let mailbox = front.mailbox_of(&client)?;
     let at = (Count(cursor.held), Epoch(cursor.epoch));
-    let reader = front.hubs.read(client, &[mailbox], Some(Role::Mailbox), at).await;
-    let reader = reader.map_err(|_| Problem::unavailable("the mailbox actor has stopped"))?;
+    let mailbox = [front.mailbox_of(&client)?];
+    let reader = front.hubs.read(client, &mailbox, Some(Role::Mailbox), at);
+    let reader = front.told("mailbox actor", reader).await?;
     let messages = front.arriving(reader, cursor.wait_ms.min(WAIT_MAX_MS)).await;
     let response = match messages.is_empty() {
         true => StatusCode::NO_CONTENT.into_response(),
@@ -131,8 +131,7 @@ impl Front {
         self.charge_ask(client)?;
         let mailbox = self.mailbox_of(&client)?;
         let hub = self.hubs.of(mailbox).ok_or_else(|| Problem::elsewhere("not served here"))?;
-        let said = hub.say(client, message, bytes).await;
-        said.map_err(|_| Problem::unavailable("the mailbox actor has stopped"))
+        self.told("mailbox actor", hub.say(client, message, bytes)).await
     }
 }
 
@@ -194,8 +193,7 @@ pub async fn post(
     for (message, bytes) in messages {
         let poster = front.poster(&message).await?;
         for (_, hub) in &witnesses {
-            let said = hub.say(poster, message.clone(), bytes).await;
-            said.map_err(|_| Problem::unavailable("the witness has stopped"))?;
+            front.told("witness", hub.say(poster, message.clone(), bytes)).await?;
         }
     }
     Ok(StatusCode::ACCEPTED)

@@ -47,6 +47,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{MethodFilter, on},
 };
+use futures_util::future::{Either, FutureExt, select};
 use http_body::Body;
 use prometheus_client::metrics::{counter::Counter, histogram::Histogram};
 use tokio::sync::watch;
@@ -66,7 +67,7 @@ use crate::{
 
 use agent::Agent;
 use gate::Gate;
-use hub::Hubs;
+use hub::{Gone, Hubs};
 use rates::Rates;
 
 pub use checker::Checker;
@@ -125,6 +126,8 @@ pub struct Front {
     rates: Rates,
     /// Of all else that clients sign: in buckets of their own, so neither keeps the other out.
     asks: Rates,
+    /// Of what devices that sign nothing send and keep here: their clients' bundles are counted besides.
+    devices: Rates,
     doors: Vec<(ActorId, Door)>,
     elsewhere: BTreeMap<ActorId, String>,
     agent: Option<Agent>,
@@ -155,6 +158,7 @@ impl Front {
             gate: Gate::new(trust.deployment, secret, clock.clone()),
             rates: Rates::new(&limits, clock.clone()),
             asks: Rates::new(&limits, clock.clone()),
+            devices: Rates::new(&limits, clock.clone()),
             hubs: Hubs::new(&doors, &trust.roster, &clock, spawn),
             bodies: Room::new(limits.bodies_bytes),
             stopping: watch::Sender::new(false),
@@ -171,6 +175,29 @@ impl Front {
             work,
             watch,
         })
+    }
+}
+
+impl Front {
+    /// What this comes to, if it does in so many nanoseconds. What is there already needs no deadline.
+    async fn within<T>(&self, limit_ns: u64, comes: impl Future<Output = T>) -> Option<T> {
+        let mut comes = std::pin::pin!(comes);
+        if let Some(come) = comes.as_mut().now_or_never() {
+            return Some(come);
+        }
+        match select(comes, self.clock.sleep(self.clock.now().after(limit_ns))).await {
+            Either::Left((come, _)) => Some(come),
+            Either::Right(_) => None,
+        }
+    }
+
+    /// What an actor is told, if it takes it while a submission would wait for its answer: one that waits for its disk may not.
+    async fn told<T>(&self, whom: &str, told: impl Future<Output = Result<T, Gone>>) -> Result<T, Problem> {
+        match self.within(self.limits.answer_ns, told).await {
+            Some(Ok(told)) => Ok(told),
+            Some(Err(Gone)) => Err(Problem::unavailable(format!("the {whom} has stopped"))),
+            None => Err(Problem::unavailable(format!("the {whom} has too much to do"))),
+        }
     }
 }
 

@@ -28,6 +28,7 @@ use crate::{
     http::{
         Limits,
         agent::{self, Agent, Mailroom},
+        client::Takes,
     },
     node::NodeError,
     port::{
@@ -92,10 +93,12 @@ pub(super) async fn open(
     };
     let mailroom = Mailroom::open(storage, limits.mailroom_bytes, &TokioTasks, failed).await?;
     let setup = Setup { trust: deployment.trust.clone(), timing };
+    let takes = Takes::from(limits);
     let start: agent::Start = Box::new(move |secret, name, post| {
         let (ports, has_stored) = client::ports(ways.clone(), &devices.join(name).with_extension("redb"));
         let host = "agent".to_owned();
-        Client::run(client::Parts { ports, host, secret, has_stored, setup: setup.clone() }, post)
+        let setup = setup.clone();
+        Client::run(client::Parts { ports, host, secret, has_stored, setup, takes }, post)
     });
     let handler = agent::Handler {
         index: HANDLER_INDEX,

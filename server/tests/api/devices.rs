@@ -145,6 +145,14 @@ async fn one_time_keys_are_handed_out_once<N: Network, P: Spawn>(way: &Way<N, P>
     let keys = json!({ "a": "key a", "b": "key b" });
     assert_eq!(read(&ask(way, "d/e", Method::POST, "/self/otkeys", keys.clone()).await), keys);
     // the earlier client escapes the id twice
+    // a head shows nothing, and takes nothing
+    let head = way
+        .connect()
+        .await
+        .ask(Method::HEAD, "/devices/otkey?device_id=d/e", &[], Bytes::new())
+        .await
+        .unwrap();
+    assert_eq!(head.status, StatusCode::METHOD_NOT_ALLOWED);
     let path = "/devices/otkey?device_id=d%252Fe";
     assert_eq!(read(&way.get(path).await), json!({ "otkey": "key a" }));
     assert_eq!(read(&way.get("/devices/otkey?device_id=d/e").await), json!({ "otkey": "key b" }));

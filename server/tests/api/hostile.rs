@@ -118,7 +118,11 @@ fn large_bodies_wait_for_each_other_and_small_ones_for_none() {
             stream.write_all(head.as_bytes()).await.unwrap();
             stream
         };
-        let slow = begin(90_000).await;
+        // whoever only claims to send much keeps nobody waiting
+        let _silent = begin(190_000).await;
+        let mut slow = begin(90_000).await;
+        slow.write_all(&[0; 80_000]).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(100)).await;
         let mut other = begin(150_000).await;
         other.write_all(&[0; 150_000]).await.unwrap();
         let mut answer = [0; 12];
@@ -418,4 +422,67 @@ fn a_request_in_anothers_name_uses_up_no_counter_and_one_of_before_is_stale() {
             assert_eq!(ask(&here, &of_before).await, StatusCode::UNAUTHORIZED, "a new start, a new nonce");
         }
     });
+}
+
+#[test]
+fn a_client_puts_no_more_into_a_request_than_its_server_takes() {
+    on_tokio(async {
+        let directory = tempfile::tempdir().unwrap();
+        let mut settings = settings(Architecture::Central, &directory);
+        settings.limits = Limits { messages: 4, client_rate: 6, body_bytes: 20_000, ..settings.limits };
+        let service = Service::start(settings).await.unwrap();
+        let server = service.url().parse().unwrap();
+        let options = Options { server, directory: directory.path().join("client"), tls: None };
+        let mut client = Client::start(options).await.unwrap();
+        let to_myself = |client: &Client| vec![(client.id, Vec::new())];
+        let refused = client.send(vec![1; 20_000], to_myself(&client)).unwrap_err();
+        assert!(matches!(refused, SendError::Bytes { bound: 20_000, .. }), "{refused}");
+        for _ in 0..12 {
+            client.send(vec![1; 8_000], to_myself(&client)).unwrap();
+        }
+        while !matches!(client.next().await.unwrap(), Notice::Receipted { number: BundleNumber(11), .. }) {}
+    });
+}
+
+#[test]
+fn a_client_goes_on_when_its_server_has_closed_what_was_idle() {
+    on_tokio(async {
+        let directory = tempfile::tempdir().unwrap();
+        let mut settings = settings(Architecture::Central, &directory);
+        settings.limits.head_ns = 200_000_000;
+        let service = Service::start(settings).await.unwrap();
+        let way = way(&service);
+        let server = service.url().parse().unwrap();
+        let options = Options { server, directory: directory.path().join("client"), tls: None };
+        let mut client = Client::start(options).await.unwrap();
+        let streams = async || {
+            let metrics = String::from_utf8(way.get("/metrics").await.body.to_vec()).unwrap();
+            let opened =
+                |line: &&str| line.starts_with("noise_requests_total{") && line.contains("\"/v1/events\"");
+            let count = |line: &str| line.rsplit(' ').next().unwrap().parse::<u64>().unwrap();
+            metrics.lines().filter(opened).map(count).sum::<u64>()
+        };
+        let mut before = None;
+        for _ in 0..3 {
+            client.send(b"to myself".to_vec(), vec![(client.id, Vec::new())]).unwrap();
+            while !matches!(client.next().await.unwrap(), Notice::Delivered { .. }) {}
+            assert_eq!(*before.get_or_insert(streams().await), streams().await, "its events went on");
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
+    });
+}
+
+#[test]
+fn a_client_does_not_wait_for_ever_for_a_server_that_says_nothing() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let said = std::process::Command::new(env!("CARGO_BIN_EXE_server"))
+        .args(["client", "--patience-s", "1", "--dir"])
+        .arg(directory.path().join("client"))
+        .args(["--server", &format!("http://{}", listener.local_addr().unwrap()), "receive"])
+        .output()
+        .unwrap();
+    assert_eq!(said.status.code(), Some(2));
+    let told = String::from_utf8_lossy(&said.stderr);
+    assert!(told.contains("it has said nothing for 1 s"), "{told}");
 }

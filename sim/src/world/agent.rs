@@ -9,7 +9,10 @@ use rand::Rng;
 use server::{
     actor::Setup,
     client::{self, Client},
-    http::agent::{Agent, Handler, Mailroom, Parts, Start},
+    http::{
+        agent::{Agent, Handler, Mailroom, Parts, Start},
+        client::Takes,
+    },
     port::{Ports, any_clock::AnyClock, any_spawn::AnySpawn, local::Switchboard},
     protocol::id::{ActorId, Role},
 };
@@ -75,13 +78,15 @@ impl World {
         let mailroom = Mailroom::open(store(MAILROOM).0, limits.mailroom_bytes, &SimTasks, failed).await;
         let start: Start = {
             let (network, setup, cpu) = (board.behind(HANDLER), setup.clone(), cpu.clone());
+            let takes = Takes::from(&limits);
             let clock = self.clock_of(machine);
             Box::new(move |secret, name, post| {
                 let (storage, has_stored) = store(name);
                 let (network, clock, work) = (network.clone(), clock.clone(), cpu.on_one());
                 let ports = Ports { network, clock, storage, work, spawn: SimTasks };
                 let host = "agent".to_owned();
-                Client::run(client::Parts { ports, host, secret, has_stored, setup: setup.clone() }, post)
+                let setup = setup.clone();
+                Client::run(client::Parts { ports, host, secret, has_stored, setup, takes }, post)
             })
         };
         let name = ActorName::new(Role::Handler, 0);

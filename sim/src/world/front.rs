@@ -13,7 +13,7 @@ use server::{
     http::{
         Front, Limits, Parts,
         agent::Agent,
-        client::{Caller, HttpNetwork},
+        client::{Caller, HttpNetwork, Takes},
         router, serve,
     },
     node::Door,
@@ -97,6 +97,7 @@ impl World {
             inner: self.fabric.of(machine, self.places.clone()).over(Socket::Http),
             caller: Arc::new(Caller::new(self.signer(name), self.setup().trust.deployment)),
             host: "server".to_owned(),
+            takes: Takes::from(&self.limits()),
             silence_ns: SILENCE_NS,
             clock: AnyClock::new(self.clock_of(machine)),
             work: AnyWork::new(cpu.on_one()),

@@ -6,7 +6,7 @@ use axum::{
     Json,
     body::{Body, Bytes},
     extract::{Path, Query, State},
-    http::{HeaderMap, HeaderValue, header},
+    http::{HeaderMap, HeaderValue, Method, header},
     response::{IntoResponse, Response},
 };
 use futures_util::{
@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     http::{Front, Problem, events::Open, stopped},
-    port::Clock,
+    port::{Clock, room::Taken},
     protocol::{bundle::CIPHERTEXT_MAX, id::ClientId},
 };
 
@@ -62,14 +62,15 @@ fn too_many_devices() -> Problem {
 }
 
 impl Front {
-    /// Counts what a device sends or keeps here against its rate.
+    /// Counts what a device sends, keeps here or asks for against its rate.
     fn charge_device(&self, agent: &Agent, device: &str, items: usize) -> Result<(), Problem> {
         let rate = self.limits.client_rate;
-        let told = format!("a device may send {rate} messages and one-time keys a second");
+        let told =
+            format!("a device may send {rate} messages and one-time keys a second, and reads with them");
         if items > rate as usize {
             return Err(Problem::malformed(format!("{told}, and no more at once")));
         }
-        match self.rates.take(agent.client_of(device), items as u64) {
+        match self.devices.take(agent.client_of(device), items as u64) {
             true => Ok(()),
             false => Err(Problem::too_many(told)),
         }
@@ -80,10 +81,16 @@ impl Front {
         self.agent.as_ref().ok_or_else(|| Problem::not_found(off))
     }
 
-    async fn json<T: DeserializeOwned>(&self, headers: &HeaderMap, body: Body) -> Result<T, Problem> {
+    /// What a body says, and the room that it takes until that is done with.
+    async fn json<T: DeserializeOwned>(
+        &self,
+        headers: &HeaderMap,
+        body: Body,
+    ) -> Result<(T, Taken), Problem> {
         let read = self.bytes(headers, body).await?;
-        serde_json::from_slice(&read.content)
-            .map_err(|error| Problem::malformed(format!("the body: {error}")))
+        let said = serde_json::from_slice(&read.content)
+            .map_err(|error| Problem::malformed(format!("the body: {error}")))?;
+        Ok((said, read.room))
     }
 }
 
@@ -121,7 +128,7 @@ pub async fn send(
     body: Body,
 ) -> Result<Json<Value>, Problem> {
     let (agent, from) = (front.agent()?, device(&headers)?);
-    let Batch { batch } = front.json(&headers, body).await?;
+    let (Batch { batch }, _room) = front.json(&headers, body).await?;
     if batch.len() > front.limits.messages {
         return Err(Problem::malformed(format!("a batch has at most {} messages", front.limits.messages)));
     }
@@ -171,6 +178,7 @@ fn shown(number: u64, mut message: Value) -> Value {
 /// `GET /self/messages`.
 pub async fn messages(State(front): State<Arc<Front>>, headers: HeaderMap) -> Result<Json<Value>, Problem> {
     let (agent, device) = (front.agent()?, device(&headers)?);
+    front.charge_device(agent, &device, 1)?;
     agent.device(&device).ok_or_else(too_many_devices)?;
     let held = agent.mailroom.messages_after(&device, 0);
     Ok(Json(held.into_iter().map(|(number, message)| shown(number, message)).collect()))
@@ -190,7 +198,8 @@ pub async fn delete(
     body: Body,
 ) -> Result<Json<Value>, Problem> {
     let (agent, device) = (front.agent()?, device(&headers)?);
-    let Read { seq_id } = front.json(&headers, body).await?;
+    let (Read { seq_id }, _room) = front.json(&headers, body).await?;
+    front.charge_device(agent, &device, 1)?;
     // it may have waited for room
     let _telling = Telling(agent.running(&device));
     agent.mailroom.delete_messages(&device, seq_id).await.map_err(stored)?;
@@ -204,7 +213,7 @@ pub async fn put_keys(
     body: Body,
 ) -> Result<Json<Value>, Problem> {
     let (agent, device) = (front.agent()?, device(&headers)?);
-    let keys: BTreeMap<String, Value> = front.json(&headers, body).await?;
+    let (keys, _room): (BTreeMap<String, Value>, _) = front.json(&headers, body).await?;
     if keys.iter().any(|(id, key)| id.len() > DEVICE_BYTES_MAX || key.to_string().len() > CIPHERTEXT_MAX) {
         return Err(Problem::malformed("a key or its id is too long"));
     }
@@ -226,9 +235,14 @@ pub struct Whose {
 /// `GET /devices/otkey`.
 pub async fn take_key(
     State(front): State<Arc<Front>>,
+    method: Method,
     whose: Result<Query<Whose>, axum::extract::rejection::QueryRejection>,
 ) -> Result<Json<Value>, Problem> {
     let agent = front.agent()?;
+    // a key that nobody is shown would be gone
+    if method != Method::GET {
+        return Err(Problem::method_not_allowed());
+    }
     let Query(Whose { device_id }) = whose.map_err(|error| Problem::malformed(error.body_text()))?;
     // the earlier client escapes the id twice
     for device in [device_id.clone(), unescaped(&device_id)] {
@@ -269,6 +283,7 @@ pub async fn agency(
 /// `GET /events`.
 pub async fn events(State(front): State<Arc<Front>>, headers: HeaderMap) -> Result<Response, Problem> {
     let (agent, device) = (front.agent()?, device(&headers)?);
+    front.charge_device(agent, &device, 1)?;
     let open = Open::count(&front)?;
     let running = agent.device(&device).ok_or_else(too_many_devices)?;
     let last = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse().ok());

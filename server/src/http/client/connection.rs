@@ -79,6 +79,11 @@ impl Connection {
         Ok(Connection { requests, host: host.to_owned() })
     }
 
+    /// Whether the server has closed it.
+    pub fn is_over(&self) -> bool {
+        self.requests.is_closed()
+    }
+
     /// Sends a request; the body of its answer is still to be read.
     pub async fn begin(
         &mut self,

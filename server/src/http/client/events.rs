@@ -42,23 +42,37 @@ impl Events {
     /// What comes next: an event, or none for a sign of life.
     pub async fn next(&mut self) -> io::Result<Option<Event>> {
         loop {
-            if let Some(end) = memmem::find(&self.text[self.searched..], END) {
-                let event = parse(&self.text[self.taken..self.searched + end]);
-                self.searched += end + END.len();
-                self.taken = self.searched;
-                return event;
+            if let Some(event) = self.take()? {
+                return Ok(event);
             }
-            self.text.drain(..std::mem::take(&mut self.taken));
-            // the end may come in two parts
-            self.searched = self.text.len().saturating_sub(END.len() - 1);
-            if self.text.len() > 2 * FRAME_MAX {
-                return Err(invalid("an event is too long"));
-            }
-            let frame = self.body.frame().await.ok_or(io::ErrorKind::UnexpectedEof)?;
-            if let Ok(data) = frame.map_err(io::Error::other)?.into_data() {
-                self.text.extend_from_slice(&data);
-            }
+            self.more().await?;
         }
+    }
+
+    /// The next event that has come whole; in it none for a sign of life.
+    pub fn take(&mut self) -> io::Result<Option<Option<Event>>> {
+        if let Some(end) = memmem::find(&self.text[self.searched..], END) {
+            let event = parse(&self.text[self.taken..self.searched + end]);
+            self.searched += end + END.len();
+            self.taken = self.searched;
+            return event.map(Some);
+        }
+        self.text.drain(..std::mem::take(&mut self.taken));
+        // the end may come in two parts
+        self.searched = self.text.len().saturating_sub(END.len() - 1);
+        match self.text.len() > 2 * FRAME_MAX {
+            true => Err(invalid("an event is too long")),
+            false => Ok(None),
+        }
+    }
+
+    /// Waits for more of the stream: of a long event only a part may come.
+    pub async fn more(&mut self) -> io::Result<()> {
+        let frame = self.body.frame().await.ok_or(io::ErrorKind::UnexpectedEof)?;
+        if let Ok(data) = frame.map_err(io::Error::other)?.into_data() {
+            self.text.extend_from_slice(&data);
+        }
+        Ok(())
     }
 }
 

@@ -28,7 +28,7 @@ use tokio::{
     sync::mpsc,
 };
 
-use super::Credentials;
+use super::{Credentials, Limits};
 use crate::{
     actor::Ledger,
     port::{Clock, Network, Outward, Spawn, any_clock::AnyClock, any_work::AnyWork},
@@ -45,7 +45,7 @@ pub use events::{Event, Events};
 
 /// Bytes between the client and its requests.
 const PIPE_BYTES: usize = 1 << 20;
-/// Most bundles of one request.
+/// Most messages of one request, whatever the server takes.
 const TOGETHER: usize = 64;
 /// How long a server may be silent as a rule, on a stream of events or to a request: three of its signs of life.
 pub const SILENCE_NS: u64 = 45_000_000_000;
@@ -54,6 +54,28 @@ const PAUSE_NS: u64 = 100_000_000;
 
 /// How often a request is made again that was more than a client may make. Then the server means something else by it.
 const TRIES: u32 = 10;
+
+/// What a server takes in one request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Takes {
+    /// So many messages.
+    pub messages: usize,
+    /// Of so many bytes together.
+    pub bytes: usize,
+}
+
+impl Takes {
+    /// By the limits of a server: who sends more at once than a second's worth is never heard.
+    pub fn of(messages: usize, client_rate: u32, body_bytes: usize) -> Self {
+        Takes { messages: messages.min(client_rate as usize).clamp(1, TOGETHER), bytes: body_bytes }
+    }
+}
+
+impl From<&Limits> for Takes {
+    fn from(limits: &Limits) -> Self {
+        Takes::of(limits.messages, limits.client_rate, limits.body_bytes)
+    }
+}
 
 /// Who calls: signs requests.
 pub struct Caller {
@@ -108,6 +130,8 @@ pub struct HttpNetwork<N, P> {
     pub caller: Arc<Caller>,
     /// What the server is called in requests.
     pub host: String,
+    /// What may be in a request.
+    pub takes: Takes,
     /// How long nothing may come on a stream of events, nor in answer to a request, before the connection is lost.
     pub silence_ns: u64,
     /// Time.
@@ -137,7 +161,16 @@ impl<N: Network, P: Spawn> Outward for HttpNetwork<N, P> {
 impl<N: Network, P: Spawn> HttpNetwork<N, P> {
     /// An HTTP connection to where an actor is served.
     pub async fn dial(&self, to: ActorId) -> io::Result<Connection> {
-        Connection::over(self.inner.connect(to).await?, &self.host, &self.spawn).await
+        let stream = self.in_time(std::pin::pin!(self.inner.connect(to))).await?;
+        Connection::over(stream, &self.host, &self.spawn).await
+    }
+
+    /// What the server says to this; an error if it says nothing for too long.
+    async fn in_time<T>(&self, said: Pin<&mut impl Future<Output = io::Result<T>>>) -> io::Result<T> {
+        match select(said, self.clock.sleep(self.clock.now().after(self.silence_ns))).await {
+            Either::Left((said, _)) => said,
+            Either::Right(_) => Err(io::ErrorKind::TimedOut.into()),
+        }
     }
 }
 
@@ -175,11 +208,14 @@ impl<N: Network, P: Spawn> Bridge<N, P> {
     ) -> io::Result<()> {
         let mut buffer = Vec::new();
         loop {
-            let mut taken = 0;
+            let (mut taken, takes) = (0, self.network.takes);
             let mut outgoing: Vec<Message> = Vec::new();
-            while outgoing.len() < TOGETHER {
+            while outgoing.len() < takes.messages {
                 let next = frame::next(&buffer[taken..]).map_err(io::Error::other)?;
                 let Some((message, length)) = next else { break };
+                if !outgoing.is_empty() && taken + length > takes.bytes {
+                    break;
+                }
                 taken += length;
                 match message {
                     Some(Message::Read { held, epoch }) => {
@@ -240,6 +276,10 @@ impl<N: Network, P: Spawn> Bridge<N, P> {
     }
 
     async fn ask(&self, requests: &mut Connection, path: &str, body: Bytes) -> io::Result<Answer> {
+        if requests.is_over() {
+            // a server closes what is idle: nothing of this request was said there
+            *requests = self.network.dial(self.to).await?;
+        }
         let asked = std::pin::pin!(async {
             match path {
                 PLACEMENTS => {
@@ -249,7 +289,7 @@ impl<N: Network, P: Spawn> Bridge<N, P> {
                 _ => requests.ask(Method::POST, path, &[], body).await,
             }
         });
-        self.in_time(asked).await
+        self.network.in_time(asked).await
     }
 
     /// What the actor says becomes frames; from where the client last said that it is.
@@ -278,13 +318,16 @@ impl<N: Network, P: Spawn> Bridge<N, P> {
             &[],
             Bytes::new()
         ));
-        let response = self.in_time(begun).await?;
+        let response = self.network.in_time(begun).await?;
         if !response.status().is_success() {
             return Err(io::Error::other(whole(response).await?.told()));
         }
         let mut events = Events::of(response.into_body());
         loop {
-            let event = self.in_time(std::pin::pin!(events.next())).await?;
+            let Some(event) = events.take()? else {
+                self.network.in_time(std::pin::pin!(events.more())).await?;
+                continue;
+            };
             if let Some(event) = event {
                 let mut bytes = Vec::new();
                 frame::append_body(&mut bytes, &event.data);
@@ -292,15 +335,6 @@ impl<N: Network, P: Spawn> Bridge<N, P> {
                 self.network.work.spend(cost).await;
                 frames.send(bytes.into()).await.map_err(|_| io::ErrorKind::BrokenPipe)?;
             }
-        }
-    }
-
-    /// What the server says to this; an error if it says nothing for too long.
-    async fn in_time<T>(&self, said: Pin<&mut impl Future<Output = io::Result<T>>>) -> io::Result<T> {
-        let clock = &self.network.clock;
-        match select(said, clock.sleep(clock.now().after(self.network.silence_ns))).await {
-            Either::Left((said, _)) => said,
-            Either::Right(_) => Err(io::ErrorKind::TimedOut.into()),
         }
     }
 
