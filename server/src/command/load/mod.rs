@@ -112,6 +112,9 @@ pub struct Load {
     csv: Option<PathBuf>,
 }
 
+/// How long readers listen when all has come that was expected: some epochs.
+const LISTENS_ON: Duration = Duration::from_millis(100);
+
 /// What all tasks of a run share.
 struct Shared {
     web: Web,
@@ -217,7 +220,10 @@ impl Load {
             .collect();
         let mut sent = Sent::default();
         for sender in running {
-            sent.add(sender.await.map_err(|error| error.to_string())??);
+            sent.add(sender.await.map_err(|error| error.to_string())?);
+        }
+        if let Some(why) = sent.why.take_if(|_| sent.requests == 0) {
+            return Err(why);
         }
         let sending_ns = shared.now_ns().saturating_sub(began);
         let got = self.collect(&shared, readers, &sent, stop).await?;
@@ -243,12 +249,17 @@ impl Load {
         while self.readers > 0 && reader::delivered() < expected && shared.clock.now() < deadline {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
+        // what comes twice may come last
+        if self.readers > 0 {
+            tokio::time::sleep(LISTENS_ON).await;
+        }
         stop.send_replace(true);
         let mut got = Got::default();
         for reader in readers {
             got.add(reader.await.map_err(|error| error.to_string())?);
         }
-        got.missing = if self.readers > 0 { expected.saturating_sub(got.deliveries) } else { 0 };
+        let once = got.deliveries.saturating_sub(got.duplicates);
+        got.missing = if self.readers > 0 { expected.saturating_sub(once) } else { 0 };
         Ok(got)
     }
 

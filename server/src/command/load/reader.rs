@@ -37,13 +37,10 @@ use super::{
 
 /// Deliveries between two acks.
 const ACK_EVERY: u64 = 64;
-/// One bundle of so many is timed, or one a request.
-const TIMED: u64 = 16;
-
-/// Bundles are timed whose number is a multiple of this, where so many of each request are their client's: the first bundle of
-/// a request stands for it, and its number is a multiple of those.
+/// Bundles are timed whose number is a multiple of this, where so many of each request are their client's: a prime by which those
+/// cannot be divided, so that each place in a request is timed as often as any.
 pub fn timed(of_one_client: u64) -> u64 {
-    of_one_client * (TIMED / of_one_client).max(1)
+    if of_one_client.is_multiple_of(17) { 19 } else { 17 }
 }
 
 /// When bundles were to be sent that are still on their way, by the digest of their signature's frame.
@@ -56,12 +53,11 @@ pub fn delivered() -> u64 {
     DELIVERED.load(Ordering::Relaxed)
 }
 
-/// Notes when the bundles of a request were to be sent: of those that are timed.
-pub fn departs(body: &[u8], timed: u64, at: u64) {
-    let Some(Ok(Some((Message::Submit(submission), _)))) = Some(frame::first(body)) else { return };
-    if submission.bundle.claimed_slot().is_multiple_of(timed) {
+/// Notes when the timed bundles of a request were to be sent.
+pub fn departs(timed: Vec<Digest>, at: u64) {
+    if !timed.is_empty() {
         let mut departed = DEPARTED.lock().unwrap_or_else(PoisonError::into_inner);
-        departed.insert(submission.bundle.digest().0, at);
+        departed.extend(timed.into_iter().map(|bundle| (bundle.0, at)));
     }
 }
 
@@ -221,7 +217,12 @@ impl Reader {
             Signed::sign(ack, self.shared.trust.deployment, &*signer_of(self.shared.signing, &self.label));
         let mut body = Vec::new();
         frame::append(&mut body, &Message::Acknowledged(ack.to_unverified()));
-        // an ack that is lost is made up for by the next
+        // a server closes what is idle; an ack that is lost is made up for by the next
+        if self.requests.is_over()
+            && let Ok(again) = self.shared.connect().await
+        {
+            self.requests = again;
+        }
         let _ = self.requests.ask(Method::POST, "/v1/acks", &[], body.into()).await;
         (self.acks, self.unacknowledged) = (self.acks + 1, 0);
     }
@@ -232,8 +233,14 @@ mod tests {
     use super::{super::sender::first_share, timed};
 
     #[test]
-    fn of_few_requests_with_many_bundles_each_is_timed() {
-        // one bundle a request, ten, and a hundred of four clients
-        assert_eq!([1, 10, 100].map(|bundles| timed(u64::from(first_share(bundles)))), [16, 10, 25]);
+    fn each_place_in_a_request_is_timed_as_often_as_any() {
+        for bundles in [1, 10, 17, 64, 100, 1000] {
+            let share = u64::from(first_share(bundles));
+            let (timed, mut at) = (timed(share), vec![0; share as usize]);
+            for number in (0..timed * share * 3).filter(|number| number.is_multiple_of(timed)) {
+                at[(number % share) as usize] += 1;
+            }
+            assert!(at.iter().all(|times| *times == 3), "{bundles} bundles a request: {at:?}");
+        }
     }
 }

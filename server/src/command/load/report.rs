@@ -35,7 +35,7 @@ pub struct Report {
 
 const HEADER: &str = "connections,bundles_per_request,recipients,readers,payload_bytes,rate_per_s,requests_per_s,\
 bundles_per_s,deliveries_per_s,receipt_us_p50,receipt_us_p90,receipt_us_p99,receipt_us_max,delivery_us_p50,\
-delivery_us_p90,delivery_us_p99,delivery_us_max,again,missing,duplicates,disordered,requests,series";
+delivery_us_p90,delivery_us_p99,delivery_us_max,again,missing,duplicates,disordered,requests,series,receipts_timed,deliveries_timed,unsent,failed";
 
 /// The CSV file, made if it is not there.
 pub fn file(path: &Path) -> io::Result<File> {
@@ -46,9 +46,15 @@ fn per_second(count: u64, nanoseconds: u64) -> u64 {
     (u128::from(count) * 1_000_000_000 / u128::from(nanoseconds.max(1))) as u64
 }
 
-fn percentiles(histogram: &Histogram<u64>) -> [u64; 4] {
+/// Median, 90th and 99th percentile and greatest of what was timed, if anything was.
+fn percentiles(histogram: &Histogram<u64>) -> Option<[u64; 4]> {
     let at = |quantile| histogram.value_at_quantile(quantile);
-    [at(0.5), at(0.9), at(0.99), histogram.max()]
+    (!histogram.is_empty()).then(|| [at(0.5), at(0.9), at(0.99), histogram.max()])
+}
+
+/// The same as fields of a row.
+fn fields(histogram: &Histogram<u64>) -> [String; 4] {
+    percentiles(histogram).map_or_else(Default::default, |all| all.map(|one| one.to_string()))
 }
 
 impl Report {
@@ -60,9 +66,10 @@ impl Report {
         [per_second(requests, self.sending_ns), per_second(bundles, self.sending_ns), deliveries]
     }
 
-    /// Whether all came, once and in order.
+    /// Whether all was sent, and all came, once and in order.
     pub fn held(&self) -> bool {
-        self.got.missing + self.got.duplicates + self.got.disordered == 0
+        let lost = self.sent.unsent + self.sent.failed;
+        self.got.missing + self.got.duplicates + self.got.disordered + lost == 0
     }
 
     /// Appends it to a CSV file; a new file gets the header.
@@ -72,7 +79,7 @@ impl Report {
             writeln!(file, "{HEADER}")?;
         }
         let Report { load, sent, got, .. } = self;
-        let mut row = vec![
+        let head = [
             u64::from(load.connections),
             u64::from(load.bundles_per_request),
             u64::from(load.recipients),
@@ -80,11 +87,21 @@ impl Report {
             u64::from(load.payload_bytes),
             u64::from(load.rate_per_s),
         ];
-        row.extend(self.throughput());
-        row.extend(percentiles(&sent.receipt_us));
-        row.extend(percentiles(&got.delivery_us));
-        row.extend([sent.again, got.missing, got.duplicates, got.disordered, sent.requests, load.series]);
-        let row: Vec<String> = row.iter().map(u64::to_string).collect();
+        let tail = [
+            sent.again,
+            got.missing,
+            got.duplicates,
+            got.disordered,
+            sent.requests,
+            load.series,
+            sent.receipt_us.len(),
+            got.delivery_us.len(),
+            sent.unsent,
+            sent.failed,
+        ];
+        let numbers = |numbers: &[u64]| numbers.iter().map(u64::to_string).collect::<Vec<_>>();
+        let latencies = [fields(&sent.receipt_us), fields(&got.delivery_us)].concat();
+        let row = [numbers(&head), numbers(&self.throughput()), latencies, numbers(&tail)].concat();
         writeln!(file, "{}", row.join(","))
     }
 }
@@ -99,11 +116,21 @@ impl fmt::Display for Report {
         )?;
         let [requests, bundles, deliveries] = self.throughput();
         writeln!(f, "throughput  {requests} requests/s, {bundles} bundles/s, {deliveries} deliveries/s")?;
-        let latencies = |histogram| {
-            let [p50, p90, p99, max] = percentiles(histogram);
-            format!("p50 {p50} us, p90 {p90} us, p99 {p99} us, max {max} us")
+        let latencies = |histogram| match percentiles(histogram) {
+            None => "none was timed".to_owned(),
+            Some([p50, p90, p99, max]) => format!("p50 {p50} us, p90 {p90} us, p99 {p99} us, max {max} us"),
         };
         writeln!(f, "receipt     {}", latencies(&sent.receipt_us))?;
+        if let Some(why) = &sent.why {
+            writeln!(f, "failed      {} connections, the first because {why}", sent.failed)?;
+        }
+        if sent.unsent > 0 {
+            writeln!(
+                f,
+                "unsent      {} requests were due, and no answer came in time before them",
+                sent.unsent
+            )?;
+        }
         if load.readers == 0 {
             return write!(
                 f,

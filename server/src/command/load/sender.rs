@@ -56,6 +56,12 @@ pub struct Sent {
     pub warm_up_requests: u64,
     /// Requests that had to be sent again.
     pub again: u64,
+    /// Requests of an open loop that were due and not sent, for those before them had no answer in time.
+    pub unsent: u64,
+    /// Connections that ended before the load did, and why the first of them.
+    pub failed: u64,
+    /// Why.
+    pub why: Option<String>,
     /// Deliveries that follow from all of them.
     pub deliveries: u64,
     /// From when a request was to be sent to its receipts, in microseconds.
@@ -64,7 +70,16 @@ pub struct Sent {
 
 impl Default for Sent {
     fn default() -> Self {
-        Sent { requests: 0, warm_up_requests: 0, again: 0, deliveries: 0, receipt_us: histogram() }
+        Sent {
+            requests: 0,
+            warm_up_requests: 0,
+            again: 0,
+            unsent: 0,
+            failed: 0,
+            why: None,
+            deliveries: 0,
+            receipt_us: histogram(),
+        }
     }
 }
 
@@ -79,6 +94,9 @@ impl Sent {
         self.requests += other.requests;
         self.warm_up_requests += other.warm_up_requests;
         self.again += other.again;
+        self.unsent += other.unsent;
+        self.failed += other.failed;
+        self.why = self.why.take().or(other.why);
         self.deliveries += other.deliveries;
         self.receipt_us += other.receipt_us;
     }
@@ -136,8 +154,14 @@ pub struct Sender {
     /// Whether the bundles of a client in a request are signed together.
     runs: bool,
     offset: usize,
-    signed: VecDeque<Bytes>,
+    signed: VecDeque<Request>,
     sent: Sent,
+}
+
+/// A request that is still to be sent, and those of its bundles that are timed.
+struct Request {
+    body: Bytes,
+    timed: Vec<Digest>,
 }
 
 impl Sender {
@@ -168,17 +192,20 @@ impl Sender {
     }
 
     /// The body of the next request. When it is sent is not known yet, so no time stands in it.
-    fn request(&mut self) -> Bytes {
-        let mut bytes = Vec::new();
+    fn request(&mut self) -> Request {
+        let (mut bytes, mut timed) = (Vec::new(), Vec::new());
         let (authors, bundles) = (self.authors.len(), self.bundles as usize);
         for author in 0..authors {
             let own = bundles / authors + usize::from(author < bundles % authors);
             let contents = (0..own).map(|_| self.content()).collect();
             for submission in self.authors[author].write(contents, self.runs, &self.shared.trust) {
+                if submission.bundle.claimed_slot().is_multiple_of(self.shared.timed) {
+                    timed.push(submission.bundle.digest());
+                }
                 frame::append(&mut bytes, &Message::Submit(submission));
             }
         }
-        bytes.into()
+        Request { body: bytes.into(), timed }
     }
 
     fn content(&mut self) -> Content {
@@ -190,34 +217,45 @@ impl Sender {
             chosen.map(|recipient| Envelope { recipient, salt: [3; 16], ciphertext: vec![0; 16] }).collect();
         envelopes.sort_by_key(|envelope| envelope.recipient);
         envelopes.dedup_by_key(|envelope| envelope.recipient);
-        Content { payload: vec![b'x'; self.payload], envelopes }
+        Content::new(vec![b'x'; self.payload], envelopes)
     }
 
-    /// Sends until the time is over, and waits so much longer for the last answer.
+    /// Sends what is due until the time is over, and waits so much longer for the last answer.
     pub async fn send(
         mut self,
         mut connection: Connection,
         mut pace: Pace,
         ends: u64,
         patience_ns: u64,
-    ) -> Result<Sent, String> {
+    ) -> Sent {
         let mut idle_since = 0;
         while let Some(due) = pace.next(&self.shared.clock).await {
             let now = self.shared.now_ns();
-            if now >= ends {
+            if due >= ends {
                 break;
+            }
+            // what a stall held up is sent when it is over, for it waited too
+            if self.sent.failed > 0 || now >= ends + patience_ns {
+                self.sent.unsent += 1;
+                continue;
             }
             // a connection that was idle is late by the generator's own wake-up only, which is not the server's to answer for
             let wanted = if idle_since <= due { now } else { due };
-            let body = match self.signed.pop_front() {
-                Some(body) => body,
+            let Request { body, timed } = match self.signed.pop_front() {
+                Some(request) => request,
                 None => self.request(),
             };
             let is_timed = self.shared.is_measured(wanted);
             if is_timed {
-                super::reader::departs(&body, self.shared.timed, wanted);
+                super::reader::departs(timed, wanted);
             }
-            self.submit(&mut connection, body, ends + patience_ns).await?;
+            if let Err(why) = self.submit(&mut connection, body, ends + patience_ns).await {
+                (self.sent.failed, self.sent.why) = (1, Some(why));
+                match pace {
+                    Pace::Closed => break,
+                    Pace::Open(_) => continue,
+                }
+            }
             idle_since = self.shared.now_ns();
             if is_timed {
                 let taken_us = (idle_since - wanted) / 1000;
@@ -228,13 +266,19 @@ impl Sender {
             let recipients = self.recipients.min(self.shared.recipients.len());
             self.sent.deliveries += u64::from(self.bundles) * recipients as u64;
         }
-        Ok(self.sent)
+        self.sent
     }
 
     /// Submits until every bundle has its receipt, or this time has come.
     async fn submit(&mut self, connection: &mut Connection, body: Bytes, until: u64) -> Result<(), String> {
         loop {
             let left = Duration::from_nanos(until.saturating_sub(self.shared.now_ns()));
+            if connection.is_over() {
+                // a server closes what is idle
+                let again = self.shared.connect().await;
+                *connection =
+                    again.map_err(|error| format!("the server does not answer any more: {error}"))?;
+            }
             let asked = connection.ask(Method::POST, "/v1/bundles", &[], body.clone());
             let Ok(answer) = timeout(left, asked).await else {
                 return Err(self.without_receipt("none in time"));
