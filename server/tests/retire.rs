@@ -135,3 +135,27 @@ fn an_actor_that_has_never_stored_begins() {
     assert_eq!(live(&file, 1)[0].0, Kind::Cut);
     assert!(FileStorage::has_stored(&file), "the mark is set before anything is signed");
 }
+
+/// Its database was being made when power was lost, or the disk was full: it has never signed anything.
+#[test]
+fn an_actor_whose_first_start_was_cut_short_begins_anew() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("sequencer.redb");
+    fs::write(&file, [0; 4096]).unwrap();
+    assert_eq!(live(&file, 1)[0].0, Kind::Cut);
+    // and who has signed has the mark, though a crash came before it was set
+    let mark = file.with_extension("stored");
+    fs::remove_file(&mark).unwrap();
+    assert_eq!(live(&file, 2)[0].0, Kind::Cut);
+    assert!(mark.exists());
+}
+
+#[test]
+fn an_actor_that_was_stopped_while_it_put_its_store_aside_retires() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("sequencer.redb");
+    live(&file, 3);
+    fs::rename(&file, directory.path().join("sequencer.redb.corrupt")).unwrap();
+    assert_eq!(live(&file, 1)[0].0, Kind::Recovery);
+    assert!(directory.path().join("sequencer.redb.corrupt.1").exists(), "what was there before is kept");
+}

@@ -6,7 +6,10 @@
 use std::{
     collections::BTreeSet,
     io,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     thread::{self, JoinHandle},
 };
 
@@ -331,4 +334,45 @@ proptest! {
         threads.into_iter().for_each(|thread| thread.join().unwrap());
         prop_assert_eq!(files.rows().unwrap(), after(&all));
     }
+}
+
+/// A file whose writes panic, as a database does that finds in itself what cannot be, once that is wanted.
+#[derive(Clone, Debug, Default)]
+struct Panicking {
+    file: File,
+    panics: Arc<AtomicBool>,
+}
+
+impl StorageBackend for Panicking {
+    fn len(&self) -> io::Result<u64> {
+        self.file.len()
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        self.file.read(offset, out)
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.file.set_len(len)
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        assert!(!self.panics.load(Ordering::Relaxed), "this is what the test wants");
+        Ok(())
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        self.file.write(offset, data)
+    }
+}
+
+#[test]
+fn a_panic_while_the_log_is_taken_over_ends_the_store_and_nobody_waits() {
+    let database = Panicking::default();
+    let mut store = Store::open(database.clone(), File::default(), BLOCKS).unwrap();
+    let changes = |index: u64| [(index.to_be_bytes().to_vec(), Some(vec![7; 100]))].into_iter().collect();
+    let fold = (0..).find_map(|index| store.commit(changes(index)).unwrap()).unwrap();
+    database.panics.store(true, Ordering::Relaxed);
+    assert!(std::thread::spawn(move || fold.run(|| ())).join().is_err());
+    assert!((0..10 * BLOCKS).any(|index| store.commit(changes(index)).is_err()), "it was told");
 }

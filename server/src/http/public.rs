@@ -126,6 +126,9 @@ pub async fn ready(State(front): State<Arc<Front>>) -> Result<&'static str, Prob
     if let Some((actor, _)) = front.doors.iter().find(|(_, door)| door.is_closed()) {
         return Err(Problem::unavailable(format!("{actor} has stopped")));
     }
+    if let Some((actor, _)) = front.doors.iter().find(|(_, door)| !door.has_recovered()) {
+        return Err(Problem::unavailable(format!("{actor} still reads what it had stored")));
+    }
     let is_retired = |actor: &ActorId| front.watch.shelf.newest(*actor, Kind::Recovery).is_some();
     if let Some((actor, _)) = front.doors.iter().find(|(actor, _)| is_retired(actor)) {
         return Err(Problem::unavailable(format!("{actor} has lost its state, and signs nothing more")));

@@ -179,7 +179,7 @@ struct Shared<N, C, W, P> {
 impl<N: Network, C: Clock, W: Work + Clone + Sync, P: Spawn> Links<N, C, W, P> {
     /// No connections yet.
     pub fn new(me: Own, door: Door, (network, clock, work, spawn): (N, C, W, P)) -> Self {
-        let Door { inbox, connections, room } = door;
+        let Door { inbox, connections, room, .. } = door;
         let shared = Shared { me, inbox, network, clock, work, spawn, connections, room };
         Links { shared, current: BTreeMap::new(), ends: BTreeMap::new() }
     }

@@ -17,7 +17,15 @@ mod outbound;
 mod promise;
 mod slots;
 
-use std::{future::poll_fn, pin::Pin, task::Poll};
+use std::{
+    future::poll_fn,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::Poll,
+};
 
 use tokio::sync::mpsc;
 
@@ -138,6 +146,8 @@ pub struct Door {
     inbox: mpsc::Sender<Event>,
     connections: Connections,
     room: Room,
+    /// Whether the actor has what it had stored.
+    recovered: Arc<AtomicBool>,
 }
 
 impl Door {
@@ -167,6 +177,11 @@ impl Door {
         self.inbox.same_channel(&other.inbox)
     }
 
+    /// Whether the actor has what it had stored: what comes before waits.
+    pub fn has_recovered(&self) -> bool {
+        self.recovered.load(Ordering::Relaxed)
+    }
+
     /// Whether the node is gone.
     pub fn is_closed(&self) -> bool {
         self.inbox.is_closed()
@@ -183,7 +198,7 @@ impl Default for Node {
     fn default() -> Self {
         let (sender, inbox) = mpsc::channel(INBOX_MAX);
         let (connections, room) = (Connections::default(), Room::new(INBOX_BYTES_MAX));
-        Node { inbox, door: Door { inbox: sender, connections, room } }
+        Node { inbox, door: Door { inbox: sender, connections, room, recovered: Arc::default() } }
     }
 }
 
@@ -213,7 +228,8 @@ impl Node {
         let (rows, lost) = match storage.load().await {
             Err(error @ StorageError::Corrupt(_)) => {
                 storage.set_aside().await?;
-                (Rows::new(), Some(error.to_string()))
+                // of who never stored anything a first start was cut short
+                (Rows::new(), identity.has_stored.then(|| error.to_string()))
             }
             rows => {
                 let rows = rows?;
@@ -248,6 +264,7 @@ impl Node {
         P: Spawn,
     {
         let Ports { network, clock, storage, work, spawn } = ports;
+        self.door.recovered.store(true, Ordering::Relaxed);
         let listener = network.listen().await?;
         let me = Own { actor: actor.me(), parts: identity.actors.clone() };
         let links = Links::new(me, self.door, (network, clock.clone(), work.clone(), spawn));

@@ -5,7 +5,7 @@
 //! | `NAME.redb` | the database |
 //! | `NAME.log` | the log beside it |
 //! | `NAME.stored` | says that something was stored once: if the others are gone or empty then, state was lost |
-//! | `NAME.redb.corrupt`, `NAME.log.corrupt` | what could not be read, put aside |
+//! | `NAME.redb.corrupt`, `NAME.log.corrupt` | what could not be read, put aside (the next time with `.1` behind it) |
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -77,11 +77,21 @@ fn log(path: &Path) -> PathBuf {
     path.with_extension("log")
 }
 
-/// Where something unreadable is put.
+/// Where something unreadable is put: what was put there before stays.
 fn aside(path: &Path) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".corrupt");
-    name.into()
+    let named = |ending: String| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(ending);
+        PathBuf::from(name)
+    };
+    let mut free = named(".corrupt".to_owned());
+    for number in 1.. {
+        if !free.exists() {
+            break;
+        }
+        free = named(format!(".corrupt.{number}"));
+    }
+    free
 }
 
 /// An entry in a directory is durable only when that is synced, too.
@@ -124,10 +134,6 @@ fn open(path: &Path, blocks: u64) -> Result<Store, StorageError> {
 fn put_aside(path: &Path) -> Result<(), StorageError> {
     let to = aside(path);
     let failed = |error| StorageError::Failed(format!("cannot put {} aside: {error}", path.display()));
-    if to.exists() {
-        let there = format!("{} is there from another time: move it away", to.display());
-        return Err(failed(io::Error::other(there)));
-    }
     match fs::rename(path, &to) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         renamed => renamed.map_err(failed),
@@ -169,6 +175,10 @@ impl Storage for FileStorage {
         })
         .await?;
         self.store = Some(store);
+        if !rows.is_empty() && !std::mem::replace(&mut self.marked, true) {
+            // a crash came before it: and what was promised is signed next
+            set_mark(&mark(&self.path))?;
+        }
         Ok(rows)
     }
 

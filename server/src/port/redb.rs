@@ -45,7 +45,8 @@ fn reading<T>(read: impl FnOnce() -> Result<T, StorageError>) -> Result<T, Stora
     catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(unreadable)
 }
 
-/// A file that is no database is one that was overwritten: it had been made by [`Redb::open`].
+/// A file that is no database is one that was overwritten, or one whose making was cut short: who has stored something
+/// knows it by [`super::file::FileStorage::has_stored`].
 fn unopened(error: DatabaseError) -> StorageError {
     match error {
         DatabaseError::Storage(redb::StorageError::Io(error))

@@ -103,8 +103,10 @@ impl Fold {
             }
         };
         let changes = merged(std::mem::take(&mut self.changes), &mut pause);
+        let taken = self.redb.take_over(&changes, self.upto, &mut pause);
+        // a panic in there ends it with an error, or commits would wait for ever
         self.ran = true;
-        self.folding.end(self.redb.take_over(&changes, self.upto, &mut pause).map(|()| self.upto));
+        self.folding.end(taken.map(|()| self.upto));
     }
 }
 
@@ -220,6 +222,9 @@ impl Store {
 
 fn encode(changes: &Changes, mut buffer: Vec<u8>) -> Vec<u8> {
     buffer.clear();
+    // it does not move while it is written
+    let row = |(key, value): (&Vec<u8>, &Option<Vec<u8>>)| key.len() + value.as_ref().map_or(0, Vec::len) + 9;
+    buffer.reserve(4 + changes.iter().map(row).sum::<usize>());
     let mut out = Writer::after(buffer);
     out.count(changes.len());
     for (key, value) in changes {

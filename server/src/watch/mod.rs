@@ -8,7 +8,7 @@ pub mod metrics;
 pub mod shelf;
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
 };
@@ -53,6 +53,8 @@ pub struct Watch {
 /// Most files against clients that a process writes, and their bytes: keys are free, and so is evidence against one's own.
 const CLIENT_FILES_MAX: usize = 1024;
 const CLIENT_BYTES_MAX: usize = 64 << 20;
+/// Most files against one server: whoever cheats a thousand times is caught as well by the first.
+const SERVER_FILES_MAX: usize = 64;
 
 /// Evidence that was written since a process began.
 #[derive(Default)]
@@ -60,10 +62,12 @@ pub struct Told {
     files: BTreeSet<PathBuf>,
     /// Of these, against clients: how many, and their bytes.
     clients: (usize, usize),
+    /// Against each server: how many.
+    servers: BTreeMap<ActorId, usize>,
 }
 
 impl Told {
-    /// Whether to write this file: once, and of those against clients no more than so many.
+    /// Whether to write this file: once, and of those against clients or against one server no more than so many.
     fn take(&mut self, path: &Path, accused: ActorId, bytes: usize) -> bool {
         if self.files.contains(path) {
             return false;
@@ -74,6 +78,12 @@ impl Told {
                 return false;
             }
             self.clients = (files + 1, before + bytes);
+        } else {
+            let files = self.servers.entry(accused).or_default();
+            if *files >= SERVER_FILES_MAX {
+                return false;
+            }
+            *files += 1;
         }
         self.files.insert(path.to_owned())
     }
@@ -128,6 +138,9 @@ impl Watcher {
         warn!(by = %self.actor, %accused, predicate = evidence.predicate(), file = %path.display(), "caught");
         if let Err(error) = publish(&path, text.as_bytes(), 0o644) {
             error!(file = %path.display(), %error, "evidence cannot be written");
+            // whoever is caught with it again
+            let mut told = self.watch.told.lock().unwrap_or_else(PoisonError::into_inner);
+            told.files.remove(&path);
         }
     }
 }
@@ -216,6 +229,9 @@ mod tests {
         assert!(!told.take(&path(1), client, CLIENT_BYTES_MAX), "they are too large");
         let written = (1..2 * CLIENT_FILES_MAX).filter(|index| told.take(&path(*index), client, 10)).count();
         assert_eq!(written, CLIENT_FILES_MAX - 1, "they are too many");
-        assert!(told.take(&path(9999), server, 2 * CLIENT_BYTES_MAX), "a server's is always written");
+        assert!(told.take(&path(9999), server, 2 * CLIENT_BYTES_MAX), "a server's is written all the same");
+        let more = (10_000..20_000).filter(|index| told.take(&path(*index), server, 10)).count();
+        assert_eq!(more, SERVER_FILES_MAX - 1, "and not for ever");
+        assert!(told.take(&path(9998), ActorId::Server(Role::Incoming, 1), 10));
     }
 }
