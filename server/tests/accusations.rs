@@ -288,8 +288,8 @@ impl Material {
             4 => SealFault::Ahead { bundle, opening },
             5 => SealFault::Seen,
             6 => {
-                let index = random.below(of.content.envelopes.len());
-                let envelope = &of.content.envelopes[index];
+                let index = random.below(of.content.envelopes().len());
+                let envelope = &of.content.envelopes()[index];
                 SealFault::Omitted {
                     bundle,
                     opening,

@@ -31,7 +31,7 @@ const T: Time = Time(1_000_000_000);
 
 fn content(to: usize, payload: &[u8]) -> Content {
     let envelope = Envelope { recipient: client(to), salt: [7; 16], ciphertext: vec![1, 2, 3] };
-    Content { payload: payload.to_vec(), envelopes: vec![envelope] }
+    Content::new(payload.to_vec(), vec![envelope])
 }
 
 /// A bundle of client `from`, as its client would sign it.

@@ -335,7 +335,7 @@ fn a_handler_signs_for_nothing_that_may_never_be_answered() {
     let world = world();
     let sound = submission_of(&world, 0);
     let mut hollow = sound.clone();
-    hollow.content.payload.push(0);
+    hollow.content = hollow.content.with_payload([hollow.content.payload(), &[0]].concat());
     let stolen = Submission { bundle: world_forged(&sound), content: sound.content.clone() };
     for (submission, signs) in [(sound, 1), (hollow, 0), (stolen, 0)] {
         let mut bench = Bench::custodian(Custody::Taken, &world.setup);

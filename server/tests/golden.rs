@@ -102,7 +102,7 @@ fn client() -> (ClientId, Ed25519Signer) {
 
 fn content(recipient: ClientId) -> Content {
     let envelope = Envelope { recipient, salt: [0xa5; 16], ciphertext: b"for one".to_vec() };
-    Content { payload: b"for all".to_vec(), envelopes: vec![envelope] }
+    Content::new(b"for all".to_vec(), vec![envelope])
 }
 
 /// `kind ‖ actor ‖ slot ‖ roster version ‖ key epoch`.

@@ -66,7 +66,7 @@ fn seal(index: u32, start: u64, end: u64, leaves: Digest, manifest: Digest) -> S
 }
 
 fn content_for(recipient: ClientId, payload: Vec<u8>) -> Content {
-    Content { payload, envelopes: vec![Envelope { recipient, salt: [1; 16], ciphertext: vec![2] }] }
+    Content::new(payload, vec![Envelope { recipient, salt: [1; 16], ciphertext: vec![2] }])
 }
 
 fn bundle(from: usize, number: u64, previous: Digest, commitment: Commitment) -> Bundle {
@@ -104,7 +104,7 @@ fn a_misplaced_manifest_entry_does_not_convict_the_mailbox_actor() {
     let tree = Tree::new(vec![bundle_leaf(&bundle.cite())]);
     let manifest = misplaced(reader, Positions(vec![Position(0)]));
     let seal = sign(seal(0, 0, 1, tree.root(), manifest.root()), 1, 1);
-    let envelopes = vec![(content.envelopes[0].clone(), content.tree().open(&[0]))];
+    let envelopes = vec![(content.envelopes()[0].clone(), content.tree().open(&[0]))];
     let parcel =
         Parcel { position: Position(0), bundle: bundle.to_unverified(), payload: vec![1], envelopes };
     let batch =

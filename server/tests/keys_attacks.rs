@@ -309,12 +309,12 @@ fn a_run_is_owed_that_a_cut_takes_and_no_other() {
 fn batch(scene: &Scene, seal: &Signed<Seal>, bundles: &[Parcelled]) -> Batch {
     let roster = &scene.pen.trust.roster;
     let parcel = |(index, parcelled): (usize, &Parcelled)| {
-        let (tree, envelopes) = (parcelled.content.tree(), parcelled.content.envelopes.iter().enumerate());
+        let (tree, envelopes) = (parcelled.content.tree(), parcelled.content.envelopes().iter().enumerate());
         let hosted = envelopes.filter(|(_, envelope)| roster.mailbox_of(&envelope.recipient) == 0);
         Parcel {
             position: Position(seal.start.0 + index as u64),
             bundle: parcelled.bundle.to_unverified(),
-            payload: parcelled.content.payload.clone(),
+            payload: parcelled.content.payload().to_vec(),
             envelopes: hosted.map(|(i, envelope)| (envelope.clone(), tree.open(&[i as u64]))).collect(),
         }
     };

@@ -30,7 +30,7 @@ const T: Time = Time(1_000_000_000);
 /// A bundle of client 0 to itself.
 fn submission(setup: &Setup) -> Submission {
     let envelope = Envelope { recipient: client(0), salt: [0; 16], ciphertext: vec![7; 16] };
-    let content = Content { payload: b"to myself".to_vec(), envelopes: vec![envelope] };
+    let content = Content::new(b"to myself".to_vec(), vec![envelope]);
     let bundle = Bundle {
         client: client(0),
         number: BundleNumber(0),

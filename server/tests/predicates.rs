@@ -130,7 +130,8 @@ fn content_mangled_on_the_way_is_no_ground_to_refuse_a_bundle() {
         match message {
             Message::Submit(mut submission) if (from, to) == (HANDLER, incoming(0)) && kept.0.is_none() => {
                 kept.0 = Some(submission.clone());
-                submission.content.payload[0] ^= 1;
+                let payload = submission.content.payload().iter().map(|byte| byte ^ 1);
+                submission.content = submission.content.with_payload(payload.collect());
                 Some(Message::Submit(submission))
             }
             Message::Refused(refusal, client) => {

@@ -29,7 +29,7 @@ use support::{Boundary, HANDLER, World, client, client_key, draught, trust};
 
 fn bundle(number: u64, text: &[u8]) -> Bundle {
     let envelope = Envelope { recipient: client(1), salt: [1; 16], ciphertext: text.to_vec() };
-    let content = Content { payload: Vec::new(), envelopes: vec![envelope] };
+    let content = Content::new(Vec::new(), vec![envelope]);
     Bundle {
         client: client(0),
         number: BundleNumber(number),

@@ -57,7 +57,7 @@ fn submission(setup: &Setup, from: usize, content: &Content, seen: Option<Citati
 
 fn small() -> Content {
     let envelope = Envelope { recipient: client(0), salt: [7; 16], ciphertext: vec![1] };
-    Content { payload: vec![1], envelopes: vec![envelope] }
+    Content::new(vec![1], vec![envelope])
 }
 
 fn demands(setup: &Setup, turn: &Turn) -> Vec<Challenge> {
@@ -179,7 +179,7 @@ fn bundles_that_wait_for_a_cut_are_held_as_far_as_there_is_room() {
     let mut recipients: Vec<_> = (0..240).map(client).collect();
     recipients.sort_unstable();
     let envelope = |recipient| Envelope { recipient, salt: [7; 16], ciphertext: vec![1; 1 << 16] };
-    let content = Content { payload: vec![1], envelopes: recipients.into_iter().map(envelope).collect() };
+    let content = Content::new(vec![1], recipients.into_iter().map(envelope).collect());
     assert!(content.is_well_formed());
     let mut refused = Vec::new();
     for from in 0..20 {
@@ -208,7 +208,7 @@ fn a_witness_keeps_little_of_clients_that_expose_themselves() {
     let mut watching = Bench::witness(0, &setup);
     let other = |index: usize| {
         let [first, second] = [1u8, 2].map(|payload| {
-            let content = Content { payload: vec![payload], ..small() };
+            let content = Content::new(vec![payload], small().envelopes().to_vec());
             submission(&setup, index, &content, None).bundle.cite()
         });
         Message::Exposed(Box::new(Evidence::from(Equivocation { first, second })))
@@ -240,7 +240,8 @@ fn a_witness_sees_a_broken_promise_of_one_incoming_actor_after_thousands_of_runs
     let mut watching = Bench::witness(0, &setup);
     let from = (0..).find(|index| setup.trust.roster.incoming_of(&client(*index)) == 0).unwrap();
     let sealed = submission(&setup, from, &small(), None).bundle;
-    let promised = submission(&setup, from, &Content { payload: vec![2], ..small() }, None).bundle;
+    let promised =
+        submission(&setup, from, &Content::new(vec![2], small().envelopes().to_vec()), None).bundle;
     let run = |index: u32, batch: u64, previous: Digest, bundles: Vec<Unverified<Bundle>>| {
         let leaves: Vec<Digest> = bundles.iter().map(|bundle| bundle_leaf(&bundle.cite())).collect();
         let seal = Seal {

@@ -375,7 +375,7 @@ fn appended(position: Position, Logged { submission, leaf }: &Logged) -> Notice 
         client,
         number: BundleNumber(submission.bundle.claimed_slot()),
         leaf: *leaf,
-        recipients: submission.content.envelopes.iter().map(|envelope| envelope.recipient).collect(),
+        recipients: submission.content.envelopes().iter().map(|envelope| envelope.recipient).collect(),
     }
 }
 
@@ -383,7 +383,7 @@ fn appended(position: Position, Logged { submission, leaf }: &Logged) -> Notice 
 pub fn manifest(start: Position, run: &[Logged]) -> Manifest {
     let mut positions: BTreeMap<ClientId, Positions> = BTreeMap::new();
     for (index, logged) in run.iter().enumerate() {
-        for envelope in &logged.submission.content.envelopes {
+        for envelope in logged.submission.content.envelopes() {
             let position = Position(start.0 + index as u64);
             positions.entry(envelope.recipient).or_default().0.push(position);
         }

@@ -16,7 +16,10 @@ mod intake;
 mod outbox;
 mod redress;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 pub use intake::Intake;
 pub use outbox::{Personal, QUIET_EPOCHS};
@@ -231,7 +234,7 @@ impl Mailbox {
                 after,
                 parcels: self.parcels(&cut, &client, &entries),
             };
-            step.put(row(PERSONAL, &personal.key()), personal.to_bytes());
+            step.put(row(PERSONAL, &personal.key()), personal.written());
             self.outbox.add(personal);
         }
         if attestation.mailboxes == 0 {
@@ -261,12 +264,12 @@ impl Mailbox {
         }
     }
 
-    fn parcels(&self, cut: &Cut, client: &ClientId, entries: &[Entry]) -> Vec<Parcel> {
+    fn parcels(&self, cut: &Cut, client: &ClientId, entries: &[Entry]) -> Vec<Arc<Parcel>> {
         let find = |entry: &Entry| {
             let mut batches = self.intake.batches_from(entry.incoming, cut);
             batches.find_map(|batch| batch.parcel(entry.position)?.only_for(client))
         };
-        entries.iter().filter_map(find).collect()
+        entries.iter().filter_map(find).map(Arc::new).collect()
     }
 
     fn acknowledge(&mut self, from: ActorId, ack: Unverified<Ack>, step: &mut Step) {

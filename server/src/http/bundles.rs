@@ -103,10 +103,10 @@ impl Front {
                 client.ok_or_else(|| Problem::malformed(format!("bundle {index} is of no client")))?;
             names.push((client, BundleNumber(submission.bundle.claimed_slot())));
             let bound = self.limits.recipients;
-            if submission.content.envelopes.len() > bound {
+            if submission.content.envelopes().len() > bound {
                 return Err(Problem::malformed(format!(
                     "bundle {index} has {} recipients, the bound is {bound}",
-                    submission.content.envelopes.len()
+                    submission.content.envelopes().len()
                 )));
             }
             if !submission.content.is_well_formed() || !submission.is_whole() {

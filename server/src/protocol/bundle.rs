@@ -11,6 +11,11 @@
 //! - A client signs one bundle a number, and each names the one before it.
 //! - Bytes that do not match the commitment count as not delivered; they accuse nobody.
 
+use std::{
+    fmt,
+    sync::{Arc, OnceLock},
+};
+
 use super::{
     codec::{Decode, DecodeError, Encode, Reader, Writer, coded},
     digest::Digest,
@@ -66,13 +71,34 @@ pub struct Commitment {
     pub payload: Digest,
 }
 
-/// What a bundle carries: a payload for all and a ciphertext for each.
+/// What a bundle carries: a payload for all and a ciphertext for each. It does not change, so it is shared, and what follows from it
+/// is computed once.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Content {
-    /// The common payload, end-to-end encrypted.
-    pub payload: Vec<u8>,
-    /// The recipients' parts, sorted by recipient, each once.
-    pub envelopes: Vec<Envelope>,
+pub struct Content(Arc<Carried>);
+
+#[derive(Debug, PartialEq, Eq)]
+struct Carried {
+    payload: Vec<u8>,
+    envelopes: Vec<Envelope>,
+    derived: Derived,
+}
+
+/// The recipients' tree, and the digest of the payload: nothing that a content has beyond what it carries.
+#[derive(Default)]
+struct Derived(OnceLock<(Tree, Digest)>);
+
+impl PartialEq for Derived {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Derived {}
+
+impl fmt::Debug for Derived {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("_")
+    }
 }
 
 /// One recipient's part.
@@ -98,45 +124,71 @@ pub fn recipient_leaf(salt: &[u8; 16], recipient: &ClientId, ciphertext: &Digest
 }
 
 impl Content {
+    /// A content of this common payload, end-to-end encrypted, and the recipients' parts, sorted by recipient, each once.
+    pub fn new(payload: Vec<u8>, envelopes: Vec<Envelope>) -> Self {
+        Content(Arc::new(Carried { payload, envelopes, derived: Derived::default() }))
+    }
+
+    /// The common payload.
+    pub fn payload(&self) -> &[u8] {
+        &self.0.payload
+    }
+
+    /// The same with another common payload.
+    #[must_use]
+    pub fn with_payload(&self, payload: Vec<u8>) -> Self {
+        Content::new(payload, self.envelopes().to_vec())
+    }
+
+    /// The recipients' parts.
+    pub fn envelopes(&self) -> &[Envelope] {
+        &self.0.envelopes
+    }
+
+    fn derived(&self) -> &(Tree, Digest) {
+        let derive = || {
+            let tree = Tree::new(self.envelopes().iter().map(Envelope::leaf).collect());
+            (tree, Digest::of(&[self.payload()]))
+        };
+        self.0.derived.0.get_or_init(derive)
+    }
+
     /// Whether the envelopes are sorted by recipient, each recipient once, and neither they nor their bytes are too many.
     pub fn is_well_formed(&self) -> bool {
-        !self.envelopes.is_empty()
-            && self.envelopes.len() <= RECIPIENTS_MAX
+        !self.envelopes().is_empty()
+            && self.envelopes().len() <= RECIPIENTS_MAX
             && self.wire_bytes() <= CONTENT_MAX
             && self.delivered_bytes() <= DELIVERED_MAX
-            && self.envelopes.is_sorted_by(|a, b| a.recipient < b.recipient)
+            && self.envelopes().is_sorted_by(|a, b| a.recipient < b.recipient)
     }
 
     /// The recipients' tree.
-    pub fn tree(&self) -> Tree {
-        Tree::new(self.envelopes.iter().map(Envelope::leaf).collect())
+    pub fn tree(&self) -> &Tree {
+        &self.derived().0
     }
 
     /// What a bundle with this content commits to.
     pub fn commitment(&self) -> Commitment {
-        Commitment {
-            recipients: self.envelopes.len() as u32,
-            root: self.tree().root(),
-            payload: Digest::of(&[&self.payload]),
-        }
+        let (tree, payload) = self.derived();
+        Commitment { recipients: self.envelopes().len() as u32, root: tree.root(), payload: *payload }
     }
 
     /// How many bytes it takes in a batch at most, proofs included: what frames and queues are bounded by.
     pub fn wire_bytes(&self) -> u64 {
-        let path = 32 * u64::from(self.envelopes.len().next_power_of_two().ilog2());
-        self.bytes() + self.envelopes.len() as u64 * (ENVELOPE_BYTES + path) + BUNDLE_BYTES
+        let path = 32 * u64::from(self.envelopes().len().next_power_of_two().ilog2());
+        self.bytes() + self.envelopes().len() as u64 * (ENVELOPE_BYTES + path) + BUNDLE_BYTES
     }
 
     /// How many bytes it takes in all mailboxes together at most: what it costs those who keep it for its recipients.
     pub fn delivered_bytes(&self) -> u64 {
-        let others = (self.envelopes.len() as u64).saturating_sub(1);
-        self.wire_bytes() + others * (self.payload.len() as u64 + BUNDLE_BYTES)
+        let others = (self.envelopes().len() as u64).saturating_sub(1);
+        self.wire_bytes() + others * (self.payload().len() as u64 + BUNDLE_BYTES)
     }
 
     /// How many bytes it carries.
     pub fn bytes(&self) -> u64 {
-        let ciphertexts: usize = self.envelopes.iter().map(|envelope| envelope.ciphertext.len()).sum();
-        (self.payload.len() + ciphertexts) as u64
+        let ciphertexts: usize = self.envelopes().iter().map(|envelope| envelope.ciphertext.len()).sum();
+        (self.payload().len() + ciphertexts) as u64
     }
 }
 
@@ -178,13 +230,26 @@ impl Parcel {
 
     /// Whether payload and envelopes are what the bundle commits to.
     pub fn matches(&self, commitment: &Commitment) -> bool {
-        Digest::of(&[&self.payload]) == commitment.payload
-            && self.envelopes.iter().all(|(envelope, opening)| {
-                opening.size() == u64::from(commitment.recipients)
-                    && opening.leaves().len() == 1
-                    && opening.leaves()[0].1 == envelope.leaf()
-                    && opening.root() == Some(commitment.root)
-            })
+        if Digest::of(&[&self.payload]) != commitment.payload {
+            return false;
+        }
+        let own = |(envelope, opening): &(Envelope, Opening)| match opening.leaves() {
+            [(index, leaf)] if *leaf == envelope.leaf() => Some((*index, *leaf)),
+            _ => None,
+        };
+        let Some(leaves) = self.envelopes.iter().map(own).collect::<Option<Vec<_>>>() else { return false };
+        let is_all = leaves.len() > 1
+            && leaves.len() == commitment.recipients as usize
+            && leaves.iter().zip(0..).all(|((index, _), at)| *index == at);
+        if is_all {
+            // every recipient's envelope is here: one tree instead of a path for each
+            let tree = Tree::new(leaves.into_iter().map(|(_, leaf)| leaf).collect());
+            return tree.root() == commitment.root
+                && self.envelopes.iter().all(|(_, opening)| tree.opens(opening));
+        }
+        self.envelopes.iter().all(|(_, opening)| {
+            opening.size() == u64::from(commitment.recipients) && opening.root() == Some(commitment.root)
+        })
     }
 
     /// The same parcel for one recipient, if it has an envelope in it.
@@ -234,7 +299,18 @@ impl Statement for Bundle {
 
 coded!(struct Envelope { recipient, salt, ciphertext: string("ciphertext", CIPHERTEXT_MAX) });
 
-coded!(struct Content { payload: string("payload", PAYLOAD_MAX), envelopes: list("envelopes", RECIPIENTS_MAX) });
+impl Encode for Content {
+    fn encode(&self, out: &mut Writer) {
+        out.string(self.payload());
+        out.list(self.envelopes());
+    }
+}
+
+impl Decode for Content {
+    fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Content::new(input.string("payload", PAYLOAD_MAX)?, input.list("envelopes", RECIPIENTS_MAX)?))
+    }
+}
 
 coded!(struct Submission { bundle, content });
 
@@ -277,7 +353,7 @@ mod tests {
                 |index: u16| ClientId(PublicKey([index.to_be_bytes(); 16].concat().try_into().unwrap()));
             let envelope =
                 |index| Envelope { recipient: recipient(index), salt: [0; 16], ciphertext: vec![] };
-            Content { payload: vec![0; payload], envelopes: (0..recipients).map(envelope).collect() }
+            Content::new(vec![0; payload], (0..recipients).map(envelope).collect())
         };
         assert!(content(1, PAYLOAD_MAX).is_well_formed());
         assert!(content(30, PAYLOAD_MAX).is_well_formed());

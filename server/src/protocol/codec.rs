@@ -7,6 +7,8 @@
 //! - `decode(encode(x)) == x`, and no other bytes decode to `x`.
 //! - Nothing is allocated for a length that the remaining input cannot hold.
 
+use std::sync::Arc;
+
 /// Why bytes are not the encoding of a value.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {
@@ -315,6 +317,18 @@ impl<T: Encode> Encode for Box<T> {
 impl<T: Decode> Decode for Box<T> {
     fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
         Ok(Box::new(T::decode(input)?))
+    }
+}
+
+impl<T: Encode> Encode for Arc<T> {
+    fn encode(&self, out: &mut Writer) {
+        (**self).encode(out);
+    }
+}
+
+impl<T: Decode> Decode for Arc<T> {
+    fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Arc::new(T::decode(input)?))
     }
 }
 

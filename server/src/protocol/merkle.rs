@@ -76,11 +76,33 @@ impl Tree {
     /// Opens the leaves at these indices, which must be sorted, unique and inside the tree.
     pub fn open(&self, indices: &[u64]) -> Opening {
         debug_assert!(indices.is_sorted_by(|a, b| a < b) && indices.last().is_none_or(|i| *i < self.size()));
-        let mut opening = Opening { size: self.size(), leaves: Vec::new(), hidden: Vec::new() };
+        let hidden = indices.len().saturating_mul(self.levels.len()).min(self.size() as usize);
+        let leaves = Vec::with_capacity(indices.len());
+        let mut opening = Opening { size: self.size(), leaves, hidden: Vec::with_capacity(hidden) };
         if self.size() > 0 {
             self.visit(self.levels.len() - 1, 0, indices, &mut opening);
         }
         opening
+    }
+
+    /// Whether this is the opening of one leaf of this tree.
+    pub fn opens(&self, opening: &Opening) -> bool {
+        let [(index, leaf)] = opening.leaves[..] else { return false };
+        if opening.size != self.size() || self.leaf(index) != Some(leaf) {
+            return false;
+        }
+        // from the top down, what is hidden on the left comes from the front and what is hidden on the right from behind
+        let mut hidden = &opening.hidden[..];
+        for level in (0..self.levels.len() - 1).rev() {
+            let sibling = (index as usize >> level) ^ 1;
+            let Some(hash) = self.levels[level].get(sibling) else { continue };
+            let taken = if sibling % 2 == 0 { hidden.split_first() } else { hidden.split_last() };
+            match taken {
+                Some((next, rest)) if next == hash => hidden = rest,
+                _ => return false,
+            }
+        }
+        hidden.is_empty()
     }
 
     fn visit(&self, level: usize, index: usize, wanted: &[u64], opening: &mut Opening) {
@@ -166,16 +188,23 @@ impl Opening {
 
     /// The root that these leaves belong to, or none if this is no opening of any tree.
     pub fn root(&self) -> Option<Digest> {
-        self.nodes().map(|nodes| nodes.root())
+        let mut rest =
+            Rest { size: self.size, leaves: &self.leaves, hidden: &self.hidden, seen: &mut |_, _| () };
+        let root = if self.size > 0 { rest.visit(height(self.size), 0)? } else { Digest::of(&[]) };
+        rest.is_used_up().then_some(root)
     }
 
     /// All nodes that follow from this opening, or none if it is no opening of any tree.
     pub fn nodes(&self) -> Option<Nodes> {
-        let mut rest = Rest { leaves: &self.leaves, hidden: &self.hidden, nodes: Nodes::of_size(self.size) };
+        let mut nodes = Nodes { size: self.size, hashes: BTreeMap::new() };
+        let mut keep = |place, hash| {
+            nodes.hashes.insert(place, hash);
+        };
+        let mut rest = Rest { size: self.size, leaves: &self.leaves, hidden: &self.hidden, seen: &mut keep };
         if self.size > 0 {
-            rest.visit(rest.nodes.height(), 0)?;
+            rest.visit(height(self.size), 0)?;
         }
-        (rest.leaves.is_empty() && rest.hidden.is_empty()).then_some(rest.nodes)
+        rest.is_used_up().then_some(nodes)
     }
 }
 
@@ -186,18 +215,15 @@ pub struct Nodes {
     hashes: BTreeMap<(u32, u64), Digest>,
 }
 
+/// How many levels there are above the leaves of a tree of this size.
+fn height(size: u64) -> u32 {
+    size.saturating_sub(1).checked_ilog2().map_or(0, |log| log + 1)
+}
+
 impl Nodes {
-    fn of_size(size: u64) -> Self {
-        Nodes { size, hashes: BTreeMap::new() }
-    }
-
-    fn height(&self) -> u32 {
-        self.size.saturating_sub(1).checked_ilog2().map_or(0, |log| log + 1)
-    }
-
     /// The root of the tree.
     pub fn root(&self) -> Digest {
-        self.hashes.get(&(self.height(), 0)).copied().unwrap_or_else(|| Digest::of(&[]))
+        self.hashes.get(&(height(self.size), 0)).copied().unwrap_or_else(|| Digest::of(&[]))
     }
 
     /// The leaf hash at an index, if it is shown.
@@ -209,7 +235,7 @@ impl Nodes {
     pub fn open(&self, indices: &[u64]) -> Option<Opening> {
         let mut opening = Opening { size: self.size, leaves: Vec::new(), hidden: Vec::new() };
         if self.size > 0 {
-            self.visit(self.height(), 0, indices, &mut opening)?;
+            self.visit(height(self.size), 0, indices, &mut opening)?;
         }
         (opening.leaves.len() == indices.len()).then_some(opening)
     }
@@ -233,18 +259,23 @@ impl Nodes {
     }
 }
 
-/// What of an opening has not been used yet, and the nodes computed so far.
-struct Rest<'a> {
+/// What of an opening has not been used yet, and who is told the nodes that follow from it, each with level and index.
+struct Rest<'a, 'b> {
+    size: u64,
     leaves: &'a [(u64, Digest)],
     hidden: &'a [Digest],
-    nodes: Nodes,
+    seen: &'b mut dyn FnMut((u32, u64), Digest),
 }
 
-impl Rest<'_> {
+impl Rest<'_, '_> {
+    fn is_used_up(&self) -> bool {
+        self.leaves.is_empty() && self.hidden.is_empty()
+    }
+
     /// The hash of the subtree at this place, taken or computed from what is left.
     fn visit(&mut self, level: u32, index: u64) -> Option<Digest> {
         let first = index << level;
-        let end = (first + (1 << level)).min(self.nodes.size);
+        let end = (first + (1 << level)).min(self.size);
         let opened = self.leaves.first().is_some_and(|(i, _)| (first..end).contains(i));
         let hash = if !opened {
             let (hash, rest) = self.hidden.split_first()?;
@@ -256,12 +287,12 @@ impl Rest<'_> {
             *hash
         } else {
             let left = self.visit(level - 1, 2 * index)?;
-            match (2 * index + 1) << (level - 1) >= self.nodes.size {
+            match (2 * index + 1) << (level - 1) >= self.size {
                 true => left,
                 false => node(left, self.visit(level - 1, 2 * index + 1)?),
             }
         };
-        self.nodes.hashes.insert((level, index), hash);
+        (self.seen)((level, index), hash);
         Some(hash)
     }
 }
@@ -321,6 +352,10 @@ mod tests {
         Tree::new((0..size).map(|i| leaf(&i.to_be_bytes())).collect())
     }
 
+    fn hidden_is_whole(opening: &mut Opening, at: usize, bit: usize) {
+        opening.hidden[at].0[bit] ^= 1;
+    }
+
     /// The test vectors of the certificate-transparency reference implementation for RFC 6962.
     #[test]
     fn roots_are_those_of_rfc_6962() {
@@ -361,6 +396,24 @@ mod tests {
             for i in 0..size {
                 prop_assert_eq!(opening.leaf(i), picks.contains(&i).then(|| tree.leaf(i).unwrap()));
             }
+        }
+
+        #[test]
+        fn a_tree_knows_its_openings_of_one_leaf(size in 1u64..70, pick in 0u64..70, other in 0usize..9, bit in 0usize..8) {
+            let (tree, pick) = (tree(size), pick % size);
+            let mut opening = tree.open(&[pick]);
+            prop_assert!(tree.opens(&opening));
+            prop_assert!(size == 1 || !tree.opens(&tree.open(&[])) && !tree.opens(&tree.open(&[0, size - 1])));
+            if let Some(hidden) = opening.hidden.get_mut(other) {
+                hidden.0[bit] ^= 1;
+                prop_assert!(!tree.opens(&opening));
+                hidden_is_whole(&mut opening, other, bit);
+            }
+            opening.hidden.push(Digest::ZERO);
+            prop_assert!(!tree.opens(&opening));
+            opening.hidden.pop();
+            opening.leaves[0].0 ^= 1;
+            prop_assert!(!tree.opens(&opening));
         }
 
         #[test]

@@ -4,7 +4,10 @@
 //! batches, cuts or deliveries connects to who has them and says from where on ([`Message::Subscribe`]); after a lost
 //! connection it does so again. So nothing is lost between two actors, and no message needs an answer of its own.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use super::{
     ack::Ack,
@@ -46,7 +49,7 @@ pub struct Delivery {
     /// What the seals that these cuts take say of it.
     pub seals: Vec<SealPart>,
     /// The bundles, in the order in which the mailbox actor delivers them.
-    pub parcels: Vec<Parcel>,
+    pub parcels: Vec<Arc<Parcel>>,
     /// Witnesses that have seen the attestation.
     pub cosignatures: Vec<Unverified<Cosignature>>,
 }
@@ -187,7 +190,7 @@ impl Delivery {
             own && parcel.matches(&parcel.bundle.claimed().commitment)
         };
         let named = |parcel: &'_ Parcel| bundle_leaf(&parcel.bundle.cite());
-        let all = self.parcels.iter().filter(whole);
+        let all = self.parcels.iter().map(|parcel| &**parcel).filter(whole);
         all.map(|parcel| (named(parcel), (parcel, parcel.bundle.claimed()))).collect()
     }
 

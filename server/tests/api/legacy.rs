@@ -129,7 +129,7 @@ async fn the_handler_answers_for_its_devices<N: Network, P: Spawn>(way: &Way<N, 
             number: BundleNumber(9),
             terms: Terms::default(),
             previous: Digest::ZERO,
-            commitment: Content { payload: Vec::new(), envelopes: Vec::new() }.commitment(),
+            commitment: Content::new(Vec::new(), Vec::new()).commitment(),
             expiry: Epoch(expiry),
             seen: None,
         };

@@ -69,7 +69,7 @@ impl Person {
                 (*recipient, envelope)
             })
             .collect();
-        let content = Content { payload: payload.to_vec(), envelopes: envelopes.into_values().collect() };
+        let content = Content::new(payload.to_vec(), envelopes.into_values().collect());
         let bundle = self.sign(Bundle {
             client: self.id,
             number: BundleNumber(self.next),

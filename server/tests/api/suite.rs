@@ -256,7 +256,7 @@ async fn whoever_breaks_the_rules_hears_which<N: Network, P: Spawn>(way: &Way<N,
     let mut forged = good.clone();
     forged.bundle = Person::new("mallory", trust).bundle(&[ned.id], b"good").bundle;
     let mut other = good.clone();
-    other.content.payload = b"evil".to_vec();
+    other.content = other.content.with_payload(b"evil".to_vec());
     let mut foreign = trust.clone();
     foreign.deployment = server::protocol::id::Deployment([9; 8]);
     let elsewhere = Person::new("oda", &foreign).bundle(&[ned.id], b"x");

@@ -128,7 +128,7 @@ pub fn content(payload: &[u8], to: &[usize]) -> Content {
         })
         .collect();
     envelopes.sort_by_key(|envelope| envelope.recipient);
-    Content { payload: payload.to_vec(), envelopes }
+    Content::new(payload.to_vec(), envelopes)
 }
 
 /// What a client would sign.
@@ -151,7 +151,7 @@ pub fn tree(bundles: &[Parcelled]) -> Tree {
 pub fn manifest(start: Position, bundles: &[Parcelled]) -> Manifest {
     let mut positions: BTreeMap<ClientId, Positions> = BTreeMap::new();
     for (index, parcelled) in bundles.iter().enumerate() {
-        for envelope in &parcelled.content.envelopes {
+        for envelope in parcelled.content.envelopes() {
             positions.entry(envelope.recipient).or_default().0.push(Position(start.0 + index as u64));
         }
     }

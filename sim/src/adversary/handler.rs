@@ -102,7 +102,8 @@ impl Attack for MangleBundles {
             if context.random.chance(0.5) {
                 submission.bundle = forged(&submission.bundle);
             } else {
-                submission.content.payload.push(0);
+                let longer = [submission.content.payload(), &[0]].concat();
+                submission.content = submission.content.with_payload(longer);
             }
             context.fired();
         }

@@ -1,6 +1,9 @@
 //! Mailbox actors that cheat (family D of the catalogue).
 
-use std::collections::{BTreeSet, VecDeque};
+use std::{
+    collections::{BTreeSet, VecDeque},
+    sync::Arc,
+};
 
 use server::{
     actor::{Draft, Input, mailbox::EpochDeliveries},
@@ -89,7 +92,7 @@ impl Attack for SwapPayload {
         for (client, delivery) in sends.iter_mut().filter_map(delivery) {
             let Some(parcel) = delivery.parcels.first_mut() else { continue };
             if context.is_against(&client) && context.on() {
-                parcel.payload.push(0);
+                Arc::make_mut(parcel).payload.push(0);
                 context.fired();
             }
         }

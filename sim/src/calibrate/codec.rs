@@ -40,7 +40,7 @@ fn message() -> Message {
     let signer = Ed25519Signer::from_secret(&[5; 32]);
     let client = ClientId(signer.public());
     let envelope = Envelope { recipient: client, salt: [3; 16], ciphertext: vec![0; 32] };
-    let content = Content { payload: vec![b'x'; PAYLOAD], envelopes: vec![envelope] };
+    let content = Content::new(vec![b'x'; PAYLOAD], vec![envelope]);
     let bundle = Bundle {
         client,
         number: BundleNumber(0),

@@ -201,7 +201,7 @@ impl Crowd {
         let person = state.person(sender);
         let number = u64::from(person.next);
         let content = self.content(wanted, number);
-        let payload = XxHash3_64::oneshot(&content.payload);
+        let payload = XxHash3_64::oneshot(&content.payload());
         let bundle = Bundle {
             client: self.names.id(sender),
             number: BundleNumber(number),
@@ -240,7 +240,7 @@ impl Crowd {
         };
         let mut envelopes: Vec<Envelope> = wanted.recipients.iter().map(envelope).collect();
         envelopes.sort_by_key(|envelope| envelope.recipient);
-        Content { payload: plan::payload(wanted), envelopes }
+        Content::new(plan::payload(wanted), envelopes)
     }
 
     /// Sends those bundles of a client whose turn has come and that have not been sent.

@@ -76,7 +76,7 @@ impl Placing {
     }
 
     fn recipients(&self) -> BTreeSet<ClientId> {
-        self.content.envelopes.iter().map(|envelope| envelope.recipient).collect()
+        self.content.envelopes().iter().map(|envelope| envelope.recipient).collect()
     }
 }
 
@@ -321,7 +321,7 @@ fn look(placing: &Placing, position: Position, placement: &Placement, seal: &Sea
 /// A recipient may be missing from the manifest.
 fn omitted(placing: &Placing, position: Position, placement: &Placement, opening: Option<Opening>) -> Seen {
     let Some(recipient) = placement.omits(&placing.recipients(), position) else { return Seen::Kept };
-    let envelopes = &placing.content.envelopes;
+    let envelopes = &placing.content.envelopes();
     let index = envelopes.iter().position(|envelope| envelope.recipient == recipient);
     let (Some(index), Some(opening)) = (index, opening) else { return Seen::Nothing };
     let fault = SealFault::Omitted {

@@ -144,8 +144,8 @@ impl Submissions {
     pub fn draw_up(&mut self, draught: Draught, seen: Option<Citation>, step: &mut Step) {
         let token = draught.token;
         let content = self.content(draught);
-        let too_long = content.payload.len() > PAYLOAD_MAX
-            || content.envelopes.iter().any(|envelope| envelope.ciphertext.len() > CIPHERTEXT_MAX);
+        let too_long = content.payload().len() > PAYLOAD_MAX
+            || content.envelopes().iter().any(|envelope| envelope.ciphertext.len() > CIPHERTEXT_MAX);
         if self.pending.len() + self.places.len() >= PENDING_MAX || too_long || !content.is_well_formed() {
             return step.notice(Notice::Overloaded { token });
         }
@@ -186,7 +186,7 @@ impl Submissions {
             recipient,
             ciphertext,
         });
-        Content { payload: draught.payload, envelopes: envelopes.collect() }
+        Content::new(draught.payload, envelopes.collect())
     }
 
     /// A bundle is durable and signed.
@@ -475,7 +475,7 @@ fn submitted(number: BundleNumber, token: u64, content: &Content) -> Notice {
     Notice::Submitted {
         token,
         number,
-        recipients: content.envelopes.iter().map(|envelope| envelope.recipient).collect(),
-        payload: Digest::of(&[&content.payload]),
+        recipients: content.envelopes().iter().map(|envelope| envelope.recipient).collect(),
+        payload: Digest::of(&[&content.payload()]),
     }
 }

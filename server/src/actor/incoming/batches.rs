@@ -58,12 +58,12 @@ impl Sealed {
     fn parcel(&self, index: u64, mailbox: u32, roster: &Roster) -> Parcel {
         let Logged { submission, .. } = &self.run[index as usize];
         let tree = submission.content.tree();
-        let hosted = submission.content.envelopes.iter().enumerate();
+        let hosted = submission.content.envelopes().iter().enumerate();
         let hosted = hosted.filter(|(_, envelope)| roster.mailbox_of(&envelope.recipient) == mailbox);
         Parcel {
             position: Position(self.seal.start.0 + index),
             bundle: submission.bundle.clone(),
-            payload: submission.content.payload.clone(),
+            payload: submission.content.payload().to_vec(),
             envelopes: hosted.map(|(i, envelope)| (envelope.clone(), tree.open(&[i as u64]))).collect(),
         }
     }

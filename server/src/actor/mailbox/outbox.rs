@@ -5,7 +5,10 @@
 //!   [`UNDER_WAY_BYTES`] beyond what it holds none.
 //! - A client that got nothing is sent a quiet delivery every [`QUIET_EPOCHS`]: it checks that nothing was due.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use super::archive::Archive;
 use crate::{
@@ -27,6 +30,9 @@ use crate::{
 const UNACKNOWLEDGED_MAX: u64 = 256;
 /// With so many bytes of bundles on the way to a client it is sent no further delivery.
 const UNDER_WAY_BYTES: usize = 8 << 20;
+/// Room for both proofs of a delivery; and for each of its bundles, without what they carry.
+const PROOFS_BYTES: usize = 2048;
+const PARCEL_BYTES: usize = 640;
 /// After so many epochs a client is shown that nothing was due. An omission shows within as many.
 pub const QUIET_EPOCHS: u64 = 32;
 
@@ -44,13 +50,21 @@ pub struct Personal {
     /// Its entry in the attestation.
     pub after: Pruned<MailboxHead>,
     /// The bundles, in the order of delivery.
-    pub parcels: Vec<Parcel>,
+    pub parcels: Vec<Arc<Parcel>>,
 }
 
 impl Personal {
     /// Bytes of its bundles.
     fn bytes(&self) -> usize {
-        self.parcels.iter().map(Parcel::bytes).sum()
+        self.parcels.iter().map(|parcel| parcel.bytes()).sum()
+    }
+
+    /// Its row: of many bundles, so that it does not move while it is written.
+    pub fn written(&self) -> Vec<u8> {
+        let room = PROOFS_BYTES + self.bytes() + self.parcels.len() * PARCEL_BYTES;
+        let mut out = Writer::after(Vec::with_capacity(room));
+        self.encode(&mut out);
+        out.into_bytes()
     }
 
     /// The key of its row.
@@ -235,7 +249,7 @@ impl Outbox {
     }
 
     /// The bundles of a client after an epoch, in the order of delivery.
-    pub fn parcels_after(&self, client: &ClientId, epoch: Epoch) -> Vec<Parcel> {
+    pub fn parcels_after(&self, client: &ClientId, epoch: Epoch) -> Vec<Arc<Parcel>> {
         let pending = self.pending.get(client).into_iter().flat_map(|pending| pending.range(epoch.next()..));
         pending.flat_map(|(_, personal)| personal.parcels.iter().cloned()).collect()
     }
@@ -309,7 +323,7 @@ pub fn delivery(
     from: Epoch,
     upto: Epoch,
     after: Pruned<MailboxHead>,
-    parcels: Vec<Parcel>,
+    parcels: Vec<Arc<Parcel>>,
     archive: &Archive,
 ) -> Option<Delivery> {
     Some(Delivery {

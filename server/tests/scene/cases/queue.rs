@@ -243,7 +243,7 @@ fn omission(
     who: usize,
     manifest: Pruned<Positions>,
 ) -> SealFault {
-    let envelopes = &of.content.envelopes;
+    let envelopes = &of.content.envelopes();
     let index = envelopes.iter().position(|envelope| envelope.recipient == client(who)).unwrap_or(0);
     SealFault::Omitted {
         bundle: of.bundle.to_unverified(),
