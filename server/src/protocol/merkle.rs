@@ -96,7 +96,7 @@ impl Tree {
         for level in (0..self.levels.len() - 1).rev() {
             let sibling = (index as usize >> level) ^ 1;
             let Some(hash) = self.levels[level].get(sibling) else { continue };
-            let taken = if sibling % 2 == 0 { hidden.split_first() } else { hidden.split_last() };
+            let taken = if sibling.is_multiple_of(2) { hidden.split_first() } else { hidden.split_last() };
             match taken {
                 Some((next, rest)) if next == hash => hidden = rest,
                 _ => return false,

@@ -201,7 +201,7 @@ impl Crowd {
         let person = state.person(sender);
         let number = u64::from(person.next);
         let content = self.content(wanted, number);
-        let payload = XxHash3_64::oneshot(&content.payload());
+        let payload = XxHash3_64::oneshot(content.payload());
         let bundle = Bundle {
             client: self.names.id(sender),
             number: BundleNumber(number),

@@ -476,6 +476,6 @@ fn submitted(number: BundleNumber, token: u64, content: &Content) -> Notice {
         token,
         number,
         recipients: content.envelopes().iter().map(|envelope| envelope.recipient).collect(),
-        payload: Digest::of(&[&content.payload()]),
+        payload: Digest::of(&[content.payload()]),
     }
 }
