@@ -188,6 +188,11 @@ impl Outcome {
         }
     }
 
+    /// Whether somebody cheated.
+    pub fn has_cheats(&self) -> bool {
+        self.attacks().values().any(|times| *times > 0)
+    }
+
     /// When bundles were wanted, accepted and delivered.
     pub fn flow(&self) -> Flow {
         let crowd = self.record().crowd.as_ref().map(|crowd| crowd.flow.clone()).unwrap_or_default();
