@@ -202,7 +202,8 @@ impl Outcome {
     /// By which part of the time that passes deliveries come later and later while bundles are sent: a server that has a
     /// tenth of what it is sent left over takes a tenth longer. Nothing, if it keeps up.
     pub fn rise(&self) -> f64 {
-        self.rise_beyond(0)
+        // in a quarter of few epochs chance decides which part of one its median is of
+        self.rise_beyond(self.drawn.topology.epoch_ns / 2)
     }
 
     /// The same without an epoch: deliveries come by the epoch, and of the medians of two quarters chance decides which is one later.
