@@ -28,11 +28,13 @@ const BLOCKS: u64 = 8;
 #[derive(Clone, Debug, Default)]
 struct File(Arc<Mutex<Vec<u8>>>);
 
-/// The same, which counts the syncs before which blocks were written for the first time: a file system has to note those.
+/// The same, which counts the syncs before which blocks were written for the first time: a file system has to note those. It
+/// panics in a sync, once that is wanted, as a database does that finds in itself what cannot be.
 #[derive(Clone, Debug, Default)]
 struct Counting {
     file: File,
     written: Arc<Mutex<(BTreeSet<u64>, bool, u64)>>,
+    panics: Arc<AtomicBool>,
 }
 
 impl Counting {
@@ -55,6 +57,7 @@ impl StorageBackend for Counting {
     }
 
     fn sync_data(&self) -> io::Result<()> {
+        assert!(!self.panics.load(Ordering::Relaxed), "this is what the test wants");
         let (_, fresh, syncs) = &mut *self.written.lock().unwrap();
         *syncs += u64::from(std::mem::take(fresh));
         Ok(())
@@ -336,39 +339,9 @@ proptest! {
     }
 }
 
-/// A file whose writes panic, as a database does that finds in itself what cannot be, once that is wanted.
-#[derive(Clone, Debug, Default)]
-struct Panicking {
-    file: File,
-    panics: Arc<AtomicBool>,
-}
-
-impl StorageBackend for Panicking {
-    fn len(&self) -> io::Result<u64> {
-        self.file.len()
-    }
-
-    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        self.file.read(offset, out)
-    }
-
-    fn set_len(&self, len: u64) -> io::Result<()> {
-        self.file.set_len(len)
-    }
-
-    fn sync_data(&self) -> io::Result<()> {
-        assert!(!self.panics.load(Ordering::Relaxed), "this is what the test wants");
-        Ok(())
-    }
-
-    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
-        self.file.write(offset, data)
-    }
-}
-
 #[test]
 fn a_panic_while_the_log_is_taken_over_ends_the_store_and_nobody_waits() {
-    let database = Panicking::default();
+    let database = Counting::default();
     let mut store = Store::open(database.clone(), File::default(), BLOCKS).unwrap();
     let changes = |index: u64| [(index.to_be_bytes().to_vec(), Some(vec![7; 100]))].into_iter().collect();
     let fold = (0..).find_map(|index| store.commit(changes(index)).unwrap()).unwrap();

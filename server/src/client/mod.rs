@@ -8,30 +8,27 @@
 //! - The first roster that a client sees is the one it keeps to, unless it is given one: pin it where that matters. Of others it takes
 //!   those that come after it, when it starts.
 
+mod introduction;
 mod web;
 
 use std::{
-    collections::BTreeMap,
-    fs, io,
+    io,
     ops::ControlFlow,
     path::{Path, PathBuf},
     pin::pin,
     sync::Arc,
 };
 
-use bytes::Bytes;
 use futures_util::future::{Either, select};
-use hyper::Method;
-use serde::Deserialize;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::{
-    actor::{self, Draft, Draught, Issued, Notice, Setup, Step, Timing},
+    actor::{self, Draft, Draught, Issued, Notice, Setup, Step},
     deployment::{
         DeploymentError, Lock,
         keys::{self, KeyError},
     },
-    http::client::{Caller, Connection, HttpNetwork, SILENCE_NS, Takes},
+    http::client::{Caller, HttpNetwork, SILENCE_NS, Takes},
     node::{Door, Identity, Node, NodeError, Observer},
     port::{
         Clock, Network, Ports, Spawn, Storage, StorageError, Time, Work,
@@ -46,12 +43,12 @@ use crate::{
         digest::Digest,
         evidence::Evidence,
         file::FileError,
-        id::{ActorId, ActorNameError, ClientId, Role},
-        roster_file,
+        id::{ActorId, ClientId},
         statement::{Kind, Terms, Trust},
     },
 };
 
+use introduction::Introduced;
 pub use web::{Scheme, Url, UrlError, Web};
 
 /// Where a client's server is, and where it keeps what it must.
@@ -126,8 +123,9 @@ pub struct Client {
     /// What checks the signatures of its deployment.
     pub trust: Trust,
     door: Door,
-    /// What the server takes.
-    limits: Limits,
+    /// Most recipients of a bundle, and bytes, as the server says.
+    recipients_max: usize,
+    bytes_max: usize,
     tokens: u64,
     notices: mpsc::UnboundedReceiver<Notice>,
     /// How many of these the application has asked for, and how many it is done with.
@@ -139,38 +137,6 @@ pub struct Client {
     ended: oneshot::Receiver<NodeError>,
     /// Of its directory, if it has one to itself.
     lock: Option<Lock>,
-}
-
-/// What a client must know beside the roster.
-#[derive(Deserialize)]
-struct Pace {
-    epoch_us: u64,
-    heartbeat_us: u64,
-    retry_us: u64,
-    /// Where actors are that this server does not serve.
-    #[serde(default)]
-    elsewhere: BTreeMap<String, String>,
-    limits: Limits,
-}
-
-/// What a server takes.
-#[derive(Clone, Copy, Deserialize)]
-struct Limits {
-    recipients: usize,
-    #[serde(default = "unbounded")]
-    messages: usize,
-    #[serde(default = "unbounded")]
-    body_bytes: usize,
-    #[serde(default = "any_rate")]
-    client_rate_per_s: u32,
-}
-
-fn unbounded() -> usize {
-    usize::MAX
-}
-
-fn any_rate() -> u32 {
-    u32::MAX
 }
 
 /// What a bundle takes in a request beyond its payload and ciphertexts, and for each recipient.
@@ -281,23 +247,15 @@ impl Client {
         let lock = Lock::whole(&directory)?;
         let secret = key(&directory)?;
         let web = Web { server: server.clone(), elsewhere: Arc::default(), tls };
-        let clock = SystemClock::default();
-        let silence = pin!(clock.sleep_until(clock.now().after(SILENCE_NS)));
-        let told = match select(pin!(Introduced::by(&server, &web, &directory)), silence).await {
-            Either::Left((told, _)) => told?,
-            Either::Right(_) => {
-                let why = format!("it has said nothing for {} s", SILENCE_NS / 1_000_000_000);
-                return Err(ClientError::Server { server: server.to_string(), why });
-            }
-        };
+        let told = Introduced::by(&server, &web, &directory).await?;
         let web = Web { elsewhere: Arc::new(told.elsewhere), ..web };
         let (ports, has_stored) = ports(web, &store(&directory));
         let host = format!("{}:{}", server.host, server.port);
         let setup = Setup { trust: told.trust, timing: told.timing };
         let limits = told.limits;
-        let takes = Takes::of(limits.messages, limits.client_rate_per_s, limits.body_bytes);
-        let parts = Parts { ports, host, secret: secret.0, has_stored, setup, takes };
-        Ok(Client { lock: Some(lock), limits, ..Client::begin(parts, (), true) })
+        let parts = Parts { ports, host, secret: secret.0, has_stored, setup, takes: limits.takes() };
+        let (recipients_max, bytes_max) = (limits.recipients, limits.body_bytes);
+        Ok(Client { lock: Some(lock), recipients_max, bytes_max, ..Client::begin(parts, (), true) })
     }
 
     /// Runs a client. What it tells in a step goes to `keep` before it takes the next one. After a break it ends before that step: it
@@ -359,13 +317,21 @@ impl Client {
             }
         });
         let (tokens, asked, lock) = (0, 0, None);
-        let limits = Limits {
-            recipients: usize::MAX,
-            messages: takes.messages,
-            body_bytes: takes.bytes,
-            client_rate_per_s: u32::MAX,
-        };
-        Client { id, trust, door, limits, tokens, notices, asked, done, running, ended, lock }
+        let (recipients_max, bytes_max) = (usize::MAX, takes.bytes);
+        Client {
+            id,
+            trust,
+            door,
+            recipients_max,
+            bytes_max,
+            tokens,
+            notices,
+            asked,
+            done,
+            running,
+            ended,
+            lock,
+        }
     }
 
     /// Sends a payload to all these, and a ciphertext to each; gives the token by which [`Notice::Submitted`] tells the bundle's number.
@@ -377,12 +343,12 @@ impl Client {
         payload: Vec<u8>,
         ciphertexts: Vec<(ClientId, Vec<u8>)>,
     ) -> Result<u64, SendError> {
-        let (token, count, bound) = (self.tokens, ciphertexts.len(), self.limits.recipients);
+        let (token, count, bound) = (self.tokens, ciphertexts.len(), self.recipients_max);
         if count > bound {
             return Err(SendError::Recipients { count, bound });
         }
         let to_each = ciphertexts.iter().map(|(_, ciphertext)| ciphertext.len() + RECIPIENT_BYTES);
-        let (bytes, bound) = (BUNDLE_BYTES + payload.len() + to_each.sum::<usize>(), self.limits.body_bytes);
+        let (bytes, bound) = (BUNDLE_BYTES + payload.len() + to_each.sum::<usize>(), self.bytes_max);
         if bytes > bound {
             return Err(SendError::Bytes { bytes, bound });
         }
@@ -432,52 +398,6 @@ pub fn key(directory: &Path) -> Result<keys::Secret, ClientError> {
         true => Err(ClientError::NoKey(key)),
         false => Ok(keys::read_or_make(&key)?),
     }
-}
-
-/// What a server says of itself; its roster is the one that the client has seen first.
-struct Introduced {
-    trust: Trust,
-    timing: Timing,
-    elsewhere: BTreeMap<ActorId, Url>,
-    limits: Limits,
-}
-
-impl Introduced {
-    async fn by(server: &Url, web: &Web, directory: &Path) -> Result<Introduced, ClientError> {
-        let failed = |why: String| ClientError::Server { server: server.to_string(), why };
-        let handler = ActorId::Server(Role::Handler, 0);
-        let stream = web.connect(handler).await.map_err(|error| failed(error.to_string()))?;
-        let mut connection = Connection::over(stream, &server.host, &TokioTasks).await?;
-        let pace = get(&mut connection, "/v1/deployment").await.map_err(failed)?;
-        let pace: Pace = serde_json::from_slice(&pace).map_err(|error| failed(error.to_string()))?;
-        let known = directory.join("roster.json");
-        let told = get(&mut connection, "/v1/roster").await.map_err(failed)?;
-        let told = String::from_utf8_lossy(&told);
-        let kept = if known.exists() { fs::read_to_string(&known)? } else { String::new() };
-        if kept.is_empty() || roster_file::is_succeeded(&kept, &told)? {
-            roster_file::from_json(&told)?;
-            keys::publish(&known, told.as_bytes(), 0o600)?;
-        }
-        let trust = roster_file::from_json(&fs::read_to_string(&known)?)?;
-        let nanoseconds = |us: u64| us.saturating_mul(1000);
-        let timing = Timing {
-            epoch_ns: nanoseconds(pace.epoch_us),
-            heartbeat_ns: nanoseconds(pace.heartbeat_us),
-            retry_ns: nanoseconds(pace.retry_us).max(1_000_000),
-        };
-        let mut elsewhere = BTreeMap::new();
-        for (actor, url) in pace.elsewhere {
-            let actor = actor.parse().map_err(|error: ActorNameError| failed(error.to_string()))?;
-            elsewhere.insert(actor, url.parse().map_err(|error: UrlError| failed(error.to_string()))?);
-        }
-        Ok(Introduced { trust, timing, elsewhere, limits: pace.limits })
-    }
-}
-
-async fn get(connection: &mut Connection, path: &str) -> Result<Bytes, String> {
-    let answer =
-        connection.ask(Method::GET, path, &[], Bytes::new()).await.map_err(|error| error.to_string())?;
-    if answer.status.is_success() { Ok(answer.body) } else { Err(answer.told()) }
 }
 
 #[cfg(test)]
