@@ -12,7 +12,10 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use super::{FRAMES, Front, Problem};
 use crate::{
     actor::Ledger,
-    port::room::{SMALL, Taken},
+    port::{
+        Clock, Time,
+        room::{Room, SMALL, Taken},
+    },
     protocol::{
         codec::FORK_MEMORY,
         frame::{self, FrameError},
@@ -22,6 +25,8 @@ use crate::{
 
 /// Of a body that is large so many bytes must arrive in the time that a small one has.
 const STRETCH: usize = 1 << 20;
+/// All of it must arrive in so many times that.
+const STRETCHES: u64 = 6;
 /// How many times its bytes evidence may take in memory: maps in it may have many forks.
 const EVIDENCE_TIMES: usize = 1 + FORK_MEMORY / 8;
 
@@ -29,23 +34,13 @@ const EVIDENCE_TIMES: usize = 1 + FORK_MEMORY / 8;
 pub struct Read<T> {
     /// Its messages, or its bytes.
     pub content: T,
-    /// Given back when it is dropped.
-    pub room: Taken,
+    /// For its bytes, and for what evidence takes beyond them. Given back when it is dropped.
+    pub room: [Taken; 2],
 }
 
 impl Front {
     /// All bytes of a body.
     pub(super) async fn bytes(&self, headers: &HeaderMap, body: Body) -> Result<Read<Vec<u8>>, Problem> {
-        self.bytes_of(headers, body, 1).await
-    }
-
-    /// The same of a body that takes so many times its bytes in memory when it is decoded, for which there must be room.
-    async fn bytes_of(
-        &self,
-        headers: &HeaderMap,
-        body: Body,
-        times: usize,
-    ) -> Result<Read<Vec<u8>>, Problem> {
         let bound = self.limits.body_bytes;
         let claimed =
             headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
@@ -53,35 +48,34 @@ impl Front {
             return Err(Problem::too_large(format!("a body has at most {bound} bytes")));
         }
         // how long it will be is known, or it may be as long as any
-        let expected = claimed.map_or(bound, |claimed| claimed as usize).saturating_mul(times);
+        let expected = claimed.map_or(bound, |claimed| claimed as usize);
+        let until = self.clock.now().after(STRETCHES * self.limits.body_ns);
         let mut body = Limited::new(body, bound);
         let mut bytes = Vec::with_capacity(expected.min(SMALL));
         // whoever only claims to send much takes no room for it
-        let mut more = self.collect(&mut body, &mut bytes, SMALL + 1).await?;
-        let room = match more {
-            true => self.room_for(expected).await?,
-            false => self.room_for(bytes.len() * times).await?,
-        };
+        let mut more = self.collect(&mut body, &mut bytes, SMALL + 1, until).await?;
+        let room = if more { self.room_in(&self.bodies, expected).await? } else { Taken::default() };
         while more {
             let next = bytes.len() + STRETCH;
-            more = self.collect(&mut body, &mut bytes, next).await?;
+            more = self.collect(&mut body, &mut bytes, next, until).await?;
         }
         self.work.spend(Ledger { coded_bytes: bytes.len() as u64, ..Ledger::default() }).await;
-        Ok(Read { content: bytes, room })
+        Ok(Read { content: bytes, room: [room, Taken::default()] })
     }
 
     /// Room for so many bytes; a problem if there is none for as long as a body may take to arrive.
-    async fn room_for(&self, bytes: usize) -> Result<Taken, Problem> {
+    async fn room_in(&self, room: &Room, bytes: usize) -> Result<Taken, Problem> {
         let full = || Problem::unavailable("there is no room for a body of this size now");
-        self.within(self.limits.body_ns, self.bodies.take(bytes)).await.ok_or_else(full)
+        self.within(self.limits.body_ns, room.take(bytes)).await.ok_or_else(full)
     }
 
-    /// Reads a body until there are so many bytes of it; whether there may be more.
+    /// Reads a body until there are so many bytes of it, or this time has come; whether there may be more.
     async fn collect(
         &self,
         body: &mut Limited<Body>,
         bytes: &mut Vec<u8>,
         upto: usize,
+        until: Time,
     ) -> Result<bool, Problem> {
         let read = async {
             while bytes.len() < upto {
@@ -94,10 +88,14 @@ impl Front {
         };
         let late = || {
             let seconds = self.limits.body_ns / 1_000_000_000;
-            Problem::too_slow(format!("a body must arrive within {seconds} s, or as much of it for each MiB"))
+            let most = STRETCHES * seconds;
+            Problem::too_slow(format!(
+                "a body must arrive within {seconds} s, of a large one each MiB, and all within {most} s"
+            ))
         };
         let bound = self.limits.body_bytes;
-        let read = self.within(self.limits.body_ns, read).await.ok_or_else(late)?;
+        let left_ns = until.0.saturating_sub(self.clock.now().0).min(self.limits.body_ns);
+        let read = self.within(left_ns, read).await.ok_or_else(late)?;
         read.map_err(|error| match error.is::<LengthLimitError>() {
             true => Problem::too_large(format!("a body has at most {bound} bytes")),
             false => Problem::malformed("the body ends before its length"),
@@ -117,8 +115,13 @@ impl Front {
                 "the body must be frames of messages, of type {FRAMES}"
             )));
         }
-        let times = if tags.contains(&tag::EXPOSED) { EVIDENCE_TIMES } else { 1 };
-        let Read { content: bytes, room } = self.bytes_of(headers, body, times).await?;
+        let Read { content: bytes, mut room } = self.bytes(headers, body).await?;
+        if tags.contains(&tag::EXPOSED) {
+            // whoever waits here has all that it needs there
+            let evidence = frame::bodies(&bytes).filter(|body| body.first() == Some(&tag::EXPOSED));
+            let bytes = evidence.map(|body| body.len() * EVIDENCE_TIMES).sum();
+            room[1] = self.room_in(&self.evidence, bytes).await?;
+        }
         let messages = frame::all(&bytes, self.limits.messages, |tag| tags.contains(&tag));
         let messages = messages.map_err(|error| match error {
             FrameError::Unwanted => Problem::malformed(format!("the body may hold {what} only")),

@@ -163,6 +163,10 @@ impl Front {
             }
             // it does not even take them
             Either::Right(_) => {
+                waiting.arriving.close();
+                while let Ok((index, answer)) = waiting.arriving.try_recv() {
+                    answers[index] = answer;
+                }
                 self.count(&answers);
                 return Ok(answers);
             }

@@ -252,6 +252,10 @@ impl Hub {
     /// Lets a reader have what comes for a client.
     async fn read(&self, client: ClientId, reader: Reader) -> Result<Arc<Seat>, Gone> {
         self.seat(client, |place| {
+            // a newer one has come while this waited
+            if reader.line.is_over() {
+                return;
+            }
             let (over, left): (Vec<_>, Vec<_>) =
                 place.readers.drain(..).partition(|other| reader.replaces(other) || other.line.is_over());
             over.iter().for_each(|other| other.line.cut());
@@ -387,6 +391,9 @@ impl Hubs {
                 let reader = Reader { of, at: epoch.0, line: line.clone() };
                 hub.read(client, reader).await?;
                 seated.push(hub);
+            }
+            if line.is_over() {
+                break;
             }
             if actor.role() == Role::Mailbox {
                 hub.say(client, Message::Read { held, epoch }, 0).await?;

@@ -116,6 +116,8 @@ pub struct Front {
     limits: Limits,
     /// For the bodies of requests under way.
     bodies: Room,
+    /// For what evidence in them takes beyond their bytes.
+    evidence: Room,
     clock: AnyClock,
     work: AnyWork,
     watch: Watch,
@@ -161,6 +163,7 @@ impl Front {
             devices: Rates::new(&limits, clock.clone()),
             hubs: Hubs::new(&doors, &trust.roster, &clock, spawn),
             bodies: Room::new(limits.bodies_bytes),
+            evidence: Room::new(limits.bodies_bytes),
             stopping: watch::Sender::new(false),
             counted: counted(&watch.metrics),
             doors,

@@ -15,7 +15,7 @@ pub struct Room {
 }
 
 /// Room that is taken until this is dropped.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Taken(
     #[allow(dead_code, reason = "it is given back when it is dropped")] Option<OwnedSemaphorePermit>,
 );

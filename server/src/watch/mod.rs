@@ -87,6 +87,15 @@ impl Told {
         }
         self.files.insert(path.to_owned())
     }
+
+    /// It could not be written.
+    fn give_back(&mut self, path: &Path, accused: ActorId, bytes: usize) {
+        self.files.remove(path);
+        match self.servers.get_mut(&accused) {
+            Some(files) => *files -= 1,
+            None => self.clients = (self.clients.0 - 1, self.clients.1 - bytes),
+        }
+    }
 }
 
 impl Watch {
@@ -140,7 +149,7 @@ impl Watcher {
             error!(file = %path.display(), %error, "evidence cannot be written");
             // whoever is caught with it again
             let mut told = self.watch.told.lock().unwrap_or_else(PoisonError::into_inner);
-            told.files.remove(&path);
+            told.give_back(&path, accused, text.len());
         }
     }
 }
@@ -233,5 +242,13 @@ mod tests {
         let more = (10_000..20_000).filter(|index| told.take(&path(*index), server, 10)).count();
         assert_eq!(more, SERVER_FILES_MAX - 1, "and not for ever");
         assert!(told.take(&path(9998), ActorId::Server(Role::Incoming, 1), 10));
+        for (accused, written) in [(server, 9999), (client, 0)] {
+            assert!(!told.take(&path(5), accused, 10));
+            told.give_back(&path(written), accused, 10);
+            assert!(
+                told.take(&path(5_000_000 + written), accused, 10),
+                "what was not written does not count"
+            );
+        }
     }
 }

@@ -275,9 +275,10 @@ impl Sender {
             let left = Duration::from_nanos(until.saturating_sub(self.shared.now_ns()));
             if connection.is_over() {
                 // a server closes what is idle
-                let again = self.shared.connect().await;
-                *connection =
-                    again.map_err(|error| format!("the server does not answer any more: {error}"))?;
+                let again = timeout(left, self.shared.connect()).await;
+                let again = again.map_err(|_| self.without_receipt("none in time"))?;
+                let lost = |error| format!("the server does not answer any more: {error}");
+                *connection = again.map_err(lost)?;
             }
             let asked = connection.ask(Method::POST, "/v1/bundles", &[], body.clone());
             let Ok(answer) = timeout(left, asked).await else {

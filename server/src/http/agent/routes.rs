@@ -86,7 +86,7 @@ impl Front {
         &self,
         headers: &HeaderMap,
         body: Body,
-    ) -> Result<(T, Taken), Problem> {
+    ) -> Result<(T, [Taken; 2]), Problem> {
         let read = self.bytes(headers, body).await?;
         let said = serde_json::from_slice(&read.content)
             .map_err(|error| Problem::malformed(format!("the body: {error}")))?;

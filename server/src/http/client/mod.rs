@@ -52,7 +52,7 @@ pub const SILENCE_NS: u64 = 45_000_000_000;
 /// The pause after a server said *not now*.
 const PAUSE_NS: u64 = 100_000_000;
 
-/// How often a request is made again that was more than a client may make. Then the server means something else by it.
+/// How often a request is made again for which the server has no time, or that was more than a client may make.
 const TRIES: u32 = 10;
 
 /// What a server takes in one request.
@@ -257,9 +257,17 @@ impl<N: Network, P: Spawn> Bridge<N, P> {
         let body = Bytes::from(body);
         let mut answer = self.ask(requests, &path, body.clone()).await?;
         // the actor submits bundles again by itself, and says all else once a connection
-        for _ in 0..TRIES {
-            if path == BUNDLES || answer.status != StatusCode::TOO_MANY_REQUESTS {
+        let not_now = |answer: &Answer| {
+            let told = [StatusCode::TOO_MANY_REQUESTS, StatusCode::SERVICE_UNAVAILABLE];
+            path != BUNDLES && told.contains(&answer.status)
+        };
+        for tries in 1.. {
+            if !not_now(&answer) {
                 break;
+            }
+            if tries > TRIES {
+                // on another connection it says all of it again
+                return Err(io::Error::other(answer.told()));
             }
             let pause = self.network.clock.now().after(answer.retry_after_ns());
             self.network.clock.sleep(pause).await;
