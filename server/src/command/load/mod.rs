@@ -226,29 +226,30 @@ impl Load {
             return Err(why);
         }
         let sending_ns = shared.now_ns().saturating_sub(began);
-        let got = self.collect(&shared, readers, &sent, stop).await?;
+        let (got, ended) = self.collect(&shared, readers, &sent, stop).await?;
         Ok(Report {
             load: self.described(shared.series),
             sending_ns,
-            ended_ns: shared.now_ns().saturating_sub(began),
+            ended_ns: ended.saturating_sub(began),
             sent,
             got,
         })
     }
 
-    /// Waits for what is still to come, then stops the readers.
+    /// Waits for what is still to come, then stops the readers; also, when all had come.
     async fn collect(
         &self,
         shared: &Shared,
         readers: Vec<tokio::task::JoinHandle<Got>>,
         sent: &Sent,
         stop: watch::Sender<bool>,
-    ) -> Result<Got, String> {
+    ) -> Result<(Got, u64), String> {
         let expected = sent.deliveries;
         let deadline = shared.clock.now().after(self.patience_s * 1_000_000_000);
         while self.readers > 0 && reader::delivered() < expected && shared.clock.now() < deadline {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
+        let ended = shared.now_ns();
         // what comes twice may come last
         if self.readers > 0 {
             tokio::time::sleep(LISTENS_ON).await;
@@ -260,7 +261,7 @@ impl Load {
         }
         let once = got.deliveries.saturating_sub(got.duplicates);
         got.missing = if self.readers > 0 { expected.saturating_sub(once) } else { 0 };
-        Ok(got)
+        Ok((got, ended))
     }
 
     fn paces(&self, starts: u64, ends: u64, shared: &Shared) -> Vec<Pace> {
