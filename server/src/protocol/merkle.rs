@@ -352,10 +352,6 @@ mod tests {
         Tree::new((0..size).map(|i| leaf(&i.to_be_bytes())).collect())
     }
 
-    fn hidden_is_whole(opening: &mut Opening, at: usize, bit: usize) {
-        opening.hidden[at].0[bit] ^= 1;
-    }
-
     /// The test vectors of the certificate-transparency reference implementation for RFC 6962.
     #[test]
     fn roots_are_those_of_rfc_6962() {
@@ -407,7 +403,7 @@ mod tests {
             if let Some(hidden) = opening.hidden.get_mut(other) {
                 hidden.0[bit] ^= 1;
                 prop_assert!(!tree.opens(&opening));
-                hidden_is_whole(&mut opening, other, bit);
+                opening.hidden[other].0[bit] ^= 1;
             }
             opening.hidden.push(Digest::ZERO);
             prop_assert!(!tree.opens(&opening));
