@@ -31,6 +31,7 @@ impl Fingerprint {
         let Ledger {
             steps,
             inputs,
+            outputs,
             signed,
             verified,
             verified_batched,
@@ -38,12 +39,13 @@ impl Fingerprint {
             coded_bytes,
             commits,
             requests,
+            bundles,
             events,
             written: _, // in no step
         } = *took;
-        let counts = [steps, inputs, signed, verified, verified_batched, commits, requests, events];
-        let words = counts.into_iter().chain([hashed_bytes, coded_bytes]);
-        let mut bytes = [0; 80];
+        let counts = [steps, inputs, outputs, signed, verified, verified_batched, commits];
+        let words = counts.into_iter().chain([requests, bundles, events, hashed_bytes, coded_bytes]);
+        let mut bytes = [0; 96];
         words.zip(bytes.chunks_exact_mut(8)).for_each(|(word, out)| out.copy_from_slice(&word.to_le_bytes()));
         let who = XxHash3_64::oneshot(role.as_bytes());
         self.fold(&[3, now_ns, who, u64::from(index), XxHash3_64::oneshot(&bytes)]);

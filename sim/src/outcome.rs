@@ -20,6 +20,7 @@ use crate::{
     history::{Flow, Record},
     plant::Plant,
     scenario::{ActorName, Drawn},
+    windows::Windows,
     world::Run,
 };
 
@@ -45,6 +46,11 @@ pub struct Outcome {
     pub plant: Plant,
 }
 
+/// All of what was counted by time.
+fn totals(counted: &BTreeMap<&'static str, Windows>) -> BTreeMap<&'static str, u64> {
+    counted.iter().map(|(role, windows)| (*role, windows.total())).collect()
+}
+
 /// The object that `--json` prints.
 #[derive(Serialize)]
 pub struct Json<'a> {
@@ -67,8 +73,8 @@ pub struct Json<'a> {
     faults_fired: &'a BTreeMap<&'static str, u64>,
     attacks_fired: BTreeMap<&'static str, u64>,
     coverage: &'a BTreeMap<&'static str, u64>,
-    signatures: &'a BTreeMap<&'static str, u64>,
-    wire_bytes: &'a BTreeMap<&'static str, u64>,
+    signatures: BTreeMap<&'static str, u64>,
+    wire_bytes: BTreeMap<&'static str, u64>,
     virtual_s: f64,
     wall_s: f64,
 }
@@ -219,7 +225,7 @@ impl Outcome {
         rise_ns.saturating_sub(chance_ns) as f64 / between_ns.max(1.0)
     }
 
-    /// Bundles held by all their recipients a second, while bundles are sent. What comes when none are sent any more is due to how
+    /// Bundles held by all their recipients a second, while bundles are sent that are measured. What comes when none are sent any more is due to how
     /// long a delivery takes, and so it is that none come at first.
     pub fn served_per_s(&self) -> Option<f64> {
         let sending_ns = self.flow().sending_ns();
@@ -227,21 +233,21 @@ impl Outcome {
         if sending_ns < 2 * self.drawn.topology.epoch_ns {
             return None;
         }
-        let all = self.bundles().delivered as f64 * 1e9 / sending_ns as f64;
+        let all = self.flow().served as f64 * 1e9 / sending_ns as f64;
         (sending_ns > 0).then(|| all / (1.0 + self.lag()))
     }
 
     /// Deliveries a second, while bundles are sent.
     pub fn deliveries_per_s(&self) -> Option<f64> {
-        let (deliveries, bundles) = (self.record().delivery.count(), self.bundles().delivered);
+        let (deliveries, bundles) = (self.record().delivery.count(), self.flow().served);
         Some(self.served_per_s()? * deliveries as f64 / bundles.max(1) as f64)
     }
 
     /// How often each attack was carried out.
     fn attacks(&self) -> BTreeMap<&'static str, u64> {
         let mut attacks = BTreeMap::new();
-        for ((_, attack), (_, count)) in &self.record().attacks {
-            *attacks.entry(*attack).or_default() += count;
+        for ((_, attack), cheats) in &self.record().attacks {
+            *attacks.entry(*attack).or_default() += cheats.count;
         }
         attacks
     }
@@ -267,8 +273,8 @@ impl Outcome {
             faults_fired: &self.record().faults,
             attacks_fired: self.attacks(),
             coverage: &self.record().coverage,
-            signatures: &self.record().signed,
-            wire_bytes: &self.run.wire_bytes,
+            signatures: totals(&self.record().signed),
+            wire_bytes: totals(&self.run.wire_bytes),
             virtual_s: self.run.virtual_ns as f64 / 1e9,
             wall_s: self.wall.as_secs_f64(),
         }

@@ -23,7 +23,12 @@ impl Windows {
 
     /// One more at this time.
     pub fn count(&mut self, at_ns: u64) {
-        *self.at(at_ns / WIDTH_NS) += 1;
+        self.add(at_ns, 1);
+    }
+
+    /// So many more at this time.
+    pub fn add(&mut self, at_ns: u64, more: u64) {
+        *self.at(at_ns / WIDTH_NS) += more;
     }
 
     /// Every nanosecond from then to then.
@@ -35,6 +40,11 @@ impl Windows {
             *self.at(window) += end_ns - from_ns;
             from_ns = end_ns;
         }
+    }
+
+    /// How much from then on.
+    pub fn since(&self, from_ns: u64) -> f64 {
+        self.within(from_ns, u64::MAX)
     }
 
     /// All of it.
@@ -82,6 +92,14 @@ mod tests {
         assert_eq!((windows.within(0, 5 * MS), windows.within(5 * MS, 1000 * MS)), (1.0, 3.0));
         assert_eq!(windows.within(50 * MS, 90 * MS), 0.0);
         assert_eq!(windows.stretches(20 * MS).collect::<Vec<_>>(), [3, 1]);
+    }
+
+    #[test]
+    fn what_is_added_later_counts_from_then_on() {
+        let mut windows = Windows::default();
+        windows.add(5 * MS, 30);
+        windows.add(25 * MS, 8);
+        assert_eq!((windows.since(0), windows.since(20 * MS), windows.since(30 * MS)), (38.0, 8.0, 0.0));
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! The workload: what the applications want sent, when, by whom and to whom.
 //!
 //! An open loop is drawn ahead as a whole, a Poisson process over all clients, so that latency counts from when a
-//! bundle was wanted and a slow server cannot slow its clients down. A closed loop keeps a number of bundles of each
-//! client without receipt.
+//! bundle was wanted and a slow server cannot slow its clients down; a client may want several at once, and hands
+//! these in together. A closed loop keeps a number of bundles of each client without receipt.
 
 use std::sync::{
     Arc, Mutex, PoisonError,
@@ -21,6 +21,11 @@ use crate::{
 
 /// When the first bundle may be wanted: links are up by then.
 pub const START_NS: u64 = 50_000_000;
+/// From when on what is wanted is measured.
+pub fn measured_from_ns(workload: &DrawnWorkload) -> u64 {
+    START_NS + workload.warm_up_ns
+}
+
 /// How long an application waits before it asks a client again that was not there.
 const AGAIN_NS: u64 = 1_000_000;
 /// Bytes of a recipient's ciphertext: a wrapped key.
@@ -61,12 +66,15 @@ pub fn shares(workload: &DrawnWorkload, clients: u32, crowd: u32) -> [DrawnWorkl
 pub fn plan(workload: &DrawnWorkload, clients: u32, streams: Streams) -> Vec<Vec<Wanted>> {
     let mut random = streams.stream("workload");
     let mut plan = vec![Vec::new(); clients as usize];
-    let mut at = START_NS as f64;
+    let (mut at, mut sender) = (START_NS as f64, 0);
     for token in 0..workload.bundles {
         let (at_ns, client) = match workload.pace {
             Pace::Open { rate_per_s } => {
-                at += random.exponential(1e9 / rate_per_s);
-                (Some(at as u64), random.below(u64::from(clients)))
+                if token % u64::from(workload.per_request) == 0 {
+                    at += random.exponential(between_requests_ns(workload, rate_per_s));
+                    sender = random.below(u64::from(clients));
+                }
+                (Some(at as u64), sender)
             }
             Pace::Closed { .. } => (None, token % u64::from(clients)),
         };
@@ -79,6 +87,11 @@ pub fn plan(workload: &DrawnWorkload, clients: u32, streams: Streams) -> Vec<Vec
         plan[client as usize].push(wanted);
     }
     plan
+}
+
+/// Nanoseconds from one request to the next in the mean, at so many bundles a second.
+pub fn between_requests_ns(workload: &DrawnWorkload, rate_per_s: f64) -> f64 {
+    1e9 * f64::from(workload.per_request) / rate_per_s
 }
 
 /// A sample without repetition.
@@ -203,6 +216,8 @@ mod tests {
         DrawnWorkload {
             bundles: 20_000,
             pace,
+            per_request: 1,
+            warm_up_ns: 0,
             recipients: Range { low: 1, high: 4 },
             payload_bytes: Range { low: 64, high: 1000 },
         }
@@ -214,6 +229,16 @@ mod tests {
         let seconds = (last_ns(&plan) - START_NS) as f64 / 1e9;
         assert!((20_000.0 / seconds - 500.0).abs() < 15.0, "{seconds} s");
         assert!(plan.iter().all(|client| client.is_sorted_by_key(|wanted| wanted.at_ns)));
+    }
+
+    #[test]
+    fn bundles_of_a_request_are_wanted_at_once_by_one_client() {
+        let several = DrawnWorkload { per_request: 8, ..workload(Pace::Open { rate_per_s: 500.0 }) };
+        let plan = plan(&several, 10, Streams::new(3));
+        let seconds = (last_ns(&plan) - START_NS) as f64 / 1e9;
+        assert!((20_000.0 / seconds - 500.0).abs() < 40.0, "{seconds} s");
+        let requests = plan.iter().flat_map(|client| client.chunk_by(|one, next| one.at_ns == next.at_ns));
+        assert!(requests.map(<[Wanted]>::len).all(|bundles| bundles == 8));
     }
 
     #[test]

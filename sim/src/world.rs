@@ -59,6 +59,7 @@ use crate::{
     nemesis,
     random::{Stream, Streams},
     scenario::{ActorName, Drawn, DrawnNetwork, Machines},
+    windows::Windows,
     workload::{self, Application, Desk},
 };
 
@@ -77,7 +78,7 @@ pub struct Run {
     /// How many connections were opened.
     pub connections: u64,
     /// How many bytes each role has put on its links.
-    pub wire_bytes: BTreeMap<&'static str, u64>,
+    pub wire_bytes: BTreeMap<&'static str, Windows>,
     /// How busy its machines were.
     pub load: Load,
     /// Whose each machine is: the name of its process.
@@ -236,6 +237,7 @@ impl World {
         let cheaters = drawn.adversaries.iter().map(|adversary| adversary.actor).collect();
         let Circumstances { trace, letters, weakness, meter, manners, .. } = circumstances;
         let history = History::new(&clients, cheaters, trace, time.clone(), fingerprint.clone());
+        history.record().flow.from_ns = workload::measured_from_ns(&drawn.workload);
         if letters {
             history.keep_letters();
         }

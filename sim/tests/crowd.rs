@@ -77,6 +77,38 @@ fn clients_beside_a_crowd_are_checked_as_ever() {
 }
 
 #[test]
+fn bundles_of_a_request_are_signed_once_and_come_one_by_one() {
+    let [single, several] = [1, 8].map(|bundles| run("", 1, &[&format!("workload.per_request={bundles}")]));
+    for outcome in [&single, &several] {
+        assert_eq!(violated(outcome), Vec::<String>::new());
+        assert_eq!((outcome.bundles().accepted, outcome.bundles().delivered), (400, 400));
+    }
+    let signed = |outcome: &Outcome| outcome.record().signed["client"].total();
+    let requests = |outcome: &Outcome| outcome.crowd().unwrap().requests;
+    // 50 requests of 8, and acks; more of these come together, too
+    assert!(signed(&single) >= signed(&several) + 350, "{} and {}", signed(&single), signed(&several));
+    assert!(
+        requests(&single) >= requests(&several) + 350,
+        "{} and {}",
+        requests(&single),
+        requests(&several)
+    );
+}
+
+#[test]
+fn clients_hand_in_together_what_they_want_at_once() {
+    let few = ["topology.crowd=0", "topology.clients=12", "workload.recipients=1..3"];
+    let of = |bundles: u32| run("", 1, &[&few[..], &[&format!("workload.per_request={bundles}")]].concat());
+    let [single, several] = [of(1), of(8)];
+    for outcome in [&single, &several] {
+        assert_eq!(violated(outcome), Vec::<String>::new());
+        assert_eq!(outcome.bundles().delivered, 400);
+    }
+    let signed = |outcome: &Outcome| outcome.record().signed["client"].total();
+    assert!(signed(&single) >= signed(&several) + 300, "{} and {}", signed(&single), signed(&several));
+}
+
+#[test]
 fn a_closed_loop_of_a_crowd_sends_all() {
     let outcome = run("", 5, &["workload.closed=2", "topology.crowd=20"]);
     assert_eq!(violated(&outcome), Vec::<String>::new());

@@ -135,7 +135,12 @@ fn many_cores_help_a_server_that_checks_signatures_on_all_of_them() {
 #[test]
 fn a_cut_waits_for_nobody_and_a_barrier_for_everybody() {
     let median_and_missed = |cut| {
-        let sets = [&format!("topology.cut={cut}"), "fault.0.factor=100", "workload.bundles=600"];
+        let sets = [
+            &format!("topology.cut={cut}"),
+            "fault.0.factor=100",
+            "workload.rate=1500/s",
+            "workload.bundles=600",
+        ];
         let outcome = run("scenarios/scaling/straggler.toml", 1, &sets);
         assert_eq!(violated(&outcome), Vec::<String>::new(), "{cut}");
         let record = outcome.record();

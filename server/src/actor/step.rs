@@ -110,6 +110,11 @@ impl Step {
         self.sends_of_parts.push((part, to, message));
     }
 
+    /// How many messages it sends so far.
+    pub fn outputs(&self) -> u64 {
+        (self.sends.len() + self.sends_of_parts.len()) as u64
+    }
+
     /// Takes back what was to be sent to a peer over a connection that is no more.
     pub fn unsend(&mut self, part: Option<ActorId>, peer: ActorId) {
         self.sends.retain(|(to, _)| *to != peer);
@@ -129,6 +134,8 @@ pub struct Ledger {
     pub steps: u64,
     /// Inputs handled.
     pub inputs: u64,
+    /// Messages sent: those of this step before it signs, and those of the step before from then on.
+    pub outputs: u64,
     /// Signatures made.
     pub signed: u64,
     /// Signatures verified one by one.
@@ -143,6 +150,8 @@ pub struct Ledger {
     pub commits: u64,
     /// Requests of an HTTP API, made or answered.
     pub requests: u64,
+    /// Bundles that were handed in with these.
+    pub bundles: u64,
     /// Events of its streams, written or read.
     pub events: u64,
     /// Times that what had been said to a peer was written to its connection.
@@ -153,6 +162,7 @@ impl std::ops::AddAssign for Ledger {
     fn add_assign(&mut self, other: Ledger) {
         self.steps += other.steps;
         self.inputs += other.inputs;
+        self.outputs += other.outputs;
         self.signed += other.signed;
         self.verified += other.verified;
         self.verified_batched += other.verified_batched;
@@ -160,6 +170,7 @@ impl std::ops::AddAssign for Ledger {
         self.coded_bytes += other.coded_bytes;
         self.commits += other.commits;
         self.requests += other.requests;
+        self.bundles += other.bundles;
         self.events += other.events;
         self.written += other.written;
     }

@@ -1,6 +1,6 @@
 //! What a server says of itself, before a client starts.
 
-use std::{collections::BTreeMap, fs, path::Path, pin::pin};
+use std::{collections::BTreeMap, fs, ops::RangeInclusive, path::Path, pin::pin};
 
 use bytes::Bytes;
 use futures_util::future::{Either, select};
@@ -22,6 +22,12 @@ use crate::{
         statement::Trust,
     },
 };
+
+/// Microseconds that an epoch can have. Nobody signs them, and how long an obligation may stay open is counted in epochs: with very long ones
+/// nobody would ever be challenged, and with very short ones everybody.
+const EPOCH_US: RangeInclusive<u64> = 1000..=60_000_000;
+/// Most microseconds that a heartbeat can take, or that a client waits before it says something again.
+const PAUSE_US_MAX: u64 = 1_200_000_000;
 
 /// What a client must know beside the roster.
 #[derive(Deserialize)]
@@ -87,6 +93,15 @@ async fn ask(server: &Url, web: &Web, directory: &Path) -> Result<Introduced, Cl
     let mut connection = Connection::over(stream, &server.host, &TokioTasks).await?;
     let pace = get(&mut connection, "/v1/deployment").await.map_err(failed)?;
     let pace: Pace = serde_json::from_slice(&pace).map_err(|error| failed(error.to_string()))?;
+    if !EPOCH_US.contains(&pace.epoch_us) || pace.heartbeat_us.max(pace.retry_us) > PAUSE_US_MAX {
+        let Pace { epoch_us, heartbeat_us, retry_us, .. } = pace;
+        return Err(failed(format!(
+            "its pace cannot be: an epoch of {epoch_us} µs, heartbeats of {heartbeat_us} µs, {retry_us} µs before a bundle is sent again; an \
+             epoch has {} to {} µs, the others at most {PAUSE_US_MAX}",
+            EPOCH_US.start(),
+            EPOCH_US.end()
+        )));
+    }
     let known = directory.join("roster.json");
     let told = get(&mut connection, "/v1/roster").await.map_err(failed)?;
     let told = String::from_utf8_lossy(&told);

@@ -226,6 +226,19 @@ pub struct Parts<N, C, S, W, P> {
     pub setup: Setup,
     /// What the server takes in a request.
     pub takes: Takes,
+    /// The first token that [`Client::send`] gives. What is without a receipt from an earlier life is told again under the token that it
+    /// had there, so lives must not share any.
+    pub first_token: u64,
+}
+
+/// A first token that no other life has, in all likelihood.
+///
+/// # Errors
+/// The system has no randomness.
+pub fn first_token() -> io::Result<u64> {
+    let mut bytes = [0; 8];
+    getrandom::fill(&mut bytes).map_err(io::Error::other)?;
+    Ok(u64::from_be_bytes(bytes))
 }
 
 /// The ports of a client on this machine, whose store is this file; and whether anything was ever stored there.
@@ -253,7 +266,8 @@ impl Client {
         let host = format!("{}:{}", server.host, server.port);
         let setup = Setup { trust: told.trust, timing: told.timing };
         let limits = told.limits;
-        let parts = Parts { ports, host, secret: secret.0, has_stored, setup, takes: limits.takes() };
+        let (secret, takes, first_token) = (secret.0, limits.takes(), first_token()?);
+        let parts = Parts { ports, host, secret, has_stored, setup, takes, first_token };
         let (recipients_max, bytes_max) = (limits.recipients, limits.body_bytes);
         Ok(Client { lock: Some(lock), recipients_max, bytes_max, ..Client::begin(parts, (), true) })
     }
@@ -272,7 +286,7 @@ impl Client {
         keep: impl Keep,
         waits: bool,
     ) -> Client {
-        let Parts { ports, host, secret, has_stored, setup, takes } = parts;
+        let Parts { ports, host, secret, has_stored, setup, takes, first_token } = parts;
         let Ports { network, clock, storage, work, spawn } = ports;
         let signer = || Box::new(Ed25519Signer::from_secret(&secret));
         let (id, trust) = (ClientId(signer().public()), setup.trust.clone());
@@ -316,7 +330,7 @@ impl Client {
                 let _ = end.send(error);
             }
         });
-        let (tokens, asked, lock) = (0, 0, None);
+        let (tokens, asked, lock) = (first_token, 0, None);
         let (recipients_max, bytes_max) = (usize::MAX, takes.bytes);
         Client {
             id,
@@ -355,7 +369,7 @@ impl Client {
         if !self.door.send(Draught { token, payload, ciphertexts }) {
             return Err(SendError::Busy);
         }
-        self.tokens += 1;
+        self.tokens = token.wrapping_add(1);
         Ok(token)
     }
 

@@ -159,29 +159,22 @@ impl ClientCommand {
     ) -> Result<Option<bool>, String> {
         let ciphertexts = to.into_iter().map(|recipient| (recipient, Vec::new())).collect();
         let token = client.send(payload, ciphertexts).map_err(|error| error.to_string())?;
-        let (mut own, mut come) = (None, Vec::new());
+        let mut own = None;
         let answer = self.wait(client, |notice| match notice {
-            Notice::Delivered { .. } => {
-                come.push(notice);
-                None
-            }
-            Notice::Overloaded { token: told } if told == token => {
+            Notice::Overloaded { token: told } if *told == token => {
                 Some(Err("it is too long, or has no recipient".to_owned()))
             }
             // bundles of an earlier use that have no receipt yet come first, under tokens of that use
-            Notice::Submitted { token: told, number, .. } if told == token => {
-                own = Some(number);
+            Notice::Submitted { token: told, number, .. } if *told == token => {
+                own = Some(*number);
                 None
             }
-            Notice::Receipted { number, incoming, position } if own == Some(number) => {
+            Notice::Receipted { number, incoming, position } if own == Some(*number) => {
                 Some(Ok(format!("bundle {number} stands at {position} in the queue of incoming/{incoming}")))
             }
-            notice => hopeless(&notice).map(Err),
+            notice => hopeless(notice).map(Err),
         });
-        let answer = answer.await;
-        for notice in come {
-            self.show(notice, client)?;
-        }
+        let answer = answer.await?;
         self.show_rest(client)?;
         match (answer, own) {
             (Answer::Given(answer), _) => {
@@ -202,17 +195,26 @@ impl ClientCommand {
         }
     }
 
-    /// Waits for a notice that gives an answer.
-    async fn wait<T>(&self, client: &mut Client, mut answer: impl FnMut(Notice) -> Option<T>) -> Answer<T> {
-        let told = async {
-            while let Some(notice) = client.next().await {
-                if let Some(answer) = answer(notice) {
-                    return Answer::Given(answer);
+    /// Waits for a notice that gives an answer. What comes meanwhile is shown: with the next notice it is done with, and not told again.
+    async fn wait<T>(
+        &self,
+        client: &mut Client,
+        mut answer: impl FnMut(&Notice) -> Option<T>,
+    ) -> Result<Answer<T>, String> {
+        let until = Instant::now() + Duration::from_secs(self.patience_s);
+        loop {
+            match tokio::time::timeout_at(until, client.next()).await {
+                Err(_) => return Ok(Answer::Late),
+                Ok(None) => return Ok(Answer::Stopped),
+                Ok(Some(notice)) => {
+                    let answer = answer(&notice);
+                    self.show(notice, client)?;
+                    if let Some(answer) = answer {
+                        return Ok(Answer::Given(answer));
+                    }
                 }
             }
-            Answer::Stopped
-        };
-        tokio::time::timeout(Duration::from_secs(self.patience_s), told).await.unwrap_or(Answer::Late)
+        }
     }
 
     async fn receive(
@@ -293,10 +295,12 @@ impl ClientCommand {
         client.complain(evidence);
         let answer = self.wait(client, |notice| match notice {
             Notice::ComplaintAnswered { by, how, .. } => Some(Ok(format!("{by}: {how}"))),
-            Notice::Retired { .. } => hopeless(&notice).map(Err),
+            Notice::Retired { .. } => hopeless(notice).map(Err),
             _ => None,
         });
-        match answer.await {
+        let answer = answer.await?;
+        self.show_rest(client)?;
+        match answer {
             Answer::Given(answer) => {
                 say(answer?);
                 Ok(Some(true))

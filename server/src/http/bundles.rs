@@ -17,6 +17,7 @@ use super::{
     hub::{Answers, Gone, Hub},
 };
 use crate::{
+    actor::Ledger,
     port::Clock,
     protocol::{
         bundle::{CONTENT_MAX, DELIVERED_MAX, Submission},
@@ -96,6 +97,7 @@ pub async fn ask_again(
 impl Front {
     /// Checks what can be checked before an actor is troubled; gives whose bundles these are.
     async fn admit(&self, submissions: &[Submission]) -> Result<Vec<Name>, Problem> {
+        self.work.spend(Ledger { bundles: submissions.len() as u64, ..Ledger::default() }).await;
         let mut names = Vec::new();
         for (index, submission) in submissions.iter().enumerate() {
             let client = submission.bundle.claimed_actor().client();

@@ -261,8 +261,8 @@ pub fn router(front: Arc<Front>) -> Router {
     let all = routes().into_iter().fold(Router::new(), |all, route| all.merge(route.router));
     all.fallback(|| async { Problem::not_found("there is no such resource: see /openapi.json") })
         .method_not_allowed_fallback(|| async { Problem::method_not_allowed() })
-        .layer(middleware::from_fn_with_state(front.clone(), observe))
         .layer(CatchPanicLayer::custom(|_| Problem::internal("the request failed").into_response()))
+        .layer(middleware::from_fn_with_state(front.clone(), observe))
         .with_state(front)
 }
 

@@ -270,7 +270,8 @@ impl Node {
         let links = Links::new(me, self.door, (network, clock.clone(), work.clone(), spawn));
         links.accept(listener);
         actor.dials().into_iter().for_each(|peer| links.dial(peer));
-        let driver = Driver { actor, identity, slots, clock, storage, work, observer, links, encoded: 0 };
+        let driver =
+            Driver { actor, identity, slots, clock, storage, work, observer, links, sent: Ledger::default() };
         driver.run(self.inbox).await
     }
 }
@@ -308,8 +309,8 @@ struct Driver<A, N, C, S, W, P, O> {
     work: W,
     observer: O,
     links: Links<N, C, W, P>,
-    /// Bytes encoded when the step before was sent: the work of the next one.
-    encoded: u64,
+    /// What sending took since the step before has signed: the work of the next one.
+    sent: Ledger,
 }
 
 impl<A, N, C, S, W, P, O> Driver<A, N, C, S, W, P, O>
@@ -344,7 +345,7 @@ where
 
     async fn step(&mut self, events: &mut Vec<Event>, rang: bool) -> Result<(), NodeError> {
         let mut step = Step::at(self.clock.now());
-        step.work = Ledger { steps: 1, coded_bytes: std::mem::take(&mut self.encoded), ..Ledger::default() };
+        step.work = Ledger { steps: 1, ..std::mem::take(&mut self.sent) };
         for event in events.drain(..) {
             let (part, inputs) = self.links.inputs_of(event, &mut step);
             for input in inputs.into_iter().flatten() {
@@ -359,6 +360,8 @@ where
             self.actor.handle(Input::Wake, &mut step);
         }
         self.actor.settle(&mut step);
+        let before_signing = step.outputs();
+        step.work.outputs += before_signing;
         let promises = self.make_durable(&mut step).await?;
         let mut pen = Pen::default();
         for promise in promises {
@@ -375,8 +378,9 @@ where
         for notice in step.notices.drain(..) {
             self.observer.notice(now, notice);
         }
+        self.sent.outputs = step.outputs().saturating_sub(before_signing);
         let encoded = self.links.send_all(step.sends) + self.links.send_of_parts(step.sends_of_parts);
-        self.encoded = encoded as u64;
+        self.sent.coded_bytes = encoded as u64;
         Ok(())
     }
 

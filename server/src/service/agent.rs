@@ -8,8 +8,12 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    io,
-    sync::Arc,
+    fs, io,
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use tokio::{
@@ -52,6 +56,23 @@ pub enum AgentError {
     /// The key of the handler that answers for it.
     #[error(transparent)]
     Handler(#[from] DeploymentError),
+    /// It is gone.
+    #[error("{} is gone, though its clients have stored: restore it from a copy, or move the directory away to begin with other clients", .0.display())]
+    NoKey(PathBuf),
+    /// What was in its mailroom is gone.
+    #[error("{} is empty, though it has stored: what devices had not read is lost. Restore it from a copy, or delete {} to go on without", .0.display(), .0.with_extension("stored").display())]
+    Lost(PathBuf),
+    /// A directory.
+    #[error("{}: {source}", path.display())]
+    Directory {
+        /// Which.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The system has no randomness.
+    #[error("no randomness: {0}")]
+    Random(io::Error),
     /// Its mailroom.
     #[error("the mailroom of the JSON API: {0}")]
     Store(#[from] StorageError),
@@ -71,6 +92,10 @@ pub enum AgentError {
     Unbelieved(ActorId),
 }
 
+fn on(path: &Path, source: io::Error) -> AgentError {
+    AgentError::Directory { path: path.to_owned(), source }
+}
+
 /// The agent of this process, whose clients have these ways. What ends its mailroom it says there.
 pub(super) async fn open(
     deployment: &Deployment,
@@ -83,8 +108,16 @@ pub(super) async fn open(
     let devices = directory.join("devices");
     keys::private_directory(&directory)?;
     keys::private_directory(&devices)?;
-    let secret = keys::read_or_make(&directory.join("agent.key"))?.0;
-    let storage = FileStorage::of_actor(&directory.join("mailroom.redb"));
+    let (key, store) = (directory.join("agent.key"), directory.join("mailroom.redb"));
+    let has_stored = FileStorage::has_stored(&store);
+    // with another key its clients would be others, over the stores of those that there were
+    if !key.exists()
+        && (has_stored || fs::read_dir(&devices).map_err(|error| on(&devices, error))?.next().is_some())
+    {
+        return Err(AgentError::NoKey(key));
+    }
+    let secret = keys::read_or_make(&key)?.0;
+    let storage = FileStorage::of_actor(&store);
     // what cannot be stored must not be forgotten: without its mailroom the handler is no agent
     let failed = move |error: StorageError| {
         tracing::error!(%error, "the mailroom of the JSON API cannot store");
@@ -92,13 +125,19 @@ pub(super) async fn open(
         let _ = stopping.send((HANDLER, error.into()));
     };
     let mailroom = Mailroom::open(storage, limits.mailroom_bytes, &TokioTasks, failed).await?;
+    if has_stored && mailroom.has_no_rows() {
+        return Err(AgentError::Lost(store));
+    }
     let setup = Setup { trust: deployment.trust.clone(), timing };
     let takes = Takes::from(limits);
+    // lives of this process are told apart, and those of earlier ones in all likelihood
+    let (first_token, lives) = (client::first_token().map_err(AgentError::Random)?, AtomicU64::new(0));
     let start: agent::Start = Box::new(move |secret, name, post| {
         let (ports, has_stored) = client::ports(ways.clone(), &devices.join(name).with_extension("redb"));
         let host = "agent".to_owned();
-        let setup = setup.clone();
-        Client::run(client::Parts { ports, host, secret, has_stored, setup, takes }, post)
+        let (setup, life) = (setup.clone(), lives.fetch_add(1, Ordering::Relaxed));
+        let first_token = first_token.wrapping_add(life << 32);
+        Client::run(client::Parts { ports, host, secret, has_stored, setup, takes, first_token }, post)
     });
     let handler = agent::Handler {
         index: HANDLER_INDEX,

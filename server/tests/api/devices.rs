@@ -119,6 +119,20 @@ async fn messages_go_from_device_to_device<N: Network, P: Spawn>(way: &Way<N, P>
     assert_eq!(held(way, "bob+/=").await, expected[1..]);
     many_messages_to_one_device_keep_their_order(way).await;
     a_stream_goes_on_from_its_last_event(way).await;
+    what_is_written_comes_as_it_was_written(way).await;
+}
+
+/// Digits and the order of keys are the device's own; space between would break an event's line.
+async fn what_is_written_comes_as_it_was_written<N: Network, P: Spawn>(way: &Way<N, P>) {
+    let written = "{\"batch\":[{\"deviceId\":\"gus\",\"payload\":{ \"z\": 1.50,\n \"a\": \"b c\" }}]}";
+    let bearer = [(AUTHORIZATION, "Bearer ann".to_owned())];
+    let sent = way.connect().await.ask(Method::POST, "/message", &bearer, written.into()).await.unwrap();
+    assert_eq!(read(&sent), json!({}));
+    let text = events_until(way, "gus", "\"z\"").await;
+    assert!(
+        text.contains("data: {\"encPayload\":{\"z\":1.50,\"a\":\"b c\"},\"sender\":\"ann\",\"seqID\":1}\n\n"),
+        "{text}"
+    );
 }
 
 async fn a_stream_goes_on_from_its_last_event<N: Network, P: Spawn>(way: &Way<N, P>) {

@@ -50,9 +50,18 @@ impl Process {
 
     /// Bytes of memory that it has now.
     pub fn memory_bytes(&self) -> u64 {
+        self.told_bytes("VmRSS:")
+    }
+
+    /// The most that it ever had.
+    pub fn peak_bytes(&self) -> u64 {
+        self.told_bytes("VmHWM:")
+    }
+
+    fn told_bytes(&self, what: &str) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.0.id())).unwrap();
-        let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
-        resident.trim().strip_suffix(" kB").unwrap().parse::<u64>().unwrap() * 1024
+        let told = status.lines().find_map(|line| line.strip_prefix(what)).unwrap();
+        told.trim().strip_suffix(" kB").unwrap().parse::<u64>().unwrap() * 1024
     }
 }
 

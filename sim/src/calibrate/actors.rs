@@ -2,14 +2,13 @@
 //!
 //! Some deployments run under some loads in the simulator, with signatures and storage that cost next to nothing, and each
 //! step of each actor is timed by a clock outside ([`super::meter`]). What a step took is then explained by a fixed part,
-//! its inputs and its bytes; what is left is the spread.
+//! its inputs, its outputs and its bytes; what is left is the spread.
 
 use std::collections::BTreeMap;
 
 use super::{
-    CalibrateError,
-    fit::{self, Sample},
-    meter::Meter,
+    CalibrateError, fit,
+    meter::{Meter, Steps},
     pace,
 };
 use crate::{
@@ -44,7 +43,7 @@ const OUTLIER_OF: usize = 200;
 /// A run that does not hold: it would measure something else.
 pub fn actors() -> Result<(BTreeMap<String, Handling>, f64), CalibrateError> {
     let mut paces = Vec::new();
-    let mut all: BTreeMap<&'static str, Vec<Sample>> = BTreeMap::new();
+    let mut all: BTreeMap<&'static str, Steps> = BTreeMap::new();
     for ((bundles, rate, recipients), architecture) in
         LOADS.into_iter().flat_map(|load| ARCHITECTURES.map(|architecture| (load, architecture)))
     {
@@ -67,7 +66,7 @@ pub fn actors() -> Result<(BTreeMap<String, Handling>, f64), CalibrateError> {
     Ok((by_role, pace::mean(&paces)))
 }
 
-fn run(sets: &[String]) -> Result<BTreeMap<&'static str, Vec<Sample>>, CalibrateError> {
+fn run(sets: &[String]) -> Result<BTreeMap<&'static str, Steps>, CalibrateError> {
     let scenario = Scenario::parse("calibrate", DEPLOYMENT, sets)?;
     let meter = Meter::default();
     let circumstances = Circumstances { meter: Some(meter.clone()), ..Circumstances::default() };
@@ -78,11 +77,11 @@ fn run(sets: &[String]) -> Result<BTreeMap<&'static str, Vec<Sample>>, Calibrate
     }
 }
 
-fn handling(samples: &mut Vec<Sample>) -> Handling {
+fn handling(samples: &mut Steps) -> Handling {
     samples.sort_by(|one, other| one.ns.total_cmp(&other.ns));
     samples.truncate(samples.len() - samples.len() / OUTLIER_OF);
     let fit = fit::fit(samples);
     let spread = Cost::of_parts(fit::spread(&fit, samples, PARTS).into_iter().map(significant).collect());
-    let [step, input, byte] = fit.map(significant);
-    Handling { step, input, byte, step_byte: 0.0, spread }
+    let [step, input, output, byte] = fit.map(significant);
+    Handling { step, input, output, byte, step_byte: 0.0, spread }
 }

@@ -67,7 +67,7 @@ pub fn disk(directory: &Path) -> Result<(Disk, f64), DiskError> {
                 let (began, began_cpu) = (clock::now_ns(), clock::process_ns());
                 store.commit(changes).await?;
                 let (ns, cpu) = (clock::now_ns() - began, clock::process_ns() - began_cpu);
-                let sample = |ns: u64| Sample { causes: [1.0, bytes, 0.0], ns: ns as f64 };
+                let sample = |ns: u64| Sample { causes: [1.0, bytes], ns: ns as f64 };
                 worked.push(sample(cpu));
                 waited.push(sample(ns.saturating_sub(cpu)));
             }
@@ -78,9 +78,9 @@ pub fn disk(directory: &Path) -> Result<(Disk, f64), DiskError> {
     })?;
     // each pause was one, too
     let turns = (slept as f64 / worked.len() as f64 - 1.0).max(1.0);
-    let [commit, commit_byte, _] = fit::fit(&worked);
-    let [_, byte, _] = fit::fit(&waited);
-    let rest = |samples: &[Sample], byte: f64| {
+    let [commit, commit_byte] = fit::fit(&worked);
+    let [_, byte] = fit::fit(&waited);
+    let rest = |samples: &[Sample<2>], byte: f64| {
         let rest = samples.iter().map(|sample| (sample.ns - byte * sample.causes[1]).max(0.0));
         Cost::of_samples(rest.collect()).unwrap_or(Cost::always(commit))
     };

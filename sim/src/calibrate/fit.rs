@@ -1,17 +1,14 @@
 //! Least squares without negative coefficients: what each of a few causes adds to a measured time.
 //!
-//! There are three causes at most, so every subset of them is tried, and the best whose coefficients are all positive is
+//! There are few causes, so every subset of them is tried, and the best whose coefficients are all positive is
 //! taken (Lawson and Hanson, *Solving Least Squares Problems*, chapter 23, find it by steps when there are many).
 
 /// What each sample is made to take where none is to outweigh another.
 pub const WHOLE_NS: f64 = 1e6;
 
-/// Most causes.
-pub const CAUSES: usize = 3;
-
 /// One measurement: how much of each cause there was, and the time.
 #[derive(Clone, Copy, Debug)]
-pub struct Sample {
+pub struct Sample<const CAUSES: usize> {
     /// Of each cause.
     pub causes: [f64; CAUSES],
     /// Nanoseconds.
@@ -19,7 +16,7 @@ pub struct Sample {
 }
 
 /// What one of each cause takes.
-pub fn fit(samples: &[Sample]) -> [f64; CAUSES] {
+pub fn fit<const CAUSES: usize>(samples: &[Sample<CAUSES>]) -> [f64; CAUSES] {
     let subsets = 1..(1u32 << CAUSES);
     let fits =
         subsets.filter_map(|subset| solve(samples, subset)).filter(|fit| fit.iter().all(|one| *one >= 0.0));
@@ -27,17 +24,21 @@ pub fn fit(samples: &[Sample]) -> [f64; CAUSES] {
 }
 
 /// What is predicted of a sample.
-pub fn predict(fit: &[f64; CAUSES], sample: &Sample) -> f64 {
+pub fn predict<const CAUSES: usize>(fit: &[f64; CAUSES], sample: &Sample<CAUSES>) -> f64 {
     fit.iter().zip(sample.causes).map(|(each, count)| each * count).sum()
 }
 
-fn error(samples: &[Sample], fit: &[f64; CAUSES]) -> f64 {
+fn error<const CAUSES: usize>(samples: &[Sample<CAUSES>], fit: &[f64; CAUSES]) -> f64 {
     samples.iter().map(|sample| (predict(fit, sample) - sample.ns).powi(2)).sum()
 }
 
 /// By which factor samples took more or less than was predicted: of parts of equal predicted time, from the part that took
 /// the least of it to the one that took the most. Their mean is what was measured for what was predicted, over all.
-pub fn spread(fit: &[f64; CAUSES], samples: &[Sample], parts: usize) -> Vec<f64> {
+pub fn spread<const CAUSES: usize>(
+    fit: &[f64; CAUSES],
+    samples: &[Sample<CAUSES>],
+    parts: usize,
+) -> Vec<f64> {
     let mut all: Vec<(f64, f64)> = samples.iter().map(|sample| (predict(fit, sample), sample.ns)).collect();
     all.retain(|(predicted, _)| *predicted > 0.0);
     all.sort_by(|one, other| (one.1 / one.0).total_cmp(&(other.1 / other.0)));
@@ -58,45 +59,49 @@ pub fn spread(fit: &[f64; CAUSES], samples: &[Sample], parts: usize) -> Vec<f64>
     factors
 }
 
+/// An equation: what the unknowns are multiplied by, and what comes of it.
+type Equation<const CAUSES: usize> = ([f64; CAUSES], f64);
+
 /// The normal equations of these causes alone; none if they do not tell them apart.
-fn solve(samples: &[Sample], subset: u32) -> Option<[f64; CAUSES]> {
+fn solve<const CAUSES: usize>(samples: &[Sample<CAUSES>], subset: u32) -> Option<[f64; CAUSES]> {
     let of_subset = |cause: usize| subset & (1 << cause) != 0;
-    let mut rows = [[0.0; CAUSES + 1]; CAUSES];
+    let mut rows: [Equation<CAUSES>; CAUSES] = [([0.0; CAUSES], 0.0); CAUSES];
     for sample in samples {
-        for (one, row) in rows.iter_mut().enumerate().filter(|(one, _)| of_subset(*one)) {
+        for (one, (row, sum)) in rows.iter_mut().enumerate().filter(|(one, _)| of_subset(*one)) {
             for other in (0..CAUSES).filter(|other| of_subset(*other)) {
                 row[other] += sample.causes[one] * sample.causes[other];
             }
-            row[CAUSES] += sample.causes[one] * sample.ns;
+            *sum += sample.causes[one] * sample.ns;
         }
     }
-    (0..CAUSES).filter(|cause| !of_subset(*cause)).for_each(|cause| rows[cause][cause] = 1.0);
+    (0..CAUSES).filter(|cause| !of_subset(*cause)).for_each(|cause| rows[cause].0[cause] = 1.0);
     eliminate(rows)
 }
 
 /// Gauss and Jordan.
-fn eliminate(mut rows: [[f64; CAUSES + 1]; CAUSES]) -> Option<[f64; CAUSES]> {
+fn eliminate<const CAUSES: usize>(mut rows: [Equation<CAUSES>; CAUSES]) -> Option<[f64; CAUSES]> {
     for column in 0..CAUSES {
         let pivot =
-            (column..CAUSES).max_by(|a, b| rows[*a][column].abs().total_cmp(&rows[*b][column].abs()))?;
+            (column..CAUSES).max_by(|a, b| rows[*a].0[column].abs().total_cmp(&rows[*b].0[column].abs()))?;
         rows.swap(column, pivot);
-        if rows[column][column].abs() < 1e-9 {
+        let (own, own_sum) = rows[column];
+        if own[column].abs() < 1e-9 {
             return None;
         }
-        let own = rows[column];
-        for (_, row) in rows.iter_mut().enumerate().filter(|(row, _)| *row != column) {
+        for (_, (row, sum)) in rows.iter_mut().enumerate().filter(|(row, _)| *row != column) {
             let factor = row[column] / own[column];
             row.iter_mut().zip(own).for_each(|(cell, own)| *cell -= factor * own);
+            *sum -= factor * own_sum;
         }
     }
-    Some(std::array::from_fn(|cause| rows[cause][CAUSES] / rows[cause][cause]))
+    Some(std::array::from_fn(|cause| rows[cause].1 / rows[cause].0[cause]))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn samples(of: impl Fn([f64; CAUSES]) -> f64) -> Vec<Sample> {
+    fn samples(of: impl Fn([f64; 3]) -> f64) -> Vec<Sample<3>> {
         let all = (0..60).map(|i: i32| [1.0, f64::from(i % 7), f64::from(i * i % 100)]);
         all.map(|causes| Sample { causes, ns: of(causes) }).collect()
     }
@@ -117,10 +122,10 @@ mod tests {
 
     #[test]
     fn the_spread_has_the_mean_of_what_was_measured() {
-        let samples: Vec<Sample> = (1..=1000)
-            .map(|i| Sample { causes: [1.0, 0.0, 0.0], ns: if i % 50 == 0 { 5000.0 } else { 10.0 } })
+        let samples: Vec<Sample<1>> = (1..=1000)
+            .map(|i| Sample { causes: [1.0], ns: if i % 50 == 0 { 5000.0 } else { 10.0 } })
             .collect();
-        let spread = spread(&[100.0, 0.0, 0.0], &samples, 20);
+        let spread = spread(&[100.0], &samples, 20);
         assert!(spread.is_sorted(), "{spread:?}");
         let measured = samples.iter().map(|sample| sample.ns).sum::<f64>();
         assert!((spread.iter().sum::<f64>() / 20.0 * 100_000.0 / measured - 1.0).abs() < 1e-9, "{spread:?}");
@@ -128,6 +133,6 @@ mod tests {
 
     #[test]
     fn nothing_measured_costs_nothing() {
-        assert_eq!(fit(&[]), [0.0; CAUSES]);
+        assert_eq!(fit::<3>(&[]), [0.0; 3]);
     }
 }

@@ -17,18 +17,21 @@ use server::{
 use super::{clock, fit::Sample};
 use crate::{adversary::AnyActor, pool::lock};
 
+/// What steps took: by that they are, by their inputs, by their outputs and by bytes.
+pub type Steps = Vec<Sample<4>>;
+
 /// What was measured, by role.
 #[derive(Clone, Default)]
-pub struct Meter(Arc<Mutex<BTreeMap<&'static str, Vec<Sample>>>>);
+pub struct Meter(Arc<Mutex<BTreeMap<&'static str, Steps>>>);
 
 impl Meter {
     /// The actor, measured.
     pub fn watch(&self, role: &'static str, actor: AnyActor) -> AnyActor {
-        Box::new(Metered { actor, role, meter: self.clone(), ns: 0 })
+        Box::new(Metered { actor, role, meter: self.clone(), ns: 0, released: 0 })
     }
 
     /// Takes the samples out.
-    pub fn take(&self) -> BTreeMap<&'static str, Vec<Sample>> {
+    pub fn take(&self) -> BTreeMap<&'static str, Steps> {
         std::mem::take(&mut lock(&self.0))
     }
 }
@@ -39,6 +42,8 @@ struct Metered {
     meter: Meter,
     /// What this step took so far, and the releases of the one before.
     ns: u64,
+    /// Messages that these releases sent.
+    released: u64,
 }
 
 impl Metered {
@@ -65,13 +70,16 @@ impl Actor for Metered {
 
     fn settle(&mut self, step: &mut Step) {
         self.timed(|actor| actor.settle(step));
-        let causes = [1.0, step.work.inputs as f64, step.work.coded_bytes as f64];
+        let outputs = std::mem::take(&mut self.released) + step.outputs();
+        let causes = [1, step.work.inputs, outputs, step.work.coded_bytes].map(|count| count as f64);
         let sample = Sample { causes, ns: std::mem::take(&mut self.ns) as f64 };
         lock(&self.meter.0).entry(self.role).or_default().push(sample);
     }
 
     fn release(&mut self, issued: Issued, step: &mut Step) {
+        let before = step.outputs();
         self.timed(|actor| actor.release(issued, step));
+        self.released += step.outputs().saturating_sub(before);
     }
 
     fn deadline(&self) -> Option<Time> {

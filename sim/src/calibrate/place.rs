@@ -1,7 +1,7 @@
 //! What actors compute in place: in a real server, where requests share their caches and cores, each of their steps wakes a
 //! thread, and whoever they send something to must be woken. Of that the simulator, in which they are measured ([`super::actors`]),
 //! knows nothing. On a real server each actor has a thread of its own, whose time can be told apart: what it takes more is divided
-//! among its steps, what these and their inputs took in the simulator, and the bytes that they take in and send.
+//! among its steps, what these and what is in them took in the simulator, the messages that they send, and the bytes.
 
 use std::fmt;
 
@@ -19,6 +19,8 @@ pub struct Worked {
     pub steps: f64,
     /// What these take by what was measured in the simulator.
     pub alone_ns: f64,
+    /// Messages that they send.
+    pub outputs: f64,
     /// Bytes that they take in and send.
     pub bytes: f64,
     /// What is done besides: transactions, signatures made and checked, and bytes as they were measured.
@@ -46,7 +48,10 @@ impl Worked {
         Worked {
             real_ns,
             steps,
-            alone_ns: steps * alone.step + each(twin.inputs) * alone.input,
+            alone_ns: steps * alone.step
+                + each(twin.inputs) * alone.input
+                + each(twin.outputs) * alone.output,
+            outputs: each(twin.outputs),
             bytes: each(twin.coded_bytes),
             besides_ns: once_ns
                 + checked_ns
@@ -63,6 +68,8 @@ pub struct InPlace {
     step_ns: f64,
     /// By which factor what is in it takes longer.
     factor: f64,
+    /// Nanoseconds of each message that it sends besides: who gets it is woken.
+    output_ns: f64,
     /// Nanoseconds of each byte besides.
     byte_ns: f64,
 }
@@ -73,28 +80,35 @@ impl InPlace {
         let sample = |load: &Worked| {
             let more_ns = (load.real_ns - load.besides_ns - load.alone_ns).max(0.0);
             let weight = WHOLE_NS / load.real_ns.max(1.0);
-            let causes = [load.steps, load.alone_ns, load.bytes].map(|cause| cause * weight);
+            let causes = [load.steps, load.alone_ns, load.outputs, load.bytes].map(|cause| cause * weight);
             Sample { causes, ns: more_ns * weight }
         };
-        let [step_ns, more, byte_ns] = fit::fit(&loads.iter().map(sample).collect::<Vec<_>>());
+        let [step_ns, more, output_ns, byte_ns] = fit::fit(&loads.iter().map(sample).collect::<Vec<_>>());
         InPlace {
             step_ns: significant(step_ns),
             factor: significant(1.0 + more),
+            output_ns: significant(output_ns),
             byte_ns: significant(byte_ns),
         }
     }
 
     /// What actors compute there.
     pub fn handling(self, alone: &Handling) -> Handling {
-        let Handling { step, input, .. } = alone.times(self.factor);
-        let step_byte = alone.step_byte + self.byte_ns;
-        Handling { step: significant(step + self.step_ns), input, step_byte, ..alone.clone() }
+        let Handling { step, input, output, .. } = alone.times(self.factor);
+        Handling {
+            step: significant(step + self.step_ns),
+            input,
+            output: significant(output + self.output_ns),
+            step_byte: alone.step_byte + self.byte_ns,
+            ..alone.clone()
+        }
     }
 
     /// By how much what actors did is not explained.
     pub fn off_percent(self, load: &Worked) -> f64 {
         let explained_ns = load.steps * self.step_ns
             + load.alone_ns * self.factor
+            + load.outputs * self.output_ns
             + load.bytes * self.byte_ns
             + load.besides_ns;
         100.0 * (explained_ns / load.real_ns.max(1.0) - 1.0)
@@ -103,11 +117,12 @@ impl InPlace {
 
 impl fmt::Display for InPlace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let InPlace { step_ns, factor, byte_ns } = self;
-        let step_us = step_ns / 1e3;
+        let InPlace { step_ns, factor, output_ns, byte_ns } = self;
+        let [step_us, output_us] = [step_ns, output_ns].map(|ns| ns / 1e3);
         write!(
             f,
-            "a step takes {step_us:.1} µs and {factor:.2} times what it takes in the simulator, and a byte {byte_ns:.2} ns more"
+            "a step takes {step_us:.1} µs and {factor:.2} times what it takes in the simulator, a message that it sends \
+             {output_us:.1} µs and a byte {byte_ns:.2} ns more"
         )
     }
 }
@@ -117,30 +132,36 @@ mod tests {
     use super::*;
     use crate::model::costs::Cost;
 
-    fn worked(steps: f64, alone_ns: f64, bytes: f64) -> Worked {
-        let real_ns = 20e3 * steps + 1.5 * alone_ns + 3.0 * bytes + 7e3;
-        Worked { real_ns, steps, alone_ns, bytes, besides_ns: 7e3 }
+    fn worked(steps: f64, alone_ns: f64, outputs: f64, bytes: f64) -> Worked {
+        let real_ns = 20e3 * steps + 1.5 * alone_ns + 6e3 * outputs + 3.0 * bytes + 7e3;
+        Worked { real_ns, steps, alone_ns, outputs, bytes, besides_ns: 7e3 }
     }
 
     fn handling() -> Handling {
-        Handling { step: 1e3, input: 2.0, byte: 4.0, step_byte: 0.0, spread: Cost::always(1.0) }
+        let spread = Cost::always(1.0);
+        Handling { step: 1e3, input: 2.0, output: 3.0, byte: 4.0, step_byte: 0.0, spread }
     }
 
     #[test]
     fn steps_and_what_is_in_them_are_told_apart() {
-        let loads =
-            [worked(0.1, 9e3, 4e3), worked(0.9, 14e3, 1e3), worked(2.0, 60e3, 9e3), worked(0.5, 5e3, 70e3)];
+        let loads = [
+            worked(0.1, 9e3, 1.0, 4e3),
+            worked(0.9, 14e3, 2.0, 1e3),
+            worked(2.0, 60e3, 9.0, 9e3),
+            worked(0.5, 5e3, 0.2, 70e3),
+            worked(0.7, 9e3, 12.0, 7e3),
+        ];
         let place = InPlace::explaining(&loads);
-        assert_eq!(place, InPlace { step_ns: 20e3, factor: 1.5, byte_ns: 3.0 });
+        assert_eq!(place, InPlace { step_ns: 20e3, factor: 1.5, output_ns: 6e3, byte_ns: 3.0 });
         assert!(loads.iter().all(|load| place.off_percent(load).abs() < 0.1));
         let in_place = place.handling(&handling());
-        assert_eq!([in_place.step, in_place.input], [21.5e3, 3.0]);
+        assert_eq!([in_place.step, in_place.input, in_place.output], [21.5e3, 3.0, 6005.0]);
         assert_eq!([in_place.byte, in_place.step_byte], [4.0, 3.0]);
     }
 
     #[test]
     fn who_takes_no_longer_in_place_takes_what_was_measured() {
-        let faster = Worked { real_ns: 5e3, ..worked(1.0, 60e3, 0.0) };
+        let faster = Worked { real_ns: 5e3, ..worked(1.0, 60e3, 0.0, 0.0) };
         assert_eq!(InPlace::explaining(&[faster, faster]).handling(&handling()), handling());
     }
 

@@ -25,7 +25,7 @@ use server::protocol::id::Role;
 
 use super::{
     CalibrateError,
-    fit::{self, CAUSES, Sample, WHOLE_NS},
+    fit::{self, Sample, WHOLE_NS},
     place::{InPlace, Worked},
 };
 use crate::{
@@ -38,26 +38,56 @@ use crate::{
 
 /// Connections of all loads.
 const CONNECTIONS: u32 = 64;
-/// Recipients of a bundle, bytes of a payload, and requests a second, by load. The slow ones have many events, for what comes
-/// slowly shares none.
-const LOADS: [(u32, u32, Option<u32>); 5] =
-    [(1, 64, None), (1, 4096, None), (8, 64, None), (8, 64, Some(800)), (8, 4096, Some(400))];
-/// The same of the parallel server, by which is found what its actors compute, and what their connections cost.
-const OF_ACTORS: [(u32, u32, Option<u32>); 3] = [(1, 64, None), (1, 64, Some(1500)), (8, 64, Some(800))];
-/// The same of a load that keeps processors idle most of the time.
-const LIGHT: (u32, u32, Option<u32>) = (1, 64, Some(500));
+
+/// What is asked of a server.
+#[derive(Clone, Copy)]
+struct Shape {
+    /// Bundles of a request.
+    bundles: u32,
+    /// Recipients of a bundle.
+    recipients: u32,
+    /// Bytes of a payload.
+    payload: u32,
+    /// Requests a second; none if each comes when the one before is answered.
+    rate_per_s: Option<u32>,
+}
+
+/// One bundle of 64 bytes for one recipient, as fast as it goes.
+const PLAIN: Shape = Shape { bundles: 1, recipients: 1, payload: 64, rate_per_s: None };
+/// Those of the central server. The slow ones have many events, for what comes slowly shares none; two have many bundles a request.
+const LOADS: [Shape; 7] = [
+    PLAIN,
+    Shape { payload: 4096, ..PLAIN },
+    Shape { recipients: 8, ..PLAIN },
+    Shape { recipients: 8, rate_per_s: Some(800), ..PLAIN },
+    Shape { recipients: 8, payload: 4096, rate_per_s: Some(400), ..PLAIN },
+    Shape { bundles: 16, rate_per_s: Some(200), ..PLAIN },
+    Shape { bundles: 32, rate_per_s: Some(200), ..PLAIN },
+];
+/// Those of the parallel server, by which is found what its actors compute, and what their connections cost.
+const OF_ACTORS: [Shape; 5] = [
+    PLAIN,
+    Shape { rate_per_s: Some(1500), ..PLAIN },
+    Shape { recipients: 8, rate_per_s: Some(800), ..PLAIN },
+    Shape { recipients: 8, payload: 4096, rate_per_s: Some(400), ..PLAIN },
+    Shape { bundles: 32, rate_per_s: Some(100), ..PLAIN },
+];
+/// One that keeps processors idle most of the time.
+const LIGHT: Shape = Shape { rate_per_s: Some(500), ..PLAIN };
 /// Milliseconds of an epoch.
 const EPOCH_MS: u32 = 5;
-/// Requests of the twin's runs.
-const REQUESTS: u64 = 6000;
+/// Bundles of the twin's runs.
+const BUNDLES: u64 = 6000;
+/// What the HTTP API's time is divided among: requests of all kinds, bundles in them, events, and their bytes.
+const CAUSES: usize = 4;
 
 /// How often the twin runs with what was found so far: what steps take in together depends on how fast requests come, and
 /// that on what they cost.
 const ROUNDS: usize = 4;
 
-/// What one request of a load comes to.
+/// What one bundle of a load comes to.
 #[derive(Clone, Copy, Debug)]
-struct PerRequest {
+struct PerBundle {
     /// Nanoseconds of the server without its actors; in the twin without its HTTP API and its connections, too.
     server_ns: f64,
     twin_ns: f64,
@@ -66,41 +96,50 @@ struct PerRequest {
     actors_ns: [f64; 2],
     /// Microseconds of a commit in the twin and in the real server.
     commit_us: [f64; 2],
-    /// Requests of all kinds, events, and their bytes.
+    /// How much of each cause.
     causes: [f64; CAUSES],
     /// Times that something was written to a connection between actors.
     written: f64,
 }
 
-impl PerRequest {
+impl PerBundle {
     /// What HTTP takes of the server.
     fn served_ns(&self) -> f64 {
         (self.server_ns - self.twin_ns).max(0.0)
     }
 
     /// Of what takes so long, as if it took [`WHOLE_NS`]: a load counts as much as any other, however heavy it is.
-    fn sample(&self, ns: f64) -> Sample {
+    fn sample(&self, ns: f64) -> Sample<CAUSES> {
         Sample { causes: self.causes.map(|count| count * WHOLE_NS / ns.max(1.0)), ns: WHOLE_NS }
     }
 
     /// What requests and events take of the server by this.
     fn http_ns(&self, http: &Http) -> f64 {
-        let costs = [http.request.mean(), http.event.mean(), http.event_byte];
-        costs.iter().zip(self.causes).map(|(each, count)| each * count).sum()
+        of_server(http).iter().zip(self.causes).map(|(each, count)| each * count).sum()
     }
 
     /// What connections take besides, as a share of [`WHOLE_NS`].
-    fn connected(&self, http: &Http) -> Sample {
+    fn connected(&self, http: &Http) -> Sample<1> {
         let weight = WHOLE_NS / self.server_ns.max(1.0);
         let left_ns = self.server_ns - self.twin_ns - self.http_ns(http);
-        Sample { causes: [self.written * weight, 0.0, 0.0], ns: left_ns * weight }
+        Sample { causes: [self.written * weight], ns: left_ns * weight }
     }
 }
 
-impl fmt::Display for PerRequest {
+/// What one of each cause takes of the server.
+fn of_server(http: &Http) -> [f64; CAUSES] {
+    [http.request.mean(), http.bundle, http.event.mean(), http.event_byte]
+}
+
+/// What one of each takes of the load generator.
+fn of_generator(http: &Http) -> [f64; CAUSES] {
+    [http.ask.mean(), http.hand_in, http.hear.mean(), http.hear_byte]
+}
+
+impl fmt::Display for PerBundle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let PerRequest { server_ns, twin_ns, generator_ns, .. } = self;
-        let [requests, events, bytes] = self.causes;
+        let PerBundle { server_ns, twin_ns, generator_ns, .. } = self;
+        let [requests, _, events, bytes] = self.causes;
         let ([twin_actors_ns, actors_ns], [twin_us, real_us]) = (self.actors_ns, self.commit_us);
         write!(
             f,
@@ -118,10 +157,11 @@ impl fmt::Display for PerRequest {
 
 /// The loads by which it is found, each of so many seconds. The last is the light one.
 pub fn loads(seconds: u32) -> Vec<Load> {
-    let load = |architecture, (recipients, payload, rate_per_s)| Load {
+    let load = |architecture, Shape { bundles, recipients, payload, rate_per_s }| Load {
         architecture,
         connections: CONNECTIONS,
         rate_per_s,
+        bundles,
         readers: CONNECTIONS,
         recipients,
         payload,
@@ -165,7 +205,7 @@ pub fn profile(
             }
             if at < asking.len() {
                 let alike = if load.architecture.is_monolith() { &mut loads } else { &mut of_actors };
-                alike.push(per_request(real, &outcome, &profile));
+                alike.push(per_bundle(load, real, &outcome, &profile));
             }
         }
         for (role, worked) in worked {
@@ -204,25 +244,25 @@ fn receipt_us(load: &Load, profile: &Profile) -> Result<f64, CalibrateError> {
     Ok(outcome.record().receipt.summary().map_or(0.0, |receipts| receipts.p50))
 }
 
-/// What requests, events and their bytes cost, by several loads.
-fn explained(loads: &[PerRequest]) -> Http {
-    let fitted = |ns: fn(&PerRequest) -> f64| {
+/// What requests, bundles, events and their bytes cost, by several loads.
+fn explained(loads: &[PerBundle]) -> Http {
+    let fitted = |ns: fn(&PerBundle) -> f64| {
         fit::fit(&loads.iter().map(|load| load.sample(ns(load))).collect::<Vec<_>>()).map(significant)
     };
-    let [request, event, event_byte] = fitted(PerRequest::served_ns);
-    let [ask, hear, hear_byte] = fitted(|load| load.generator_ns);
+    let [request, bundle, event, event_byte] = fitted(PerBundle::served_ns);
+    let [ask, hand_in, hear, hear_byte] = fitted(|load| load.generator_ns);
     let [request, event, ask, hear] = [request, event, ask, hear].map(Cost::always);
-    Http { request, event, event_byte, ask, hear, hear_byte }
+    Http { request, bundle, event, event_byte, ask, hand_in, hear, hear_byte }
 }
 
 /// What it takes to write to a connection between actors, by several loads of a server that has some.
-fn linked(http: &Http, loads: &[PerRequest]) -> f64 {
-    let [each, ..] = fit::fit(&loads.iter().map(|load| load.connected(http)).collect::<Vec<_>>());
+fn linked(http: &Http, loads: &[PerBundle]) -> f64 {
+    let [each] = fit::fit(&loads.iter().map(|load| load.connected(http)).collect::<Vec<_>>());
     significant(each)
 }
 
 /// By how much a load with connections is not explained.
-fn told_link(profile: &Profile, load: &PerRequest) -> String {
+fn told_link(profile: &Profile, load: &PerBundle) -> String {
     let (written, each_us) = (load.written, profile.link / 1e3);
     let explained_ns = load.twin_ns + load.http_ns(&profile.http) + written * profile.link;
     let off = 100.0 * (explained_ns / load.server_ns.max(1.0) - 1.0);
@@ -230,61 +270,59 @@ fn told_link(profile: &Profile, load: &PerRequest) -> String {
 }
 
 /// By how much the two sides of a load are not explained.
-fn off(http: &Http, load: &PerRequest) -> String {
+fn off(http: &Http, load: &PerBundle) -> String {
     let share =
         |costs: [f64; CAUSES], ns: f64| 100.0 * (fit::predict(&costs, &load.sample(ns)) / WHOLE_NS - 1.0);
-    let served = share([http.request.mean(), http.event.mean(), http.event_byte], load.served_ns());
-    let heard = share([http.ask.mean(), http.hear.mean(), http.hear_byte], load.generator_ns);
+    let served = share(of_server(http), load.served_ns());
+    let heard = share(of_generator(http), load.generator_ns);
     format!("explained {served:+.0} and {heard:+.0} %")
 }
 
 fn run_twin(load: &Load, profile: &Profile) -> Result<Outcome, CalibrateError> {
-    let outcome = twin::run(load, REQUESTS, profile, 0)?;
-    match REQUESTS - outcome.bundles().delivered.min(REQUESTS) {
+    let outcome = twin::run(load, BUNDLES, profile, 0)?;
+    match BUNDLES - outcome.bundles().delivered.min(BUNDLES) {
         0 => Ok(outcome),
         missing => Err(CalibrateError::Undelivered(missing)),
     }
 }
 
-/// What actors did for a request, by the role of the twin's.
+/// What actors did for a bundle, by the role of the twin's.
 fn work(load: &Load, real: &Measured, twin: &Outcome, alone: &Profile) -> Vec<(&'static str, Worked)> {
     let done = &twin.run.load.actors;
     let of_role = |(role, thread): (Role, OfRole)| {
         // one that is the whole server has the thread of its sequencer
         let role = if load.architecture.is_monolith() { "server" } else { role.name() };
         let ledger = &done.get(role)?.ledger;
-        let real = (thread.ns / real.requests, thread.commits / real.requests);
-        Some((role, Worked::of((ledger, REQUESTS as f64), real, alone.handling(role), alone)))
+        let real = (thread.ns / real.bundles(load), thread.commits / real.bundles(load));
+        Some((role, Worked::of((ledger, BUNDLES as f64), real, alone.handling(role), alone)))
     };
     real.threads.roles().filter_map(of_role).collect()
 }
 
-/// What a request of the real server takes, and of its twin with this profile.
-fn per_request(real: &Measured, twin: &Outcome, profile: &Profile) -> PerRequest {
+/// What a bundle takes of the real server, and of its twin with this profile.
+fn per_bundle(load: &Load, real: &Measured, twin: &Outcome, profile: &Profile) -> PerBundle {
     let counts = twin.crowd().unwrap_or_default();
-    let per_request = |count: u64| count as f64 / REQUESTS as f64;
-    let causes = [counts.requests, counts.events, counts.event_bytes].map(per_request);
-    let Http { request, event, event_byte, ask, hear, hear_byte } = &profile.http;
-    let each = [request.mean() + ask.mean(), event.mean() + hear.mean(), event_byte + hear_byte];
-    let http_ns: f64 = causes.iter().zip(each).map(|(count, each)| count * each).sum();
-    let twin_actors_ns = per_request(twin.run.load.actors.values().map(|done| done.ns).sum());
-    let actors_ns = real.threads.ns() / real.requests;
-    let load = &twin.run.load;
-    let commits: u64 = load.actors.values().map(|done| done.ledger.commits).sum();
-    let of_twin = per_request(commits) / profile.disk.whole_turns() as f64;
+    let each = |count: u64| count as f64 / BUNDLES as f64;
+    let handed_in = counts.sent + counts.again;
+    let causes = [counts.requests, handed_in, counts.events, counts.event_bytes].map(each);
+    let both = of_server(&profile.http).into_iter().zip(of_generator(&profile.http));
+    let http_ns: f64 = causes.iter().zip(both).map(|(count, (served, asked))| count * (served + asked)).sum();
+    let twin_actors_ns = each(twin.run.load.actors.values().map(|done| done.ns).sum());
+    let bundles = real.bundles(load);
+    let actors_ns = real.threads.ns() / bundles;
+    let done = &twin.run.load;
+    let commits: u64 = done.actors.values().map(|done| done.ledger.commits).sum();
+    let of_twin = each(commits) / profile.disk.whole_turns() as f64;
     // what is said together leaves with one transaction: the real server has more or fewer of these
-    let ratio = if of_twin > 0.0 { real.threads.commits() / real.requests / of_twin } else { 1.0 };
-    PerRequest {
-        server_ns: real.server_ns as f64 / real.requests - actors_ns,
-        twin_ns: per_request(load.busy_ns)
-            - http_ns
-            - per_request(load.written) * profile.link
-            - twin_actors_ns,
-        generator_ns: real.generator_ns as f64 / real.requests,
+    let ratio = if of_twin > 0.0 { real.threads.commits() / bundles / of_twin } else { 1.0 };
+    PerBundle {
+        server_ns: real.server_ns as f64 / bundles - actors_ns,
+        twin_ns: each(done.busy_ns) - http_ns - each(done.written) * profile.link - twin_actors_ns,
+        generator_ns: real.generator_ns as f64 / bundles,
         actors_ns: [twin_actors_ns, actors_ns],
         commit_us: [twin.record().commits, real.commits].map(Commits::mean_us),
         causes,
-        written: per_request(load.written) * ratio,
+        written: each(done.written) * ratio,
     }
 }
 
@@ -293,12 +331,12 @@ mod tests {
     use super::*;
 
     /// A load of so many requests, events and bytes a bundle, of which the server and the load generator take what these cost.
-    fn load(causes: [f64; CAUSES], twin_ns: f64) -> PerRequest {
-        let [requests, events, bytes] = causes;
-        let server_ns = twin_ns + 20e3 * requests + 5e3 * events + 2.0 * bytes;
-        let generator_ns = 30e3 * requests + 3.0 * bytes;
+    fn load(causes: [f64; CAUSES], twin_ns: f64) -> PerBundle {
+        let [requests, bundles, events, bytes] = causes;
+        let server_ns = twin_ns + 20e3 * requests + 4e3 * bundles + 5e3 * events + 2.0 * bytes;
+        let generator_ns = 30e3 * requests + 8e3 * bundles + 3.0 * bytes;
         let actors_ns = [30e3, 50e3];
-        PerRequest {
+        PerBundle {
             server_ns,
             twin_ns,
             generator_ns,
@@ -309,48 +347,51 @@ mod tests {
         }
     }
 
-    fn loads() -> [PerRequest; 4] {
+    fn loads() -> [PerBundle; 5] {
         [
-            load([1.1, 1.0, 2e3], 70e3),
-            load([1.2, 4.0, 12e3], 200e3),
-            load([1.1, 1.0, 7e3], 90e3),
-            load([1.3, 5.0, 60e3], 300e3),
+            load([1.1, 1.0, 1.0, 2e3], 70e3),
+            load([1.2, 1.0, 4.0, 12e3], 200e3),
+            load([1.1, 1.0, 1.0, 7e3], 90e3),
+            load([1.3, 1.0, 5.0, 60e3], 300e3),
+            load([0.1, 1.0, 0.7, 2e3], 60e3),
         ]
     }
 
     #[test]
-    fn requests_events_and_their_bytes_are_told_apart() {
+    fn requests_bundles_events_and_their_bytes_are_told_apart() {
         let http = explained(&loads());
         let near = |found: f64, given: f64| assert!((found - given).abs() < 1e-3 * given + 1e-6, "{http:?}");
         near(http.request.mean(), 20e3);
+        near(http.bundle, 4e3);
         near(http.event.mean(), 5e3);
         near(http.event_byte, 2.0);
         near(http.ask.mean(), 30e3);
+        near(http.hand_in, 8e3);
         near(http.hear.mean(), 0.0);
         near(http.hear_byte, 3.0);
-        assert_eq!(off(&http, &loads()[3]), "explained +0 and +0 %");
+        assert_eq!(off(&http, &loads()[3]).replace('-', "+"), "explained +0 and +0 %");
     }
 
     #[test]
     fn what_is_left_where_actors_are_connected_is_what_connections_cost() {
         let http = explained(&loads());
-        let connected = |(written, load): (f64, PerRequest)| {
+        let connected = |(written, load): (f64, PerBundle)| {
             let server_ns = load.server_ns + 15e3 * written;
-            PerRequest { server_ns, written, ..load }
+            PerBundle { server_ns, written, ..load }
         };
-        let of_actors: Vec<_> = [2.0, 5.0, 9.0, 0.5].into_iter().zip(loads()).map(connected).collect();
+        let of_actors: Vec<_> = [2.0, 5.0, 9.0, 0.5, 1.0].into_iter().zip(loads()).map(connected).collect();
         let link = linked(&http, &of_actors);
         assert!((link - 15e3).abs() < 20.0, "{link}");
         assert_eq!(linked(&http, &loads()), 0.0, "nothing is written there");
         let less: Vec<_> =
-            of_actors.iter().map(|load| PerRequest { server_ns: load.server_ns / 2.0, ..*load }).collect();
+            of_actors.iter().map(|load| PerBundle { server_ns: load.server_ns / 2.0, ..*load }).collect();
         assert_eq!(linked(&http, &less), 0.0, "it takes no time back");
     }
 
     #[test]
     fn what_the_twin_overestimates_costs_nothing_more() {
-        let over = loads().map(|load| PerRequest { twin_ns: load.server_ns + 1e3, ..load });
+        let over = loads().map(|load| PerBundle { twin_ns: load.server_ns + 1e3, ..load });
         let http = explained(&over);
-        assert!(http.request.mean() + http.event.mean() + http.event_byte < 1.0, "{http:?}");
+        assert!(of_server(&http).iter().sum::<f64>() < 2.0, "{http:?}");
     }
 }

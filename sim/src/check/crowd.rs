@@ -40,7 +40,7 @@ mod tests {
 
     /// A crowd of two besides: the first has sent bundles 0 and 1 to the second, the receipt of the second is missing.
     fn specimen(fill: impl Fn(&mut Account)) -> Specimen {
-        let mut account = Account::new(0);
+        let mut account = Account::default();
         (0..2).for_each(|number| account.sent(0, number, 1, 7, &[1]));
         fill(&mut account);
         let mut specimen = Specimen::honest();

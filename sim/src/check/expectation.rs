@@ -6,7 +6,10 @@ use std::collections::BTreeSet;
 use server::protocol::id::Epoch;
 
 use super::Case;
-use crate::scenario::{ActorName, Blame, DrawnAdversary, DrawnExpect};
+use crate::{
+    history::Cheats,
+    scenario::{ActorName, Blame, DrawnAdversary, DrawnExpect},
+};
 
 pub(super) fn find(case: &Case<'_>) -> Result<String, String> {
     let expect = &case.drawn.expect;
@@ -146,10 +149,24 @@ pub fn first_caught(case: &Case<'_>, name: ActorName) -> Option<Epoch> {
     verdicts.map(|judged| case.record.caught[judged.evidence].epoch).min()
 }
 
+/// When that was found.
+pub fn first_caught_ns(case: &Case<'_>, name: ActorName) -> Option<u64> {
+    let verdicts = case.judged.iter().filter(|judged| judged.exposed == Some(name));
+    verdicts.map(|judged| case.record.caught[judged.evidence].at_ns).min()
+}
+
 /// The epoch of the first cheat of an actor, or of one in the same process.
 pub fn first_cheat(case: &Case<'_>, name: ActorName) -> Option<Epoch> {
-    let attacks = case.record.attacks.iter().filter(|((who, _), _)| case.are_one(*who, name));
-    attacks.map(|(_, (epoch, _))| *epoch).min()
+    cheats(case, name).map(|cheats| cheats.epoch).min()
+}
+
+/// When that was.
+pub fn first_cheat_ns(case: &Case<'_>, name: ActorName) -> Option<u64> {
+    cheats(case, name).map(|cheats| cheats.at_ns).min()
+}
+
+fn cheats<'a>(case: &'a Case<'_>, name: ActorName) -> impl Iterator<Item = &'a Cheats> {
+    case.record.attacks.iter().filter(move |((who, _), _)| case.are_one(*who, name)).map(|(_, cheats)| cheats)
 }
 
 #[cfg(test)]

@@ -24,7 +24,7 @@ pub(super) fn find(case: &Case<'_>) -> Result<String, String> {
     if let Some(idle) = case.drawn.adversaries.iter().find(|one| !fired(one) && !one.optional) {
         return Err(format!("{} never came to {}", idle.actor, idle.attack.name));
     }
-    let attacks: u64 = case.record.attacks.values().map(|(_, count)| count).sum();
+    let attacks: u64 = case.record.attacks.values().map(|cheats| cheats.count).sum();
     let cheaters = case.drawn.adversaries.iter().filter(fired).count();
     let faults: u64 = case.record.faults.values().sum();
     Ok(format!("{faults} faults, {attacks} cheats by {cheaters} of {}", case.drawn.adversaries.len()))

@@ -15,7 +15,7 @@ use server::protocol::{
 
 use super::{Case, Judged, check_all};
 use crate::{
-    history::{Appended, Caught, Delivered, Moment, Record, Submitted},
+    history::{Appended, Caught, Cheats, Delivered, Moment, Record, Submitted},
     scenario::{ActorName, AttackKind, Drawn, DrawnAdversary, Scenario},
 };
 
@@ -103,7 +103,7 @@ impl Specimen {
         let adversary =
             DrawnAdversary { actor, attack, from_ns: 0, until_ns, every: 1, victim, optional: false };
         self.drawn.adversaries.push(adversary);
-        self.record.attacks.insert((actor, attack.name), (Epoch(epoch), 1));
+        self.record.attacks.insert((actor, attack.name), Cheats { at_ns: 0, epoch: Epoch(epoch), count: 1 });
     }
 
     /// Someone owes something from this epoch on.

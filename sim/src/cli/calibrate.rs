@@ -63,18 +63,22 @@ fn table(profile: &Profile) -> String {
     cost("timer, late by", timer);
     cost("write to a connection between actors", &Cost::always(*link));
     cost("request, server", &http.request);
+    cost("bundle of a request, server", &Cost::always(http.bundle));
     cost("event, server", &http.event);
     cost("1 kB of events, server", &Cost::always(http.event_byte * 1024.0));
     cost("request, client", &http.ask);
+    cost("bundle of a request, client", &Cost::always(http.hand_in));
     cost("event, client", &http.hear);
     cost("1 kB of events, client", &Cost::always(http.hear_byte * 1024.0));
-    let mut actors = Table::new(["actor", "a step", "an input", "1 kB", "factor, slowest of 20 parts"]);
+    let mut actors =
+        Table::new(["actor", "a step", "an input", "an output", "1 kB", "factor, slowest of 20 parts"]);
     for (name, handling) in role {
         let slowest = format!("{:.1}", handling.spread.slowest());
         actors.row([
             name.clone(),
             us(handling.step),
             us(handling.input),
+            us(handling.output),
             us(handling.byte * 1024.0),
             slowest,
         ]);

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use server::protocol::id::Position;
 
-use crate::history::Flow;
+use crate::{history::Flow, scenario::DrawnWorkload, workload::measured_from_ns};
 
 /// Breaches kept of each kind: the first are enough to see what is wrong.
 const BREACHES_MAX: usize = 16;
@@ -79,9 +79,10 @@ pub struct Account {
 }
 
 impl Account {
-    /// Of a crowd that will want so many bundles.
-    pub fn new(to_want: u64) -> Self {
-        Account { to_want, ..Account::default() }
+    /// Of a crowd that will want that.
+    pub fn new(workload: &DrawnWorkload) -> Self {
+        let flow = Flow { from_ns: measured_from_ns(workload), ..Flow::default() };
+        Account { to_want: workload.bundles, flow, ..Account::default() }
     }
 
     /// A bundle is on its way.
@@ -143,7 +144,7 @@ impl Account {
         }
         self.counts.delivered += 1;
         if everywhere {
-            self.flow.delivers(now);
+            self.flow.delivers(wanted_ns, now);
         }
         self.finish(sender, number);
         Some(wanted_ns)

@@ -95,11 +95,12 @@ impl Entrance {
         }
     }
 
-    /// So many requests, each by itself.
-    async fn answer(&self, requests: u64) {
-        self.count(|counts| counts.requests += requests);
+    /// Requests with what is in them, each by itself.
+    async fn answer(&self, requests: &[Ledger]) {
+        let begun = requests.iter().map(|request| request.requests).sum::<u64>();
+        self.count(|counts| counts.requests += begun);
         for cpu in &self.work {
-            cpu.spend_apart(&Ledger { requests: 1, ..Ledger::default() }, requests).await;
+            cpu.spend_apart(requests).await;
         }
     }
 
@@ -110,13 +111,13 @@ impl Entrance {
             counts.event_bytes += bytes;
         });
         for cpu in &self.work {
-            cpu.spend_apart(&Ledger { events: 1, coded_bytes: bytes, ..Ledger::default() }, 1).await;
+            cpu.spend_apart(&[Ledger { events: 1, coded_bytes: bytes, ..Ledger::default() }]).await;
         }
     }
 
     /// What clients say, when their requests have come as far as the actor. What one says wrongly goes no further.
     async fn hear(&self, letters: Vec<Said>) -> Vec<Said> {
-        self.answer(letters.iter().filter(|(_, message)| message.is_some()).count() as u64).await;
+        self.answer(&requests(&letters)).await;
         if self.are_signed(&letters).await {
             return letters;
         }
@@ -130,7 +131,7 @@ impl Entrance {
     }
 
     async fn are_signed(&self, letters: &[Said]) -> bool {
-        let messages = || letters.iter().filter_map(|(_, message)| message.as_ref());
+        let messages = || letters.iter().filter_map(|letter| letter.message.as_ref());
         let submissions = messages().filter_map(|message| match message {
             Message::Submit(submission) => Some(&submission.bundle),
             _ => None,
@@ -221,7 +222,7 @@ impl Reception<'_> {
             let more = read(&mut reader, |bytes| buffer.extend(bytes));
             match first_of(&mut at_work, more).await {
                 Either::Left(letters) => {
-                    for (client, message) in letters {
+                    for Said { client, message, .. } in letters {
                         if !self.hand_on(client, message).await {
                             return;
                         }
@@ -252,6 +253,20 @@ impl Reception<'_> {
         };
         seat.say(message, 0).await
     }
+}
+
+/// The requests that these letters are, or of which they are the rest.
+fn requests(letters: &[Said]) -> Vec<Ledger> {
+    let mut requests: Vec<Ledger> = Vec::new();
+    for Said { begins, message, .. } in letters {
+        let Some(message) = message else { continue };
+        if *begins || requests.is_empty() {
+            requests.push(Ledger { requests: (*begins).into(), ..Ledger::default() });
+        }
+        let request = requests.last_mut().expect("one was pushed if there was none");
+        request.bundles += u64::from(matches!(message, Message::Submit(_)));
+    }
+    requests
 }
 
 /// The letters that have arrived whole, taken out.

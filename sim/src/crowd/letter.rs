@@ -1,7 +1,7 @@
 //! Letters: what passes between the machines of a crowd and those that serve it, many clients on one connection.
 //!
-//! To the server a letter is `client(32) ‖ frame`; an empty frame says that the client leaves, or, of no client, that
-//! someone is still there. From the server it is `client(32) ‖ length of the word(4) ‖ length of the frame(4) ‖ word ‖
+//! To the server a letter is `client(32) ‖ whether it begins a request(1) ‖ frame`: several of a client may be one request. An empty
+//! frame says that the client leaves, or, of no client, that someone is still there. From the server it is `client(32) ‖ length of the word(4) ‖ length of the frame(4) ‖ word ‖
 //! frame`. The client's name and the word stand where an HTTP exchange has its head.
 //!
 //! A *word* is what a client of a crowd makes of a message. It is read off where the message is encoded: all bytes cross the
@@ -133,15 +133,22 @@ fn delivered(client: &ClientId, delivery: &Delivery) -> Option<Word> {
     })))
 }
 
-/// A client says something.
+/// A client says something in a request of its own.
 pub fn say(out: &mut Vec<u8>, client: &ClientId, message: &Message) {
+    say_in(out, client, message, true);
+}
+
+/// A client says something in a request that this begins, or that has begun.
+pub fn say_in(out: &mut Vec<u8>, client: &ClientId, message: &Message, begins: bool) {
     out.extend(client.bytes());
+    out.push(begins.into());
     frame::append(out, message);
 }
 
 /// A client leaves.
 pub fn leave(out: &mut Vec<u8>, client: &ClientId) {
     out.extend(client.bytes());
+    out.push(0);
     frame::append_beat(out);
 }
 
@@ -150,14 +157,24 @@ pub fn beat(out: &mut Vec<u8>) {
     leave(out, &NOBODY);
 }
 
-/// Who says what; nothing, if the client leaves.
-pub type Said = (ClientId, Option<Message>);
+/// What a client says.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Said {
+    /// Who.
+    pub client: ClientId,
+    /// Whether a request begins with it.
+    pub begins: bool,
+    /// What; nothing, if the client leaves.
+    pub message: Option<Message>,
+}
 
 /// The first letter to the server, and how many bytes it has; nothing if it has not arrived whole.
 pub fn first(bytes: &[u8]) -> Result<Option<(Said, usize)>, FrameError> {
     let Some((name, rest)) = bytes.split_at_checked(NAME) else { return Ok(None) };
+    let Some((&begins, rest)) = rest.split_first() else { return Ok(None) };
     let Some((message, length)) = frame::next(rest)? else { return Ok(None) };
-    Ok(Some(((ClientId::from_bytes(name)?, message), NAME + length)))
+    let said = Said { client: ClientId::from_bytes(name)?, begins: begins != 0, message };
+    Ok(Some((said, NAME + 1 + length)))
 }
 
 /// The server tells a client something.
@@ -333,12 +350,18 @@ mod tests {
         let client = ClientId(PublicKey([3; 32]));
         let read = Message::Read { held: Count(4), epoch: Epoch(5) };
         let mut bytes = Vec::new();
+        let (mut bounds, said) = (vec![0], |begins, message| Said { client, begins, message });
         say(&mut bytes, &client, &read);
-        let length = bytes.len();
+        bounds.push(bytes.len());
+        say_in(&mut bytes, &client, &read, false);
+        bounds.push(bytes.len());
         leave(&mut bytes, &client);
-        assert_eq!(first(&bytes), Ok(Some(((client, Some(read)), length))));
-        assert_eq!(first(&bytes[length..]), Ok(Some(((client, None), bytes.len() - length))));
-        assert_eq!(first(&bytes[..length - 1]), Ok(None));
+        bounds.push(bytes.len());
+        let all = [said(true, Some(read.clone())), said(false, Some(read)), said(false, None)];
+        for (of, said) in bounds.windows(2).zip(all) {
+            assert_eq!(first(&bytes[of[0]..]), Ok(Some((said, of[1] - of[0]))));
+            assert_eq!(first(&bytes[of[0]..of[1] - 1]), Ok(None));
+        }
     }
 
     #[test]

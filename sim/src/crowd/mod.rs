@@ -49,7 +49,7 @@ use server::{
         digest::Digest,
         id::{ActorId, BundleNumber, ClientId, Count, Epoch, Generation, Role},
         message::Message,
-        statement::Terms,
+        statement::{Statement, Terms},
     },
 };
 use twox_hash::XxHash3_64;
@@ -129,7 +129,7 @@ impl Crowd {
             let peers = std::iter::once(ActorId::Server(Role::Handler, group)).chain(mailboxes);
             peers.map(|peer| Arc::new(Link::new(group, peer))).collect()
         };
-        history.record().crowd = Some(Box::new(Account::new(workload.bundles)));
+        history.record().crowd = Some(Box::new(Account::new(&workload)));
         Crowd {
             manners,
             salting: Digest::of(&[b"salting of a crowd", &streams.seed().to_be_bytes()]),
@@ -172,9 +172,12 @@ impl Crowd {
     async fn want(self: Arc<Self>) {
         match self.with(|state| state.plan.pace()) {
             Pace::Open { rate_per_s } => {
-                while let Some(wanted) = self.with(|state| state.plan.next_open(rate_per_s)) {
+                let next = || self.with(|state| state.plan.next_open(rate_per_s));
+                let mut request = next();
+                while let Some(wanted) = request.first() {
                     self.time.sleep_until(wanted.at_ns).await;
-                    self.with(|state| self.send(state, &wanted));
+                    self.with(|state| self.send(state, &request));
+                    request = next();
                 }
             }
             Pace::Closed { in_flight } => {
@@ -190,43 +193,56 @@ impl Crowd {
     /// In a closed loop, a client has room for one more.
     fn send_next(&self, state: &mut State, sender: u32) {
         if let Some(wanted) = state.plan.next_of(sender, self.time.now_ns()) {
-            self.send(state, &wanted);
+            self.send(state, std::slice::from_ref(&wanted));
         }
     }
 
-    /// Makes a bundle and sends it, if it is its turn; its recipients are woken.
-    fn send(&self, state: &mut State, wanted: &Wanted) {
-        let (sender, (group, _)) = (wanted.sender, state.place(wanted.sender));
+    /// Makes the bundles of a request, and sends those whose turn it is; their recipients are woken.
+    fn send(&self, state: &mut State, request: &[Wanted]) {
+        let Some(sender) = request.first().map(|wanted| wanted.sender) else { return };
+        let (group, _) = state.place(sender);
         let seen = state.groups[group].seen.clone();
         let person = state.person(sender);
-        let number = u64::from(person.next);
-        let content = self.content(wanted, number);
-        let payload = XxHash3_64::oneshot(content.payload());
-        let bundle = Bundle {
-            client: self.names.id(sender),
-            number: BundleNumber(number),
-            terms: Terms::default(),
-            previous: person.previous,
-            commitment: content.commitment(),
-            expiry: EXPIRY,
-            seen,
-        };
-        let bundle = self.names.sign(sender, bundle, &self.setup.trust);
-        (person.previous, person.next) = (bundle.digest(), person.next + 1);
-        let submit = Message::Submit(Submission { bundle: bundle.to_unverified(), content });
-        state.groups[group].open.insert((sender, number), Open { submit, again_at: None, attempts: 0 });
+        let (mut bundles, mut contents) = (Vec::new(), Vec::new());
+        for wanted in request {
+            let number = u64::from(person.next);
+            let content = self.content(wanted, number);
+            let bundle = Bundle {
+                client: self.names.id(sender),
+                number: BundleNumber(number),
+                terms: Terms::default(),
+                previous: person.previous,
+                commitment: content.commitment(),
+                expiry: EXPIRY,
+                seen: seen.clone(),
+            };
+            (person.previous, person.next) = (Digest::of(&[&bundle.body()]), person.next + 1);
+            bundles.push(bundle);
+            contents.push(content);
+        }
+        let bundles = self.names.sign_together(sender, bundles, &self.setup.trust);
         {
             let mut record = self.history.record();
-            record.missing += wanted.recipients.len() as u64;
-            record.unreceipted += 1;
-            *record.signed.entry(Role::Client.name()).or_default() += 1;
-            if let Some(account) = &mut record.crowd {
-                account.to_want -= 1;
-                account.sent(sender, number, wanted.at_ns, payload, &wanted.recipients);
+            record.signed.entry(Role::Client.name()).or_default().count(self.time.now_ns());
+            for ((wanted, bundle), content) in request.iter().zip(&bundles).zip(&contents) {
+                record.missing += wanted.recipients.len() as u64;
+                record.unreceipted += 1;
+                if let Some(account) = &mut record.crowd {
+                    let payload = XxHash3_64::oneshot(content.payload());
+                    account.to_want -= 1;
+                    account.sent(sender, bundle.number.0, wanted.at_ns, payload, &wanted.recipients);
+                }
             }
         }
+        for (bundle, content) in bundles.into_iter().zip(contents) {
+            let number = bundle.number.0;
+            let submit = Message::Submit(Submission { bundle: bundle.to_unverified(), content });
+            let open = Open { submit, again_at: None, attempts: 0 };
+            state.groups[group].open.insert((sender, number), open);
+        }
         self.submit_turn(&mut state.groups[group], group, sender);
-        wanted.recipients.iter().for_each(|recipient| self.expect(state, *recipient));
+        let recipients = request.iter().flat_map(|wanted| &wanted.recipients);
+        recipients.for_each(|recipient| self.expect(state, *recipient));
     }
 
     fn content(&self, wanted: &Wanted, number: u64) -> Content {
@@ -247,19 +263,22 @@ impl Crowd {
     fn submit_turn(&self, group: &mut Group, index: usize, sender: u32) {
         let turn = group.turn(sender, IN_FLIGHT_MAX).filter(|(_, open)| open.again_at.is_none());
         let turn: Vec<u64> = turn.map(|(number, _)| number).collect();
-        turn.into_iter().for_each(|number| self.submit(group, index, (sender, number)));
+        self.submit(group, index, sender, &turn);
     }
 
-    /// Sends a bundle, for the first time or again.
-    fn submit(&self, group: &mut Group, index: usize, key: (u32, u64)) {
-        let Some(open) = group.open.get_mut(&key) else { return };
-        let wait = self.setup.timing.retry_ns << open.attempts.min(BACKOFF_MAX);
-        open.attempts += 1;
-        if open.attempts > 1 {
-            self.account(|account| account.counts.again += 1);
+    /// Sends bundles of a client in one request, for the first time or again.
+    fn submit(&self, group: &mut Group, index: usize, sender: u32, numbers: &[u64]) {
+        let client = self.names.id(sender);
+        for (at, number) in numbers.iter().enumerate() {
+            let Some(open) = group.open.get_mut(&(sender, *number)) else { continue };
+            let wait = self.setup.timing.retry_ns << open.attempts.min(BACKOFF_MAX);
+            open.attempts += 1;
+            if open.attempts > 1 {
+                self.account(|account| account.counts.again += 1);
+            }
+            self.links[index][0].queue.push(|bytes| letter::say_in(bytes, &client, &open.submit, at == 0));
+            group.schedule((sender, *number), self.time.now_ns() + wait);
         }
-        self.links[index][0].queue.push(|bytes| letter::say(bytes, &self.names.id(key.0), &open.submit));
-        group.schedule(key, self.time.now_ns() + wait);
     }
 
     /// A bundle for somebody is on its way.
@@ -296,7 +315,7 @@ impl Crowd {
                             break;
                         }
                         group.due.pop_first();
-                        self.submit(group, index, (sender, number));
+                        self.submit(group, index, sender, &[number]);
                     }
                 }
             });
@@ -313,7 +332,7 @@ impl Crowd {
                 for sender in senders {
                     let turn: Vec<u64> =
                         group.turn(sender, IN_FLIGHT_MAX).map(|(number, _)| number).collect();
-                    turn.into_iter().for_each(|number| self.submit(group, index, (sender, number)));
+                    self.submit(group, index, sender, &turn);
                 }
             }
             Some(mailbox) => {
@@ -386,7 +405,9 @@ impl Crowd {
             let mut record = self.history.record();
             let wanted_ns = record.crowd.as_mut().and_then(|account| account.receipted(one, number, now));
             if let Some(wanted_ns) = wanted_ns {
-                record.receipt.record(now.saturating_sub(wanted_ns));
+                if record.flow.measures(wanted_ns) {
+                    record.receipt.record(now.saturating_sub(wanted_ns));
+                }
                 (record.unreceipted, record.progress_ns) = (record.unreceipted - 1, now);
             }
         }
@@ -446,8 +467,10 @@ impl Crowd {
             let Some(account) = &mut record.crowd else { continue };
             let key = (sender.unwrap_or(u32::MAX), bundle.number);
             let Some(wanted_ns) = account.delivered(one, key, bundle.payload, known, now) else { continue };
-            record.delivery.record(now.saturating_sub(wanted_ns));
-            record.trend.note(wanted_ns, now.saturating_sub(wanted_ns));
+            if record.flow.measures(wanted_ns) {
+                record.delivery.record(now.saturating_sub(wanted_ns));
+                record.trend.note(wanted_ns, now.saturating_sub(wanted_ns));
+            }
             (record.missing, record.progress_ns) = (record.missing - 1, now);
             fresh += 1;
         }
@@ -474,7 +497,8 @@ impl Crowd {
         };
         person.acks += 1;
         let leaves = person.expected == 0 && !stays;
-        *self.history.record().signed.entry(Role::Client.name()).or_default() += 1;
+        let now = self.time.now_ns();
+        self.history.record().signed.entry(Role::Client.name()).or_default().count(now);
         let ack = Message::Acknowledged(self.names.sign(one, ack, &self.setup.trust).to_unverified());
         link.queue.push(|bytes| letter::say(bytes, &id, &ack));
         let mailbox = self.mailbox_of(one);

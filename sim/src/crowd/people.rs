@@ -72,6 +72,11 @@ impl Names {
         Some(self.sorted[place])
     }
 
+    /// Signs for one of them, what it hands in together with one signature.
+    pub fn sign_together<T: Statement>(&self, one: u32, bodies: Vec<T>, trust: &Trust) -> Vec<Signed<T>> {
+        Signed::sign_together(bodies, trust.deployment, &*signer(self.crypto, self.streams, one))
+    }
+
     /// Signs for one of them.
     pub fn sign<T: Statement>(&self, one: u32, body: T, trust: &Trust) -> Signed<T> {
         Signed::sign(body, trust.deployment, &*signer(self.crypto, self.streams, one))

@@ -48,11 +48,11 @@ impl Plan {
         self.workload.bundles - self.token
     }
 
-    /// The next of an open loop.
-    pub fn next_open(&mut self, rate_per_s: f64) -> Option<Wanted> {
-        self.at_ns += self.random.exponential(1e9 / rate_per_s);
+    /// The next request of an open loop: what one client wants sent at once. Empty when all are drawn.
+    pub fn next_open(&mut self, rate_per_s: f64) -> Vec<Wanted> {
+        self.at_ns += self.random.exponential(workload::between_requests_ns(&self.workload, rate_per_s));
         let (at_ns, sender) = (self.at_ns as u64, self.random.below(u64::from(self.crowd)) as u32);
-        self.next(at_ns, sender)
+        (0..self.workload.per_request).map_while(|_| self.next(at_ns, sender)).collect()
     }
 
     /// The next of a closed loop, by a client that has room for it.
@@ -95,14 +95,27 @@ mod tests {
         let workload = DrawnWorkload {
             bundles: 20_000,
             pace: Pace::Open { rate_per_s: 500.0 },
+            per_request: 1,
+            warm_up_ns: 0,
             recipients: Range { low: 1, high: 4 },
             payload_bytes: Range { low: 64, high: 1000 },
         };
-        let mut plan = Plan::new(workload, 1000, Streams::new(3));
-        let all: Vec<Wanted> = std::iter::from_fn(|| plan.next_open(500.0)).collect();
-        assert_eq!((all.len(), plan.left()), (20_000, 0));
-        let seconds = (all.last().unwrap().at_ns - START_NS) as f64 / 1e9;
-        assert!((20_000.0 / seconds - 500.0).abs() < 15.0, "{seconds} s");
-        assert!(all.iter().all(|wanted| wanted.sender < 1000 && (1..=4).contains(&wanted.recipients.len())));
+        for (per_request, off) in [(1, 15.0), (8, 40.0)] {
+            let mut plan =
+                Plan::new(DrawnWorkload { per_request, ..workload.clone() }, 1000, Streams::new(3));
+            let request = || Some(plan.next_open(500.0)).filter(|request| !request.is_empty());
+            let requests: Vec<Vec<Wanted>> = std::iter::from_fn(request).collect();
+            assert_eq!((requests.len() as u32 * per_request, plan.left()), (20_000, 0));
+            let together = |request: &Vec<Wanted>| {
+                let of = |wanted: &Wanted| (wanted.at_ns, wanted.sender);
+                request.iter().all(|wanted| of(wanted) == of(&request[0]))
+            };
+            assert!(requests.iter().all(together));
+            let all = requests.concat();
+            let seconds = (all.last().unwrap().at_ns - START_NS) as f64 / 1e9;
+            assert!((20_000.0 / seconds - 500.0).abs() < off, "{seconds} s");
+            let sound = |wanted: &Wanted| wanted.sender < 1000 && (1..=4).contains(&wanted.recipients.len());
+            assert!(all.iter().all(sound));
+        }
     }
 }

@@ -9,6 +9,12 @@ pub struct Flow {
     pub accepted: Windows,
     /// Bundles that came to the last of their recipients.
     pub delivered: Windows,
+    /// From when on what is wanted is measured.
+    pub from_ns: u64,
+    /// How many bundles that is.
+    pub wanted: u64,
+    /// And how many of them came to all of their recipients.
+    pub served: u64,
     /// When the first bundle was wanted, and the last one.
     pub wanted_ns: Option<(u64, u64)>,
     /// When the last bundle came to the last of its recipients.
@@ -20,6 +26,7 @@ impl Flow {
     pub fn wants(&mut self, at_ns: u64) {
         let (first, last) = self.wanted_ns.unwrap_or((at_ns, at_ns));
         self.wanted_ns = Some((first.min(at_ns), last.max(at_ns)));
+        self.wanted += u64::from(self.measures(at_ns));
     }
 
     /// One has a receipt.
@@ -27,8 +34,14 @@ impl Flow {
         self.accepted.count(at_ns);
     }
 
-    /// One has come to the last of its recipients.
-    pub fn delivers(&mut self, at_ns: u64) {
+    /// Whether what is wanted then is measured.
+    pub fn measures(&self, wanted_ns: u64) -> bool {
+        wanted_ns >= self.from_ns
+    }
+
+    /// One that was wanted then has come to the last of its recipients.
+    pub fn delivers(&mut self, wanted_ns: u64, at_ns: u64) {
+        self.served += u64::from(self.measures(wanted_ns));
         self.delivered.count(at_ns);
         self.last_ns = self.last_ns.max(Some(at_ns));
     }
@@ -40,12 +53,18 @@ impl Flow {
         self.delivered += &other.delivered;
         let wanted = [self.wanted_ns, other.wanted_ns].into_iter().flatten();
         self.wanted_ns = wanted.reduce(|one, two| (one.0.min(two.0), one.1.max(two.1)));
-        Flow { last_ns: self.last_ns.max(other.last_ns), ..self }
+        Flow {
+            last_ns: self.last_ns.max(other.last_ns),
+            from_ns: self.from_ns.max(other.from_ns),
+            wanted: self.wanted + other.wanted,
+            served: self.served + other.served,
+            ..self
+        }
     }
 
-    /// For how long bundles were sent, in nanoseconds.
+    /// For how long bundles were sent that are measured, in nanoseconds.
     pub fn sending_ns(&self) -> u64 {
-        self.wanted_ns.map_or(0, |(first, last)| last - first)
+        self.wanted_ns.map_or(0, |(first, last)| last.saturating_sub(first.max(self.from_ns)))
     }
 
     /// From the first bundle wanted to the last one delivered, in nanoseconds.
@@ -66,11 +85,21 @@ mod tests {
         [7, 5, 9].into_iter().for_each(|at_ns| one.wants(at_ns));
         other.wants(6);
         other.accepts(8);
-        other.delivers(20);
-        one.delivers(12);
+        other.delivers(6, 20);
+        one.delivers(5, 12);
         assert_eq!((one.sending_ns(), one.whole_ns()), (4, 7));
         let both = one.and(&other);
         assert_eq!((both.wanted_ns, both.last_ns, both.whole_ns()), (Some((5, 9)), Some(20), 15));
-        assert_eq!((both.accepted.total(), both.delivered.total()), (1, 2));
+        assert_eq!((both.accepted.total(), both.delivered.total(), both.served), (1, 2, 2));
+    }
+
+    #[test]
+    fn what_is_wanted_before_is_not_measured() {
+        let mut flow = Flow { from_ns: 7, ..Flow::default() };
+        for wanted_ns in [5, 7, 9] {
+            flow.wants(wanted_ns);
+            flow.delivers(wanted_ns, 20);
+        }
+        assert_eq!((flow.wanted, flow.served, flow.sending_ns(), flow.delivered.total()), (2, 2, 2, 3));
     }
 }

@@ -42,6 +42,7 @@ use crate::{
     model::clock::VirtualTime,
     scenario::ActorName,
     trace::{Event, Trace},
+    windows::Windows,
     workload::Desk,
 };
 
@@ -104,6 +105,17 @@ pub struct Caught {
     pub evidence: Evidence,
 }
 
+/// What an actor did wrong in one way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cheats {
+    /// When it began.
+    pub at_ns: u64,
+    /// The epoch of that.
+    pub epoch: Epoch,
+    /// How often it did.
+    pub count: u64,
+}
+
 /// What an actor has on its disk.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stored {
@@ -149,7 +161,7 @@ pub struct Record {
     /// Points reached, and how often.
     pub coverage: BTreeMap<&'static str, u64>,
     /// Attacks carried out: when each actor began, and how often it cheated.
-    pub attacks: BTreeMap<(ActorName, &'static str), (Epoch, u64)>,
+    pub attacks: BTreeMap<(ActorName, &'static str), Cheats>,
     /// Faults that had an effect, by kind.
     pub faults: BTreeMap<&'static str, u64>,
     /// Draughts that clients had no room for.
@@ -171,7 +183,7 @@ pub struct Record {
     /// Draughts handed over and lost when the client crashed, before they were durable.
     pub lost_with_crash: u64,
     /// Signatures made, by role.
-    pub signed: BTreeMap<&'static str, u64>,
+    pub signed: BTreeMap<&'static str, Windows>,
     /// Transactions of all actors.
     pub commits: Commits,
     /// Steps and inputs over all actors.
@@ -305,7 +317,8 @@ impl History {
 
     /// An adversary cheats in this epoch.
     pub fn attack(&self, who: ActorName, attack: &'static str, epoch: Epoch) {
-        self.record().attacks.entry((who, attack)).or_insert((epoch, 0)).1 += 1;
+        let first = Cheats { at_ns: self.time.now_ns(), epoch, count: 0 };
+        self.record().attacks.entry((who, attack)).or_insert(first).count += 1;
         self.event(Some(who), || format!("attack {attack} in epoch {epoch}"));
     }
 

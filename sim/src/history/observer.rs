@@ -170,7 +170,7 @@ impl Observer for NodeObserver {
         }
         record.steps += 1;
         record.inputs += step.work.inputs;
-        *record.signed.entry(self.label).or_default() += step.work.signed;
+        record.signed.entry(self.label).or_default().add(to_ns, step.work.signed);
         if let Some(letters) = &mut record.letters {
             let sent = step.sends.iter().map(|(_, message)| message);
             letters.extend(sent.filter(|message| is_for_a_client(message)).cloned());

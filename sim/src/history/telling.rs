@@ -73,7 +73,9 @@ impl Record {
         match bundle.receipt {
             None => {
                 bundle.receipt = Some((now, incoming, position));
-                self.receipt.record(now.saturating_sub(bundle.wanted_ns));
+                if self.flow.measures(bundle.wanted_ns) {
+                    self.receipt.record(now.saturating_sub(bundle.wanted_ns));
+                }
                 self.flow.accepts(now);
                 (self.unreceipted, self.progress_ns) = (self.unreceipted - 1, now);
                 *self.open.entry(client).or_default() -= 1;
@@ -102,12 +104,14 @@ impl Record {
         if let Some(bundle) = bundle.filter(|bundle| !bundle.holders.contains(&client)) {
             bundle.holders.insert(client);
             reached = delivered.bundle;
-            self.delivery.record(now.saturating_sub(bundle.wanted_ns));
-            self.trend.note(bundle.wanted_ns, now.saturating_sub(bundle.wanted_ns));
+            if self.flow.measures(bundle.wanted_ns) {
+                self.delivery.record(now.saturating_sub(bundle.wanted_ns));
+                self.trend.note(bundle.wanted_ns, now.saturating_sub(bundle.wanted_ns));
+            }
             (self.missing, self.progress_ns) = (self.missing - 1, now);
             if bundle.holders.len() == bundle.recipients.len() {
                 bundle.delivered_ns = Some(now);
-                self.flow.delivers(now);
+                self.flow.delivers(bundle.wanted_ns, now);
             }
         }
         mailbox.insert(count, delivered);

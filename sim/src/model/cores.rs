@@ -28,6 +28,10 @@ pub enum Turn {
     Comes,
 }
 
+/// A thread of a machine that is told apart.
+#[derive(Clone, Copy, Debug)]
+pub struct Thread(usize);
+
 /// When something came, among all that came to this machine.
 type Ticket = u64;
 
@@ -42,6 +46,8 @@ struct Queue {
     next: Ticket,
     /// For how long they were taken, in all, and when.
     busy: Windows,
+    /// For how long each thread that is told apart had a core, and when.
+    threads: Vec<Windows>,
     /// What actors did there, by role.
     actors: BTreeMap<&'static str, Done>,
     /// Times that something was written to a connection.
@@ -105,6 +111,7 @@ impl Cores {
             waiting: BTreeMap::new(),
             next: 0,
             busy: Windows::default(),
+            threads: Vec::new(),
             actors: BTreeMap::new(),
             written: 0,
         })))
@@ -117,6 +124,24 @@ impl Cores {
     /// For how long they were busy, in nanoseconds of one core.
     pub fn busy(&self) -> Windows {
         self.with(|queue| queue.busy.clone())
+    }
+
+    /// A thread that is told apart from now on.
+    pub fn thread(&self) -> Thread {
+        self.with(|queue| {
+            queue.threads.push(Windows::default());
+            Thread(queue.threads.len() - 1)
+        })
+    }
+
+    /// For how long each of these had a core.
+    pub fn threads(&self) -> Vec<Windows> {
+        self.with(|queue| queue.threads.clone())
+    }
+
+    /// A thread had a core from then until now.
+    pub fn had(&self, thread: Thread, since_ns: u64, now_ns: u64) {
+        self.with(|queue| queue.threads[thread.0].span(since_ns, now_ns));
     }
 
     /// What actors did there, by role.
@@ -172,8 +197,8 @@ impl Cores {
         (0..count).map(core).collect()
     }
 
-    /// Does work on one core, and the first part of it on as many more as are idle then and help.
-    pub async fn work(&self, time: &VirtualTime, turn: Turn, helpers_max: usize, cost: StepCost) {
+    /// Does work on one core, and the first part of it on as many more as are idle then and help; when it got the one.
+    pub async fn work(&self, time: &VirtualTime, turn: Turn, helpers_max: usize, cost: StepCost) -> u64 {
         let _own = self.take(time, turn).await;
         let start_ns = time.now_ns();
         let helpers = if cost.shared_ns > 0.0 { self.take_idle(time, helpers_max) } else { Vec::new() };
@@ -183,6 +208,7 @@ impl Cores {
             drop(helpers);
         }
         time.sleep_until(start_ns + together_ns + cost.alone_ns as u64).await;
+        start_ns
     }
 
     /// Does these pieces of work, each by a thread of its own and all of them there at once: until all are done.

@@ -19,7 +19,7 @@ use server::{actor::Ledger, port::Work};
 
 use super::{
     clock::VirtualTime,
-    cores::{Cores, Turn},
+    cores::{Cores, Thread, Turn},
     costs::{Profile, StepCost},
     memory::Memory,
 };
@@ -70,6 +70,8 @@ pub struct Cpu {
     time: VirtualTime,
     /// It has slept before each piece of its work.
     wakes: bool,
+    /// It is that of an actor.
+    thread: Option<Thread>,
 }
 
 impl Cpu {
@@ -82,8 +84,8 @@ impl Cpu {
         throttle: Throttle,
         time: VirtualTime,
     ) -> Self {
-        let random = Arc::new(Mutex::new(random));
-        Cpu { profile, role, random, cores, batches, memory: None, throttle, time, wakes: false }
+        let (random, thread) = (Arc::new(Mutex::new(random)), Some(cores.thread()));
+        Cpu { profile, role, random, cores, batches, memory: None, throttle, time, wakes: false, thread }
     }
 
     /// The same, in a process that remembers signatures.
@@ -95,7 +97,7 @@ impl Cpu {
     /// The same thread, when it wakes.
     #[must_use]
     pub fn waking(&self) -> Self {
-        Cpu { wakes: true, ..self.on_one() }
+        Cpu { wakes: true, batches: Batches::OnOne, ..self.clone() }
     }
 
     /// In how many turns it does a transaction.
@@ -106,16 +108,16 @@ impl Cpu {
     /// Another thread of the process, which does all its work on one core.
     #[must_use]
     pub fn on_one(&self) -> Self {
-        Cpu { batches: Batches::OnOne, ..self.clone() }
+        Cpu { batches: Batches::OnOne, thread: None, ..self.clone() }
     }
 
-    /// The same work so many times, each by a thread of its own: until all have done it.
-    pub async fn spend_apart(&self, ledger: &Ledger, times: u64) {
-        let piece = |_| {
+    /// Pieces of work, each by a thread of its own: until all are done.
+    pub async fn spend_apart(&self, pieces: &[Ledger]) {
+        let piece = |ledger: &Ledger| {
             let StepCost { alone_ns, shared_ns } = self.cost(ledger);
             (alone_ns + shared_ns) as u64
         };
-        self.cores.work_apart(&self.time, (0..times).map(piece).collect()).await;
+        self.cores.work_apart(&self.time, pieces.iter().map(piece).collect()).await;
     }
 
     /// What somebody of another role does on the same cores, one core at a time.
@@ -143,6 +145,9 @@ impl Work for Cpu {
         let goes_on = ledger.steps == 0 && ledger.signed + ledger.commits > 0;
         let turn = if goes_on && !self.wakes { Turn::GoesOn } else { Turn::Comes };
         let helpers_max = if self.batches == Batches::OnAllFree { usize::MAX } else { 0 };
-        self.cores.work(&self.time, turn, helpers_max, cost).await;
+        let since_ns = self.cores.work(&self.time, turn, helpers_max, cost).await;
+        if let Some(thread) = self.thread {
+            self.cores.had(thread, since_ns, self.time.now_ns());
+        }
     }
 }

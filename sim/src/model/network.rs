@@ -29,6 +29,7 @@ use crate::{
     random::Streams,
     scenario::DrawnNetwork,
     trace::{Passage, Way},
+    windows::Windows,
 };
 
 /// A machine: its place in the list of all.
@@ -196,7 +197,7 @@ impl Fabric {
     }
 
     /// How many bytes each machine has put on its links.
-    pub fn sent(&self) -> BTreeMap<Machine, u64> {
+    pub fn sent(&self) -> BTreeMap<Machine, Windows> {
         self.with(|state| state.wires.sent.clone())
     }
 

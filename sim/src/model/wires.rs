@@ -13,6 +13,7 @@ use super::{condition::Condition, network::Machine};
 use crate::{
     random::{Stream, Streams},
     scenario::{DrawnNetwork, Latency},
+    windows::Windows,
 };
 
 /// Bytes of a segment: what is lost at once.
@@ -53,7 +54,7 @@ pub struct Wires {
     /// Segments lost, by whatever cause.
     pub lost: u64,
     /// Bytes put on links, by machine.
-    pub sent: BTreeMap<Machine, u64>,
+    pub sent: BTreeMap<Machine, Windows>,
 }
 
 /// What the conditions add to one transmission.
@@ -110,7 +111,7 @@ impl Wires {
 
     /// When so many bytes, sent now over a link that is not cut, arrive.
     pub fn arrival(&mut self, from: Machine, to: Machine, bytes: usize, now: u64) -> u64 {
-        *self.sent.entry(from).or_default() += bytes as u64;
+        self.sent.entry(from).or_default().add(now, bytes as u64);
         let toll = self.toll(from, to);
         let loss = (self.network.loss + toll.loss).min(1.0);
         let network = &self.network;

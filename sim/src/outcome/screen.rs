@@ -8,7 +8,13 @@ use reports::{
 };
 
 use super::Outcome;
-use crate::{check::Check, command, crowd::Counts, history::Reply, scenario::ActorName};
+use crate::{
+    check::Check,
+    command,
+    crowd::Counts,
+    history::{Cheats, Reply},
+    scenario::ActorName,
+};
 
 impl Outcome {
     /// All of it.
@@ -91,7 +97,7 @@ impl Outcome {
         let judged = &self.judged[verdicts[0]];
         let caught = &self.record().caught[judged.evidence];
         let cheats = self.record().attacks.iter().find(|((who, _), _)| *who == name);
-        let since = cheats.map_or(String::new(), |((_, attack), (epoch, count))| {
+        let since = cheats.map_or(String::new(), |((_, attack), Cheats { epoch, count, .. })| {
             format!("; it did {attack} {count} times from epoch {epoch} on")
         });
         format!(

@@ -2,14 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{RealError, threads::Threads};
+use super::{Load, RealError, threads::Threads};
 use crate::history::Commits;
 
 /// What a server did under a load.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Measured {
-    /// Requests answered in all, with those before it was measured; each of one bundle.
+    /// Requests answered in all, with those before it was measured.
     pub requests: f64,
     /// Requests answered a second.
     pub requests_per_s: f64,
@@ -69,6 +69,11 @@ impl Measured {
             generator_ns: of(&|run| run.generator_ns as f64) as u64,
             pace_ns: of(&|run| run.pace_ns),
         }
+    }
+
+    /// Bundles in all.
+    pub fn bundles(&self, load: &Load) -> f64 {
+        self.requests * f64::from(load.bundles)
     }
 
     /// Whether anything was measured: all is told of a request, at a pace.

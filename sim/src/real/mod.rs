@@ -35,6 +35,9 @@ pub struct Load {
     pub connections: u32,
     /// Requests a second over all of them; each as soon as the one before is answered, if none is given.
     pub rate_per_s: Option<u32>,
+    /// Bundles of a request. What was kept before there could be several had one.
+    #[serde(default = "one")]
+    pub bundles: u32,
     /// Clients that receive.
     pub readers: u32,
     /// How many of them a bundle goes to.
@@ -48,6 +51,10 @@ pub struct Load {
     /// Cores of the machine. What was kept before that was told is taken for measured here.
     #[serde(default = "cores")]
     pub cores: usize,
+}
+
+fn one() -> u32 {
+    1
 }
 
 /// The cores of this machine.
@@ -170,6 +177,7 @@ impl Server {
         command
             .args(["load", "--server", &format!("http://{HOST}:{port}")])
             .args(["--connections", &load.connections.to_string()])
+            .args(["--bundles", &load.bundles.to_string()])
             .args(["--readers", &load.readers.to_string()])
             .args(["--recipients", &load.recipients.to_string()])
             .args(["--payload", &load.payload.to_string()])

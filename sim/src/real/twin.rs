@@ -27,7 +27,7 @@ challenge_bound = \"4000 epochs\"
 catch_up = \"60s\"
 ";
 
-/// Runs the twin of a server for so many requests, with the costs of this profile and this seed.
+/// Runs the twin of a server for so many bundles, with the costs of this profile and this seed.
 ///
 /// # Errors
 /// The scenario is none: a mistake in here.
@@ -48,7 +48,12 @@ pub fn run(load: &Load, bundles: u64, profile: &Profile, seed: u64) -> Result<Ou
         // the loopback interface takes no time, but whoever is told something must wake up
         format!("network.latency={}us", (profile.wake.mean() / 1e3).round()),
     ];
-    let pace = load.rate_per_s.map_or("closed = 1".to_owned(), |rate| format!("rate = \"{rate}/s\""));
+    let pace = match (load.rate_per_s, load.bundles) {
+        (None, bundles) => format!("closed = {bundles}"),
+        (Some(rate), bundles) => {
+            format!("rate = \"{}/s\"\nper_request = {bundles}", u64::from(rate) * u64::from(bundles))
+        }
+    };
     let scenario = Scenario::parse("twin", &format!("{DEPLOYMENT}[workload]\n{pace}\n"), &sets)?;
     let drawn = scenario.draw(seed);
     let circumstances =

@@ -3,7 +3,7 @@
 use server::protocol::id::Role;
 
 use super::inversion;
-use crate::{check::expectation, outcome::Outcome, speed::peak_bytes};
+use crate::{check::expectation, outcome::Outcome, scenario::ActorName, speed::peak_bytes, windows::Windows};
 
 /// Something that is measured of a run.
 #[derive(Debug)]
@@ -20,6 +20,8 @@ pub struct Metric {
     pub logarithmic: bool,
     /// Whether it is of the machine that ran it, and so measured only where it is asked for.
     pub here: bool,
+    /// Whether it is of what arrived, and says nothing where something did not.
+    pub of_arrivals: bool,
     /// Reads it off a run; nothing if there is nothing to read.
     read: fn(&Outcome) -> Option<f64>,
 }
@@ -45,6 +47,7 @@ pub const METRICS: &[Metric] = &[
         unit: "bundles/s",
         logarithmic: true,
         here: false,
+        of_arrivals: false,
         // no run knows it: it is what a search found
         read: |_| None,
     },
@@ -55,6 +58,7 @@ pub const METRICS: &[Metric] = &[
         unit: "bundles/s",
         logarithmic: true,
         here: false,
+        of_arrivals: false,
         read: Outcome::served_per_s,
     },
     Metric {
@@ -64,6 +68,7 @@ pub const METRICS: &[Metric] = &[
         unit: "deliveries/s",
         logarithmic: true,
         here: false,
+        of_arrivals: false,
         read: Outcome::deliveries_per_s,
     },
     Metric {
@@ -73,6 +78,7 @@ pub const METRICS: &[Metric] = &[
         unit: "ms",
         logarithmic: true,
         here: false,
+        of_arrivals: true,
         read: |outcome| outcome.record().receipt.summary().map(|summary| summary.p50 / 1e3),
     },
     Metric {
@@ -82,6 +88,7 @@ pub const METRICS: &[Metric] = &[
         unit: "ms",
         logarithmic: true,
         here: false,
+        of_arrivals: true,
         read: |outcome| outcome.record().receipt.summary().map(|summary| summary.p99 / 1e3),
     },
     Metric {
@@ -91,6 +98,7 @@ pub const METRICS: &[Metric] = &[
         unit: "ms",
         logarithmic: true,
         here: false,
+        of_arrivals: true,
         read: |outcome| outcome.record().delivery.summary().map(|summary| summary.p50 / 1e3),
     },
     Metric {
@@ -100,7 +108,41 @@ pub const METRICS: &[Metric] = &[
         unit: "ms",
         logarithmic: true,
         here: false,
+        of_arrivals: true,
         read: |outcome| outcome.record().delivery.summary().map(|summary| summary.p99 / 1e3),
+    },
+    Metric {
+        name: "untouched-p50",
+        title: "latency of the others, median",
+        means: "Time until a bundle has come to all its recipients, median of those through incoming actors that no fault strikes",
+        unit: "ms",
+        logarithmic: true,
+        here: false,
+        of_arrivals: true,
+        read: |outcome| untouched_ms(outcome, 50),
+    },
+    Metric {
+        name: "untouched-p99",
+        title: "latency of the others, 99th percentile",
+        means: "Time until a bundle has come to all its recipients, 99th percentile of those through incoming actors that no fault strikes",
+        unit: "ms",
+        logarithmic: true,
+        here: false,
+        of_arrivals: true,
+        read: |outcome| untouched_ms(outcome, 99),
+    },
+    Metric {
+        name: "arrived",
+        title: "bundles that arrived",
+        means: "Bundles that reached all of their recipients before the run was over",
+        unit: "% of bundles",
+        logarithmic: false,
+        here: false,
+        of_arrivals: false,
+        read: |outcome| {
+            let wanted = outcome.drawn.workload.bundles;
+            (wanted > 0).then(|| 100.0 * outcome.bundles().delivered as f64 / wanted as f64)
+        },
     },
     Metric {
         name: "server-signatures",
@@ -109,10 +151,10 @@ pub const METRICS: &[Metric] = &[
         unit: "signatures per bundle",
         logarithmic: true,
         here: false,
+        of_arrivals: false,
         read: |outcome| {
-            let clients = Role::Client.name();
-            let by_role = outcome.record().signed.iter();
-            per_bundle(outcome, by_role.filter(|(role, _)| **role != clients).map(|(_, count)| *count).sum())
+            let signed = outcome.record().signed.iter();
+            per_bundle(outcome, of_server(outcome, signed))
         },
     },
     Metric {
@@ -122,13 +164,10 @@ pub const METRICS: &[Metric] = &[
         unit: "B per bundle",
         logarithmic: true,
         here: false,
+        of_arrivals: false,
         read: |outcome| {
-            let clients = [Role::Client.name(), "crowd"];
-            let by_role = outcome.run.wire_bytes.iter();
-            per_bundle(
-                outcome,
-                by_role.filter(|(role, _)| !clients.contains(role)).map(|(_, bytes)| *bytes).sum(),
-            )
+            let bytes = outcome.run.wire_bytes.iter();
+            per_bundle(outcome, of_server(outcome, bytes))
         },
     },
     Metric {
@@ -138,6 +177,7 @@ pub const METRICS: &[Metric] = &[
         unit: "cores",
         logarithmic: true,
         here: false,
+        of_arrivals: false,
         read: |outcome| outcome.run.load.cores_of(Role::Sequencer),
     },
     Metric {
@@ -147,9 +187,11 @@ pub const METRICS: &[Metric] = &[
         unit: "B/s",
         logarithmic: true,
         here: false,
+        of_arrivals: false,
         read: |outcome| {
-            let bytes = *outcome.run.wire_bytes.get(Role::Sequencer.name())?;
-            Some(bytes as f64 * 1e9 / outcome.run.virtual_ns as f64)
+            let bytes = outcome.run.wire_bytes.get(Role::Sequencer.name())?;
+            let (from_ns, to_ns) = outcome.run.load.measured_ns;
+            Some(bytes.within(from_ns, to_ns) * 1e9 / (to_ns - from_ns) as f64)
         },
     },
     Metric {
@@ -159,6 +201,7 @@ pub const METRICS: &[Metric] = &[
         unit: "µs per bundle",
         logarithmic: true,
         here: false,
+        of_arrivals: false,
         read: |outcome| work(outcome, Some(Role::Handler)),
     },
     Metric {
@@ -168,6 +211,7 @@ pub const METRICS: &[Metric] = &[
         unit: "µs per bundle",
         logarithmic: true,
         here: false,
+        of_arrivals: false,
         read: |outcome| work(outcome, Some(Role::Incoming)),
     },
     Metric {
@@ -177,6 +221,7 @@ pub const METRICS: &[Metric] = &[
         unit: "µs per bundle",
         logarithmic: true,
         here: false,
+        of_arrivals: false,
         read: |outcome| work(outcome, Some(Role::Sequencer)),
     },
     Metric {
@@ -186,6 +231,7 @@ pub const METRICS: &[Metric] = &[
         unit: "µs per bundle",
         logarithmic: true,
         here: false,
+        of_arrivals: false,
         read: |outcome| work(outcome, Some(Role::Mailbox)),
     },
     Metric {
@@ -195,6 +241,7 @@ pub const METRICS: &[Metric] = &[
         unit: "µs per bundle",
         logarithmic: true,
         here: false,
+        of_arrivals: false,
         read: |outcome| work(outcome, Some(Role::Witness)),
     },
     Metric {
@@ -204,7 +251,18 @@ pub const METRICS: &[Metric] = &[
         unit: "µs per bundle",
         logarithmic: true,
         here: false,
+        of_arrivals: false,
         read: |outcome| work(outcome, None),
+    },
+    Metric {
+        name: "work",
+        title: "processor time",
+        means: "Processor time of the server's machines per bundle",
+        unit: "µs per bundle",
+        logarithmic: true,
+        here: false,
+        of_arrivals: false,
+        read: |outcome| per_bundle(outcome, outcome.run.load.work_of_server()? / 1e3),
     },
     Metric {
         name: "real-time-inversions",
@@ -213,6 +271,7 @@ pub const METRICS: &[Metric] = &[
         unit: "% of bundles",
         logarithmic: false,
         here: false,
+        of_arrivals: false,
         read: |outcome| inverted(outcome, |inversions| inversions.real_time),
     },
     Metric {
@@ -222,6 +281,7 @@ pub const METRICS: &[Metric] = &[
         unit: "% of bundles",
         logarithmic: false,
         here: false,
+        of_arrivals: false,
         read: |outcome| inverted(outcome, |inversions| inversions.causal),
     },
     Metric {
@@ -231,6 +291,7 @@ pub const METRICS: &[Metric] = &[
         unit: "% of bundles",
         logarithmic: false,
         here: false,
+        of_arrivals: false,
         read: |outcome| inverted(outcome, |inversions| inversions.of_sender),
     },
     Metric {
@@ -240,20 +301,18 @@ pub const METRICS: &[Metric] = &[
         unit: "epochs",
         logarithmic: false,
         here: false,
+        of_arrivals: false,
         read: detection,
     },
     Metric {
         name: "detection",
         title: "time to detection",
-        means: "Time from an actor's first cheat to the evidence against it, in whole epochs",
+        means: "Time from an actor's first cheat to the evidence against it",
         unit: "ms",
         logarithmic: true,
         here: false,
-        read: |outcome| {
-            // what is found within the epoch took up to one
-            let epochs = detection(outcome)?.max(1.0);
-            Some(epochs * outcome.drawn.topology.epoch_ns as f64 / 1e6)
-        },
+        of_arrivals: false,
+        read: detection_ms,
     },
     Metric {
         name: "wall",
@@ -262,6 +321,7 @@ pub const METRICS: &[Metric] = &[
         unit: "s",
         logarithmic: false,
         here: true,
+        of_arrivals: false,
         read: |outcome| Some(outcome.wall.as_secs_f64()),
     },
     Metric {
@@ -271,6 +331,7 @@ pub const METRICS: &[Metric] = &[
         unit: "GB",
         logarithmic: false,
         here: true,
+        of_arrivals: false,
         read: |_| peak_bytes().map(|bytes| bytes as f64 / 1e9),
     },
 ];
@@ -306,15 +367,21 @@ pub fn find(name: &str) -> Result<&'static Metric, String> {
     })
 }
 
-fn per_bundle(outcome: &Outcome, total: u64) -> Option<f64> {
-    let delivered = outcome.bundles().delivered;
-    (delivered > 0).then(|| total as f64 / delivered as f64)
+/// What comes to a bundle, of all that were delivered from when it is measured on.
+fn per_bundle(outcome: &Outcome, total: f64) -> Option<f64> {
+    let delivered = outcome.flow().delivered.since(outcome.run.load.measured_ns.0);
+    (delivered > 0.0).then(|| total / delivered)
+}
+
+/// All of it that is not of clients, from when it is measured on.
+fn of_server<'a>(outcome: &Outcome, by_role: impl Iterator<Item = (&'a &'static str, &'a Windows)>) -> f64 {
+    let clients = [Role::Client.name(), "crowd"];
+    let of_server = by_role.filter(|(role, _)| !clients.contains(role));
+    of_server.map(|(_, counted)| counted.since(outcome.run.load.measured_ns.0)).sum()
 }
 
 fn work(outcome: &Outcome, role: Option<Role>) -> Option<f64> {
-    let work_ns = outcome.run.load.work_of(role)?;
-    let delivered = outcome.bundles().delivered;
-    (delivered > 0).then(|| work_ns as f64 / 1e3 / delivered as f64)
+    per_bundle(outcome, outcome.run.load.work_of(role)? / 1e3)
 }
 
 /// Of all who cheated and were exposed the one that took longest.
@@ -327,6 +394,37 @@ fn detection(outcome: &Outcome) -> Option<f64> {
         Some(caught.0.saturating_sub(cheated.0))
     });
     epochs.max().map(|epochs| epochs as f64)
+}
+
+/// The same in time: from when a step had cheated to when somebody had the evidence.
+fn detection_ms(outcome: &Outcome) -> Option<f64> {
+    let case = outcome.case();
+    let exposed = case.exposed();
+    let ns = exposed.iter().filter_map(|name| {
+        let (caught_ns, cheated_ns) =
+            (expectation::first_caught_ns(&case, *name)?, expectation::first_cheat_ns(&case, *name)?);
+        Some(caught_ns.saturating_sub(cheated_ns))
+    });
+    ns.max().map(|ns| ns as f64 / 1e6)
+}
+
+/// Until a bundle had come to all of its recipients, of those that passed no incoming actor that a fault strikes, in milliseconds:
+/// the smallest that so many of a hundred did not exceed. Of a crowd it is not known.
+fn untouched_ms(outcome: &Outcome, percent: u64) -> Option<f64> {
+    let struck = |incoming: u32| {
+        let name = ActorName::new(Role::Incoming, incoming);
+        outcome.drawn.faults.iter().any(|fault| fault.strikes(name))
+    };
+    let from_ns = outcome.flow().from_ns;
+    let measured = outcome.record().submitted.values().filter(|bundle| bundle.wanted_ns >= from_ns);
+    let took_ns = measured.filter_map(|bundle| {
+        bundle.receipt.filter(|(_, incoming, _)| !struck(*incoming))?;
+        Some(bundle.delivered_ns?.saturating_sub(bundle.wanted_ns))
+    });
+    let mut took_ns: Vec<u64> = took_ns.collect();
+    took_ns.sort_unstable();
+    let rank = (took_ns.len() as u64 * percent).div_ceil(100).saturating_sub(1);
+    took_ns.get(rank as usize).map(|ns| *ns as f64 / 1e6)
 }
 
 fn inverted(outcome: &Outcome, which: fn(&inversion::Inversions) -> u64) -> Option<f64> {

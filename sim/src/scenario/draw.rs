@@ -130,6 +130,8 @@ impl Draw {
                 PaceRange::Open(rate) => Pace::Open { rate_per_s: self.float("workload.rate", rate) },
                 PaceRange::Closed(range) => Pace::Closed { in_flight: self.count("workload.closed", range) },
             },
+            per_request: self.count("workload.per_request", &workload.per_request),
+            warm_up_ns: self.quantity("workload.warm_up", &workload.warm_up_ns),
             recipients: workload.recipients.map(|count| count.min(clients)),
             payload_bytes: workload.payload_bytes,
         }

@@ -125,6 +125,10 @@ pub struct DrawnWorkload {
     pub bundles: u64,
     /// How fast.
     pub pace: Pace,
+    /// How many of them a client wants sent at once; 1 in a closed loop.
+    pub per_request: u32,
+    /// Nanoseconds from when the first may be wanted, in which nothing is measured.
+    pub warm_up_ns: u64,
     /// Recipients of each bundle; never more than there are clients, or aggregated clients if those are more.
     pub recipients: Range<u32>,
     /// Bytes of each bundle's payload.

@@ -12,6 +12,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use server::actor::incoming::IN_FLIGHT_MAX;
+
 use super::{
     Architecture, Costs, Crypto, LatencyRange, Machines, Network, PaceRange, Scenario, ScenarioError,
     Storage, Topology, Transport, Waits, Workload, chaos,
@@ -40,6 +42,8 @@ const BUNDLES_MAX: u64 = 100_000_000;
 const RATE_MAX: f64 = 1_000_000_000.0;
 /// Bundles in flight per client.
 const CLOSED_MAX: u32 = 10_000;
+/// Bundles of a request: what a client may have under way without a receipt.
+const PER_REQUEST_MAX: u32 = IN_FLIGHT_MAX as u32;
 /// Bytes of a payload: what fits into the body of a statement.
 const PAYLOAD_MAX: u64 = 1_000_000;
 /// Recipients of a bundle.
@@ -372,7 +376,10 @@ fn bandwidth(section: &Section<'_>) -> Result<Option<Range<u64>>, Problem> {
 }
 
 fn workload(section: &Section<'_>, clients: u32) -> Result<Workload, Problem> {
-    section.only(&["bundles", "rate", "closed", "recipients", "payload"])?;
+    section.only(&["bundles", "rate", "closed", "per_request", "warm_up", "recipients", "payload"])?;
+    if let Some(node) = section.find("per_request").filter(|_| section.find("closed").is_some()) {
+        return Err(node.problem(Wrong::Exclusive { left: "per_request", right: "closed" }));
+    }
     let recipients = section.given("recipients", &COUNT, 1..=RECIPIENTS_MAX.into())?;
     if let (Some(recipients), Some(node)) = (&recipients, section.find("recipients"))
         && recipients.low > u64::from(clients)
@@ -383,6 +390,8 @@ fn workload(section: &Section<'_>, clients: u32) -> Result<Workload, Problem> {
     Ok(Workload {
         bundles: section.quantity("bundles", &COUNT, 0..=BUNDLES_MAX, 500)?,
         pace: pace(section)?,
+        per_request: section.count("per_request", 1..=PER_REQUEST_MAX, 1)?,
+        warm_up_ns: section.quantity("warm_up", &DURATION, 0..=TIME_MAX_NS, 0)?,
         recipients: recipients.unwrap_or(Range { low: 1, high: 5 }).map(|count| count as u32),
         payload_bytes: payload.unwrap_or(Range { low: 64, high: 1000 }),
     })

@@ -139,12 +139,15 @@ fn workload(workload: &DrawnWorkload) -> Keys {
         Pace::Open { rate_per_s } => ("rate", (RATE.show)(rate_per_s).into()),
         Pace::Closed { in_flight } => ("closed", integer(in_flight)),
     };
-    vec![
+    let mut keys = vec![
         ("bundles", integer(workload.bundles)),
         pace,
         ("recipients", COUNT.show_range(&workload.recipients.map(u64::from)).into()),
         ("payload", SIZE.show_range(&workload.payload_bytes).into()),
-    ]
+    ];
+    keys.extend((workload.warm_up_ns > 0).then(|| ("warm_up", duration(workload.warm_up_ns))));
+    keys.extend((workload.per_request > 1).then(|| ("per_request", integer(workload.per_request))));
+    keys
 }
 
 fn fault(fault: &DrawnFault) -> Keys {

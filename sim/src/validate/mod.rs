@@ -70,6 +70,13 @@ impl Pair {
         median(self.measured.iter().copied())
     }
 
+    /// The least that was measured, the median, the most.
+    pub fn range(&self) -> [f64; 3] {
+        let middle = self.median();
+        let ends = |pick: fn(f64, f64) -> f64| self.measured.iter().copied().fold(middle, pick);
+        [ends(f64::min), middle, ends(f64::max)]
+    }
+
     /// By how much the prediction is off, in per cent of the median.
     pub fn error_percent(&self) -> f64 {
         (self.predicted / self.median() - 1.0) * 100.0
@@ -227,6 +234,7 @@ fn load(architecture: Architecture, rate_per_s: Option<u32>, seconds: u32) -> Lo
         architecture,
         connections: CONNECTIONS,
         rate_per_s,
+        bundles: 1,
         readers: CONNECTIONS,
         recipients: 1,
         payload: PAYLOAD_BYTES,

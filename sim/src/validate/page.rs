@@ -92,18 +92,23 @@ fn itself(pairs: &[&Pair], bar: f64) -> Option<String> {
 /// Picks a quantity of a load: median and 99th percentile.
 type Quantity = fn(&AtShare) -> &[Pair; 2];
 
+/// So many microseconds at a load: the least, the one in the middle, the most.
+fn point(x: f64, [low, y, high]: [f64; 3]) -> Point {
+    Point { x, y: y / 1e3, low: low / 1e3, high: high / 1e3 }
+}
+
 fn plot(one: &Compared, machine: &str) -> Result<Vec<Plot>, ChartError> {
-    let line = |name: &str, of: &dyn Fn(&AtShare) -> f64, style| Series {
+    let line = |name: &str, of: &dyn Fn(&AtShare) -> [f64; 3], style| Series {
         name: name.to_owned(),
-        points: one.shares.iter().map(|at| Point::exact(f64::from(at.offered_per_s), of(at) / 1e3)).collect(),
+        points: one.shares.iter().map(|at| point(f64::from(at.offered_per_s), of(at))).collect(),
         style,
     };
     let kinds: [(&str, Quantity); 2] = [("delivery", |at| &at.delivery_us), ("receipt", |at| &at.receipt_us)];
     let plots = kinds.into_iter().map(|(kind, of)| {
         let series = [("median", 0), ("99th percentile", 1)].into_iter().flat_map(|(name, which)| {
             [
-                line(&format!("{name}, measured"), &|at| of(at)[which].median(), Style::Measured),
-                line(&format!("{name}, predicted"), &|at| of(at)[which].predicted, Style::Predicted),
+                line(&format!("{name}, measured"), &|at| of(at)[which].range(), Style::Measured),
+                line(&format!("{name}, predicted"), &|at| [of(at)[which].predicted; 3], Style::Predicted),
             ]
         });
         let plot = LinesPlot {
@@ -116,7 +121,9 @@ fn plot(one: &Compared, machine: &str) -> Result<Vec<Plot>, ChartError> {
         let heading = Heading { title: title.clone(), caption: machine.to_owned() };
         Ok(Plot {
             file: format!("{}-{kind}", one.architecture),
-            caption: format!("{title}, predicted and measured."),
+            caption: format!(
+                "{title}, predicted and measured: the median of all servers, with the least and the most."
+            ),
             svg: chart::lines(&heading, &plot)?,
         })
     });

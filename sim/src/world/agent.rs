@@ -79,14 +79,19 @@ impl World {
         let start: Start = {
             let (network, setup, cpu) = (board.behind(HANDLER), setup.clone(), cpu.clone());
             let takes = Takes::from(&limits);
-            let clock = self.clock_of(machine);
+            let (clock, clock_of_lives) = (self.clock_of(machine), self.time.clone());
             Box::new(move |secret, name, post| {
                 let (storage, has_stored) = store(name);
                 let (network, clock, work) = (network.clone(), clock.clone(), cpu.on_one());
                 let ports = Ports { network, clock, storage, work, spawn: SimTasks };
                 let host = "agent".to_owned();
                 let setup = setup.clone();
-                Client::run(client::Parts { ports, host, secret, has_stored, setup, takes }, post)
+                // a life begins later than all before it
+                let first_token = clock_of_lives.now_ns();
+                Client::run(
+                    client::Parts { ports, host, secret, has_stored, setup, takes, first_token },
+                    post,
+                )
             })
         };
         let name = ActorName::new(Role::Handler, 0);

@@ -18,8 +18,9 @@ impl World {
         // what a crowd wants is not drawn ahead
         let sent = self.history.record().crowd.as_ref().and_then(|crowd| crowd.flow.wanted_ns);
         let last_ns = last_wanted_ns.max(sent.map_or(0, |(_, last)| last));
-        let (from_ns, to_ns) = match workload::START_NS < last_ns {
-            true => (workload::START_NS, last_ns),
+        let measured_ns = workload::measured_from_ns(&self.drawn.workload);
+        let (from_ns, to_ns) = match measured_ns < last_ns {
+            true => (measured_ns, last_ns),
             false => (0, virtual_ns),
         };
         let meanwhile = |busy: &Windows| (busy.within(from_ns, to_ns), to_ns - from_ns);
@@ -30,11 +31,15 @@ impl World {
             false => Whose::Actors,
         };
         let mut load = Load::of_machines(self.drawn.topology.cores, whose);
+        load.measured_ns = (from_ns, to_ns);
         let links = self.fabric.busiest_links();
         for (machine, name) in self.processes.iter().enumerate() {
             let cores = self.machines[machine].cores.busy();
-            load.worked(*name, cores.total());
+            load.worked(*name, cores.since(from_ns));
             load.add(*name, Resource::Cores, meanwhile(&cores));
+            for thread in self.machines[machine].cores.threads() {
+                load.add(*name, Resource::Thread, meanwhile(&thread));
+            }
             load.add(*name, Resource::Disk, meanwhile(&self.disks[machine].busy()));
             // of links, of which there are a million, only the whole is known
             let link_ns = links.get(&machine).copied().unwrap_or(0);
@@ -45,13 +50,13 @@ impl World {
     }
 
     /// How many bytes the machines of each role sent.
-    pub(super) fn wire_bytes(&self) -> BTreeMap<&'static str, u64> {
-        let mut by_role = BTreeMap::new();
+    pub(super) fn wire_bytes(&self) -> BTreeMap<&'static str, Windows> {
+        let mut by_role: BTreeMap<&'static str, Windows> = BTreeMap::new();
         for (machine, bytes) in self.fabric.sent() {
             // the twin of a control has no name of its own, and those behind it are of a crowd
             let nameless = if machine == self.processes.len() { "twin" } else { Role::Client.name() };
             let role = self.processes.get(machine).map_or(nameless, |name| self.label_of(*name));
-            *by_role.entry(role).or_default() += bytes;
+            *by_role.entry(role).or_default() += &bytes;
         }
         by_role
     }

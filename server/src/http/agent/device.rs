@@ -15,10 +15,10 @@ use std::{
 };
 
 use futures_util::future::{Either, select};
-use serde_json::{Value, json};
+use serde::Serialize;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::{Mailroom, Start, client_key};
+use super::{Mailroom, Start, client_key, text::Text};
 use crate::{
     actor::Notice,
     client::{Client, Keep},
@@ -26,7 +26,7 @@ use crate::{
     protocol::{
         crypto::{Ed25519Signer, PublicKey, Signer},
         digest::Digest,
-        id::{BundleNumber, ClientId},
+        id::{ActorId, BundleNumber, ClientId},
     },
 };
 
@@ -199,6 +199,17 @@ impl Keeper {
                         let _ = receipted.send(());
                     }
                 }
+                Either::Left(Notice::Caught(evidence)) => {
+                    let (accused, predicate) = (evidence.accused(), evidence.predicate());
+                    tracing::warn!(client = %ActorId::Client(client.id), %accused, predicate, "a device's client has caught a cheat");
+                }
+                Either::Left(Notice::Retired { .. }) => {
+                    let store = self.store();
+                    tracing::error!(
+                        client = %ActorId::Client(client.id), store,
+                        "a device's client has lost what it had stored and signs nothing more: nothing is sent for that device"
+                    );
+                }
                 Either::Left(_) => {}
             }
         }
@@ -221,7 +232,7 @@ impl Keep for Post {
             }
             _ => None,
         };
-        let messages: Vec<(u64, Value)> = notices.iter().filter_map(message).collect();
+        let messages: Vec<(u64, Text)> = notices.iter().filter_map(message).collect();
         if messages.is_empty() {
             return ControlFlow::Continue(());
         }
@@ -239,16 +250,30 @@ impl Keep for Post {
     }
 }
 
+/// What a device is shown of a delivery.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Shown<'a> {
+    /// Of another device its JSON, of any other client its ciphertext in hexadecimal digits.
+    enc_payload: Text,
+    /// Of a client that is no device what it sent to all, if there is anything.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    payload: &'a str,
+    /// A device's id, or a client's key.
+    sender: &'a str,
+}
+
 /// What a device is shown of a delivery: of another device its id and JSON, of any other client its key and bytes.
-fn read(secret: [u8; 32], sender: ClientId, payload: &[u8], ciphertext: &[u8]) -> Value {
+fn read(secret: [u8; 32], sender: ClientId, payload: &[u8], ciphertext: &[u8]) -> Text {
     let of_device =
         |device: &str| Ed25519Signer::from_secret(&client_key(secret, device)).public() == sender.0;
     let device = std::str::from_utf8(payload).ok().filter(|device| of_device(device));
-    match (device, serde_json::from_slice::<Value>(ciphertext)) {
-        (Some(device), Ok(payload)) => json!({ "sender": device, "encPayload": payload }),
+    match (device, Text::read(ciphertext)) {
+        (Some(sender), Ok(enc_payload)) => Text::of(&Shown { enc_payload, payload: "", sender }),
         _ => {
             let PublicKey(key) = sender.0;
-            json!({ "sender": hex::encode(key), "encPayload": hex::encode(ciphertext) })
+            let (enc_payload, payload) = (Text::of(&hex::encode(ciphertext)), &hex::encode(payload));
+            Text::of(&Shown { enc_payload, payload, sender: &hex::encode(key) })
         }
     }
 }
@@ -262,11 +287,13 @@ mod tests {
         let secret = [7; 32];
         let key = |device: &str| Ed25519Signer::from_secret(&client_key(secret, device)).public();
         let shown = |from: PublicKey| read(secret, ClientId(from), b"ann", b"\"hello\"");
-        assert_eq!(shown(key("ann")), json!({ "sender": "ann", "encPayload": "hello" }));
+        assert_eq!(shown(key("ann")).as_str(), "{\"encPayload\":\"hello\",\"sender\":\"ann\"}");
         // another device, and a client that is none
         for other in [key("eve"), Ed25519Signer::from_secret(&[8; 32]).public()] {
-            let bytes = json!({ "sender": hex::encode(other.0), "encPayload": hex::encode(b"\"hello\"") });
-            assert_eq!(shown(other), bytes);
+            let [key, bytes, payload] = [&other.0[..], b"\"hello\"", b"ann"].map(hex::encode);
+            let bytes =
+                format!("{{\"encPayload\":\"{bytes}\",\"payload\":\"{payload}\",\"sender\":\"{key}\"}}");
+            assert_eq!(shown(other).as_str(), bytes);
         }
     }
 }

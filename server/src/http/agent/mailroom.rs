@@ -18,12 +18,12 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use serde_json::Value;
 use tokio::sync::{
     mpsc::{self, Permit},
     oneshot,
 };
 
+use super::text::Text;
 use crate::{
     port::{Changes, Spawn, Storage, StorageError},
     protocol::codec::{Reader, Writer},
@@ -42,11 +42,11 @@ const WRITES_MAX: usize = 16;
 /// What a message or a one-time key takes besides its text, in memory and on disk.
 const ROW_BYTES: usize = 128;
 
-fn size(message: &Value) -> usize {
-    ROW_BYTES + message.to_string().len()
+fn size(message: &Text) -> usize {
+    ROW_BYTES + message.as_str().len()
 }
 
-fn size_of_key(id: &str, key: &Value) -> usize {
+fn size_of_key(id: &str, key: &Text) -> usize {
     id.len() + size(key)
 }
 
@@ -75,12 +75,12 @@ pub struct Keys {
 
 #[derive(Default)]
 struct Held {
-    messages: BTreeMap<u64, Value>,
+    messages: BTreeMap<u64, Text>,
     /// The size of all messages.
     bytes: usize,
     /// The number of the last message there ever was.
     last: u64,
-    keys: BTreeMap<String, Value>,
+    keys: BTreeMap<String, Text>,
     /// The size of all keys.
     key_bytes: usize,
     /// How often keys were brought.
@@ -107,7 +107,7 @@ pub struct Mailroom {
 }
 
 impl Held {
-    fn insert(&mut self, number: u64, message: Value) {
+    fn insert(&mut self, number: u64, message: Text) {
         self.bytes += size(&message);
         self.last = self.last.max(number);
         self.messages.insert(number, message);
@@ -119,7 +119,7 @@ impl Held {
         }
     }
 
-    fn insert_key(&mut self, id: String, key: Value) {
+    fn insert_key(&mut self, id: String, key: Text) {
         self.remove_key(&id);
         self.key_bytes += size_of_key(&id, &key);
         self.keys.insert(id, key);
@@ -137,7 +137,7 @@ impl Held {
     }
 
     /// Whether there is room for these, too, each in the place of one with its id.
-    fn has_room_for(&self, keys: &BTreeMap<String, Value>, bound: usize) -> Result<(), KeysRefused> {
+    fn has_room_for(&self, keys: &BTreeMap<String, Text>, bound: usize) -> Result<(), KeysRefused> {
         let replaced = || keys.keys().filter_map(|id| self.keys.get_key_value(id));
         let count = self.keys.len() + keys.len() - replaced().count();
         let come: usize = keys.iter().map(|(id, key)| size_of_key(id, key)).sum();
@@ -180,14 +180,14 @@ impl Mailroom {
         for (key, value) in storage.load().await? {
             let unreadable = || StorageError::Corrupt("a row of the mailroom cannot be read".to_owned());
             let (table, device, rest) = parse(&key).ok_or_else(unreadable)?;
-            let value: Value = serde_json::from_slice(&value).map_err(|_| unreadable())?;
+            let value = Text::read(&value).map_err(|_| unreadable())?;
             let held = held.entry(device).or_default();
             match table {
                 MESSAGE => {
                     let number = rest.try_into().map(u64::from_be_bytes).map_err(|_| unreadable())?;
                     held.insert(number, value);
                 }
-                LAST => held.last = held.last.max(value.as_u64().ok_or_else(unreadable)?),
+                LAST => held.last = held.last.max(value.as_str().parse().map_err(|_| unreadable())?),
                 _ => {
                     let key = String::from_utf8(rest).map_err(|_| unreadable())?;
                     held.insert_key(key, value);
@@ -212,6 +212,11 @@ impl Mailroom {
         self.held().get(device).is_none_or(|held| held.has_room(self.bound))
     }
 
+    /// Whether it found nothing in its store, and nothing has come since.
+    pub fn has_no_rows(&self) -> bool {
+        self.held().is_empty()
+    }
+
     /// Whether nothing is kept for a device.
     pub fn is_empty(&self, device: &str) -> bool {
         self.held().get(device).is_none_or(|held| held.messages.is_empty() && held.keys.is_empty())
@@ -219,7 +224,7 @@ impl Mailroom {
 
     /// Keeps messages that come after all that were kept before, as many as find room: whether all did. One that comes again is left
     /// out.
-    pub async fn put_messages(&self, device: &str, messages: Vec<(u64, Value)>) -> Result<bool, Unstored> {
+    pub async fn put_messages(&self, device: &str, messages: Vec<(u64, Text)>) -> Result<bool, Unstored> {
         let mut found_room = true;
         let place = self.place().await?;
         let stored = {
@@ -232,7 +237,7 @@ impl Mailroom {
                     break;
                 }
                 let key = row(MESSAGE, device, &number.to_be_bytes());
-                changes.insert(key, Some(message.to_string().into_bytes()));
+                changes.insert(key, Some(message.as_str().into()));
                 held.insert(number, message);
             }
             store(place, changes)
@@ -241,7 +246,7 @@ impl Mailroom {
     }
 
     /// The messages of a device after a number, in order.
-    pub fn messages_after(&self, device: &str, number: u64) -> Vec<(u64, Value)> {
+    pub fn messages_after(&self, device: &str, number: u64) -> Vec<(u64, Text)> {
         let held = self.held();
         let after =
             held.get(device).into_iter().flat_map(|held| held.messages.range((Excluded(number), Unbounded)));
@@ -270,7 +275,7 @@ impl Mailroom {
     pub async fn put_keys(
         &self,
         device: &str,
-        keys: &BTreeMap<String, Value>,
+        keys: &BTreeMap<String, Text>,
     ) -> Result<Result<(), KeysRefused>, Unstored> {
         let place = self.place().await?;
         let stored = {
@@ -284,7 +289,7 @@ impl Mailroom {
             }
             let rows = keys
                 .iter()
-                .map(|(key, value)| (row(KEY, device, key.as_bytes()), Some(value.to_string().into_bytes())));
+                .map(|(key, value)| (row(KEY, device, key.as_bytes()), Some(value.as_str().into())));
             let held = all.entry(device.to_owned()).or_default();
             keys.iter().for_each(|(id, key)| held.insert_key(id.clone(), key.clone()));
             held.brought += 1;
@@ -294,7 +299,7 @@ impl Mailroom {
     }
 
     /// Takes out a one-time key of a device: nobody else gets it, whatever becomes of this.
-    pub async fn take_key(&self, device: &str) -> Result<Option<Value>, Unstored> {
+    pub async fn take_key(&self, device: &str) -> Result<Option<Text>, Unstored> {
         let place = self.place().await?;
         let (stored, value) = {
             let mut all = self.held();
@@ -363,6 +368,10 @@ mod tests {
     use super::*;
     use crate::port::{Rows, file::FileStorage, tokio::TokioTasks};
 
+    fn text(text: &str) -> Text {
+        Text::of(&text)
+    }
+
     /// One life of the mailroom in this file.
     fn life(path: &Path, bound: usize, act: impl AsyncFnOnce(Mailroom)) {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
@@ -373,14 +382,14 @@ mod tests {
         });
     }
 
-    async fn put(mailroom: &Mailroom, device: &str, number: u64, message: &Value) -> bool {
+    async fn put(mailroom: &Mailroom, device: &str, number: u64, message: &Text) -> bool {
         mailroom.put_messages(device, vec![(number, message.clone())]).await.unwrap()
     }
 
     #[test]
     fn what_was_deleted_does_not_come_back_and_what_finds_no_room_can_come_later() {
         let directory = tempfile::tempdir().unwrap();
-        let (path, message) = (directory.path().join("mailroom.redb"), Value::from("text"));
+        let (path, message) = (directory.path().join("mailroom.redb"), text("text"));
         let bound = size(&message) + 1;
         let numbers = |mailroom: &Mailroom| -> Vec<u64> {
             mailroom.messages_after("ann", 0).into_iter().map(|(number, _)| number).collect()
@@ -409,7 +418,7 @@ mod tests {
     fn keys_count_and_leave_room_for_messages() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("mailroom.redb");
-        let (key, bound) = (Value::from("k".repeat(98)), 1000);
+        let (key, bound) = (text(&"k".repeat(98)), 1000);
         let keys = |ids: &[&str]| ids.iter().map(|id| ((*id).to_owned(), key.clone())).collect();
         life(&path, bound, async |mailroom| {
             let put = async |ids: &[&str]| mailroom.put_keys("ann", &keys(ids)).await.unwrap();
@@ -423,7 +432,7 @@ mod tests {
         life(&path, bound, async |mailroom| {
             let bring = async |ids: &[&str]| mailroom.put_keys("ann", &keys(ids)).await.unwrap();
             assert_eq!(bring(&["c"]).await, Err(KeysRefused::TooLong(500)));
-            let message = Value::from("m".repeat(398));
+            let message = text(&"m".repeat(398));
             assert!(put(&mailroom, "ann", 1, &message).await);
             assert!(put(&mailroom, "ann", 2, &message).await, "the one that exceeds the bound");
             assert!(!mailroom.has_room("ann"), "both count");
@@ -431,7 +440,7 @@ mod tests {
             assert_eq!(bring(&["a"]).await, Err(KeysRefused::NoRoom));
             mailroom.delete_messages("ann", 2).await.unwrap();
             assert_eq!(bring(&["a"]).await, Ok(()));
-            let many = (0..=KEYS_MAX).map(|number| (number.to_string(), Value::Null)).collect();
+            let many = (0..=KEYS_MAX).map(|number| (number.to_string(), text(""))).collect();
             assert_eq!(mailroom.put_keys("bob", &many).await.unwrap(), Err(KeysRefused::TooMany));
         });
     }
@@ -459,7 +468,7 @@ mod tests {
         let (fail, mut failed) = mpsc::unbounded_channel();
         let failing = move |error| fail.send(error).unwrap();
         let mailroom = Mailroom::open(Told(told), 1000, &TokioTasks, failing).await.unwrap();
-        let message = Value::from("text");
+        let message = text("text");
         let mut first = pin!(put(&mailroom, "ann", 1, &message));
         assert!(futures_util::poll!(&mut first).is_pending());
         tokio::task::yield_now().await;

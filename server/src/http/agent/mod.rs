@@ -15,6 +15,7 @@
 mod device;
 mod mailroom;
 pub mod routes;
+mod text;
 
 use std::{
     collections::BTreeMap,

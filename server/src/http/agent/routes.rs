@@ -13,14 +13,15 @@ use futures_util::{
     future::{Either, select},
     stream,
 };
-use serde::{Deserialize, de::DeserializeOwned};
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::json;
 use tokio::sync::watch;
 
 use super::{
     Agent, DEVICE_BYTES_MAX, Unstored,
     device::Device,
-    mailroom::{Keys, KeysRefused},
+    mailroom::{KEYS_MAX, Keys, KeysRefused},
+    text::{Named, Text},
 };
 use crate::{
     http::{Front, Problem, events::Open, stopped},
@@ -118,7 +119,7 @@ pub struct Batch {
 #[serde(rename_all = "camelCase")]
 struct Item {
     device_id: String,
-    payload: Value,
+    payload: Text,
 }
 
 /// `POST /message`.
@@ -126,7 +127,7 @@ pub async fn send(
     State(front): State<Arc<Front>>,
     headers: HeaderMap,
     body: Body,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<Empty>, Problem> {
     let (agent, from) = (front.agent()?, device(&headers)?);
     let (Batch { batch }, _room) = front.json(&headers, body).await?;
     if batch.len() > front.limits.messages {
@@ -144,16 +145,23 @@ pub async fn send(
             _ => return Err(Problem::unavailable(NOT_ACKNOWLEDGED)),
         }
     }
-    Ok(Json(json!({})))
+    Ok(Json(Empty {}))
 }
+
+/// Nothing more to say.
+#[derive(Serialize)]
+pub struct Empty {}
 
 type Bundle = Vec<(ClientId, Vec<u8>)>;
 
+/// Most bytes of payloads in a bundle: with what else is in it, it stays far from the bounds of bundles and requests.
+const BUNDLE_BYTES: usize = 4 << 20;
+
 /// A bundle has a recipient once: the second message to one device goes with a second bundle, and so on.
 fn bundles(agent: &Agent, batch: Vec<Item>, recipients: usize) -> Result<Vec<Bundle>, Problem> {
-    let mut bundles: Vec<BTreeMap<ClientId, Vec<u8>>> = Vec::new();
+    let mut bundles: Vec<(usize, BTreeMap<ClientId, Vec<u8>>)> = Vec::new();
     for Item { device_id, payload } in batch {
-        let bytes = payload.to_string().into_bytes();
+        let bytes = payload.as_str().as_bytes().to_vec();
         if !is_device(&device_id) || bytes.len() > CIPHERTEXT_MAX {
             return Err(Problem::malformed(format!(
                 "a device id has 1 to {DEVICE_BYTES_MAX} printable characters of ASCII and no space around them, a payload at \
@@ -161,27 +169,34 @@ fn bundles(agent: &Agent, batch: Vec<Item>, recipients: usize) -> Result<Vec<Bun
             )));
         }
         let client = agent.client_of(&device_id);
-        let free = |bundle: &&mut BTreeMap<_, _>| !bundle.contains_key(&client) && bundle.len() < recipients;
+        let free = |(taken, bundle): &&mut (usize, BTreeMap<_, _>)| {
+            !bundle.contains_key(&client) && bundle.len() < recipients && *taken + bytes.len() <= BUNDLE_BYTES
+        };
         match bundles.iter_mut().find(free) {
-            Some(bundle) => drop(bundle.insert(client, bytes)),
-            None => bundles.push(BTreeMap::from([(client, bytes)])),
+            Some((taken, bundle)) => {
+                *taken += bytes.len();
+                bundle.insert(client, bytes);
+            }
+            None => bundles.push((bytes.len(), BTreeMap::from([(client, bytes)]))),
         }
     }
-    Ok(bundles.into_iter().map(|bundle| bundle.into_iter().collect()).collect())
+    Ok(bundles.into_iter().map(|(_, bundle)| bundle.into_iter().collect()).collect())
 }
 
-fn shown(number: u64, mut message: Value) -> Value {
-    message["seqID"] = number.into();
-    message
+fn shown(number: u64, message: &Text) -> Text {
+    message.with("seqID", number)
 }
 
 /// `GET /self/messages`.
-pub async fn messages(State(front): State<Arc<Front>>, headers: HeaderMap) -> Result<Json<Value>, Problem> {
+pub async fn messages(
+    State(front): State<Arc<Front>>,
+    headers: HeaderMap,
+) -> Result<Json<Vec<Text>>, Problem> {
     let (agent, device) = (front.agent()?, device(&headers)?);
     front.charge_device(agent, &device, 1)?;
     agent.device(&device).ok_or_else(too_many_devices)?;
     let held = agent.mailroom.messages_after(&device, 0);
-    Ok(Json(held.into_iter().map(|(number, message)| shown(number, message)).collect()))
+    Ok(Json(held.iter().map(|(number, message)| shown(*number, message)).collect()))
 }
 
 /// Up to where a device has read.
@@ -196,14 +211,14 @@ pub async fn delete(
     State(front): State<Arc<Front>>,
     headers: HeaderMap,
     body: Body,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<Empty>, Problem> {
     let (agent, device) = (front.agent()?, device(&headers)?);
     let (Read { seq_id }, _room) = front.json(&headers, body).await?;
     front.charge_device(agent, &device, 1)?;
     // it may have waited for room
     let _telling = Telling(agent.running(&device));
     agent.mailroom.delete_messages(&device, seq_id).await.map_err(stored)?;
-    Ok(Json(json!({})))
+    Ok(Json(Empty {}))
 }
 
 /// `POST /self/otkeys`.
@@ -211,10 +226,10 @@ pub async fn put_keys(
     State(front): State<Arc<Front>>,
     headers: HeaderMap,
     body: Body,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<BTreeMap<String, Text>>, Problem> {
     let (agent, device) = (front.agent()?, device(&headers)?);
-    let (keys, _room): (BTreeMap<String, Value>, _) = front.json(&headers, body).await?;
-    if keys.iter().any(|(id, key)| id.len() > DEVICE_BYTES_MAX || key.to_string().len() > CIPHERTEXT_MAX) {
+    let (Named(keys), _room): (Named<KEYS_MAX>, _) = front.json(&headers, body).await?;
+    if keys.iter().any(|(id, key)| id.len() > DEVICE_BYTES_MAX || key.as_str().len() > CIPHERTEXT_MAX) {
         return Err(Problem::malformed("a key or its id is too long"));
     }
     front.charge_device(agent, &device, keys.len().max(1))?;
@@ -223,7 +238,7 @@ pub async fn put_keys(
     // they may be too few
     let _telling = Telling(Some(running));
     agent.mailroom.put_keys(&device, &keys).await.map_err(stored)?.map_err(keys_refused)?;
-    Ok(Json(json!(keys)))
+    Ok(Json(keys))
 }
 
 /// Whose one-time key.
@@ -237,7 +252,7 @@ pub async fn take_key(
     State(front): State<Arc<Front>>,
     method: Method,
     whose: Result<Query<Whose>, axum::extract::rejection::QueryRejection>,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<BTreeMap<&'static str, Text>>, Problem> {
     let agent = front.agent()?;
     // a key that nobody is shown would be gone
     if method != Method::GET {
@@ -248,7 +263,7 @@ pub async fn take_key(
     for device in [device_id.clone(), unescaped(&device_id)] {
         let _telling = Telling(agent.running(&device));
         if let Some(key) = agent.mailroom.take_key(&device).await.map_err(stored)? {
-            return Ok(Json(json!({ "otkey": key })));
+            return Ok(Json(BTreeMap::from([("otkey", key)])));
         }
     }
     Err(Problem::not_found("the device has no one-time key left"))
@@ -346,7 +361,10 @@ impl Events {
         let Some(agent) = &self.front.agent else { return 0 };
         let mut count = 0;
         for (number, message) in agent.mailroom.messages_after(&self.device, self.last) {
-            text.push_str(&format!("event: msg\nid: {number}\ndata: {}\n\n", shown(number, message)));
+            text.push_str(&format!(
+                "event: msg\nid: {number}\ndata: {}\n\n",
+                shown(number, &message).as_str()
+            ));
             self.last = number;
             count += 1;
         }

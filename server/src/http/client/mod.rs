@@ -150,8 +150,13 @@ impl<N: Network, P: Spawn> Outward for HttpNetwork<N, P> {
         let (near, far) = duplex(PIPE_BYTES);
         let bridge = Bridge { network: self.clone(), to };
         self.spawn.spawn(async move {
-            if let Err(error) = bridge.run(far, requests).await {
-                tracing::debug!(%to, %error, "connection lost");
+            match bridge.run(far, requests).await {
+                // it came, and was not let in
+                Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                    tracing::warn!(%to, %error, "connection lost");
+                }
+                Err(error) => tracing::debug!(%to, %error, "connection lost"),
+                Ok(()) => {}
             }
         });
         Ok(near)
@@ -252,7 +257,8 @@ impl<N: Network, P: Spawn> Bridge<N, P> {
         }
         let mut body = Vec::new();
         messages.iter().for_each(|message| frame::append(&mut body, message));
-        let cost = Ledger { requests: 1, coded_bytes: body.len() as u64, ..Ledger::default() };
+        let bundles = messages.iter().filter(|message| matches!(message, Message::Submit(_))).count() as u64;
+        let cost = Ledger { requests: 1, bundles, coded_bytes: body.len() as u64, ..Ledger::default() };
         self.network.work.spend(cost).await;
         let body = Bytes::from(body);
         let mut answer = self.ask(requests, &path, body.clone()).await?;
@@ -267,7 +273,7 @@ impl<N: Network, P: Spawn> Bridge<N, P> {
             }
             if tries > TRIES {
                 // on another connection it says all of it again
-                return Err(io::Error::other(answer.told()));
+                return Err(io::Error::new(io::ErrorKind::PermissionDenied, answer.told()));
             }
             let pause = self.network.clock.now().after(answer.retry_after_ns());
             self.network.clock.sleep(pause).await;
@@ -328,7 +334,7 @@ impl<N: Network, P: Spawn> Bridge<N, P> {
         ));
         let response = self.network.in_time(begun).await?;
         if !response.status().is_success() {
-            return Err(io::Error::other(whole(response).await?.told()));
+            return Err(io::Error::new(io::ErrorKind::PermissionDenied, whole(response).await?.told()));
         }
         let mut events = Events::of(response.into_body());
         loop {

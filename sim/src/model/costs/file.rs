@@ -105,12 +105,15 @@ impl Profile {
         within("disk.turns", &Cost::always(self.disk.turns), TURNS_MAX)?;
         number("bytes.hash", self.bytes.hash)?;
         number("bytes.code", self.bytes.code)?;
+        number("http.bundle", self.http.bundle)?;
+        number("http.hand_in", self.http.hand_in)?;
         number("http.event_byte", self.http.event_byte)?;
         number("http.hear_byte", self.http.hear_byte)?;
         number("disk.byte", self.disk.byte)?;
         for (role, handling) in &self.role {
             number(&format!("role.{role}.step"), handling.step)?;
             number(&format!("role.{role}.input"), handling.input)?;
+            number(&format!("role.{role}.output"), handling.output)?;
             number(&format!("role.{role}.byte"), handling.byte)?;
             number(&format!("role.{role}.step_byte"), handling.step_byte)?;
             within(&format!("role.{role}.spread"), &handling.spread, SPREAD_MAX)?;

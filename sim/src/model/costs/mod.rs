@@ -89,12 +89,18 @@ pub struct Disk {
 pub struct Http {
     /// What the server does for a request, from the socket to the actor and back.
     pub request: Cost,
+    /// What the server does for each bundle that is handed in with it.
+    #[serde(default)]
+    pub bundle: f64,
     /// What the server does for an event, however long: to find its reader, wake it and write.
     pub event: Cost,
     /// What the server does for each byte of an event.
     pub event_byte: f64,
     /// What a client does for a request.
     pub ask: Cost,
+    /// What a client does for each bundle that it hands in with it.
+    #[serde(default)]
+    pub hand_in: f64,
     /// What a client does for an event, however long.
     pub hear: Cost,
     /// What a client does for each byte of an event.
@@ -109,6 +115,9 @@ pub struct Handling {
     pub step: f64,
     /// Each input of a step.
     pub input: f64,
+    /// Each message that a step sends.
+    #[serde(default)]
+    pub output: f64,
     /// Each byte that a step takes in or sends, and whoever serves clients beside it.
     pub byte: f64,
     /// Each byte of a step besides, where others share its caches and wait for what it sends.
@@ -133,7 +142,7 @@ impl Profile {
     /// Everything is free: what remains is the network.
     pub fn zero() -> Profile {
         let free = || Cost::always(0.0);
-        let other = Handling { step: 0.0, input: 0.0, byte: 0.0, step_byte: 0.0, spread: Cost::always(1.0) };
+        let other = Handling { spread: Cost::always(1.0), ..Handling::NOTHING };
         Profile {
             machine: "none: nothing takes any time".to_owned(),
             pace: 0.0,
@@ -145,9 +154,11 @@ impl Profile {
             link: 0.0,
             http: Http {
                 request: free(),
+                bundle: 0.0,
                 event: free(),
                 event_byte: 0.0,
                 ask: free(),
+                hand_in: 0.0,
                 hear: free(),
                 hear_byte: 0.0,
             },
@@ -163,10 +174,15 @@ impl Profile {
 
     /// What actors of a role compute besides signatures.
     pub fn handling(&self, role: &str) -> &Handling {
-        static NOTHING: Handling =
-            Handling { step: 0.0, input: 0.0, byte: 0.0, step_byte: 0.0, spread: Cost::NOTHING };
+        static NOTHING: Handling = Handling::NOTHING;
         self.role.get(role).or_else(|| self.role.get(OTHER)).unwrap_or(&NOTHING)
     }
+}
+
+impl Handling {
+    /// What somebody computes whose work takes no time.
+    pub const NOTHING: Handling =
+        Handling { step: 0.0, input: 0.0, output: 0.0, byte: 0.0, step_byte: 0.0, spread: Cost::NOTHING };
 }
 
 impl Disk {
@@ -209,12 +225,13 @@ impl Profile {
         let step_bytes = if ledger.steps > 0 { ledger.coded_bytes } else { 0 };
         let handled = ledger.steps as f64 * handling.step
             + ledger.inputs as f64 * handling.input
+            + ledger.outputs as f64 * handling.output
             + ledger.coded_bytes as f64 * handling.byte
             + step_bytes as f64 * handling.step_byte;
-        let Http { request, event, event_byte, ask, hear, hear_byte } = &self.http;
-        let (request, event, event_byte) = match role == Role::Client.name() {
-            true => (ask, hear, hear_byte),
-            false => (request, event, event_byte),
+        let Http { request, bundle, event, event_byte, ask, hand_in, hear, hear_byte } = &self.http;
+        let (request, bundle, event, event_byte) = match role == Role::Client.name() {
+            true => (ask, hand_in, hear, hear_byte),
+            false => (request, bundle, event, event_byte),
         };
         let event_bytes = if ledger.events > 0 { ledger.coded_bytes } else { 0 };
         let spread = if handled > 0.0 { handling.spread.draw(random) } else { 1.0 };
@@ -223,6 +240,7 @@ impl Profile {
             + self.crypto.verify.draw_sum(ledger.verified, random)
             + self.disk.commit.draw_sum(ledger.commits, random) / self.disk.whole_turns() as f64
             + request.draw_sum(ledger.requests, random)
+            + ledger.bundles as f64 * bundle
             + event.draw_sum(ledger.events, random)
             + event_bytes as f64 * event_byte
             + ledger.written as f64 * self.link
@@ -256,8 +274,8 @@ mod tests {
         profile.crypto.verify = Cost::always(33.0);
         profile.crypto.batch = vec![(1.0, 10.0)];
         profile.bytes = Bytes { hash: 1.0, code: 2.0 };
-        let handling =
-            Handling { step: 100.0, input: 10.0, byte: 3.0, step_byte: 5.0, spread: Cost::always(2.0) };
+        let spread = Cost::always(2.0);
+        let handling = Handling { step: 100.0, input: 10.0, output: 7.0, byte: 3.0, step_byte: 5.0, spread };
         profile.role.insert("mailbox".to_owned(), handling);
         profile.http.event = Cost::always(1000.0);
         profile.http.event_byte = 100.0;
@@ -267,6 +285,7 @@ mod tests {
             steps: 1,
             events: 1,
             inputs: 4,
+            outputs: 6,
             signed: 2,
             verified: 1,
             verified_batched: 5,
@@ -277,7 +296,7 @@ mod tests {
         let cost = profile.draw_step("mailbox", &ledger, &mut Streams::new(1).stream("cpu"));
         assert_eq!(
             cost.alone_ns,
-            2.0 * (100.0 + 40.0 + 24.0 + 40.0) + 30.0 + 33.0 + 7.0 + 16.0 + 1000.0 + 800.0
+            2.0 * (100.0 + 40.0 + 42.0 + 24.0 + 40.0) + 30.0 + 33.0 + 7.0 + 16.0 + 1000.0 + 800.0
         );
         assert_eq!(cost.shared_ns, 50.0);
         let no_step = Ledger { coded_bytes: 8, ..Ledger::default() };

@@ -33,9 +33,11 @@ impl Http {
     pub fn times(&self, factor: f64) -> Http {
         Http {
             request: self.request.times(factor),
+            bundle: significant(self.bundle * factor),
             event: self.event.times(factor),
             event_byte: significant(self.event_byte * factor),
             ask: self.ask.times(factor),
+            hand_in: significant(self.hand_in * factor),
             hear: self.hear.times(factor),
             hear_byte: significant(self.hear_byte * factor),
         }
@@ -46,9 +48,15 @@ impl Handling {
     /// So many times as long.
     #[must_use]
     pub fn times(&self, factor: f64) -> Handling {
-        let [step, input, byte, step_byte] =
-            [self.step, self.input, self.byte, self.step_byte].map(|each| significant(each * factor));
-        Handling { step, input, byte, step_byte, spread: self.spread.clone() }
+        let times = |each: f64| significant(each * factor);
+        Handling {
+            step: times(self.step),
+            input: times(self.input),
+            output: times(self.output),
+            byte: times(self.byte),
+            step_byte: times(self.step_byte),
+            spread: self.spread.clone(),
+        }
     }
 }
 

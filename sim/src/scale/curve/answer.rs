@@ -1,5 +1,7 @@
 //! The answer to a curve's question, in words that are put together from its numbers.
 
+use std::collections::BTreeMap;
+
 use reports::{stats, text};
 
 use super::{Curve, Line, run::Row};
@@ -13,72 +15,91 @@ pub type OfPoint<'a> = dyn Fn(usize, usize) -> Vec<&'a Row> + 'a;
 
 /// What came out: of each series and metric.
 pub fn answer(curve: &Curve, of_point: &OfPoint<'_>) -> String {
-    let shown: Vec<&Metric> = curve.shown().collect();
     let sentence = |metric: &&Metric| {
         let lines = curve.series.iter().enumerate();
         let said = lines.map(|(series, line)| of_line(curve, metric, series, line, of_point));
         let said = said.collect::<Vec<_>>().join("; ");
         format!("{}, over {}: {said}.", metric.caption(), curve.name)
     };
-    // the first metrics answer; the others are on the page
-    shown.iter().take(2).map(sentence).collect::<Vec<_>>().join(" ")
+    curve.answer.iter().map(sentence).collect::<Vec<_>>().join(" ")
+}
+
+/// A point of a series with what was measured there.
+struct Measured {
+    at: f64,
+    value: stats::Estimate,
+    point: usize,
 }
 
 fn of_line(curve: &Curve, metric: &Metric, series: usize, line: &Line, of_point: &OfPoint<'_>) -> String {
-    let values = line.points.iter().filter_map(|point| {
+    let served = |point: usize| keeps_up(&of_point(series, point));
+    let measured = line.points.iter().filter_map(|point| {
         let value = estimate(metric, &of_point(series, *point))?;
-        Some((curve.points[*point].at, value.value, *point))
+        Some(Measured { at: curve.points[*point].at, value, point: *point })
     });
-    let values: Vec<(f64, f64, usize)> = values.collect();
+    let all: Vec<Measured> = measured.collect();
+    let beyond = line.points.iter().find(|point| !served(**point)).map(|point| {
+        let from = text::shortest(curve.points[*point].at);
+        format!(", and from {from} on more is sent than it can serve")
+    });
+    // of what is sent more than it can serve no number is an answer, unless it is all that there is
+    let within: Vec<&Measured> =
+        all.iter().filter(|one| curve.search.is_some() || served(one.point)).collect();
+    let values: Vec<&Measured> = if within.is_empty() { all.iter().collect() } else { within };
     let unit = metric.unit;
-    let (first, last) = match &values[..] {
-        [] => return format!("{} at no point", line.name),
-        [(_, value, _)] if line.points.len() == 1 => {
-            return format!("{} {} {unit}", line.name, text::number(*value));
+    let said =
+        |one: &Measured| format!("{} {unit} at {}", text::number(one.value.value), text::shortest(one.at));
+    let mut said = match &values[..] {
+        [] => format!("{} at no point", line.name),
+        [only] if line.points.len() == 1 => {
+            format!("{} {} {unit}", line.name, text::number(only.value.value))
         }
-        [(at, value, _)] => {
-            let (value, at) = (text::number(*value), text::shortest(*at));
-            return format!("{} {value} {unit} at {at}, and at no other point", line.name);
-        }
-        [first, .., last] => (first, last),
+        [only] => format!("{} {}, and at no other point", line.name, said(only)),
+        [first, .., last] => format!("{} {} to {}", line.name, said(first), said(last)),
     };
-    let mut said = format!(
-        "{} {} {unit} at {} to {} {unit} at {}",
-        line.name,
-        text::number(first.1),
-        text::shortest(first.0),
-        text::number(last.1),
-        text::shortest(last.0),
-    );
     if line.ideal && metric.name == PEAK {
         said.push_str(&scaling(&values, of_point, series));
     }
-    if let Some((from, ..)) = values.iter().find(|(.., point)| !keeps_up(&of_point(series, *point))) {
-        said.push_str(&format!(", where from {} on more is sent than it can serve", text::shortest(*from)));
-    }
+    said.push_str(&beyond.unwrap_or_default());
     said
 }
 
 /// How a series grows beside a proportional one, and what is busy where it stops.
-fn scaling(values: &[(f64, f64, usize)], of_point: &OfPoint<'_>, series: usize) -> String {
-    let (Some(first), Some(last)) = (values.first(), values.last()) else { return String::new() };
-    let (times, share) = (last.1 / first.1, last.1 / first.1 / (last.0 / first.0) * 100.0);
+fn scaling(values: &[&Measured], of_point: &OfPoint<'_>, series: usize) -> String {
+    let [first, .., last] = values else { return String::new() };
+    let times = last.value.value / first.value.value;
+    let share = times / (last.at / first.at) * 100.0;
     let mut said =
         format!(", {} times as much, {} % of proportional", text::number(times), text::number(share));
-    let falls = |pair: &&[(f64, f64, usize)]| {
-        let (gain, proportional) = (pair[1].1 / pair[0].1 - 1.0, pair[1].0 / pair[0].0 - 1.0);
-        gain < KEEPS_UP * proportional
-    };
-    let bend = values.windows(2).find(falls).map(|pair| pair[1]);
-    let at = bend.unwrap_or(*last);
-    if let Some((busiest, busy)) = busiest(&of_point(series, at.2)) {
+    let bend = values.windows(2).find(|pair| falls_behind(pair[0], pair[1])).map(|pair| pair[1]);
+    let at = bend.unwrap_or(last);
+    let rows = of_point(series, at.point);
+    if let Some((busiest, busy)) = busiest(&rows) {
         let busy = format!("{busiest} busy {} % of the time", text::number(busy * 100.0));
         match bend {
-            Some(bend) => said.push_str(&format!("; it bends at {}, with {busy}", text::shortest(bend.0))),
+            Some(bend) => said.push_str(&format!("; it bends at {}, with {busy}", text::shortest(bend.at))),
             None => said.push_str(&format!("; it has not bent by then, with {busy}")),
         }
+        said.push_str(&refused(&rows).map_or(String::new(), |why| format!(", and at a higher rate {why}")));
     }
     said
+}
+
+/// Whether a step brings less than a series that keeps up would, however the intervals of both are taken.
+fn falls_behind(one: &Measured, next: &Measured) -> bool {
+    let (gain, proportional) = (next.value.high / one.value.low - 1.0, next.at / one.at - 1.0);
+    gain < KEEPS_UP * proportional
+}
+
+/// What decided most often where a rate was not sustained that is hardly higher than the peak.
+pub fn refused(rows: &[&Row]) -> Option<&'static str> {
+    let decided = rows.iter().filter_map(|row| {
+        let lowest = row.refused_per_s?;
+        row.trials.iter().filter(move |trial| trial.offered_per_s == lowest).find_map(|trial| trial.refused)
+    });
+    let mut counts: BTreeMap<&'static str, usize> = BTreeMap::new();
+    decided.for_each(|refused| *counts.entry(refused.words()).or_default() += 1);
+    counts.into_iter().max_by_key(|(_, count)| *count).map(|(words, _)| words)
 }
 
 /// The mean over seeds, and how far apart they are. A peak lies between the highest rate that was sustained and the lowest that
@@ -87,7 +108,8 @@ pub fn estimate(metric: &Metric, rows: &[&Row]) -> Option<stats::Estimate> {
     let values: Vec<f64> = rows.iter().filter_map(|row| row.metrics.get(metric.name).copied()).collect();
     let estimate = stats::over_seeds(&values)?;
     if metric.name != PEAK {
-        return Some(estimate);
+        // nothing that is measured can be below zero, whatever Student says of a few counts
+        return Some(stats::Estimate { low: estimate.low.max(0.0), ..estimate });
     }
     let refused = rows.iter().filter_map(|row| row.refused_per_s);
     let (low, high) =

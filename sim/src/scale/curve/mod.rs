@@ -8,8 +8,10 @@
 //! seeds = 5
 //! find = "peak"                          # the highest rate that is served within the bound; or "load": the base's own
 //! bound = "100ms"                        # on the 99th percentile of delivery
+//! warm_up = "500ms"                      # for how long they are sent before that, and not measured
 //! length = "400ms"                       # for how long bundles are sent at each rate
 //! show = ["throughput", "delivery-p99"]  # what is plotted (`cargo sim list metrics`)
+//! answer = ["throughput"]                # what the answer tells; the first two of what is plotted unless given
 //! stack = ["incoming-work", …]           # what is plotted as parts of one whole, a bar a point
 //! heat = ["delivery-p99"]                # what is plotted over x and the series, as colours
 //! x = { name = "actors", scale = "log2", points = [{ at = 1, set = ["topology.incoming=1"] }, …] }
@@ -58,9 +60,11 @@ pub(super) struct CurveTable {
     #[serde(default)]
     find: Find,
     bound: Option<String>,
+    warm_up: Option<String>,
     length: Option<String>,
     start: Option<f64>,
     show: Vec<String>,
+    answer: Option<Vec<String>>,
     #[serde(default)]
     stack: Vec<String>,
     #[serde(default)]
@@ -125,7 +129,9 @@ enum AxisScale {
 pub struct Search {
     /// The 99th percentile of delivery must not exceed this, in nanoseconds.
     pub bound_ns: u64,
-    /// For how long bundles are sent.
+    /// For how long bundles are sent before anything is measured.
+    pub warm_up_ns: u64,
+    /// For how long they are sent then.
     pub length_ns: u64,
     /// Where the search begins, in bundles a second.
     pub start_per_s: f64,
@@ -144,6 +150,8 @@ pub struct Curve {
     pub search: Option<Search>,
     /// What is plotted.
     pub show: Vec<&'static Metric>,
+    /// What the answer tells.
+    pub answer: Vec<&'static Metric>,
     /// What is plotted as the parts of one whole, all in one unit.
     pub stack: Vec<&'static Metric>,
     /// What is plotted over the parameter and the series.
@@ -196,12 +204,16 @@ impl Curve {
                 humantime::parse_duration(text).map_err(|error| format!("{name} {text:?}: {error}"))?;
             u64::try_from(duration.as_nanos()).map_err(|_| format!("{name} {text:?} is too long"))
         };
+        let warm_up_ns = table.warm_up.as_deref().map_or(Ok(0), |text| duration("warm_up", text))?;
         let length_ns = table.length.as_deref().map_or(Ok(LENGTH_NS), |text| duration("length", text))?;
         let start_per_s = table.start.unwrap_or(START_PER_S);
         if !(1.0..1e9).contains(&start_per_s) {
             return Err("start must be a rate from 1 bundle a second".to_owned());
         }
         let search = match (table.find, table.bound) {
+            (Find::Load, None) if table.warm_up.is_some() => {
+                return Err("a warm_up belongs to find = \"peak\": set workload.warm_up".to_owned());
+            }
             (Find::Load, None) => None,
             (Find::Load, Some(_)) => return Err("a bound belongs to find = \"peak\"".to_owned()),
             (Find::Peak, None) => {
@@ -214,17 +226,33 @@ impl Curve {
                         "length must be {LENGTH_MIN} times the bound or more: in a shorter run a queue that grows is not seen"
                     ));
                 }
-                Some(Search { bound_ns, length_ns, start_per_s })
+                Some(Search { bound_ns, warm_up_ns, length_ns, start_per_s })
             }
         };
         let metrics = |names: &[String]| {
             names.iter().map(|name| metric::find(name)).collect::<Result<Vec<_>, String>>()
         };
         let (show, stack, heat) = (metrics(&table.show)?, metrics(&table.stack)?, metrics(&table.heat)?);
+        let answer = match &table.answer {
+            Some(names) => metrics(names)?,
+            None => {
+                let peak = metric::find(metric::PEAK).into_iter().filter(|_| search.is_some());
+                let others = show.iter().copied().filter(|metric| metric.name != metric::PEAK);
+                peak.chain(others).take(2).collect()
+            }
+        };
+        if let Some(other) =
+            answer.iter().find(|metric| !show.contains(metric) && metric.name != metric::PEAK)
+        {
+            return Err(format!("answer names {:?}, which show does not", other.name));
+        }
+        if table.answer.as_ref().is_some_and(Vec::is_empty) {
+            return Err("answer must name a metric or more of what show names".to_owned());
+        }
         if show.is_empty() {
             return Err("show must name a metric or more (`cargo sim list metrics`)".to_owned());
         }
-        for (key, metrics) in [("show", &show), ("stack", &stack), ("heat", &heat)] {
+        for (key, metrics) in [("show", &show), ("answer", &answer), ("stack", &stack), ("heat", &heat)] {
             if let Some(twice) = twice(metrics.iter().map(|metric| metric.name)) {
                 return Err(format!("{key} names {twice:?} twice"));
             }
@@ -269,6 +297,7 @@ impl Curve {
             sets: table.set,
             search,
             show,
+            answer,
             stack,
             heat,
             name: table.x.name,

@@ -19,8 +19,8 @@ use crate::{
 /// Which run: series, point, seed.
 pub type Key = (usize, usize, u64);
 
-/// Fewest bundles of a run at some rate: fewer say nothing of a percentile.
-pub const BUNDLES_MIN: f64 = 300.0;
+/// Fewest deliveries of a run at some rate: fewer say nothing of a percentile.
+pub const DELIVERIES_MIN: f64 = 300.0;
 /// While bundles are sent deliveries may come later and later by this share of the time that passes.
 pub const LAG_MAX: f64 = 0.04;
 /// Checks that may fail where more is sent than can be served: of what is late, or owed for it.
@@ -78,8 +78,43 @@ pub struct Trial {
     pub lag: f64,
     /// Whether the rate was sustained.
     pub sustained: bool,
+    /// Why it was not, if that was asked.
+    pub refused: Option<Refused>,
     /// What was violated, if anything.
     pub broken: Option<String>,
+}
+
+/// Why a rate is not sustained: the first of these that is so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Refused {
+    /// Something had not arrived when the run was over.
+    Incomplete,
+    /// One in a hundred deliveries took longer than the bound.
+    Late,
+    /// Deliveries came later and later.
+    Later,
+}
+
+impl Refused {
+    /// As in a sentence on what happens.
+    pub fn words(self) -> &'static str {
+        match self {
+            Refused::Incomplete => "not everything arrives",
+            Refused::Late => "latency leaves the bound",
+            Refused::Later => "deliveries come later and later",
+        }
+    }
+
+    fn why(complete: bool, p99_ms: f64, lag: f64, bound_ns: Option<u64>) -> Option<Refused> {
+        if !complete {
+            return Some(Refused::Incomplete);
+        }
+        if bound_ns.is_some_and(|bound_ns| p99_ms > bound_ns as f64 / 1e6) {
+            return Some(Refused::Late);
+        }
+        (lag > LAG_MAX).then_some(Refused::Later)
+    }
 }
 
 impl Row {
@@ -245,10 +280,15 @@ impl Probe<'_> {
 
     fn peak(&self, search: Search) -> Result<Row, InputError> {
         let (mut trials, mut best) = (Vec::new(), None);
+        let recipients = f64::from(self.curve.scenario(self.at, self.more)?.workload.recipients.low.max(1));
+        let [warm_up_s, length_s] = [search.warm_up_ns, search.length_ns].map(|ns| ns as f64 / 1e9);
         let found = peak::find(search.start_per_s, |rate| {
-            let length_s = search.length_ns as f64 / 1e9;
-            let bundles = (rate * length_s).max(BUNDLES_MIN).round();
-            let sets = [format!("workload.rate={rate}/s"), format!("workload.bundles={bundles}")];
+            let measured = (rate * length_s).max(DELIVERIES_MIN / recipients);
+            let sets = [
+                format!("workload.rate={rate}/s"),
+                format!("workload.warm_up={}ns", search.warm_up_ns),
+                format!("workload.bundles={}", (rate * warm_up_s + measured).round()),
+            ];
             let mut row = None;
             let sustained = most(|further| {
                 // other seeds of the same point, which no point has as its own
@@ -303,11 +343,13 @@ fn trial(outcome: &Outcome, offered_per_s: Option<f64>, bound_ns: Option<u64>) -
     let lag = if bound_ns.is_some() { outcome.rise() } else { outcome.lag() };
     let bundles = outcome.drawn.workload.bundles;
     let complete = outcome.bundles().delivered == bundles;
-    let served = complete && is_within(p99_ms, lag, bound_ns);
+    let refused = Refused::why(complete, p99_ms, lag, bound_ns);
+    let served = refused.is_none();
     // what a cheat holds up or leaves out says nothing of what can be served
     let sustained = served || bound_ns.is_none() && outcome.has_cheats();
     let sending_s = outcome.flow().sending_ns() as f64 / 1e9;
-    let own_per_s = if sending_s > 0.0 { bundles as f64 / sending_s } else { 0.0 };
+    let wanted = outcome.flow().wanted as f64;
+    let own_per_s = if sending_s > 0.0 { wanted / sending_s } else { 0.0 };
     Trial {
         seed: outcome.seed,
         offered_per_s: offered_per_s.unwrap_or(own_per_s),
@@ -316,13 +358,9 @@ fn trial(outcome: &Outcome, offered_per_s: Option<f64>, bound_ns: Option<u64>) -
         p99_ms,
         lag,
         sustained,
+        refused,
         broken: broken(outcome, served),
     }
-}
-
-/// A rate is sustained if 99 of 100 deliveries are within the bound, and late ones come as soon as early ones.
-fn is_within(p99_ms: f64, lag: f64, bound_ns: Option<u64>) -> bool {
-    bound_ns.is_none_or(|bound_ns| p99_ms <= bound_ns as f64 / 1e6) && lag <= LAG_MAX
 }
 
 /// What was violated. A server that is sent more than it can do owes something at the end, and may be suspected for it.
@@ -336,7 +374,10 @@ fn broken(outcome: &Outcome, sustained: bool) -> Option<String> {
 impl Curve {
     /// What is kept of a run, and of a peak the rate that was sustained in it.
     fn row(&self, outcome: &Outcome, sustained_per_s: Option<f64>) -> Row {
+        // of what was late nobody knows where it did not come at all; a cheat is another matter
+        let all_came = outcome.bundles().delivered == outcome.drawn.workload.bundles || outcome.has_cheats();
         let wanted = METRICS.iter().filter(|metric| !metric.here || self.show.contains(metric));
+        let wanted = wanted.filter(|metric| all_came || !metric.of_arrivals);
         let measured = wanted.filter_map(|metric| Some((metric.name.to_owned(), metric.of(outcome)?)));
         let mut metrics: BTreeMap<String, f64> = measured.collect();
         metrics.extend(sustained_per_s.map(|rate| (metric::PEAK.to_owned(), rate)));
@@ -377,8 +418,15 @@ mod tests {
     #[test]
     fn a_rate_is_sustained_up_to_its_bounds() {
         let bound = Some(50_000_000);
-        assert!(is_within(50.0, 0.04, bound) && is_within(1.0, 0.0, bound) && is_within(1e6, 0.0, None));
-        assert!(!is_within(50.1, 0.0, bound), "deliveries are late");
-        assert!(!is_within(20.0, 0.041, bound) && !is_within(20.0, 0.041, None), "they become later");
+        for (why, (p99_ms, lag, bound)) in [
+            (None, (50.0, 0.04, bound)),
+            (None, (1e6, 0.0, None)),
+            (Some(Refused::Late), (50.1, 0.5, bound)),
+            (Some(Refused::Later), (20.0, 0.041, bound)),
+            (Some(Refused::Later), (20.0, 0.041, None)),
+        ] {
+            assert_eq!(Refused::why(true, p99_ms, lag, bound), why);
+            assert_eq!(Refused::why(false, p99_ms, lag, bound), Some(Refused::Incomplete));
+        }
     }
 }

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::Path};
 use reports::record::{RecordError, write_rows};
 use serde::Serialize;
 
-use super::{Curve, Key, Row};
+use super::{Curve, Key, Row, run::Refused};
 
 /// The file, beside the page.
 pub const FILE: &str = "trials.csv";
@@ -21,6 +21,7 @@ struct Line<'a> {
     delivery_p99_ms: f64,
     lag: f64,
     sustained: bool,
+    refused: &'a str,
     violated: &'a str,
 }
 
@@ -40,6 +41,7 @@ pub fn write(directory: &Path, curve: &Curve, rows: &BTreeMap<Key, Row>) -> Resu
             delivery_p99_ms: trial.p99_ms,
             lag: trial.lag,
             sustained: trial.sustained,
+            refused: trial.refused.map(Refused::words).unwrap_or_default(),
             violated: trial.broken.as_deref().unwrap_or_default(),
         })
     });

@@ -153,6 +153,11 @@ const WRONG: &[(&str, &str)] = &[
         "[workload]\nrate = \"5/s\"\nclosed = 3\n",
         "4:10: rate and closed exclude each other: keep rate for an open loop, closed for a closed one",
     ),
+    (
+        "[workload]\nclosed = 3\nper_request = 4\n",
+        "4:15: per_request and closed exclude each other: keep per_request for an open loop, closed for a closed one",
+    ),
+    ("[workload]\nper_request = 65\n", "3:15: per_request must lie in 1..=64"),
 ];
 
 #[test]

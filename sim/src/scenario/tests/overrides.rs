@@ -14,7 +14,7 @@ const WRONG: &[(&str, &str)] = &[
     (
         "workload.bundels=5",
         "unknown key \"bundels\" in [workload], did you mean \"bundles\"? known keys: bundles, rate, closed, \
-         recipients, payload",
+         per_request, warm_up, recipients, payload",
     ),
     ("network.loss=2", "loss must lie in 0..=1"),
     ("topology.clients=9..3", "clients is a range upside down: write \"3..9\""),
@@ -52,6 +52,7 @@ fn overrides_replace_values_of_the_file() {
     assert!((3..=9).contains(&with(&["topology.clients=3..9"]).topology.clients));
     assert!((3..=9).contains(&with(&["topology.clients=\"3..9\""]).topology.clients));
     assert_eq!(with(&["workload.closed=4"]).workload.pace, Pace::Closed { in_flight: 4 });
+    assert_eq!(with(&["workload.per_request=8"]).workload.per_request, 8);
     assert_eq!(with(&["fault.0.actor=handler/0"]).faults[0].kind.name, "crash");
     assert_eq!(with(&["fault=[]", "adversary=[]"]).faults, []);
     let added =
