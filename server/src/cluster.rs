@@ -26,6 +26,7 @@ use serde::Deserialize;
 use crate::{
     actor::{Timing, handler::Custody},
     architecture::Architecture,
+    client::{Url, UrlError},
     protocol::id::{ActorId, ActorNameError},
 };
 
@@ -102,8 +103,30 @@ pub enum ClusterError {
         /// What it says.
         error: String,
     },
+    /// A URL that is none.
+    #[error("{}: [actor.\"{actor}\"]: url: {error}", path.display())]
+    Url {
+        /// Which file.
+        path: PathBuf,
+        /// Whose.
+        actor: ActorId,
+        /// Why.
+        error: UrlError,
+    },
+    /// Where it listens is nowhere that a client could turn to.
+    #[error(
+        "{}: [actor.\"{actor}\"]: clients cannot turn to {http}: give url = \"http://host:port\" besides", path.display()
+    )]
+    Everywhere {
+        /// Which file.
+        path: PathBuf,
+        /// Whose.
+        actor: ActorId,
+        /// Where it listens.
+        http: SocketAddr,
+    },
     /// A pace that is none.
-    #[error("{}: epoch_ms must lie in 1..=60000 and heartbeat_ms not below it", .0.display())]
+    #[error("{}: epoch_ms must lie in 1..=60000 and heartbeat_ms not below it, up to 600000", .0.display())]
     Pace(PathBuf),
 }
 
@@ -114,7 +137,7 @@ impl Cluster {
             fs::read_to_string(path).map_err(|error| ClusterError::File { path: path.to_owned(), error })?;
         let file: File = toml_edit::de::from_str(&text)
             .map_err(|error| ClusterError::Malformed { path: path.to_owned(), error: Box::new(error) })?;
-        if !(1..=60_000).contains(&file.epoch_ms) || file.heartbeat_ms < file.epoch_ms {
+        if !(1..=60_000).contains(&file.epoch_ms) || !(file.epoch_ms..=600_000).contains(&file.heartbeat_ms) {
             return Err(ClusterError::Pace(path.to_owned()));
         }
         let architecture = file.architecture.map_or(Ok(Architecture::Parallel), |name| name.parse());
@@ -122,6 +145,16 @@ impl Cluster {
             architecture.map_err(|error| ClusterError::Architecture { path: path.to_owned(), error })?;
         let named = |(name, place): (String, Place)| {
             let actor = name.parse().map_err(|error| ClusterError::Name { path: path.to_owned(), error })?;
+            match (&place.url, place.http) {
+                (Some(url), _) => {
+                    let wrong = |error| ClusterError::Url { path: path.to_owned(), actor, error };
+                    url.parse::<Url>().map_err(wrong)?;
+                }
+                (None, Some(http)) if http.ip().is_unspecified() => {
+                    return Err(ClusterError::Everywhere { path: path.to_owned(), actor, http });
+                }
+                _ => {}
+            }
             Ok((actor, place))
         };
         let places = file.actor.into_iter().map(named).collect::<Result<_, ClusterError>>()?;

@@ -166,6 +166,14 @@ impl Service {
             return Err(ServiceError::UrlOfTls(actor));
         }
         let opened = Opened::on(place.http.unwrap_or(NOWHERE), tls).await?;
+        // who is nowhere would never be reached, and nobody would know why
+        let others = deployment.trust.roster.members().iter().map(|member| member.actor);
+        let lost = others
+            .filter(|other| !architecture.is_server(*other))
+            .find(|other| cluster.place(*other).is_none());
+        if let Some(lost) = lost {
+            return Err(ServiceError::NoPlace(lost));
+        }
         let watch = watch_of(&deployment);
         let (timing, limits) = (cluster.timing(), limits_in(architecture, limits));
         let here = if is_server { Monolith::actors() } else { vec![actor] };

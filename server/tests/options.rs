@@ -53,6 +53,16 @@ fn an_actor_that_serves_tls_says_so_in_the_cluster_file() {
     }
     fs::write(&cluster, format!("{place}http = \"192.0.2.1:1\"\nurl = \"https://localhost:1\"\n")).unwrap();
     refused(&start, "cannot listen on 192.0.2.1:1");
+    // what nobody would find out but by waiting
+    let plain = ["actor", "handler/0", "--cluster", &cluster, "--data", &data];
+    for (rest, why) in [
+        ("http = \"127.0.0.1:0\"\n", "the cluster file has no place for incoming/0"),
+        ("url = \"ftp://localhost\"\n", "[actor.\"handler/0\"]: url: \"ftp://localhost\" is no server"),
+        ("http = \"0.0.0.0:1\"\n", "clients cannot turn to 0.0.0.0:1"),
+    ] {
+        fs::write(&cluster, format!("{place}{rest}")).unwrap();
+        refused(&plain, why);
+    }
 }
 
 #[test]

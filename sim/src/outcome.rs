@@ -186,11 +186,12 @@ impl Outcome {
         self.record().crowd.as_ref().map(|crowd| crowd.counts)
     }
 
-    /// Bundles held by all their recipients a second, from the first one wanted to the last one delivered.
+    /// Bundles held by all their recipients a second, from the first one wanted that is measured to the last one delivered.
     pub fn throughput_per_s(&self) -> f64 {
-        match self.flow().whole_ns() {
+        let flow = self.flow();
+        match flow.whole_ns() {
             0 => 0.0,
-            span => self.bundles().delivered as f64 * 1e9 / span as f64,
+            span => flow.served as f64 * 1e9 / span as f64,
         }
     }
 

@@ -77,6 +77,25 @@ fn clients_beside_a_crowd_are_checked_as_ever() {
 }
 
 #[test]
+fn what_is_wanted_while_it_warms_up_is_checked_and_not_measured() {
+    let sets = ["workload.bundles=800", "workload.warm_up=500ms"];
+    let [cold, warm] = [run("", 1, &sets[..1]), run("", 1, &sets)];
+    assert_eq!(violated(&warm), Vec::<String>::new());
+    assert_eq!(cold.fingerprint(), warm.fingerprint(), "measuring changes nothing");
+    assert_eq!((warm.bundles().delivered, warm.crowd().unwrap().completed), (800, 800));
+    let (all, measured) = (cold.record(), warm.record());
+    let half =
+        |part: u64, whole: u64| assert!((3 * whole..7 * whole).contains(&(10 * part)), "{part} of {whole}");
+    half(warm.flow().served, 800);
+    half(measured.receipt.count(), all.receipt.count());
+    half(measured.delivery.count(), all.delivery.count());
+    let rates = warm.throughput_per_s() / cold.throughput_per_s();
+    assert!((0.8..1.25).contains(&rates), "{rates}");
+    let (from_ns, to_ns) = warm.run.load.measured_ns;
+    assert_eq!((from_ns, to_ns), (from_ns.max(500_000_000), cold.run.load.measured_ns.1));
+}
+
+#[test]
 fn bundles_of_a_request_are_signed_once_and_come_one_by_one() {
     let [single, several] = [1, 8].map(|bundles| run("", 1, &[&format!("workload.per_request={bundles}")]));
     for outcome in [&single, &several] {

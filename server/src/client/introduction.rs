@@ -90,7 +90,7 @@ async fn ask(server: &Url, web: &Web, directory: &Path) -> Result<Introduced, Cl
     let failed = |why: String| ClientError::Server { server: server.to_string(), why };
     let handler = ActorId::Server(Role::Handler, 0);
     let stream = web.connect(handler).await.map_err(|error| failed(error.to_string()))?;
-    let mut connection = Connection::over(stream, &server.host, &TokioTasks).await?;
+    let mut connection = Connection::over(stream, &server.authority(), &TokioTasks).await?;
     let pace = get(&mut connection, "/v1/deployment").await.map_err(failed)?;
     let pace: Pace = serde_json::from_slice(&pace).map_err(|error| failed(error.to_string()))?;
     if !EPOCH_US.contains(&pace.epoch_us) || pace.heartbeat_us.max(pace.retry_us) > PAUSE_US_MAX {

@@ -28,7 +28,7 @@ use crate::{
         DeploymentError, Lock,
         keys::{self, KeyError},
     },
-    http::client::{Caller, HttpNetwork, SILENCE_NS, Takes},
+    http::client::{Caller, Hosts, HttpNetwork, SILENCE_NS, Takes},
     node::{Door, Identity, Node, NodeError, Observer},
     port::{
         Clock, Network, Ports, Spawn, Storage, StorageError, Time, Work,
@@ -216,8 +216,8 @@ impl<K: Keep> Observer for Telling<K> {
 pub struct Parts<N, C, S, W, P> {
     /// Its ports; the network leads to where actors are served over HTTP.
     pub ports: Ports<N, C, S, W, P>,
-    /// What the server is called in requests.
-    pub host: String,
+    /// What servers are called in requests.
+    pub hosts: Hosts,
     /// The client's secret key.
     pub secret: [u8; 32],
     /// Whether it has stored anything before.
@@ -261,13 +261,14 @@ impl Client {
         let secret = key(&directory)?;
         let web = Web { server: server.clone(), elsewhere: Arc::default(), tls };
         let told = Introduced::by(&server, &web, &directory).await?;
+        let authority = |(actor, url): (&ActorId, &Url)| (*actor, url.authority());
+        let hosts = Hosts::of(server.authority(), told.elsewhere.iter().map(authority).collect());
         let web = Web { elsewhere: Arc::new(told.elsewhere), ..web };
         let (ports, has_stored) = ports(web, &store(&directory));
-        let host = format!("{}:{}", server.host, server.port);
         let setup = Setup { trust: told.trust, timing: told.timing };
         let limits = told.limits;
         let (secret, takes, first_token) = (secret.0, limits.takes(), first_token()?);
-        let parts = Parts { ports, host, secret, has_stored, setup, takes, first_token };
+        let parts = Parts { ports, hosts, secret, has_stored, setup, takes, first_token };
         let (recipients_max, bytes_max) = (limits.recipients, limits.body_bytes);
         Ok(Client { lock: Some(lock), recipients_max, bytes_max, ..Client::begin(parts, (), true) })
     }
@@ -286,14 +287,14 @@ impl Client {
         keep: impl Keep,
         waits: bool,
     ) -> Client {
-        let Parts { ports, host, secret, has_stored, setup, takes, first_token } = parts;
+        let Parts { ports, hosts, secret, has_stored, setup, takes, first_token } = parts;
         let Ports { network, clock, storage, work, spawn } = ports;
         let signer = || Box::new(Ed25519Signer::from_secret(&secret));
         let (id, trust) = (ClientId(signer().public()), setup.trust.clone());
         let network = HttpNetwork {
             inner: network,
             caller: Arc::new(Caller::new(signer(), trust.deployment)),
-            host,
+            hosts,
             takes,
             silence_ns: SILENCE_NS,
             clock: AnyClock::new(clock.clone()),

@@ -33,6 +33,12 @@ pub enum Scheme {
 }
 
 impl Url {
+    /// Host and port, as in a request.
+    pub fn authority(&self) -> String {
+        let Url { host, port, .. } = self;
+        if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+    }
+
     /// Connects to the server; over `https` only to one that is believed to be who it says.
     pub async fn connect(&self, believed: Option<&Tls>) -> io::Result<Stream<TcpStream>> {
         let stream = TcpStream::connect((self.host.as_str(), self.port)).await?;
@@ -76,7 +82,7 @@ impl FromStr for Url {
 impl std::fmt::Display for Url {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let scheme = if self.scheme == Scheme::Https { "https" } else { "http" };
-        write!(f, "{scheme}://{}:{}", self.host, self.port)
+        write!(f, "{scheme}://{}", self.authority())
     }
 }
 
@@ -102,6 +108,15 @@ impl Outward for Web {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_address_of_version_six_is_bracketed_where_its_port_follows() {
+        for (text, authority) in [("http://[::1]:7", "[::1]:7"), ("https://a.b", "a.b:443")] {
+            let url: Url = text.parse().unwrap();
+            assert_eq!(url.authority(), authority);
+            assert_eq!(url.to_string().parse::<Url>().unwrap(), url);
+        }
+    }
 
     #[test]
     fn addresses_are_read() {

@@ -85,7 +85,8 @@ impl ActorCommand {
         let tls = self.serving.tls()?;
         let believed = self.ca.as_deref().map(Tls::client).transpose().map_err(Failure::start)?;
         let cluster = Cluster::read(&self.cluster).map_err(Failure::start)?;
-        let (actor, data, limits) = (self.actor, &*self.data, self.serving.limits());
+        let (actor, data, limits) =
+            (self.actor, &*self.data, self.serving.limits(self.data.join("agent").exists()));
         let member = Member { actor, data, tls, believed, limits };
         Service::start_actor(&cluster, member).await.map_err(Failure::start)
     }

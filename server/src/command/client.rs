@@ -60,7 +60,8 @@ enum Action {
         /// What; from standard input if it is -.
         message: String,
     },
-    /// Show what has come and comes, until nothing has come for so long. What was shown last may be shown once more by the next use: the
+    /// Show what has come and comes, until nothing has come for so long: count, number of all, sender and its number, what all got, and
+    /// after a tab what is for this client alone. What was shown last may be shown once more by the next use: the
     /// count at the beginning of its line tells.
     Receive {
         /// Ends after so many seconds without a delivery.
@@ -260,10 +261,17 @@ impl ClientCommand {
     fn show(&self, notice: Notice, client: &Client) -> Result<bool, String> {
         match notice {
             Notice::Delivered { count, entry, sender, number, content, .. } => {
-                let content = content.map(|content| content.payload).unwrap_or_default();
-                let text = String::from_utf8_lossy(&content).replace(char::is_control, " ");
-                let line =
+                let shown = |bytes: &[u8]| String::from_utf8_lossy(bytes).replace(char::is_control, " ");
+                let (text, own) = content.map_or_else(Default::default, |content| {
+                    (shown(&content.payload), shown(&content.ciphertext))
+                });
+                let mut line =
                     format!("{count} {} {}/{number} {text}", entry.sequence, hex::encode(sender.bytes()));
+                // what is for this client alone
+                if !own.is_empty() {
+                    line.push('\t');
+                    line.push_str(&own);
+                }
                 writeln!(std::io::stdout(), "{line}").map_err(|error| error.to_string())?;
                 return Ok(true);
             }

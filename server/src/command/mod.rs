@@ -2,6 +2,7 @@
 
 pub mod actor;
 pub mod client;
+mod descriptors;
 pub mod limits;
 pub mod load;
 pub mod log;

@@ -85,7 +85,7 @@ impl Run {
             listen: self.listen,
             tls,
             timing: self.timing(),
-            limits: self.serving.limits(),
+            limits: self.serving.limits(self.json_api),
             custody: if self.handler_receipts { Custody::Taken } else { Custody::NotTaken },
         };
         Service::start(settings).await.map_err(Failure::start)

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use server::{http::Limits, port::tls::Tls};
 
-use super::{limits::LimitOptions, log::Log, run::Failure};
+use super::{descriptors, limits::LimitOptions, log::Log, run::Failure};
 
 /// How clients are served.
 #[derive(Args)]
@@ -37,8 +37,10 @@ impl Serving {
         }
     }
 
-    /// The bounds of the HTTP API.
-    pub fn limits(&self) -> Limits {
-        self.limits.limits()
+    /// The bounds of the HTTP API, for which the process takes all descriptors that it is given.
+    pub fn limits(&self, serves_devices: bool) -> Limits {
+        let limits = self.limits.limits();
+        descriptors::take_all(&limits, serves_devices);
+        limits
     }
 }

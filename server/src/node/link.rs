@@ -205,10 +205,15 @@ impl<N: Network, C: Clock, W: Work + Clone + Sync, P: Spawn> Links<N, C, W, P> {
             let (first, longest) = RECONNECT_NS;
             let mut pause = first;
             loop {
-                if let Ok(stream) = shared.network.connect(peer).await {
-                    pause = first;
-                    let hello = Some(shared.me.actor);
-                    connection(&shared, (None, peer), stream, Frames::default(), hello).await;
+                match shared.network.connect(peer).await {
+                    Ok(stream) => {
+                        pause = first;
+                        let hello = Some(shared.me.actor);
+                        connection(&shared, (None, peer), stream, Frames::default(), hello).await;
+                    }
+                    // once each time that it is gone
+                    Err(error) if pause == first => tracing::info!(%peer, %error, "cannot connect"),
+                    Err(_) => {}
                 }
                 shared.clock.sleep_until(shared.clock.now().after(pause)).await;
                 pause = (2 * pause).min(longest);

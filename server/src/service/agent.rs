@@ -32,7 +32,7 @@ use crate::{
     http::{
         Limits,
         agent::{self, Agent, Mailroom},
-        client::Takes,
+        client::{Hosts, Takes},
     },
     node::NodeError,
     port::{
@@ -134,10 +134,10 @@ pub(super) async fn open(
     let (first_token, lives) = (client::first_token().map_err(AgentError::Random)?, AtomicU64::new(0));
     let start: agent::Start = Box::new(move |secret, name, post| {
         let (ports, has_stored) = client::ports(ways.clone(), &devices.join(name).with_extension("redb"));
-        let host = "agent".to_owned();
+        let hosts = ways.hosts();
         let (setup, life) = (setup.clone(), lives.fetch_add(1, Ordering::Relaxed));
         let first_token = first_token.wrapping_add(life << 32);
-        Client::run(client::Parts { ports, host, secret, has_stored, setup, takes, first_token }, post)
+        Client::run(client::Parts { ports, hosts, secret, has_stored, setup, takes, first_token }, post)
     });
     let handler = agent::Handler {
         index: HANDLER_INDEX,
@@ -175,6 +175,12 @@ impl Ways {
             elsewhere: Arc::new(elsewhere.iter().map(url).collect::<Result<_, _>>()?),
             believed,
         })
+    }
+
+    /// What servers are called.
+    fn hosts(&self) -> Hosts {
+        let elsewhere = self.elsewhere.iter().map(|(actor, url)| (*actor, url.authority()));
+        Hosts::of("agent".to_owned(), elsewhere.collect())
     }
 
     /// Where they come in at home.

@@ -26,7 +26,7 @@ use server::{
         roster_file,
         statement::{Signed, Terms, Trust, Unverified},
     },
-    service::{Member, Service},
+    service::{Member, Service, Settings},
 };
 
 use super::{
@@ -435,6 +435,22 @@ fn an_agent_whose_key_or_mailroom_is_gone_does_not_begin_anew_over_what_is_left(
 }
 
 #[test]
+fn a_mailroom_out_of_which_all_was_taken_is_none_that_is_lost() {
+    on_tokio(async {
+        let directory = tempfile::tempdir().unwrap();
+        let mut settings = settings(Architecture::Central, &directory);
+        settings.plan.legacy = Legacy::Served;
+        let service = Service::start(settings.clone()).await.unwrap();
+        assert_eq!(bring(&way(&service), "ann", some_keys("one", 1, 1)).await.status, StatusCode::OK);
+        let taken = way(&service).get("/devices/otkey?device_id=ann").await;
+        assert_eq!(taken.status, StatusCode::OK);
+        assert!(service.stop(1_000_000_000).await);
+        let again = Service::start(settings).await.unwrap();
+        assert_eq!(way(&again).get("/devices/otkey?device_id=ann").await.status, StatusCode::NOT_FOUND);
+    });
+}
+
+#[test]
 fn more_than_a_bundle_takes_goes_in_several() {
     on_tokio(async {
         let directory = tempfile::tempdir().unwrap();
@@ -446,6 +462,15 @@ fn more_than_a_bundle_takes_goes_in_several() {
             (0..290).map(|to| json!({ "deviceId": format!("hal {to}"), "payload": text })).collect();
         let told = ask(&way(&service), "ann", Method::POST, "/message", json!({ "batch": batch })).await;
         assert_eq!(read(&told), json!({}));
+        // a long one that finds no room beside the others, and a short one that would
+        let mut batch: Vec<Value> =
+            (0..69).map(|to| json!({ "deviceId": format!("ivy {to}"), "payload": text })).collect();
+        batch.extend([&*text, "short"].map(|text| json!({ "deviceId": "joe", "payload": text })));
+        let told = ask(&way(&service), "ann", Method::POST, "/message", json!({ "batch": batch })).await;
+        assert_eq!(read(&told), json!({}));
+        events_until(&way(&service), "joe", "short").await;
+        let held = held(&way(&service), "joe").await;
+        assert_eq!((held.len(), held[1]["encPayload"].as_str()), (2, Some("short")), "in order");
     });
 }
 

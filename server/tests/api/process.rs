@@ -212,3 +212,26 @@ fn nothing_secret_is_logged() {
         assert!(!["signature=", "Bearer"].iter().any(|credential| log.contains(credential)), "{log}");
     });
 }
+
+/// What is without a receipt from an earlier life is told again under its token: it must not pass for what is sent now.
+#[test]
+fn two_lives_of_a_client_share_no_token() {
+    on_tokio(async {
+        let directory = tempfile::tempdir().unwrap();
+        let service = Service::start(settings(Architecture::Central, &directory)).await.unwrap();
+        let own = directory.path().join("ann");
+        let mut tokens = Vec::new();
+        for _ in 0..2 {
+            let options =
+                Options { server: service.url().parse().unwrap(), directory: own.clone(), tls: None };
+            let mut ann = Client::start(options).await.unwrap();
+            let me = ann.id;
+            tokens.extend((0..2).map(|_| ann.send(b"hello".to_vec(), vec![(me, Vec::new())]).unwrap()));
+            while !matches!(ann.next().await.unwrap(), Notice::Receipted { .. }) {}
+            assert!(ann.stop().await.is_none());
+        }
+        tokens.sort_unstable();
+        tokens.dedup();
+        assert_eq!(tokens.len(), 4, "{tokens:?}");
+    });
+}

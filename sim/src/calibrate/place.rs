@@ -10,7 +10,7 @@ use server::actor::Ledger;
 use super::fit::{self, Sample, WHOLE_NS};
 use crate::model::costs::{Handling, Profile, significant};
 
-/// What the actors of a role did under a load, for a request.
+/// What the actors of a role did under a load, for a bundle.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Worked {
     /// Nanoseconds of the real ones.

@@ -2,8 +2,8 @@
 //!
 //! A request passes through the system's sockets, hyper, axum, checks and queues; no part of that can be measured where it
 //! counts, under load. So the central server is loaded, with one recipient a bundle and with several, with short payloads and
-//! with long ones, fast and slowly, and its twin in the simulator runs the same, at first with the HTTP API for nothing. What
-//! the real one needs more than all else in the twin is what requests, events and the bytes of events cost; how many there are
+//! with long ones, with one bundle a request and with many, fast and slowly, and its twin in the simulator runs the same, at first with the HTTP API for nothing. What
+//! the real one needs more than all else in the twin is what requests, their bundles, events and the bytes of events cost; how many there are
 //! of each the twin tells. With that the twin runs again, for at another speed it puts its work together otherwise. The same for
 //! the load generator, which does nothing else.
 //!

@@ -67,9 +67,11 @@ impl Flow {
         self.wanted_ns.map_or(0, |(first, last)| last.saturating_sub(first.max(self.from_ns)))
     }
 
-    /// From the first bundle wanted to the last one delivered, in nanoseconds.
+    /// From the first bundle wanted that is measured to the last one delivered, in nanoseconds.
     pub fn whole_ns(&self) -> u64 {
-        let whole = self.wanted_ns.zip(self.last_ns).map(|((first, _), last)| last.saturating_sub(first));
+        let begin = |first: u64| first.max(self.from_ns);
+        let whole =
+            self.wanted_ns.zip(self.last_ns).map(|((first, _), last)| last.saturating_sub(begin(first)));
         whole.unwrap_or(0)
     }
 }
@@ -100,6 +102,6 @@ mod tests {
             flow.wants(wanted_ns);
             flow.delivers(wanted_ns, 20);
         }
-        assert_eq!((flow.wanted, flow.served, flow.sending_ns(), flow.delivered.total()), (2, 2, 2, 3));
+        assert_eq!((flow.wanted, flow.served, flow.sending_ns(), flow.whole_ns()), (2, 2, 2, 13));
     }
 }

@@ -11,7 +11,7 @@ use server::{
     client::{self, Client},
     http::{
         agent::{Agent, Handler, Mailroom, Parts, Start},
-        client::Takes,
+        client::{Hosts, Takes},
     },
     port::{Ports, any_clock::AnyClock, any_spawn::AnySpawn, local::Switchboard},
     protocol::id::{ActorId, Role},
@@ -71,7 +71,8 @@ impl World {
                 let storage = SimStorage::new(world.drawn.topology.storage, &disk, world.time.clone(), place);
                 let weakness = if name == MAILROOM { world.weakness } else { Weakness::None };
                 let storage = storage.weakened(weakness, 0);
-                (storage.worked_by(cpu.waking()), disk.is_used())
+                // clients of the agent have no thread that is told apart
+                (storage.worked_by(cpu.on_one().waking()), disk.is_used())
             }
         };
         let failed = |error| panic!("the mailroom: {error}");
@@ -84,12 +85,12 @@ impl World {
                 let (storage, has_stored) = store(name);
                 let (network, clock, work) = (network.clone(), clock.clone(), cpu.on_one());
                 let ports = Ports { network, clock, storage, work, spawn: SimTasks };
-                let host = "agent".to_owned();
+                let hosts = Hosts::of("agent".to_owned(), BTreeMap::new());
                 let setup = setup.clone();
                 // a life begins later than all before it
                 let first_token = clock_of_lives.now_ns();
                 Client::run(
-                    client::Parts { ports, host, secret, has_stored, setup, takes, first_token },
+                    client::Parts { ports, hosts, secret, has_stored, setup, takes, first_token },
                     post,
                 )
             })

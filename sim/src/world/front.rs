@@ -13,7 +13,7 @@ use server::{
     http::{
         Front, Limits, Parts,
         agent::Agent,
-        client::{Caller, HttpNetwork, Takes},
+        client::{Caller, Hosts, HttpNetwork, Takes},
         router, serve,
     },
     node::Door,
@@ -96,7 +96,7 @@ impl World {
         HttpNetwork {
             inner: self.fabric.of(machine, self.places.clone()).over(Socket::Http),
             caller: Arc::new(Caller::new(self.signer(name), self.setup().trust.deployment)),
-            host: "server".to_owned(),
+            hosts: Hosts::of("server".to_owned(), BTreeMap::new()),
             takes: Takes::from(&self.limits()),
             silence_ns: SILENCE_NS,
             clock: AnyClock::new(self.clock_of(machine)),

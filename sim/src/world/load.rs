@@ -15,9 +15,13 @@ use crate::{
 impl World {
     /// How busy machines were while bundles were sent.
     pub(super) fn load(&self, last_wanted_ns: u64, virtual_ns: u64) -> Load {
-        // what a crowd wants is not drawn ahead
-        let sent = self.history.record().crowd.as_ref().and_then(|crowd| crowd.flow.wanted_ns);
-        let last_ns = last_wanted_ns.max(sent.map_or(0, |(_, last)| last));
+        // what a crowd wants is not drawn ahead, nor when a closed loop has room
+        let sent_ns = {
+            let record = self.history.record();
+            let flows = [Some(&record.flow), record.crowd.as_ref().map(|crowd| &crowd.flow)];
+            flows.into_iter().flatten().filter_map(|flow| flow.wanted_ns).map(|(_, last)| last).max()
+        };
+        let last_ns = last_wanted_ns.max(sent_ns.unwrap_or(0));
         let measured_ns = workload::measured_from_ns(&self.drawn.workload);
         let (from_ns, to_ns) = match measured_ns < last_ns {
             true => (measured_ns, last_ns),
@@ -37,13 +41,16 @@ impl World {
             let cores = self.machines[machine].cores.busy();
             load.worked(*name, cores.since(from_ns));
             load.add(*name, Resource::Cores, meanwhile(&cores));
-            for thread in self.machines[machine].cores.threads() {
-                load.add(*name, Resource::Thread, meanwhile(&thread));
+            // on a machine of everybody's nothing says whose thread it is
+            if whose != Whose::Everybody {
+                for thread in self.machines[machine].cores.threads() {
+                    load.add(*name, Resource::Thread, meanwhile(&thread));
+                }
             }
             load.add(*name, Resource::Disk, meanwhile(&self.disks[machine].busy()));
-            // of links, of which there are a million, only the whole is known
+            // of links, of which there are a million, only the whole is known, from when the first bundle may be wanted
             let link_ns = links.get(&machine).copied().unwrap_or(0);
-            load.add(*name, Resource::Link, (link_ns as f64, to_ns - from_ns));
+            load.add(*name, Resource::Link, (link_ns as f64, to_ns - from_ns.min(workload::START_NS)));
         }
         self.machines.iter().take(apart).for_each(|machine| load.count(&machine.cores));
         load

@@ -276,7 +276,7 @@ impl Load {
     async fn prepare(&self) -> Result<Shared, String> {
         let tls = self.ca.as_deref().map(Tls::client).transpose().map_err(|error| error.to_string())?;
         let web = Web { server: self.server.clone(), elsewhere: Arc::default(), tls };
-        let host = self.server.host.clone();
+        let host = self.server.authority();
         let failed = |error: std::io::Error| format!("{}: {error}", self.server);
         let stream = web.connect(HANDLER).await.map_err(failed)?;
         let mut connection = Connection::over(stream, &host, &TokioTasks).await.map_err(failed)?;

@@ -309,7 +309,9 @@ impl Mailroom {
                 return Ok(None);
             };
             held.remove_key(&id);
-            (store(place, Changes::from([(row(KEY, device, id.as_bytes()), None)])), value)
+            // something stays: who has kept anything is known by it
+            let last = (row(LAST, device, &[]), Some(held.last.to_string().into_bytes()));
+            (store(place, Changes::from([(row(KEY, device, id.as_bytes()), None), last])), value)
         };
         stored.await.map(|()| Some(value))
     }

@@ -157,7 +157,7 @@ type Bundle = Vec<(ClientId, Vec<u8>)>;
 /// Most bytes of payloads in a bundle: with what else is in it, it stays far from the bounds of bundles and requests.
 const BUNDLE_BYTES: usize = 4 << 20;
 
-/// A bundle has a recipient once: the second message to one device goes with a second bundle, and so on.
+/// A bundle has a recipient once: the second message to one device goes with a later bundle, and so on.
 fn bundles(agent: &Agent, batch: Vec<Item>, recipients: usize) -> Result<Vec<Bundle>, Problem> {
     let mut bundles: Vec<(usize, BTreeMap<ClientId, Vec<u8>>)> = Vec::new();
     for Item { device_id, payload } in batch {
@@ -170,9 +170,12 @@ fn bundles(agent: &Agent, batch: Vec<Item>, recipients: usize) -> Result<Vec<Bun
         }
         let client = agent.client_of(&device_id);
         let free = |(taken, bundle): &&mut (usize, BTreeMap<_, _>)| {
-            !bundle.contains_key(&client) && bundle.len() < recipients && *taken + bytes.len() <= BUNDLE_BYTES
+            bundle.len() < recipients && *taken + bytes.len() <= BUNDLE_BYTES
         };
-        match bundles.iter_mut().find(free) {
+        // what is for one device must stay in order, whatever else finds room before
+        let after =
+            bundles.iter().rposition(|(_, bundle)| bundle.contains_key(&client)).map_or(0, |at| at + 1);
+        match bundles[after..].iter_mut().find(free) {
             Some((taken, bundle)) => {
                 *taken += bytes.len();
                 bundle.insert(client, bytes);

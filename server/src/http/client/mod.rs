@@ -12,6 +12,7 @@ mod connection;
 mod events;
 
 use std::{
+    collections::BTreeMap,
     io,
     pin::Pin,
     sync::{
@@ -121,6 +122,25 @@ impl Caller {
     }
 }
 
+/// What servers are called in requests: who stands before several of them tells them apart by that.
+#[derive(Clone, Debug)]
+pub struct Hosts {
+    here: Arc<str>,
+    elsewhere: Arc<BTreeMap<ActorId, String>>,
+}
+
+impl Hosts {
+    /// That of most actors, and those of others.
+    pub fn of(here: String, elsewhere: BTreeMap<ActorId, String>) -> Self {
+        Hosts { here: here.into(), elsewhere: Arc::new(elsewhere) }
+    }
+
+    /// That of an actor.
+    fn name(&self, actor: ActorId) -> &str {
+        self.elsewhere.get(&actor).map_or(&*self.here, String::as_str)
+    }
+}
+
 /// A network port that speaks HTTP over another.
 #[derive(Clone)]
 pub struct HttpNetwork<N, P> {
@@ -128,8 +148,8 @@ pub struct HttpNetwork<N, P> {
     pub inner: N,
     /// Signs requests.
     pub caller: Arc<Caller>,
-    /// What the server is called in requests.
-    pub host: String,
+    /// What servers are called in requests.
+    pub hosts: Hosts,
     /// What may be in a request.
     pub takes: Takes,
     /// How long nothing may come on a stream of events, nor in answer to a request, before the connection is lost.
@@ -167,7 +187,7 @@ impl<N: Network, P: Spawn> HttpNetwork<N, P> {
     /// An HTTP connection to where an actor is served.
     pub async fn dial(&self, to: ActorId) -> io::Result<Connection> {
         let stream = self.in_time(std::pin::pin!(self.inner.connect(to))).await?;
-        Connection::over(stream, &self.host, &self.spawn).await
+        Connection::over(stream, self.hosts.name(to), &self.spawn).await
     }
 
     /// What the server says to this; an error if it says nothing for too long.

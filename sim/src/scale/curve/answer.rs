@@ -38,10 +38,20 @@ fn of_line(curve: &Curve, metric: &Metric, series: usize, line: &Line, of_point:
         Some(Measured { at: curve.points[*point].at, value, point: *point })
     });
     let all: Vec<Measured> = measured.collect();
-    let beyond = line.points.iter().find(|point| !served(**point)).map(|point| {
-        let from = text::shortest(curve.points[*point].at);
-        format!(", and from {from} on more is sent than it can serve")
-    });
+    let beyond: Vec<usize> = line.points.iter().copied().filter(|point| !served(*point)).collect();
+    let places =
+        beyond.iter().map(|point| text::shortest(curve.points[*point].at)).collect::<Vec<_>>().join(", ");
+    let beyond = match (&beyond[..], curve.search) {
+        ([], _) => String::new(),
+        (_, Some(_)) => format!(", and no rate is sustained at {places}"),
+        ([first, ..], None) if line.points.ends_with(&beyond) => {
+            format!(
+                ", and from {} on more is sent than it can serve",
+                text::shortest(curve.points[*first].at)
+            )
+        }
+        (_, None) => format!(", and at {places} more is sent than it can serve"),
+    };
     // of what is sent more than it can serve no number is an answer, unless it is all that there is
     let within: Vec<&Measured> =
         all.iter().filter(|one| curve.search.is_some() || served(one.point)).collect();
@@ -60,7 +70,7 @@ fn of_line(curve: &Curve, metric: &Metric, series: usize, line: &Line, of_point:
     if line.ideal && metric.name == PEAK {
         said.push_str(&scaling(&values, of_point, series));
     }
-    said.push_str(&beyond.unwrap_or_default());
+    said.push_str(&beyond);
     said
 }
 
@@ -125,4 +135,55 @@ pub fn keeps_up(rows: &[&Row]) -> bool {
 /// What was busiest, of all seeds the one in which it was busiest of all.
 pub fn busiest(rows: &[&Row]) -> Option<(String, f64)> {
     rows.iter().filter_map(|row| row.busiest.clone()).max_by(|one, other| one.1.total_cmp(&other.1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::run::{Refused, Trial},
+        *,
+    };
+
+    fn measured(at: f64, low: f64, high: f64) -> Measured {
+        let value = stats::over_seeds(&[(low + high) / 2.0]).unwrap();
+        Measured { at, value: stats::Estimate { low, high, ..value }, point: 0 }
+    }
+
+    #[test]
+    fn a_series_bends_only_where_chance_cannot_be_the_reason() {
+        let first = measured(1.0, 1000.0, 1060.0);
+        assert!(!falls_behind(&first, &measured(2.0, 2000.0, 2100.0)));
+        assert!(!falls_behind(&first, &measured(2.0, 1600.0, 1710.0)), "it may be seven tenths");
+        assert!(falls_behind(&first, &measured(2.0, 1500.0, 1690.0)));
+    }
+
+    #[test]
+    fn what_decided_is_that_of_the_lowest_rate_that_was_refused() {
+        let trial = |offered_per_s, refused| Trial {
+            seed: 0,
+            offered_per_s,
+            complete: true,
+            p50_ms: 1.0,
+            p99_ms: 1.0,
+            lag: 0.0,
+            sustained: refused == None,
+            refused,
+            broken: None,
+        };
+        let row = |refused| Row {
+            metrics: BTreeMap::new(),
+            busiest: None,
+            latency: Vec::new(),
+            trials: vec![
+                trial(800.0, Some(Refused::Incomplete)),
+                trial(400.0, None),
+                trial(450.0, Some(refused)),
+            ],
+            refused_per_s: Some(450.0),
+            seed: 0,
+        };
+        let rows = [row(Refused::Late), row(Refused::Later), row(Refused::Later)];
+        assert_eq!(refused(&rows.iter().collect::<Vec<_>>()), Some("deliveries come later and later"));
+        assert_eq!(refused(&[]), None);
+    }
 }

@@ -14,7 +14,7 @@ use reports::{
 use super::{
     Curve, Key, Line, Row, Search,
     answer::{answer, busiest, estimate, keeps_up, refused},
-    run::{DELIVERIES_MIN, LAG_MAX},
+    run::{DELIVERIES_MIN, LAG_MAX, REQUESTS_MIN},
 };
 use crate::scale::{
     METRICS,
@@ -251,13 +251,14 @@ impl<'a> Draft<'a> {
             "The peak is the highest rate at which everything arrives, 99 of 100 deliveries take no longer than {} ms, and \
              deliveries do not come later and later by more than half an epoch and {} % of the time that passes: a queue that grows would do no \
              harm yet in so short a run. So a rate can be refused whose percentile is within the bound. It is found by doubling \
-             and bisection to 6 %; bundles are sent for {} ms at each rate and until there are {} deliveries, after {} ms that are not \
+             and bisection to 6 %; bundles are sent for {} ms at each rate and until there are {} deliveries and {} requests, after {} ms that are not \
              measured; one run decides if it is sustained, else two of three do. What else is told of a peak is of a run that was sustained. \
              Each run stands in trials.csv.",
             reports::text::number(bound_ms),
             reports::text::number(LAG_MAX * 100.0),
             reports::text::number(search.length_ns as f64 / 1e6),
             reports::text::number(DELIVERIES_MIN),
+            reports::text::number(REQUESTS_MIN),
             reports::text::number(search.warm_up_ns as f64 / 1e6),
         );
         Ok(Section {
@@ -393,4 +394,44 @@ fn hockey_stick(rows: &[&Row], highest_ms: f64) -> Vec<Point> {
     let beyond = points.iter().position(|point| point.low >= highest_ms);
     points.truncate(beyond.map_or(points.len(), |first| first + 1));
     points
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::Trial, *};
+
+    #[test]
+    fn latency_over_load_has_all_runs_of_a_rate_up_to_where_nothing_is_in_time() {
+        let trial = |offered_per_s, p99_ms, complete| Trial {
+            seed: 0,
+            offered_per_s,
+            complete,
+            p50_ms: 1.0,
+            p99_ms,
+            lag: 0.0,
+            sustained: true,
+            refused: None,
+            broken: None,
+        };
+        let row = Row {
+            metrics: BTreeMap::new(),
+            busiest: None,
+            latency: Vec::new(),
+            trials: vec![
+                trial(800.0, 9000.0, true),
+                trial(100.0, 20.0, true),
+                trial(200.0, 30.0, true),
+                trial(200.0, 50.0, true),
+                trial(200.0, 40.0, false),
+                trial(400.0, 1.0, false),
+            ],
+            refused_per_s: None,
+            seed: 0,
+        };
+        let points = hockey_stick(&[&row], 2000.0);
+        let drawn: Vec<[f64; 4]> =
+            points.iter().map(|point| [point.x, point.low, point.y, point.high]).collect();
+        let at_once = [100.0, 20.0, 20.0, 20.0];
+        assert_eq!(drawn, [at_once, [200.0, 30.0, 50.0, 2000.0], [400.0, 2000.0, 2000.0, 2000.0]]);
+    }
 }

@@ -21,6 +21,8 @@ pub type Key = (usize, usize, u64);
 
 /// Fewest deliveries of a run at some rate: fewer say nothing of a percentile.
 pub const DELIVERIES_MIN: f64 = 300.0;
+/// Fewest requests.
+pub const REQUESTS_MIN: f64 = 200.0;
 /// While bundles are sent deliveries may come later and later by this share of the time that passes.
 pub const LAG_MAX: f64 = 0.04;
 /// Checks that may fail where more is sent than can be served: of what is late, or owed for it.
@@ -280,10 +282,13 @@ impl Probe<'_> {
 
     fn peak(&self, search: Search) -> Result<Row, InputError> {
         let (mut trials, mut best) = (Vec::new(), None);
-        let recipients = f64::from(self.curve.scenario(self.at, self.more)?.workload.recipients.low.max(1));
+        let workload = self.curve.scenario(self.at, self.more)?.workload;
+        let recipients = f64::from(workload.recipients.low.max(1));
+        // requests come by chance: of few the rate is not what it should be
+        let fewest = (DELIVERIES_MIN / recipients).max(REQUESTS_MIN * f64::from(workload.per_request.high));
         let [warm_up_s, length_s] = [search.warm_up_ns, search.length_ns].map(|ns| ns as f64 / 1e9);
         let found = peak::find(search.start_per_s, |rate| {
-            let measured = (rate * length_s).max(DELIVERIES_MIN / recipients);
+            let measured = (rate * length_s).max(fewest);
             let sets = [
                 format!("workload.rate={rate}/s"),
                 format!("workload.warm_up={}ns", search.warm_up_ns),
@@ -358,7 +363,7 @@ fn trial(outcome: &Outcome, offered_per_s: Option<f64>, bound_ns: Option<u64>) -
         p99_ms,
         lag,
         sustained,
-        refused,
+        refused: refused.filter(|_| !sustained),
         broken: broken(outcome, served),
     }
 }
@@ -384,7 +389,10 @@ impl Curve {
         Row {
             metrics,
             busiest: outcome.run.load.busiest(),
-            latency: outcome.record().delivery.points(LatencyKind::Delivery),
+            latency: match all_came {
+                true => outcome.record().delivery.points(LatencyKind::Delivery),
+                false => Vec::new(),
+            },
             trials: Vec::new(),
             refused_per_s: None,
             seed: outcome.seed,
