@@ -166,7 +166,7 @@ mod tests {
             p50_ms: 1.0,
             p99_ms: 1.0,
             lag: 0.0,
-            sustained: refused == None,
+            sustained: refused.is_none(),
             refused,
             broken: None,
         };
