@@ -159,7 +159,7 @@ mod tests {
 
     #[test]
     fn what_decided_is_that_of_the_lowest_rate_that_was_refused() {
-        let trial = |offered_per_s, refused| Trial {
+        let trial = |offered_per_s, refused: Option<Refused>| Trial {
             seed: 0,
             offered_per_s,
             complete: true,
