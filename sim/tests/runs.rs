@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-use sim::{command, model::costs::Profile, outcome::Outcome, scenario::Scenario};
+use sim::{command, model::costs::Profile, outcome::Outcome, scale::METRICS, scenario::Scenario};
 
 mod support;
 
@@ -130,6 +130,36 @@ fn many_cores_help_a_server_that_checks_signatures_on_all_of_them() {
     assert!(eight > 4.0 * one, "{eight} on eight cores, {one} on one");
     let central = throughput("central", 8);
     assert!(eight > 4.0 * central, "{eight}, and {central} where one checks for all");
+}
+
+fn measured(outcome: &Outcome, name: &str) -> f64 {
+    METRICS.iter().find(|metric| metric.name == name).unwrap().of(outcome).unwrap()
+}
+
+#[test]
+fn detection_takes_time_from_the_cheat_to_the_evidence() {
+    let modelled = ["topology.crypto=modelled", "topology.storage=modelled"];
+    for seed in 0..3 {
+        let outcome = run("scenarios/attacks/D03-swap-deliveries.toml", seed, &modelled);
+        assert_eq!(violated(&outcome), Vec::<String>::new());
+        let (ms, epochs) = (measured(&outcome, "detection"), measured(&outcome, "detection-epochs"));
+        let epoch_ms = outcome.drawn.topology.epoch_ns as f64 / 1e6;
+        // whole epochs lie between, and a delivery is on its way for some time
+        assert!(ms > 0.1 && ms > (epochs - 1.0) * epoch_ms, "{ms} ms, {epochs} epochs");
+        assert!(ms < 100.0, "{ms} ms");
+    }
+}
+
+#[test]
+fn what_passes_a_slow_actor_is_told_apart_from_the_others() {
+    let of = |factor: &str| {
+        let outcome = run("scenarios/scaling/straggler.toml", 1, &[factor, "workload.bundles=1500"]);
+        assert_eq!(violated(&outcome), Vec::<String>::new());
+        ["untouched-p50", "untouched-p99", "delivery-p99"].map(|name| measured(&outcome, name))
+    };
+    let ([median, others, all], [fast, ..]) = (of("fault.0.factor=100"), of("fault=[]"));
+    assert!(all > 3.0 * others, "{all} ms of all, {others} ms of the others");
+    assert!(median < 2.0 * fast && median < others, "{median} ms, {fast} ms where nobody is slow");
 }
 
 #[test]
