@@ -397,6 +397,16 @@ fn without_an_agent_there_is_no_such_api() {
     });
 }
 
+/// Starts a service once the stores of the one before are closed, which is a moment after it has stopped.
+async fn start_again(settings: &Settings) -> Result<Service, String> {
+    loop {
+        match Service::start(settings.clone()).await.map_err(|error| error.to_string()) {
+            Err(why) if why.contains("already open") => tokio::time::sleep(Duration::from_millis(10)).await,
+            started => return started,
+        }
+    }
+}
+
 #[test]
 fn an_agent_whose_key_or_mailroom_is_gone_does_not_begin_anew_over_what_is_left() {
     on_tokio(async {
@@ -410,11 +420,9 @@ fn an_agent_whose_key_or_mailroom_is_gone_does_not_begin_anew_over_what_is_left(
             events_until(&way(&service), "bob", "kept").await;
             assert!(service.stop(1_000_000_000).await);
         }
-        let refused =
-            |settings: Settings| async { Service::start(settings).await.err().unwrap().to_string() };
         let (key, aside) = (agent.join("agent.key"), directory.path().join("aside"));
         std::fs::rename(&key, &aside).unwrap();
-        let why = refused(settings.clone()).await;
+        let why = start_again(&settings).await.err().unwrap();
         assert!(why.contains("agent.key is gone") && !key.exists(), "{why}");
         std::fs::rename(&aside, &key).unwrap();
         for file in ["mailroom.redb", "mailroom.log"] {
@@ -422,14 +430,14 @@ fn an_agent_whose_key_or_mailroom_is_gone_does_not_begin_anew_over_what_is_left(
                 std::fs::rename(agent.join(file), directory.path().join(file)).unwrap();
             }
         }
-        let why = refused(settings.clone()).await;
+        let why = start_again(&settings).await.err().unwrap();
         assert!(why.contains("mailroom.redb is empty, though it has stored"), "{why}");
         for file in ["mailroom.redb", "mailroom.log"] {
             if directory.path().join(file).exists() {
                 std::fs::rename(directory.path().join(file), agent.join(file)).unwrap();
             }
         }
-        let service = Service::start(settings).await.unwrap();
+        let service = start_again(&settings).await.unwrap();
         assert_eq!(held(&way(&service), "bob").await.len(), 1);
     });
 }
@@ -445,7 +453,7 @@ fn a_mailroom_out_of_which_all_was_taken_is_none_that_is_lost() {
         let taken = way(&service).get("/devices/otkey?device_id=ann").await;
         assert_eq!(taken.status, StatusCode::OK);
         assert!(service.stop(1_000_000_000).await);
-        let again = Service::start(settings).await.unwrap();
+        let again = start_again(&settings).await.unwrap();
         assert_eq!(way(&again).get("/devices/otkey?device_id=ann").await.status, StatusCode::NOT_FOUND);
     });
 }
