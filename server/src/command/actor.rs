@@ -78,6 +78,7 @@ impl ActorCommand {
     /// Runs until it is told to stop, or stops by itself.
     pub fn execute(&self) -> ExitCode {
         self.serving.start_log();
+        self.serving.take_descriptors(self.data.join("agent").exists());
         until_told(self.start())
     }
 
@@ -85,8 +86,7 @@ impl ActorCommand {
         let tls = self.serving.tls()?;
         let believed = self.ca.as_deref().map(Tls::client).transpose().map_err(Failure::start)?;
         let cluster = Cluster::read(&self.cluster).map_err(Failure::start)?;
-        let (actor, data, limits) =
-            (self.actor, &*self.data, self.serving.limits(self.data.join("agent").exists()));
+        let (actor, data, limits) = (self.actor, &*self.data, self.serving.limits());
         let member = Member { actor, data, tls, believed, limits };
         Service::start_actor(&cluster, member).await.map_err(Failure::start)
     }

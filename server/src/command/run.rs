@@ -59,6 +59,7 @@ impl Run {
     /// Runs until it is told to stop, or an actor stops by itself.
     pub fn execute(&self) -> ExitCode {
         self.serving.start_log();
+        self.serving.take_descriptors(self.json_api);
         until_told(self.start())
     }
 
@@ -85,7 +86,7 @@ impl Run {
             listen: self.listen,
             tls,
             timing: self.timing(),
-            limits: self.serving.limits(self.json_api),
+            limits: self.serving.limits(),
             custody: if self.handler_receipts { Custody::Taken } else { Custody::NotTaken },
         };
         Service::start(settings).await.map_err(Failure::start)

@@ -37,10 +37,13 @@ impl Serving {
         }
     }
 
-    /// The bounds of the HTTP API, for which the process takes all descriptors that it is given.
-    pub fn limits(&self, serves_devices: bool) -> Limits {
-        let limits = self.limits.limits();
-        descriptors::take_all(&limits, serves_devices);
-        limits
+    /// The bounds of the HTTP API.
+    pub fn limits(&self) -> Limits {
+        self.limits.limits()
+    }
+
+    /// Takes all descriptors that the process is given.
+    pub fn take_descriptors(&self, serves_devices: bool) {
+        descriptors::take_all(&self.limits(), serves_devices);
     }
 }

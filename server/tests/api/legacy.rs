@@ -3,10 +3,7 @@
 use std::{collections::BTreeMap, net::SocketAddr, path::Path, time::Duration};
 
 use bytes::Bytes;
-use hyper::{
-    Method, StatusCode,
-    header::{AUTHORIZATION, CONTENT_TYPE},
-};
+use hyper::{Method, StatusCode};
 use serde_json::{Value, json};
 use server::{
     architecture::Architecture,
@@ -26,16 +23,15 @@ use server::{
         roster_file,
         statement::{Signed, Terms, Trust, Unverified},
     },
-    service::{Member, Service, Settings},
+    service::{Member, Service},
 };
 
 use super::{
-    devices::{self, Stream, ask, bring, delete, events_until, held, read, say, some_keys},
+    devices::{self, Stream, ask, bring, delete, held, read, say, some_keys},
     on_tokio,
     person::{HANDLER, Person, Way},
     port::free_port,
-    process::Process,
-    settings, statuses_are_described, way, way_to,
+    settings, statuses_are_described, way,
 };
 
 #[test]
@@ -394,123 +390,5 @@ fn without_an_agent_there_is_no_such_api() {
         let service = Service::start(settings(Architecture::Central, &directory)).await.unwrap();
         let answer = ask(&way(&service), "ann", Method::GET, "/self/messages", Value::Null).await;
         assert_eq!(answer.status, StatusCode::NOT_FOUND);
-    });
-}
-
-/// Starts a service once the stores of the one before are closed, which is a moment after it has stopped.
-async fn start_again(settings: &Settings) -> Result<Service, String> {
-    loop {
-        match Service::start(settings.clone()).await.map_err(|error| error.to_string()) {
-            Err(why) if why.contains("already open") => tokio::time::sleep(Duration::from_millis(10)).await,
-            started => return started,
-        }
-    }
-}
-
-#[test]
-fn an_agent_whose_key_or_mailroom_is_gone_does_not_begin_anew_over_what_is_left() {
-    on_tokio(async {
-        let directory = tempfile::tempdir().unwrap();
-        let mut settings = settings(Architecture::Central, &directory);
-        settings.plan.legacy = Legacy::Served;
-        let agent = directory.path().join("agent");
-        {
-            let service = Service::start(settings.clone()).await.unwrap();
-            assert_eq!(read(&say(&way(&service), "ann", &["bob"], "kept").await), json!({}));
-            events_until(&way(&service), "bob", "kept").await;
-            assert!(service.stop(1_000_000_000).await);
-        }
-        let (key, aside) = (agent.join("agent.key"), directory.path().join("aside"));
-        std::fs::rename(&key, &aside).unwrap();
-        let why = start_again(&settings).await.err().unwrap();
-        assert!(why.contains("agent.key is gone") && !key.exists(), "{why}");
-        std::fs::rename(&aside, &key).unwrap();
-        for file in ["mailroom.redb", "mailroom.log"] {
-            if agent.join(file).exists() {
-                std::fs::rename(agent.join(file), directory.path().join(file)).unwrap();
-            }
-        }
-        let why = start_again(&settings).await.err().unwrap();
-        assert!(why.contains("mailroom.redb is empty, though it has stored"), "{why}");
-        for file in ["mailroom.redb", "mailroom.log"] {
-            if directory.path().join(file).exists() {
-                std::fs::rename(directory.path().join(file), agent.join(file)).unwrap();
-            }
-        }
-        let service = start_again(&settings).await.unwrap();
-        assert_eq!(held(&way(&service), "bob").await.len(), 1);
-    });
-}
-
-#[test]
-fn a_mailroom_out_of_which_all_was_taken_is_none_that_is_lost() {
-    on_tokio(async {
-        let directory = tempfile::tempdir().unwrap();
-        let mut settings = settings(Architecture::Central, &directory);
-        settings.plan.legacy = Legacy::Served;
-        let service = Service::start(settings.clone()).await.unwrap();
-        assert_eq!(bring(&way(&service), "ann", some_keys("one", 1, 1)).await.status, StatusCode::OK);
-        let taken = way(&service).get("/devices/otkey?device_id=ann").await;
-        assert_eq!(taken.status, StatusCode::OK);
-        assert!(service.stop(1_000_000_000).await);
-        let again = start_again(&settings).await.unwrap();
-        assert_eq!(way(&again).get("/devices/otkey?device_id=ann").await.status, StatusCode::NOT_FOUND);
-    });
-}
-
-#[test]
-fn more_than_a_bundle_takes_goes_in_several() {
-    on_tokio(async {
-        let directory = tempfile::tempdir().unwrap();
-        let mut settings = settings(Architecture::Central, &directory);
-        settings.plan.legacy = Legacy::Served;
-        let service = Service::start(settings).await.unwrap();
-        let text = "x".repeat(60_000);
-        let batch: Vec<Value> =
-            (0..290).map(|to| json!({ "deviceId": format!("hal {to}"), "payload": text })).collect();
-        let told = ask(&way(&service), "ann", Method::POST, "/message", json!({ "batch": batch })).await;
-        assert_eq!(read(&told), json!({}));
-        // a long one that finds no room beside the others, and a short one that would
-        let mut batch: Vec<Value> =
-            (0..69).map(|to| json!({ "deviceId": format!("ivy {to}"), "payload": text })).collect();
-        batch.extend([&*text, "short"].map(|text| json!({ "deviceId": "joe", "payload": text })));
-        let told = ask(&way(&service), "ann", Method::POST, "/message", json!({ "batch": batch })).await;
-        assert_eq!(read(&told), json!({}));
-        events_until(&way(&service), "joe", "short").await;
-        let held = held(&way(&service), "joe").await;
-        assert_eq!((held.len(), held[1]["encPayload"].as_str()), (2, Some("short")), "in order");
-    });
-}
-
-/// What devices say is not taken apart: as values small ones take eighty times their bytes.
-#[test]
-fn the_memory_of_a_body_is_not_many_times_its_bytes() {
-    on_tokio(async {
-        let directory = tempfile::tempdir().unwrap();
-        let (server, address) = Process::start(&directory.path().join("data"), &["--json-api"], None);
-        let way = way_to(address);
-        assert_eq!(read(&say(&way, "ann", &["ann"], "hello").await), json!({}));
-        let before = server.memory_bytes();
-        let many = "{\"a\":0},".repeat(1_200_000);
-        let body = format!("{{\"batch\":[{{\"deviceId\":\"x\",\"payload\":[{many}0]}}]}}");
-        let headers =
-            [(AUTHORIZATION, "Bearer ann".to_owned()), (CONTENT_TYPE, "application/json".to_owned())];
-        let bytes = body.len() as u64;
-        let told = way.connect().await.ask(Method::POST, "/message", &headers, body.into()).await.unwrap();
-        assert_eq!(told.status, StatusCode::BAD_REQUEST, "{}", told.told());
-        let taken = server.peak_bytes().saturating_sub(before);
-        assert!(taken < 12 * bytes, "{taken} bytes of memory for {bytes}");
-        // names are values, too
-        let names: String = (0..1_000_000).map(|number| format!("\"{number}\":0,")).collect();
-        let body = format!("{{{names}\"\":0}}");
-        let told =
-            way.connect().await.ask(Method::POST, "/self/otkeys", &headers, body.into()).await.unwrap();
-        assert!(
-            told.status == StatusCode::BAD_REQUEST && told.told().contains("more than 1000 members"),
-            "{}",
-            told.told()
-        );
-        let taken = server.peak_bytes().saturating_sub(before);
-        assert!(taken < 12 * bytes, "{taken} bytes of memory for {bytes}");
     });
 }

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, missing_docs, reason = "a test fails where it stands")]
 
+mod agent;
 mod devices;
 mod fuzz;
 mod hostile;
