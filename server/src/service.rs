@@ -23,6 +23,7 @@ use crate::{
         any_clock::AnyClock,
         any_work::AnyWork,
         local::Local,
+        open::OpenStores,
         parts::TcpOfParts,
         tls::{Secured, Tls},
         tokio::{RealWork, SystemClock, Tcp, TokioTasks},
@@ -130,7 +131,8 @@ pub struct Service {
     stopped: mpsc::UnboundedReceiver<(ActorId, NodeError)>,
     serving: Serving,
     threads: Vec<Thread>,
-    /// Of its directory, until the actors have ended.
+    stores: OpenStores,
+    /// Of its directory, until the stores are closed.
     lock: Lock,
 }
 
@@ -146,7 +148,8 @@ impl Service {
         let watch = watch_of(&deployment);
         let around = Around::of(&deployment, deployment.actors(), BTreeMap::new(), None)?;
         let running = architecture::start(&deployment, timing, &watch)?;
-        door.serve(deployment, running, watch, timing, limits, around).await
+        let stores = running.stores.clone();
+        or_closed(stores, door.serve(deployment, running, watch, timing, limits, around)).await
     }
 
     /// Starts one actor of a cluster, or its one server; if clients speak to it, with the HTTP API in front.
@@ -185,7 +188,8 @@ impl Service {
             let network = Tcp { listen: place.listen, addresses: Arc::new(cluster.addresses()) };
             architecture::start_one(&deployment, actor, network, timing, &watch)?
         };
-        opened.serve(deployment, running, watch, timing, limits, around).await
+        let stores = running.stores.clone();
+        or_closed(stores, opened.serve(deployment, running, watch, timing, limits, around)).await
     }
 
     /// How clients reach it.
@@ -198,16 +202,29 @@ impl Service {
         self.stopped.recv().await
     }
 
-    /// Takes no more requests and waits for those under way, for so long at most, and until its stores are closed. Whether all were
-    /// answered.
+    /// Takes no more requests and waits for those under way, for so long at most, and until its stores are closed: it may be started
+    /// again then. Whether all were answered.
     pub async fn stop(self, patience_ns: u64) -> bool {
-        let Service { serving, threads, lock, .. } = self;
+        let Service { serving, threads, stores, lock, .. } = self;
         let all = serving.stop(patience_ns).await;
         // each waits for what it writes
         let ended = tokio::task::spawn_blocking(move || drop(threads)).await;
+        stores.closed().await;
         drop(lock);
         all && ended.is_ok()
     }
+}
+
+/// What comes of starting: if nothing, its stores are closed.
+async fn or_closed(
+    stores: OpenStores,
+    starting: impl Future<Output = Result<Service, ServiceError>>,
+) -> Result<Service, ServiceError> {
+    let started = starting.await;
+    if started.is_err() {
+        stores.closed().await;
+    }
+    started
 }
 
 /// An actor that clients do not speak to still shows its health and its statements, on a port that the system chooses.
@@ -317,12 +334,12 @@ impl Opened {
         around: Around,
     ) -> Result<Service, ServiceError> {
         let Opened { address, listener } = self;
-        let Running { doors, stopped, stopping, threads } = running;
+        let Running { doors, stopped, stopping, threads, stores } = running;
         let Around { elsewhere, ways } = around;
         let lock = deployment.lock();
         let pipes = ways.as_ref().map(Ways::home);
         let agent = match ways {
-            Some(ways) => Some(agent::open(&deployment, ways, timing, &limits, stopping).await?),
+            Some(ways) => Some(agent::open(&deployment, ways, timing, &limits, (&stores, stopping)).await?),
             None => None,
         };
         let mut secret = [0; 32];
@@ -351,6 +368,16 @@ impl Opened {
             serve_agent::<Local>(pipes, &front, &TokioTasks);
         }
         let serving = serve::<Secured<Tcp>>(listener, &front, router(front.clone()), &TokioTasks);
-        Ok(Service { address, trust: deployment.trust, watch, scheme, stopped, serving, threads, lock })
+        Ok(Service {
+            address,
+            trust: deployment.trust,
+            watch,
+            scheme,
+            stopped,
+            serving,
+            threads,
+            stores,
+            lock,
+        })
     }
 }

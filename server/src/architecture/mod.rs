@@ -27,6 +27,7 @@ use crate::{
         Network, Ports, Storage,
         file::FileStorage,
         local::Switchboard,
+        open::OpenStores,
         tokio::{RealWork, SystemClock, TokioTasks},
     },
     protocol::id::{ActorId, Role},
@@ -112,16 +113,20 @@ pub struct Running {
     pub stopping: mpsc::UnboundedSender<(ActorId, NodeError)>,
     /// Each actor ends with its own.
     pub threads: Vec<Thread>,
+    /// Their stores, where these are files.
+    pub stores: OpenStores,
 }
 
 /// Starts all actors of a deployment in this process, on the current tokio runtime.
 pub fn start(deployment: &Deployment, timing: Timing, watch: &Watch) -> Result<Running, StartError> {
-    start_on(store, deployment, timing, watch)
+    let stores = OpenStores::default();
+    let running = start_on(|path| store(path, &stores), deployment, timing, watch)?;
+    Ok(Running { stores, ..running })
 }
 
 /// The store of an actor that has a thread of its own.
-fn store(path: &Path) -> FileStorage {
-    FileStorage::of_actor(path).in_place()
+fn store(path: &Path, stores: &OpenStores) -> FileStorage {
+    FileStorage::of_actor(path).in_place().among(stores)
 }
 
 /// The same on other storage than files, made for the path where an actor stores: on a disk with faults, say.
@@ -152,7 +157,7 @@ pub fn start_on<S: Storage>(
             threads.push(thread);
         }
     }
-    Ok(Running { doors, stopped, stopping, threads })
+    Ok(Running { doors, stopped, stopping, threads, stores: OpenStores::default() })
 }
 
 /// Starts one actor of the pipeline, a witness, or a server that is all the others; the rest runs elsewhere in this network.
@@ -165,8 +170,9 @@ pub fn start_one<N: Network>(
 ) -> Result<Running, StartError> {
     let (stopping, stopped) = mpsc::unbounded_channel();
     let setup = Setup { trust: deployment.trust.clone(), timing };
-    let network = |_| network.clone();
-    let start = Start { deployment, setup, watch, network, storage: store, stopped: stopping.clone() };
+    let stores = OpenStores::default();
+    let (network, storage) = (|_| network.clone(), |path: &Path| store(path, &stores));
+    let start = Start { deployment, setup, watch, network, storage, stopped: stopping.clone() };
     let (doors, thread) = if deployment.architecture().is_server(actor) {
         let (door, thread) = start.monolith()?;
         (Monolith::actors().into_iter().map(|part| (part, door.clone())).collect(), thread)
@@ -174,7 +180,7 @@ pub fn start_one<N: Network>(
         let (door, thread) = start.actor(actor)?;
         (vec![(actor, door)], thread)
     };
-    Ok(Running { doors, stopped, stopping, threads: vec![thread] })
+    Ok(Running { doors, stopped, stopping, threads: vec![thread], stores })
 }
 
 struct Start<'a, F, G> {

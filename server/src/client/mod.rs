@@ -35,6 +35,7 @@ use crate::{
         any_clock::AnyClock,
         any_work::AnyWork,
         file::FileStorage,
+        open::OpenStores,
         tls::Tls,
         tokio::{RealWork, SystemClock, TokioTasks},
     },
@@ -135,6 +136,8 @@ pub struct Client {
     running: oneshot::Sender<()>,
     /// Tells that it has, and why, if it has stopped by itself.
     ended: oneshot::Receiver<NodeError>,
+    /// Its store, if that is a file of its own.
+    stores: OpenStores,
     /// Of its directory, if it has one to itself.
     lock: Option<Lock>,
 }
@@ -265,12 +268,13 @@ impl Client {
         let hosts = Hosts::of(server.authority(), told.elsewhere.iter().map(authority).collect());
         let web = Web { elsewhere: Arc::new(told.elsewhere), ..web };
         let (ports, has_stored) = ports(web, &store(&directory));
+        let stores = ports.storage.stores();
         let setup = Setup { trust: told.trust, timing: told.timing };
         let limits = told.limits;
         let (secret, takes, first_token) = (secret.0, limits.takes(), first_token()?);
         let parts = Parts { ports, hosts, secret, has_stored, setup, takes, first_token };
         let (recipients_max, bytes_max) = (limits.recipients, limits.body_bytes);
-        Ok(Client { lock: Some(lock), recipients_max, bytes_max, ..Client::begin(parts, (), true) })
+        Ok(Client { stores, lock: Some(lock), recipients_max, bytes_max, ..Client::begin(parts, (), true) })
     }
 
     /// Runs a client. What it tells in a step goes to `keep` before it takes the next one. After a break it ends before that step: it
@@ -331,7 +335,7 @@ impl Client {
                 let _ = end.send(error);
             }
         });
-        let (tokens, asked, lock) = (first_token, 0, None);
+        let (tokens, asked, stores, lock) = (first_token, 0, OpenStores::default(), None);
         let (recipients_max, bytes_max) = (usize::MAX, takes.bytes);
         Client {
             id,
@@ -345,6 +349,7 @@ impl Client {
             done,
             running,
             ended,
+            stores,
             lock,
         }
     }
@@ -388,11 +393,13 @@ impl Client {
         Some(notice)
     }
 
-    /// Stops it, and waits until it has; what it was storing may be stored a moment later. Gives why it had stopped by itself, if it had.
+    /// Stops it, and waits until it has and, if it was started in a directory, until its store is closed: it may be started again then.
+    /// Gives why it had stopped by itself, if it had.
     pub async fn stop(self) -> Option<NodeError> {
-        let Client { running, ended, lock, .. } = self;
+        let Client { running, ended, stores, lock, .. } = self;
         drop(running);
         let error = ended.await.ok();
+        stores.closed().await;
         drop(lock);
         error
     }

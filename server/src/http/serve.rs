@@ -21,7 +21,7 @@ use hyper::{
 use hyper_util::{rt::TokioIo, service::TowerToHyperService};
 use tokio::sync::Semaphore;
 
-use super::{Front, events::Origin, router, stall::Stalling, stopped};
+use super::{Front, agent::Agent, events::Origin, router, stall::Stalling, stopped};
 use crate::port::{Clock, Network, Spawn, Time, any_clock::AnyClock};
 
 /// Bytes of a request's head, and of what is read at once.
@@ -41,11 +41,17 @@ pub struct Serving {
 }
 
 impl Serving {
-    /// Takes no more connections and requests, and waits until those under way are answered, for so long at most.
-    /// Whether all were.
+    /// Takes no more connections and requests, and waits until those under way are answered, for so long at most. Then the agent ends,
+    /// if there is one. Whether all were answered.
     pub async fn stop(self, patience_ns: u64) -> bool {
-        let Front { stopping, clock, .. } = &*self.front;
-        stopping.send_replace(true);
+        self.front.stopping.send_replace(true);
+        let all = self.answered(patience_ns).await;
+        self.front.agent.iter().for_each(Agent::close);
+        all
+    }
+
+    async fn answered(&self, patience_ns: u64) -> bool {
+        let clock = &self.front.clock;
         let deadline = clock.now().after(patience_ns);
         while self.room.available_permits() < self.bound {
             if clock.now() >= deadline {

@@ -18,7 +18,11 @@ use std::{
 use redb::backends::FileBackend;
 
 use super::{
-    Changes, Clock, Rows, Storage, StorageError, Time, log::BLOCK, redb::Redb, store::Store,
+    Changes, Clock, Rows, Storage, StorageError, Time,
+    log::BLOCK,
+    open::{Held, OpenStores},
+    redb::Redb,
+    store::Store,
     tokio::SystemClock,
 };
 
@@ -36,9 +40,18 @@ const RESTS: u64 = 4;
 pub struct FileStorage {
     path: PathBuf,
     blocks: u64,
-    store: Option<Store>,
+    open: Option<Open>,
     marked: bool,
     in_place: bool,
+    stores: OpenStores,
+    /// Counts it among these.
+    held: Held,
+}
+
+/// A store that is open, and counts as open until it is closed.
+struct Open {
+    store: Store,
+    held: Held,
 }
 
 impl FileStorage {
@@ -54,13 +67,26 @@ impl FileStorage {
 
     fn at(path: &Path, blocks: u64) -> Self {
         let marked = FileStorage::has_stored(path);
-        FileStorage { path: path.to_owned(), blocks, store: None, marked, in_place: false }
+        let stores = OpenStores::default();
+        let held = stores.hold();
+        FileStorage { path: path.to_owned(), blocks, open: None, marked, in_place: false, stores, held }
     }
 
     /// The same for somebody who has a thread of his own: commits run on it, which saves two threads from waking.
     #[must_use]
     pub fn in_place(self) -> Self {
         FileStorage { in_place: true, ..self }
+    }
+
+    /// The same, as one of these.
+    #[must_use]
+    pub fn among(self, stores: &OpenStores) -> Self {
+        FileStorage { stores: stores.clone(), held: stores.hold(), ..self }
+    }
+
+    /// The stores that it is one of: by itself it is the only one.
+    pub fn stores(&self) -> OpenStores {
+        self.stores.clone()
     }
 
     /// Whether anything was ever stored in the store of this file.
@@ -167,14 +193,14 @@ async fn blocking<T: Send + 'static>(
 
 impl Storage for FileStorage {
     async fn load(&mut self) -> Result<Rows, StorageError> {
-        let (path, blocks) = (self.path.clone(), self.blocks);
-        let (store, rows) = blocking(move || {
-            let store = open(&path, blocks)?;
-            let rows = store.load()?;
-            Ok((store, rows))
+        let (path, blocks, held) = (self.path.clone(), self.blocks, self.held.clone());
+        let (open, rows) = blocking(move || {
+            let open = Open { store: open(&path, blocks)?, held };
+            let rows = open.store.load()?;
+            Ok((open, rows))
         })
         .await?;
-        self.store = Some(store);
+        self.open = Some(open);
         if !rows.is_empty() && !std::mem::replace(&mut self.marked, true) {
             // a crash came before it: and what was promised is signed next
             set_mark(&mark(&self.path))?;
@@ -183,7 +209,7 @@ impl Storage for FileStorage {
     }
 
     async fn set_aside(&mut self) -> Result<(), StorageError> {
-        self.store = None;
+        self.open = None;
         let path = self.path.clone();
         blocking(move || {
             put_aside(&path)?;
@@ -195,23 +221,26 @@ impl Storage for FileStorage {
 
     async fn commit(&mut self, changes: Changes) -> Result<(), StorageError> {
         // one that fails is not put back: what it holds is not known
-        let Some(mut store) = self.store.take() else {
+        let Some(mut open) = self.open.take() else {
             return Err(StorageError::Failed("nothing is loaded".to_owned()));
         };
         let mark = (!std::mem::replace(&mut self.marked, true)).then(|| mark(&self.path));
         let write = move || {
-            let fold = store.commit(changes)?;
+            let fold = open.store.commit(changes)?;
             // before anything is signed: whoever has signed knows for ever that it has stored
             mark.as_deref().map_or(Ok(()), set_mark)?;
-            Ok((store, fold))
+            Ok((open, fold))
         };
-        let (store, fold) = if self.in_place { write()? } else { blocking(write).await? };
-        self.store = Some(store);
+        let (open, fold) = if self.in_place { write()? } else { blocking(write).await? };
+        self.open = Some(open);
         if let Some(fold) = fold {
+            let held = self.held.clone();
             tokio::task::spawn_blocking(move || {
                 let clock = SystemClock::default();
                 let mut breaks = Breaks { since: clock.now(), clock };
                 fold.run(|| breaks.pause());
+                // it had the database, too
+                drop(held);
             });
         }
         Ok(())

@@ -14,6 +14,7 @@ pub mod file;
 pub mod hand;
 pub mod local;
 pub mod log;
+pub mod open;
 pub mod parts;
 pub mod redb;
 pub mod room;

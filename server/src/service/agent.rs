@@ -41,6 +41,7 @@ use crate::{
         any_spawn::AnySpawn,
         file::FileStorage,
         local::{Local, Switchboard},
+        open::OpenStores,
         tls::Tls,
         tokio::{SystemClock, TokioTasks},
     },
@@ -96,13 +97,13 @@ fn on(path: &Path, source: io::Error) -> AgentError {
     AgentError::Directory { path: path.to_owned(), source }
 }
 
-/// The agent of this process, whose clients have these ways. What ends its mailroom it says there.
+/// The agent of this process, whose clients have these ways. Its stores are among these, and what ends its mailroom it says there.
 pub(super) async fn open(
     deployment: &Deployment,
     ways: Ways,
     timing: Timing,
     limits: &Limits,
-    stopping: mpsc::UnboundedSender<(ActorId, NodeError)>,
+    (stores, stopping): (&OpenStores, mpsc::UnboundedSender<(ActorId, NodeError)>),
 ) -> Result<Agent, AgentError> {
     let directory = deployment.directory().join("agent");
     let devices = directory.join("devices");
@@ -117,7 +118,7 @@ pub(super) async fn open(
         return Err(AgentError::NoKey(key));
     }
     let secret = keys::read_or_make(&key)?.0;
-    let storage = FileStorage::of_actor(&store);
+    let storage = FileStorage::of_actor(&store).among(stores);
     // what cannot be stored must not be forgotten: without its mailroom the handler is no agent
     let failed = move |error: StorageError| {
         tracing::error!(%error, "the mailroom of the JSON API cannot store");
@@ -132,8 +133,11 @@ pub(super) async fn open(
     let takes = Takes::from(limits);
     // lives of this process are told apart, and those of earlier ones in all likelihood
     let (first_token, lives) = (client::first_token().map_err(AgentError::Random)?, AtomicU64::new(0));
+    let stores = stores.clone();
     let start: agent::Start = Box::new(move |secret, name, post| {
-        let (ports, has_stored) = client::ports(ways.clone(), &devices.join(name).with_extension("redb"));
+        let store = devices.join(name).with_extension("redb");
+        let (mut ports, has_stored) = client::ports(ways.clone(), &store);
+        ports.storage = ports.storage.among(&stores);
         let hosts = ways.hosts();
         let (setup, life) = (setup.clone(), lives.fetch_add(1, Ordering::Relaxed));
         let first_token = first_token.wrapping_add(life << 32);

@@ -1,17 +1,11 @@
 //! The agent of clients that sign nothing: what it does not lose when it starts again, and what a request to it may take.
 
-use std::time::Duration;
-
 use hyper::{
     Method, StatusCode,
     header::{AUTHORIZATION, CONTENT_TYPE},
 };
 use serde_json::{Value, json};
-use server::{
-    architecture::Architecture,
-    deployment::Legacy,
-    service::{Service, Settings},
-};
+use server::{architecture::Architecture, deployment::Legacy, service::Service};
 
 use super::{
     devices::{ask, bring, events_until, held, read, say, some_keys},
@@ -19,16 +13,6 @@ use super::{
     process::Process,
     settings, way, way_to,
 };
-
-/// Starts a service once the stores of the one before are closed, which is a moment after it has stopped.
-async fn start_again(settings: &Settings) -> Result<Service, String> {
-    loop {
-        match Service::start(settings.clone()).await.map_err(|error| error.to_string()) {
-            Err(why) if why.contains("already open") => tokio::time::sleep(Duration::from_millis(10)).await,
-            started => return started,
-        }
-    }
-}
 
 #[test]
 fn an_agent_whose_key_or_mailroom_is_gone_does_not_begin_anew_over_what_is_left() {
@@ -45,7 +29,7 @@ fn an_agent_whose_key_or_mailroom_is_gone_does_not_begin_anew_over_what_is_left(
         }
         let (key, aside) = (agent.join("agent.key"), directory.path().join("aside"));
         std::fs::rename(&key, &aside).unwrap();
-        let why = start_again(&settings).await.err().unwrap();
+        let why = Service::start(settings.clone()).await.err().unwrap().to_string();
         assert!(why.contains("agent.key is gone") && !key.exists(), "{why}");
         std::fs::rename(&aside, &key).unwrap();
         for file in ["mailroom.redb", "mailroom.log"] {
@@ -53,14 +37,14 @@ fn an_agent_whose_key_or_mailroom_is_gone_does_not_begin_anew_over_what_is_left(
                 std::fs::rename(agent.join(file), directory.path().join(file)).unwrap();
             }
         }
-        let why = start_again(&settings).await.err().unwrap();
+        let why = Service::start(settings.clone()).await.err().unwrap().to_string();
         assert!(why.contains("mailroom.redb is empty, though it has stored"), "{why}");
         for file in ["mailroom.redb", "mailroom.log"] {
             if directory.path().join(file).exists() {
                 std::fs::rename(directory.path().join(file), agent.join(file)).unwrap();
             }
         }
-        let service = start_again(&settings).await.unwrap();
+        let service = Service::start(settings).await.unwrap();
         assert_eq!(held(&way(&service), "bob").await.len(), 1);
     });
 }
@@ -76,7 +60,7 @@ fn a_mailroom_out_of_which_all_was_taken_is_none_that_is_lost() {
         let taken = way(&service).get("/devices/otkey?device_id=ann").await;
         assert_eq!(taken.status, StatusCode::OK);
         assert!(service.stop(1_000_000_000).await);
-        let again = start_again(&settings).await.unwrap();
+        let again = Service::start(settings).await.unwrap();
         assert_eq!(way(&again).get("/devices/otkey?device_id=ann").await.status, StatusCode::NOT_FOUND);
     });
 }

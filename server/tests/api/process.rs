@@ -10,6 +10,7 @@ use std::{
 };
 
 use base64::{Engine, engine::general_purpose::STANDARD};
+use hyper::StatusCode;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 use server::{
@@ -221,27 +222,45 @@ fn two_lives_of_a_client_share_no_token() {
         let service = Service::start(settings(Architecture::Central, &directory)).await.unwrap();
         let own = directory.path().join("ann");
         let mut tokens = Vec::new();
-        while tokens.len() < 4 {
+        for _ in 0..2 {
             let options =
                 Options { server: service.url().parse().unwrap(), directory: own.clone(), tls: None };
             let mut ann = Client::start(options).await.unwrap();
             let me = ann.id;
-            let sent: Vec<u64> =
-                (0..2).filter_map(|_| ann.send(b"hello".to_vec(), vec![(me, Vec::new())]).ok()).collect();
-            // its store is closed a moment after the life before has ended: until then there is none
-            let alive = loop {
-                match ann.next().await {
-                    Some(Notice::Receipted { .. }) => break true,
-                    Some(_) => {}
-                    None => break false,
-                }
-            };
-            tokens.extend(sent.into_iter().filter(|_| alive));
-            ann.stop().await;
+            tokens.extend((0..2).map(|_| ann.send(b"hello".to_vec(), vec![(me, Vec::new())]).unwrap()));
+            while !matches!(ann.next().await.unwrap(), Notice::Receipted { .. }) {}
+            assert!(ann.stop().await.is_none());
         }
-        let count = tokens.len();
         tokens.sort_unstable();
         tokens.dedup();
-        assert_eq!(tokens.len(), count, "{tokens:?}");
+        assert_eq!(tokens.len(), 4, "{tokens:?}");
+    });
+}
+
+/// Its stores are closed, those of devices' clients, too, though a database may just be taking over a log.
+#[test]
+fn who_was_stopped_may_start_again_at_once() {
+    const BUNDLES: usize = 40;
+    on_tokio(async {
+        let directory = tempfile::tempdir().unwrap();
+        let mut settings = settings(Architecture::Parallel, &directory);
+        settings.plan.legacy = Legacy::Served;
+        for life in 0..4 {
+            let service = Service::start(settings.clone()).await.unwrap();
+            let (server, own) = (service.url().parse().unwrap(), directory.path().join("ann"));
+            let mut ann = Client::start(Options { server, directory: own, tls: None }).await.unwrap();
+            let me = ann.id;
+            for _ in 0..BUNDLES {
+                ann.send(b"hello".to_vec(), vec![(me, Vec::new())]).unwrap();
+            }
+            let mut receipted = 0;
+            while receipted < BUNDLES {
+                receipted += usize::from(matches!(ann.next().await.unwrap(), Notice::Receipted { .. }));
+            }
+            let said = say(&way(&service), "bob", &["cid", "dan"], &format!("life {life}")).await;
+            assert_eq!(said.status, StatusCode::OK, "{}", said.told());
+            assert!(ann.stop().await.is_none());
+            assert!(service.stop(5_000_000_000).await);
+        }
     });
 }

@@ -111,11 +111,15 @@ enum Over {
 }
 
 impl Keeper {
-    /// Runs the client from now on, whenever there is room for what it is sent.
+    /// Runs the client from now on, whenever there is room for what it is sent, until the mailroom is closed.
     pub fn start(self, now: Time, spawn: &impl Spawn) -> Device {
         let (changed, changes) = watch::channel(());
         let (outgoing, orders) = mpsc::channel(OUTGOING_MAX);
-        spawn.spawn(self.run(changed.clone(), changes, orders));
+        let (mailroom, telling) = (self.mailroom.clone(), changed.clone());
+        spawn.spawn(async move {
+            let closed = std::pin::pin!(mailroom.closed());
+            select(closed, std::pin::pin!(self.run(telling, changes, orders))).await;
+        });
         Device { outgoing, changed, used: AtomicU64::new(now.0) }
     }
 

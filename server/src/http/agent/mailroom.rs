@@ -8,9 +8,7 @@
 //! - Of each device no more is kept than the bound and the message that exceeded it: one of any size finds room where nothing is.
 //!   One-time keys take half of the bound at most, so there is room for messages whoever brings keys.
 //! - A message that was deleted does not come back, though the client that had it may tell of it once more after a crash.
-//! - Changes are stored in the order in which they were made; whoever made one is told when it is synced, along with those that came
-//!   meanwhile. A store that fails is given nothing more, and nobody is told that anything is stored. Few changes are on their way
-//!   at once: who comes then waits.
+//! - Changes are stored in the order in which they were made ([`super::writes`]); whoever made one is told when it is synced.
 
 use std::{
     collections::BTreeMap,
@@ -18,12 +16,10 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use tokio::sync::{
-    mpsc::{self, Permit},
-    oneshot,
+use super::{
+    text::Text,
+    writes::{Unstored, Writes, store},
 };
-
-use super::text::Text;
 use crate::{
     port::{Changes, Spawn, Storage, StorageError},
     protocol::codec::{Reader, Writer},
@@ -35,9 +31,6 @@ const LAST: u8 = 3;
 
 /// Most one-time keys of a device.
 pub const KEYS_MAX: usize = 1000;
-
-/// Most changes on their way to the store, and stored at once: each may be as long as a request.
-const WRITES_MAX: usize = 16;
 
 /// What a message or a one-time key takes besides its text, in memory and on disk.
 const ROW_BYTES: usize = 128;
@@ -87,20 +80,9 @@ struct Held {
     brought: u64,
 }
 
-/// What was changed cannot be stored; why, whoever opened the mailroom was told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the mailroom cannot store")]
-pub struct Unstored;
-
-/// Changes on their way to the store, and who waits for them.
-struct Write {
-    changes: Changes,
-    synced: oneshot::Sender<()>,
-}
-
 /// What is kept for all devices.
 pub struct Mailroom {
-    writes: mpsc::Sender<Write>,
+    writes: Writes,
     /// Bytes of messages and one-time keys of a device, from which on it is kept no more.
     bound: usize,
     held: Mutex<BTreeMap<String, Held>>,
@@ -194,13 +176,17 @@ impl Mailroom {
                 }
             }
         }
-        let (writes, queue) = mpsc::channel(WRITES_MAX);
-        spawn.spawn(async move {
-            if let Err(error) = write(storage, queue).await {
-                failed(error);
-            }
-        });
-        Ok(Mailroom { writes, bound, held: Mutex::new(held) })
+        Ok(Mailroom { writes: Writes::of(storage, spawn, failed), bound, held: Mutex::new(held) })
+    }
+
+    /// Takes no more changes; its store is closed when those on their way are stored.
+    pub fn close(&self) {
+        self.writes.close();
+    }
+
+    /// Waits until it takes no more: it is closed, or cannot store.
+    pub async fn closed(&self) {
+        self.writes.closed().await;
     }
 
     fn held(&self) -> MutexGuard<'_, BTreeMap<String, Held>> {
@@ -226,7 +212,7 @@ impl Mailroom {
     /// out.
     pub async fn put_messages(&self, device: &str, messages: Vec<(u64, Text)>) -> Result<bool, Unstored> {
         let mut found_room = true;
-        let place = self.place().await?;
+        let place = self.writes.place().await?;
         let stored = {
             let mut all = self.held();
             let held = all.entry(device.to_owned()).or_default();
@@ -255,7 +241,7 @@ impl Mailroom {
 
     /// Deletes the messages of a device up to a number.
     pub async fn delete_messages(&self, device: &str, upto: u64) -> Result<(), Unstored> {
-        let place = self.place().await?;
+        let place = self.writes.place().await?;
         let stored = {
             let mut all = self.held();
             let Some(held) = all.get_mut(device) else { return Ok(()) };
@@ -277,7 +263,7 @@ impl Mailroom {
         device: &str,
         keys: &BTreeMap<String, Text>,
     ) -> Result<Result<(), KeysRefused>, Unstored> {
-        let place = self.place().await?;
+        let place = self.writes.place().await?;
         let stored = {
             let mut all = self.held();
             let nothing = Held::default();
@@ -300,7 +286,7 @@ impl Mailroom {
 
     /// Takes out a one-time key of a device: nobody else gets it, whatever becomes of this.
     pub async fn take_key(&self, device: &str) -> Result<Option<Text>, Unstored> {
-        let place = self.place().await?;
+        let place = self.writes.place().await?;
         let (stored, value) = {
             let mut all = self.held();
             let Some(held) = all.get_mut(device) else { return Ok(None) };
@@ -322,50 +308,13 @@ impl Mailroom {
             .get(device)
             .map_or_else(Keys::default, |held| Keys { left: held.keys.len(), brought: held.brought })
     }
-
-    /// A place in the queue, for whoever is about to change something.
-    async fn place(&self) -> Result<Permit<'_, Write>, Unstored> {
-        self.writes.reserve().await.map_err(|_| Unstored)
-    }
-}
-
-/// Stores what was changed, in the order of the calls: whoever changes something calls this before anybody else can. It is waited for even
-/// if nothing was changed, for what made that needless may not be stored yet.
-fn store(
-    place: Permit<'_, Write>,
-    changes: Changes,
-) -> impl Future<Output = Result<(), Unstored>> + Send + use<> {
-    let (synced, told) = oneshot::channel();
-    place.send(Write { changes, synced });
-    async move { told.await.map_err(|_| Unstored) }
-}
-
-/// Stores what comes, all of it that waits at once, until nobody is left who could change anything.
-async fn write(mut storage: impl Storage, mut queue: mpsc::Receiver<Write>) -> Result<(), StorageError> {
-    let mut waiting = Vec::new();
-    while queue.recv_many(&mut waiting, WRITES_MAX).await > 0 {
-        let mut all = Changes::new();
-        let told: Vec<_> = waiting
-            .drain(..)
-            .map(|Write { changes, synced }| {
-                all.extend(changes);
-                synced
-            })
-            .collect();
-        if !all.is_empty() {
-            storage.commit(all).await?;
-        }
-        for synced in told {
-            // whoever waited may be gone
-            let _ = synced.send(());
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use std::{path::Path, pin::pin};
+
+    use tokio::sync::mpsc;
 
     use super::*;
     use crate::port::{Rows, file::FileStorage, tokio::TokioTasks};

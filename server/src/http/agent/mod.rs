@@ -16,6 +16,7 @@ mod device;
 mod mailroom;
 pub mod routes;
 mod text;
+mod writes;
 
 use std::{
     collections::BTreeMap,
@@ -38,7 +39,8 @@ use super::Limits;
 use device::{Device, Keeper};
 
 pub use device::Post;
-pub use mailroom::{Mailroom, Unstored};
+pub use mailroom::Mailroom;
+pub use writes::Unstored;
 
 /// Longest device id.
 pub const DEVICE_BYTES_MAX: usize = 256;
@@ -93,6 +95,11 @@ impl Agent {
         let (mailroom, start, devices) = (Arc::new(mailroom), Arc::new(start), Mutex::default());
         let (devices_max, idle_ns) = (limits.devices, limits.device_idle_ns);
         Agent { secret, handler, mailroom, start, clock, spawn, devices_max, idle_ns, devices }
+    }
+
+    /// Ends its clients, and closes its mailroom when what is on its way there is stored.
+    pub fn close(&self) {
+        self.mailroom.close();
     }
 
     /// The client that a device is.
