@@ -12,16 +12,17 @@ use std::{
 
 use scene::{Parcelled, cited, manifest, tree};
 use server::{
-    actor::Notice,
+    actor::{Input, Notice},
+    port::Time,
     protocol::{
         attestation::Attestation,
         bundle::Submission,
         codec::{Decode, Encode},
         crypto::{Claim, Ed25519, Verifier},
-        cut::Cut,
+        cut::{Cut, Reached},
         digest::Digest,
         evidence::Evidence,
-        id::{ActorId, Position},
+        id::{ActorId, Epoch, Position, SequenceId},
         judge::judge,
         map::{KeyRange, Pruned},
         merkle::Opening,
@@ -43,7 +44,7 @@ use server::{
         statement::{Citation, Signed, Statement, Terms, Trust, Unverified},
     },
 };
-use support::{Boundary, World, client, history::Random, incoming, mailbox};
+use support::{Bench, Boundary, World, client, history::Random, incoming, mailbox, setup, signer_of};
 
 /// Ed25519 that answers the same question once.
 struct Remembering(Mutex<BTreeMap<Digest, bool>>);
@@ -446,4 +447,30 @@ fn an_honest_deployment_can_be_accused_of_nothing() {
     ] {
         assert!(whys.keys().any(|why| why.ends_with(due)), "{due}");
     }
+}
+
+/// What became of it was told when it was asked for first.
+#[test]
+fn a_client_that_is_asked_to_complain_once_more_says_that_it_has() {
+    let setup = setup(1, 1);
+    let cite = |total| {
+        let (terms, previous, reached) = (Terms::default(), Digest::ZERO, vec![Reached::default()]);
+        let (epoch, base, total) = (Epoch(1), SequenceId(0), SequenceId(total));
+        let cut = Cut { epoch, terms, previous, base, total, reached };
+        Signed::sign(cut, setup.trust.deployment, &signer_of(ActorId::SEQUENCER)).cite()
+    };
+    let evidence = Evidence::from(Equivocation { first: cite(0), second: cite(1) });
+    let mut ann = Bench::client(0, &setup);
+    let complained = |ann: &mut Bench| {
+        let turn = ann.turn(Time(1), vec![Input::Complain(Box::new(evidence.clone()))]);
+        let complained = |notice: &Notice| match notice {
+            Notice::Complained { number, against, charge } => Some((*number, *against, *charge)),
+            _ => None,
+        };
+        turn.notices.iter().filter_map(complained).collect::<Vec<_>>()
+    };
+    assert_eq!(complained(&mut ann), [(0, ActorId::SEQUENCER, "proven")]);
+    assert_eq!(complained(&mut ann), [(0, ActorId::SEQUENCER, "known")]);
+    ann.restart();
+    assert_eq!(complained(&mut ann), [(0, ActorId::SEQUENCER, "known")], "in a later life, too");
 }

@@ -317,7 +317,7 @@ impl Actor for Client {
             Input::Complain(evidence) => {
                 // whoever accuses has judged first
                 if accuse((*evidence).clone(), &self.setup.trust, step) {
-                    self.grievances.prove(&evidence, self.inbox.acks(), step);
+                    self.grievances.prove_as_asked(&evidence, self.inbox.acks(), step);
                 }
             }
             Input::Message(from, message) => self.read(from, message, step),

@@ -396,7 +396,7 @@ pub enum Notice {
         number: u64,
         /// Whom it accuses.
         against: ActorId,
-        /// Of what.
+        /// Of what; or `known`, if its application asks for what it has done before.
         charge: &'static str,
     },
     /// A complaint was answered.

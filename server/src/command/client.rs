@@ -303,6 +303,9 @@ impl ClientCommand {
         client.complain(evidence);
         let answer = self.wait(client, |notice| match notice {
             Notice::ComplaintAnswered { by, how, .. } => Some(Ok(format!("{by}: {how}"))),
+            Notice::Complained { number, against, charge: "known" } => Some(Ok(format!(
+                "{against}: this client has complained of it before (complaint {number}), and once is enough"
+            ))),
             Notice::Retired { .. } => hopeless(notice).map(Err),
             _ => None,
         });

@@ -7,7 +7,7 @@
 //! - A client complains of an actor once: one proof of guilt is enough.
 //! - Evidence is judged before anything is signed.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use crate::{
     actor::{
@@ -40,8 +40,8 @@ pub struct Grievances {
     me: ActorId,
     setup: Setup,
     next: u64,
-    /// Whom it has complained of.
-    accused: BTreeSet<ActorId>,
+    /// Whom it has complained of, and in which complaint.
+    accused: BTreeMap<ActorId, u64>,
     /// Evidence of complaints on their way to their signature.
     evidence: BTreeMap<u64, Vec<u8>>,
     open: BTreeMap<u64, Open>,
@@ -50,7 +50,7 @@ pub struct Grievances {
 impl Grievances {
     /// None yet.
     pub fn new(me: ActorId, setup: Setup) -> Self {
-        let (accused, evidence, open) = (BTreeSet::new(), BTreeMap::new(), BTreeMap::new());
+        let (accused, evidence, open) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
         Grievances { me, setup, next: 0, accused, evidence, open }
     }
 
@@ -58,7 +58,7 @@ impl Grievances {
     pub fn recover(&mut self, issued: &Issued) {
         if let Issued::Complaint(complaint) = issued {
             self.next = self.next.max(complaint.number + 1);
-            self.accused.insert(complaint.against);
+            self.accused.insert(complaint.against, complaint.number);
         }
     }
 
@@ -72,17 +72,27 @@ impl Grievances {
         self.complain(evidence.accused(), acks, charge, bytes, step);
     }
 
+    /// The same, asked for by the application, which is told if it has been done before.
+    pub fn prove_as_asked(&mut self, evidence: &Evidence, acks: u64, step: &mut Step) {
+        let against = evidence.accused();
+        match self.accused.get(&against) {
+            Some(number) => step.notice(Notice::Complained { number: *number, against, charge: "known" }),
+            None => self.prove(evidence, acks, step),
+        }
+    }
+
     /// Complains that what was due did not come, or not as it should be.
     pub fn miss(&mut self, against: ActorId, upto: Count, acks: u64, step: &mut Step) {
         self.complain(against, acks, Charge::NotReceived(upto), Vec::new(), step);
     }
 
     fn complain(&mut self, against: ActorId, acks: u64, charge: Charge, evidence: Vec<u8>, step: &mut Step) {
-        if !self.accused.insert(against) {
+        if self.accused.contains_key(&against) {
             return;
         }
         let number = self.next;
         self.next += 1;
+        self.accused.insert(against, number);
         self.evidence.insert(number, evidence);
         let name = match charge {
             Charge::Proven(_) => "proven",
