@@ -124,6 +124,7 @@ pub struct Client {
     /// What checks the signatures of its deployment.
     pub trust: Trust,
     door: Door,
+    caller: Arc<Caller>,
     /// Most recipients of a bundle, and bytes, as the server says.
     recipients_max: usize,
     bytes_max: usize,
@@ -295,9 +296,10 @@ impl Client {
         let Ports { network, clock, storage, work, spawn } = ports;
         let signer = || Box::new(Ed25519Signer::from_secret(&secret));
         let (id, trust) = (ClientId(signer().public()), setup.trust.clone());
+        let caller = Arc::new(Caller::new(signer(), trust.deployment));
         let network = HttpNetwork {
             inner: network,
-            caller: Arc::new(Caller::new(signer(), trust.deployment)),
+            caller: caller.clone(),
             hosts,
             takes,
             silence_ns: SILENCE_NS,
@@ -341,6 +343,7 @@ impl Client {
             id,
             trust,
             door,
+            caller,
             recipients_max,
             bytes_max,
             tokens,
@@ -382,6 +385,11 @@ impl Client {
     /// Complains of whoever this evidence exposes. False if too much waits already.
     pub fn complain(&self, evidence: Evidence) -> bool {
         self.door.complain(evidence)
+    }
+
+    /// Why nothing has come from its mailbox actor, if that never let it in.
+    pub fn unheard(&self) -> Option<String> {
+        self.caller.unheard()
     }
 
     /// What the client has to tell next. None when it has stopped. Whoever asks is done with what came before.

@@ -246,7 +246,14 @@ impl ClientCommand {
             }
         }
         self.show_rest(client)?;
-        Ok(Some(count.is_none_or(|count| shown >= count)))
+        let is_enough = |count: usize| shown >= count;
+        match client.unheard().filter(|_| !count.is_some_and(is_enough)) {
+            Some(why) => {
+                eprintln!("{}: nothing could be received: {why}", self.server);
+                Ok(Some(false))
+            }
+            None => Ok(Some(count.is_none_or(is_enough))),
+        }
     }
 
     /// Shows what has come already: what is told is told once, and would be lost.

@@ -26,6 +26,7 @@ use tokio::{
 };
 
 use super::{
+    command,
     devices::{self, bring, read, say},
     on_tokio, settings, way, way_to,
 };
@@ -262,5 +263,21 @@ fn who_was_stopped_may_start_again_at_once() {
             assert!(ann.stop().await.is_none());
             assert!(service.stop(5_000_000_000).await);
         }
+    });
+}
+
+#[test]
+fn a_client_that_is_not_let_in_has_received_nothing_and_says_so() {
+    on_tokio(async {
+        let directory = tempfile::tempdir().unwrap();
+        let mut settings = settings(Architecture::Central, &directory);
+        settings.limits.readers = 0;
+        let service = Service::start(settings).await.unwrap();
+        let (url, own) = (service.url(), directory.path().join("ann"));
+        let receive = ["--server", &url, "receive", "--quiet-s", "1"];
+        let told = command(&[&["client", "--dir", own.to_str().unwrap()][..], &receive].concat());
+        assert_eq!(told.status.code(), Some(1), "{told:?}");
+        let told = String::from_utf8(told.stderr).unwrap();
+        assert!(told.contains("nothing could be received") && told.contains("event streams"), "{told}");
     });
 }

@@ -84,12 +84,16 @@ pub struct Caller {
     deployment: Deployment,
     nonce: Mutex<[u8; 16]>,
     counter: AtomicU64,
+    /// Whether a mailbox actor has ever let it hear what comes for it; why not, if none has.
+    heard: Mutex<Result<(), String>>,
 }
 
 impl Caller {
     /// A client of a deployment.
     pub fn new(signer: Box<dyn Signer>, deployment: Deployment) -> Self {
-        Caller { signer, deployment, nonce: Mutex::default(), counter: AtomicU64::new(1) }
+        let (nonce, counter) = (Mutex::default(), AtomicU64::new(1));
+        let heard = Mutex::new(Err("its mailbox actor has not answered".to_owned()));
+        Caller { signer, deployment, nonce, counter, heard }
     }
 
     /// The header that signs a request.
@@ -112,6 +116,19 @@ impl Caller {
         hex::decode_to_slice(nonce?, &mut told).ok()?;
         *self.nonce.lock().unwrap_or_else(PoisonError::into_inner) = told;
         Some(told)
+    }
+
+    /// Why it has not heard anything of what comes for it, if no mailbox actor ever let it.
+    pub fn unheard(&self) -> Option<String> {
+        self.heard.lock().unwrap_or_else(PoisonError::into_inner).clone().err()
+    }
+
+    /// A mailbox actor lets it hear what comes for it, or not now.
+    fn hears(&self, hears: Result<(), String>) {
+        let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        if heard.is_err() {
+            *heard = hears;
+        }
     }
 
     /// Leaves out counters that an earlier life of this client may have used with the same nonce: as many again as were
@@ -353,9 +370,14 @@ impl<N: Network, P: Spawn> Bridge<N, P> {
             Bytes::new()
         ));
         let response = self.network.in_time(begun).await?;
-        if !response.status().is_success() {
-            return Err(io::Error::new(io::ErrorKind::PermissionDenied, whole(response).await?.told()));
+        let hears = match response.status().is_success() {
+            true => Ok(response),
+            false => Err(whole(response).await?.told()),
+        };
+        if self.to.role() == Role::Mailbox {
+            self.network.caller.hears(hears.as_ref().map(|_| ()).map_err(Clone::clone));
         }
+        let response = hears.map_err(|told| io::Error::new(io::ErrorKind::PermissionDenied, told))?;
         let mut events = Events::of(response.into_body());
         loop {
             let Some(event) = events.take()? else {
