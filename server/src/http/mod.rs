@@ -279,7 +279,7 @@ async fn observe(
     request: Request,
     next: Next,
 ) -> Response {
-    let began = front.clock.now();
+    let (began, method) = (front.clock.now(), name(request.method()));
     front.work.spend(Ledger { requests: 1, ..Ledger::default() }).await;
     let mut response = next.run(request).await;
     for (name, value) in SAID {
@@ -292,10 +292,7 @@ async fn observe(
     let route = path.as_ref().map_or(NO_ROUTE, MatchedPath::as_str);
     if let Some(counted) = front.counted.get(route) {
         counted.seconds.observe(seconds);
-        let _before = match response.status() {
-            StatusCode::OK => counted.ok.inc(),
-            status => front.watch.metrics.requests.get_or_create(&counted.ended(status)).inc(),
-        };
+        counted.ends(method, response.status(), &front.watch.metrics);
     }
     response
 }
@@ -303,28 +300,51 @@ async fn observe(
 /// What is counted of requests to no route.
 const NO_ROUTE: &str = "none";
 
+/// What a method is called where requests are counted: there are few, whatever peers make up.
+fn name(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::DELETE => "DELETE",
+        _ => "other",
+    }
+}
+
 /// What is counted of the requests to a route: looked up once, for labels cost more than counting.
 struct Counted {
     route: &'static str,
     seconds: Histogram,
-    /// Those that were answered with 200.
-    ok: Counter,
+    /// Those that were answered with 200, by its methods.
+    ok: Vec<(&'static str, Counter)>,
 }
 
 impl Counted {
-    fn of(route: &'static str, metrics: &Metrics) -> Self {
+    fn of(route: &'static str, methods: &[&'static str], metrics: &Metrics) -> Self {
         let seconds = metrics.request_seconds.get_or_create(&ByRoute { route }).clone();
-        let ended = ByRequest { route, status: StatusCode::OK.as_u16() };
-        Counted { route, seconds, ok: metrics.requests.get_or_create(&ended).clone() }
+        let ended = |method| ByRequest { route, method, status: StatusCode::OK.as_u16() };
+        let ok = |method: &&'static str| (*method, metrics.requests.get_or_create(&ended(*method)).clone());
+        Counted { route, seconds, ok: methods.iter().map(ok).collect() }
     }
 
-    fn ended(&self, status: StatusCode) -> ByRequest {
-        ByRequest { route: self.route, status: status.as_u16() }
+    /// One more has ended.
+    fn ends(&self, method: &'static str, status: StatusCode, metrics: &Metrics) {
+        let ok = self.ok.iter().find(|(of, _)| *of == method && status == StatusCode::OK);
+        let _before = match ok {
+            Some((_, ok)) => ok.inc(),
+            None => {
+                let ended = ByRequest { route: self.route, method, status: status.as_u16() };
+                metrics.requests.get_or_create(&ended).inc()
+            }
+        };
     }
 }
 
 /// By route.
 fn counted(metrics: &Metrics) -> BTreeMap<&'static str, Counted> {
-    let routes = paths().into_iter().map(|(_, route)| route).chain(std::iter::once(NO_ROUTE));
-    routes.map(|route| (route, Counted::of(route, metrics))).collect()
+    let mut methods: BTreeMap<&'static str, Vec<&'static str>> = BTreeMap::from([(NO_ROUTE, Vec::new())]);
+    for (method, route) in paths() {
+        methods.entry(route).or_default().push(name(&method));
+    }
+    methods.into_iter().map(|(route, methods)| (route, Counted::of(route, &methods, metrics))).collect()
 }

@@ -29,6 +29,8 @@ pub struct ByHead {
 pub struct ByRequest {
     /// The route, as in the description of the API.
     pub route: &'static str,
+    /// The method, or `other`.
+    pub method: &'static str,
     /// The status of the answer.
     pub status: u16,
 }
