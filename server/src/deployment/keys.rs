@@ -3,13 +3,16 @@
 //! # Invariants
 //! - A key is on disk, synced, before anything is signed with it.
 //! - A key file that others may read is refused, not repaired: whoever could read it may have.
+//! - A directory that was made is durable before anything is in it: power that fails takes no synced file with its directory.
 
 use std::{
-    fs::{self, DirBuilder, File, OpenOptions},
+    fs::{self, DirBuilder, OpenOptions},
     io::{self, Write},
     os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
+
+use crate::port::file::sync_directory_of;
 
 /// Why a key cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -61,12 +64,16 @@ fn on(path: &Path) -> impl Fn(io::Error) -> KeyError {
     move |error| KeyError::File { path: path.to_owned(), error }
 }
 
-/// Makes a directory that only its owner may enter, if it is not there. One that is there is its owner's to open or close.
+/// Makes a directory that only its owner may enter, if it is not there, and those above it. One that is there is its owner's to open or
+/// close.
 pub fn private_directory(path: &Path) -> Result<(), KeyError> {
     if path.exists() && !path.is_dir() {
         return Err(KeyError::NoDirectory(path.to_owned()));
     }
-    DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(on(path))
+    let missing = path.ancestors().take_while(|above| !above.as_os_str().is_empty() && !above.exists());
+    let missing: Vec<&Path> = missing.collect();
+    DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(on(path))?;
+    missing.into_iter().try_for_each(sync_directory_of).map_err(on(path))
 }
 
 /// The key in a file.
@@ -103,10 +110,7 @@ pub fn publish(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     file.write_all(bytes)?;
     file.sync_all()?;
     fs::rename(&new, path)?;
-    match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => File::open(parent)?.sync_all(),
-        _ => Ok(()),
-    }
+    sync_directory_of(path)
 }
 
 #[cfg(test)]
@@ -124,6 +128,20 @@ mod tests {
         assert_eq!(read_or_make(&path).unwrap().0, made.0);
         fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
         assert!(matches!(read(&path), Err(KeyError::Open { mode: 0o644, .. })));
+    }
+
+    #[test]
+    fn a_directory_is_made_with_those_above_it_and_once() {
+        let directory = tempfile::tempdir().unwrap();
+        let (above, path) = (directory.path().join("a"), directory.path().join("a/b/c"));
+        for _ in 0..2 {
+            private_directory(&path).unwrap();
+            assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o700);
+            fs::set_permissions(&above, Permissions::from_mode(0o755)).unwrap();
+        }
+        assert_eq!(fs::metadata(&above).unwrap().mode() & 0o777, 0o755, "it is its owner's to open");
+        fs::write(above.join("file"), "").unwrap();
+        assert!(matches!(private_directory(&above.join("file")), Err(KeyError::NoDirectory(_))));
     }
 
     #[test]

@@ -121,8 +121,9 @@ fn aside(path: &Path) -> PathBuf {
 }
 
 /// An entry in a directory is durable only when that is synced, too.
-fn sync_directory_of(path: &Path) -> io::Result<()> {
-    File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()
+pub fn sync_directory_of(path: &Path) -> io::Result<()> {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    File::open(parent.unwrap_or(Path::new(".")))?.sync_all()
 }
 
 fn failed(path: &Path) -> impl Fn(io::Error) -> StorageError {
