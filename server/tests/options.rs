@@ -4,7 +4,7 @@
 
 mod serving;
 
-use std::fs;
+use std::{fs, os::unix::fs::PermissionsExt};
 
 use serving::{command, refused};
 
@@ -43,8 +43,11 @@ fn an_actor_that_serves_tls_says_so_in_the_cluster_file() {
     let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
     fs::write(&certificate, made.cert.pem()).unwrap();
     fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).unwrap();
     let tls = ["--tls-certificate", &certificate, "--tls-key", &key];
     let start = [&["actor", "handler/0", "--cluster", &cluster, "--data", &data][..], &tls].concat();
+    refused(&start, "key.pem: everybody may read this key (mode 644)");
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
     let place = "epoch_ms = 5\nheartbeat_ms = 20\n[actor.\"handler/0\"]\nlisten = \"127.0.0.1:0\"\n";
     for url in ["", "url = \"http://localhost:1\"\n"] {
         // an address that is none of this machine's: nothing is listened on before

@@ -13,7 +13,7 @@ pub struct Serving {
     /// Serve over TLS, with this chain of certificates (PEM).
     #[arg(long, requires = "tls_key")]
     tls_certificate: Option<PathBuf>,
-    /// The key of the certificate (PEM).
+    /// The key of the certificate (PEM), which must not be for everybody to read.
     #[arg(long, requires = "tls_certificate")]
     tls_key: Option<PathBuf>,
     /// How the log is written.

@@ -4,6 +4,7 @@
 
 use std::{
     fs, io,
+    os::unix::fs::MetadataExt,
     path::Path,
     pin::Pin,
     sync::Arc,
@@ -57,10 +58,27 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     Ok(found)
 }
 
+/// What a key file holds. One that everybody may read is refused; a group is often given certificates and keys, so of that a word is said.
+fn key_in(path: &Path) -> Result<Vec<u8>, TlsError> {
+    let mode = fs::metadata(path).map_err(|error| at(path)(&error))?.mode() & 0o777;
+    if mode & 0o007 != 0 {
+        return Err(at(path)(&format!(
+            "everybody may read this key (mode {mode:o}): make a new one, or `chmod 600` it if nobody did"
+        )));
+    }
+    if mode & 0o070 != 0 {
+        tracing::warn!(path = %path.display(), mode = format!("{mode:o}"), "the group of this key may read it");
+    }
+    fs::read(path).map_err(|error| at(path)(&error))
+}
+
 impl Tls {
     /// A server with this chain of certificates and this key, both PEM.
+    ///
+    /// # Errors
+    /// They are none, or everybody may read the key.
     pub fn server(chain: &Path, key: &Path) -> Result<Tls, TlsError> {
-        let pem = fs::read(key).map_err(|error| at(key)(&error))?;
+        let pem = key_in(key)?;
         let secret = PrivateKeyDer::from_pem_slice(&pem)
             .map_err(|error| at(key)(&format!("there is no private key (PEM) in it: {error}")))?;
         let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
@@ -221,19 +239,42 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Stream<S> {
 
 #[cfg(test)]
 mod tests {
+    use std::{os::unix::fs::PermissionsExt, path::PathBuf};
+
     use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 
     use super::*;
 
+    /// A certificate and its key, which only the owner may read.
+    fn made_in(directory: &Path) -> (PathBuf, PathBuf) {
+        let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+        let (chain, key) = (directory.join("cert"), directory.join("key"));
+        fs::write(&chain, made.cert.pem()).unwrap();
+        fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+        allow(&key, 0o600);
+        (chain, key)
+    }
+
+    fn allow(path: &Path, mode: u32) {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    }
+
+    #[test]
+    fn a_key_that_everybody_may_read_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let (chain, key) = made_in(directory.path());
+        for (mode, is_taken) in [(0o600, true), (0o640, true), (0o644, false), (0o604, false)] {
+            allow(&key, mode);
+            let told = Tls::server(&chain, &key).err().map(|error| error.to_string());
+            assert_eq!(told.is_none(), is_taken, "{mode:o}: {told:?}");
+            assert!(told.is_none_or(|told| told.contains("everybody may read this key")));
+        }
+    }
+
     #[test]
     fn who_does_not_greet_ends_the_stream_and_nothing_else() {
-        let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
         let directory = tempfile::tempdir().unwrap();
-        let path = |name: &str, text: String| {
-            fs::write(directory.path().join(name), text).unwrap();
-            directory.path().join(name)
-        };
-        let (chain, key) = (path("cert", made.cert.pem()), path("key", made.signing_key.serialize_pem()));
+        let (chain, key) = made_in(directory.path());
         let tls = Tls::server(&chain, &key).unwrap();
         tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
             let (mut near, far) = duplex(1024);

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use server::{
     architecture::Architecture,
     cluster::Cluster,
-    deployment::Legacy,
+    deployment::{Legacy, keys},
     http::Limits,
     port::{Network, Spawn, tls::Tls},
     protocol::{
@@ -77,7 +77,7 @@ async fn a_cluster_serves_devices(architecture: Architecture) {
     let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
     let (certificate, key) = (data.join("cert.pem"), data.join("key.pem"));
     std::fs::write(&certificate, made.cert.pem()).unwrap();
-    std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+    keys::publish(&key, made.signing_key.serialize_pem().as_bytes(), 0o600).unwrap();
     // the mailbox actor serves TLS, the handler does not
     let over_tls = |actor: ActorId| actor.role() == Role::Mailbox && !architecture.is_monolith();
     let mut cluster = format!("architecture = \"{architecture}\"\nepoch_ms = 5\nheartbeat_ms = 1000\n");

@@ -21,7 +21,7 @@ use server::{
     actor::Notice,
     architecture::Architecture,
     client::{Client, Options, Scheme, Url},
-    deployment::Plan,
+    deployment::{Plan, keys},
     port::{
         Network, Spawn,
         tls::Tls,
@@ -117,7 +117,7 @@ fn over_tls_a_client_sends_and_receives() {
         let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
         let (certificate, key) = (directory.path().join("cert.pem"), directory.path().join("key.pem"));
         std::fs::write(&certificate, made.cert.pem()).unwrap();
-        std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+        keys::publish(&key, made.signing_key.serialize_pem().as_bytes(), 0o600).unwrap();
         let data = tempfile::tempdir().unwrap();
         let mut settings = settings(Architecture::Multithreaded, &data);
         settings.tls = Some(Tls::server(&certificate, &key).unwrap());
