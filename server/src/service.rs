@@ -181,12 +181,14 @@ impl Service {
         let (timing, limits) = (cluster.timing(), limits_in(architecture, limits));
         let here = if is_server { Monolith::actors() } else { vec![actor] };
         let around = Around::of(&deployment, here, cluster.urls(), believed)?;
+        // one that is lost, and not given up yet, leaves room for the next
+        let connections = limits.peers.saturating_add(2 * deployment.actors().len());
         let running = if is_server {
             let network = TcpOfParts::on(addresses_of_parts(cluster)?);
-            architecture::start_one(&deployment, actor, network, timing, &watch)?
+            architecture::start_one(&deployment, actor, (network, connections), timing, &watch)?
         } else {
             let network = Tcp { listen: place.listen, addresses: Arc::new(cluster.addresses()) };
-            architecture::start_one(&deployment, actor, network, timing, &watch)?
+            architecture::start_one(&deployment, actor, (network, connections), timing, &watch)?
         };
         let stores = running.stores.clone();
         or_closed(stores, opened.serve(deployment, running, watch, timing, limits, around)).await

@@ -75,6 +75,7 @@ fn bounds_with_which_nobody_would_be_served_are_refused() {
     let run = ["run", "--listen", "127.0.0.1:0", "--data", data.to_str().unwrap()];
     let bounds = [
         "--connections-max",
+        "--peers-max",
         "--body-bytes-max",
         "--messages-max",
         "--recipients-max",

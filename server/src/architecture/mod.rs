@@ -14,7 +14,7 @@ mod thread;
 use std::{io, panic::AssertUnwindSafe, path::Path, str::FromStr};
 
 use futures_util::FutureExt as _;
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 
 use crate::{
     actor::{
@@ -140,7 +140,9 @@ pub fn start_on<S: Storage>(
     let board = Switchboard::default();
     let setup = Setup { trust: deployment.trust.clone(), timing };
     let network = |actor| board.of(actor);
-    let start = Start { deployment, setup, watch, network, storage, stopped: stopping.clone() };
+    // nobody connects but these
+    let connections = Semaphore::MAX_PERMITS;
+    let start = Start { deployment, setup, watch, network, storage, connections, stopped: stopping.clone() };
     let actors = deployment.actors();
     let (mut doors, mut threads) = (Vec::new(), Vec::new());
     match deployment.architecture() {
@@ -160,11 +162,12 @@ pub fn start_on<S: Storage>(
     Ok(Running { doors, stopped, stopping, threads, stores: OpenStores::default() })
 }
 
-/// Starts one actor of the pipeline, a witness, or a server that is all the others; the rest runs elsewhere in this network.
+/// Starts one actor of the pipeline, a witness, or a server that is all the others; the rest runs elsewhere in this network, and has so many
+/// connections to it at most.
 pub fn start_one<N: Network>(
     deployment: &Deployment,
     actor: ActorId,
-    network: N,
+    (network, connections): (N, usize),
     timing: Timing,
     watch: &Watch,
 ) -> Result<Running, StartError> {
@@ -172,7 +175,7 @@ pub fn start_one<N: Network>(
     let setup = Setup { trust: deployment.trust.clone(), timing };
     let stores = OpenStores::default();
     let (network, storage) = (|_| network.clone(), |path: &Path| store(path, &stores));
-    let start = Start { deployment, setup, watch, network, storage, stopped: stopping.clone() };
+    let start = Start { deployment, setup, watch, network, storage, connections, stopped: stopping.clone() };
     let (doors, thread) = if deployment.architecture().is_server(actor) {
         let (door, thread) = start.monolith()?;
         (Monolith::actors().into_iter().map(|part| (part, door.clone())).collect(), thread)
@@ -189,6 +192,8 @@ struct Start<'a, F, G> {
     watch: &'a Watch,
     network: F,
     storage: G,
+    /// Most that others have to an actor.
+    connections: usize,
     stopped: mpsc::UnboundedSender<(ActorId, NodeError)>,
 }
 
@@ -198,7 +203,7 @@ macro_rules! run {
         run!($start, $actor, vec![$actor], $recover)
     };
     ($start:expr, $actor:expr, $actors:expr, $recover:expr) => {{
-        let node = Node::default();
+        let node = Node::default().up_to($start.connections);
         let door = node.door();
         let (identity, ports) = ($start.identity($actor, $actors)?, $start.ports($actor)?);
         let running = node.run(identity, ports, $start.watch.of($actor), $recover);

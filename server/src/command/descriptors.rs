@@ -17,7 +17,7 @@ pub fn take_all(limits: &Limits, serves_devices: bool) {
         let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
     }
     let devices = if serves_devices { limits.devices as u64 } else { 0 };
-    let needed = limits.connections as u64 + OF_DEVICE * devices + OTHERS;
+    let needed = (limits.connections + limits.peers) as u64 + OF_DEVICE * devices + OTHERS;
     if let Some(given) = getrlimit(Resource::Nofile).current.filter(|given| *given < needed) {
         warn!(
             given,

@@ -9,6 +9,9 @@ pub struct LimitOptions {
     /// Connections open at once; more are closed.
     #[arg(long, default_value_t = Limits::default().connections, value_parser = up_to(MANY))]
     connections_max: usize,
+    /// Connections that others have open to an actor's own port, besides two for each actor of the roster; more are closed (actor).
+    #[arg(long, default_value_t = Limits::default().peers, value_parser = up_to(MANY))]
+    peers_max: usize,
     /// Bytes of a request's body.
     #[arg(long, default_value_t = Limits::default().body_bytes, value_parser = up_to(GIGABYTE))]
     body_bytes_max: usize,
@@ -73,6 +76,7 @@ impl LimitOptions {
     pub fn limits(&self) -> Limits {
         Limits {
             connections: self.connections_max,
+            peers: self.peers_max,
             body_bytes: self.body_bytes_max,
             bodies_bytes: self.bodies_bytes_max,
             messages: self.messages_max,

@@ -1,10 +1,12 @@
 //! What may be asked for.
 
-/// The bounds of the HTTP API. Every one is an option of `cargo server run`.
+/// The bounds of the HTTP API, and of an actor's own port. Every one is an option of `cargo server run` and `actor`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Connections open at once; more are closed at once.
     pub connections: usize,
+    /// Connections that others have open to an actor's own port, besides two for each actor of the roster; more are closed at once.
+    pub peers: usize,
     /// Bytes of a request's body.
     pub body_bytes: usize,
     /// Bytes of the larger bodies of all requests under way: more of them wait, as long as a body may take to arrive.
@@ -45,6 +47,7 @@ impl Default for Limits {
     fn default() -> Self {
         Limits {
             connections: 4096,
+            peers: 64,
             body_bytes: 20 << 20, // a bundle of the greatest size, and its frame
             bodies_bytes: 512 << 20,
             messages: 1024,

@@ -10,6 +10,7 @@
 //! - A node that is several actors has a connection for each of them with a peer, if the network can tell whom it wants.
 //! - Who has not said who it is holds a few bytes, for no longer than a beat; what is large waits in its connection until the
 //!   node has room for it.
+//! - No more connections are open that others have opened than the node may have; more are closed at once.
 //! - A connection on which nothing has come for [`SILENCE_BEATS`] beats is taken for lost: a machine that dies does not
 //!   always close its connections. Whoever has nothing to say sends an empty frame each beat.
 //! - A peer in the same process needs no connection: it is *seated*, and what is sent to it arrives as messages.
@@ -26,7 +27,7 @@ use std::{
 };
 
 use futures_util::future::{Either, select};
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use super::{
     Door,
@@ -184,13 +185,22 @@ impl<N: Network, C: Clock, W: Work + Clone + Sync, P: Spawn> Links<N, C, W, P> {
         Links { shared, current: BTreeMap::new(), ends: BTreeMap::new() }
     }
 
-    /// Takes connections from now on.
-    pub fn accept(&self, mut listener: N::Listener) {
+    /// Takes connections from now on, so many at once.
+    pub fn accept(&self, mut listener: N::Listener, most: usize) {
         let shared = self.shared.clone();
+        let room = Arc::new(Semaphore::new(most));
         self.shared.spawn.spawn(async move {
+            let mut told = false;
             while !shared.inbox.is_closed() {
                 match N::accept(&mut listener).await {
-                    Ok(stream) => shared.spawn.spawn(serve(shared.clone(), stream)),
+                    Ok(stream) => match room.clone().try_acquire_owned() {
+                        Ok(room) => shared.spawn.spawn(serve(shared.clone(), stream, room)),
+                        Err(_) if std::mem::replace(&mut told, true) => {}
+                        Err(_) => {
+                            let me = shared.me.actor;
+                            tracing::warn!(%me, most, "more connections of others than there may be: they are closed");
+                        }
+                    },
                     // for want of a descriptor, say: it may have one soon
                     Err(_) => shared.clock.sleep_until(shared.clock.now().after(RECONNECT_NS.1)).await,
                 }
@@ -290,6 +300,7 @@ impl<N: Network, C: Clock, W: Work + Clone + Sync, P: Spawn> Links<N, C, W, P> {
 async fn serve<N: Network, C: Clock, W: Work + Clone + Sync, P: Spawn>(
     shared: Shared<N, C, W, P>,
     mut stream: N::Stream,
+    _room: OwnedSemaphorePermit,
 ) {
     let mut frames = Frames::of_a_stranger();
     let hello = {

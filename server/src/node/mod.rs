@@ -27,7 +27,7 @@ use std::{
     task::Poll,
 };
 
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 
 use crate::{
     actor::{
@@ -192,13 +192,16 @@ impl Door {
 pub struct Node {
     inbox: mpsc::Receiver<Event>,
     door: Door,
+    /// Most connections that others have opened.
+    connections: usize,
 }
 
 impl Default for Node {
     fn default() -> Self {
         let (sender, inbox) = mpsc::channel(INBOX_MAX);
         let (connections, room) = (Connections::default(), Room::new(INBOX_BYTES_MAX));
-        Node { inbox, door: Door { inbox: sender, connections, room, recovered: Arc::default() } }
+        let door = Door { inbox: sender, connections, room, recovered: Arc::default() };
+        Node { inbox, door, connections: Semaphore::MAX_PERMITS }
     }
 }
 
@@ -206,6 +209,12 @@ impl Node {
     /// The way in.
     pub fn door(&self) -> Door {
         self.door.clone()
+    }
+
+    /// The same, to which others have so many connections open at most.
+    #[must_use]
+    pub fn up_to(self, connections: usize) -> Self {
+        Node { connections: connections.min(Semaphore::MAX_PERMITS), ..self }
     }
 
     /// Recovers the actor from storage and drives it until storage fails, or its observer wants no more.
@@ -268,7 +277,7 @@ impl Node {
         let listener = network.listen().await?;
         let me = Own { actor: actor.me(), parts: identity.actors.clone() };
         let links = Links::new(me, self.door, (network, clock.clone(), work.clone(), spawn));
-        links.accept(listener);
+        links.accept(listener, self.connections);
         actor.dials().into_iter().for_each(|peer| links.dial(peer));
         let driver =
             Driver { actor, identity, slots, clock, storage, work, observer, links, sent: Ledger::default() };
