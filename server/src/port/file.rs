@@ -195,7 +195,9 @@ async fn blocking<T: Send + 'static>(
 impl Storage for FileStorage {
     async fn load(&mut self) -> Result<Rows, StorageError> {
         let (path, blocks, held) = (self.path.clone(), self.blocks, self.held.clone());
+        let before = self.open.take();
         let (open, rows) = blocking(move || {
+            drop(before);
             let open = Open { store: open(&path, blocks)?, held };
             let rows = open.store.load()?;
             Ok((open, rows))

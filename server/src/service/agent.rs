@@ -36,7 +36,7 @@ use crate::{
     },
     node::NodeError,
     port::{
-        Network as _, Outward, StorageError,
+        Network as _, Outward, Storage as _, StorageError,
         any_clock::AnyClock,
         any_spawn::AnySpawn,
         file::FileStorage,
@@ -118,7 +118,11 @@ pub(super) async fn open(
         return Err(AgentError::NoKey(key));
     }
     let secret = keys::read_or_make(&key)?.0;
-    let storage = FileStorage::of_actor(&store).among(stores);
+    let mut storage = FileStorage::of_actor(&store).among(stores);
+    if !has_stored && matches!(storage.load().await, Err(StorageError::Corrupt(_))) {
+        // it was being made when that was cut short: nothing in it was acknowledged
+        storage.set_aside().await?;
+    }
     // what cannot be stored must not be forgotten: without its mailroom the handler is no agent
     let failed = move |error: StorageError| {
         tracing::error!(%error, "the mailroom of the JSON API cannot store");

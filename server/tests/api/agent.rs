@@ -50,6 +50,25 @@ fn an_agent_whose_key_or_mailroom_is_gone_does_not_begin_anew_over_what_is_left(
 }
 
 #[test]
+fn a_mailroom_whose_making_was_cut_short_is_made_anew_and_one_that_has_stored_is_not() {
+    on_tokio(async {
+        let directory = tempfile::tempdir().unwrap();
+        let mut settings = settings(Architecture::Central, &directory);
+        settings.plan.legacy = Legacy::Served;
+        let database = directory.path().join("agent/mailroom.redb");
+        assert!(Service::start(settings.clone()).await.unwrap().stop(1_000_000_000).await);
+        // no database yet, as of somebody who was killed while it was made
+        std::fs::write(&database, [0; 4096]).unwrap();
+        let service = Service::start(settings.clone()).await.unwrap();
+        assert_eq!(bring(&way(&service), "ann", some_keys("one", 1, 1)).await.status, StatusCode::OK);
+        assert!(service.stop(1_000_000_000).await);
+        std::fs::write(&database, [0; 4096]).unwrap();
+        let why = Service::start(settings).await.err().unwrap().to_string();
+        assert!(why.contains("mailroom of the JSON API: storage is corrupt"), "{why}");
+    });
+}
+
+#[test]
 fn a_mailroom_out_of_which_all_was_taken_is_none_that_is_lost() {
     on_tokio(async {
         let directory = tempfile::tempdir().unwrap();
