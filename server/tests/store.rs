@@ -20,6 +20,7 @@ use server::port::{
     log::BLOCK,
     store::{Fold, Store},
 };
+use twox_hash::XxHash3_64;
 
 /// Blocks of the logs here.
 const BLOCKS: u64 = 8;
@@ -171,6 +172,35 @@ fn after(commits: &[Changes]) -> Rows {
 fn what_is_in_the_log_alone_is_stored() {
     let commits = [put(1, 10), put(2, 6000), Changes::from([(vec![1], None)])];
     assert_eq!(Files::filled(&commits).rows().unwrap(), after(&commits));
+}
+
+/// As another version of the program would have marked it.
+fn set_version(log: &File, version: u32) {
+    log.with(|bytes| {
+        for slot in bytes[..1024].chunks_mut(512) {
+            slot[8..12].copy_from_slice(&version.to_be_bytes());
+            let checksum = XxHash3_64::oneshot(&slot[..24]);
+            slot[24..32].copy_from_slice(&checksum.to_be_bytes());
+        }
+    });
+}
+
+#[test]
+fn a_store_of_another_version_is_refused_and_left_as_it_is() {
+    let commits = [put(1, 10), put(2, 6000)];
+    let files = Files::filled(&commits);
+    assert!(files.log.with(|bytes| bytes[8..12] == [0, 0, 0, 1]), "a new one says which it is");
+    for version in [2, u32::MAX] {
+        set_version(&files.log, version);
+        let (before, why) = (files.log.copy(), files.rows().unwrap_err());
+        assert!(matches!(why, StorageError::Failed(_)), "it is not corrupt: {why}");
+        let told = format!("the store is of version {version}, and this program reads version 1");
+        assert!(why.to_string().contains(&told), "{why}");
+        assert!(before.with(|before| files.log.with(|bytes| before == bytes)));
+    }
+    // of before there were versions
+    set_version(&files.log, 0);
+    assert_eq!(files.rows().unwrap(), after(&commits));
 }
 
 #[test]

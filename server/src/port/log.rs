@@ -6,11 +6,15 @@
 //!
 //! ```text
 //! file    header block ‖ blocks; block n stands at place (n - 1) mod their count
-//! header  two slots, of one sector each, written in turn: magic(8) ‖ count of blocks(8) ‖ mark(8) ‖ XXH3-64(8)
+//! header  two slots, of one sector each, written in turn: magic(8) ‖ version(4) ‖ count of blocks(4) ‖ mark(8) ‖ XXH3-64(8)
 //! block   XXH3-64 of the rest(8) ‖ number(8) ‖ number of its record's first block(8) ‖ the record's bytes(4) ‖ 0(4) ‖ 4,064 bytes
 //! ```
 //!
+//! The version is that of all of a store, of what its rows mean, too. 0 stands where a store was made before there were versions, and counts
+//! as 1.
+//!
 //! # Invariants
+//! - A store of another version is refused, and left as it is: nothing in it is taken for lost.
 //! - A record is synced before it is acknowledged, and before the next is begun. So power can tear the last one only,
 //!   and never one that was acknowledged: a record before the last, or below the mark, that is not whole is corrupt.
 //! - The mark says which block was acknowledged last. It is written after each sync and synced with the next record, so
@@ -37,6 +41,8 @@ const SLOT: usize = 32;
 /// How far apart slots are: a sector is written whole or not at all.
 const APART: u64 = 512;
 const MAGIC: u64 = u64::from_be_bytes(*b"noiselog");
+/// How a store is written by this program.
+const VERSION: u32 = 1;
 /// Blocks that are written ahead the first time around: a sync that has to note new blocks of the file takes a third longer.
 const AHEAD: u64 = 64;
 /// Most blocks of a log: 4 GiB.
@@ -146,8 +152,13 @@ impl Log {
                 break;
             }
             self.file.read(slot * APART, &mut bytes).map_err(failed)?;
-            let found = parse_slot(&bytes).map(|(mark, blocks)| Slot { mark, blocks, slot });
-            newest = newest.max(found);
+            let Some((version, blocks, mark)) = parse_slot(&bytes) else { continue };
+            if version > VERSION {
+                return Err(StorageError::Failed(format!(
+                    "the store is of version {version}, and this program reads version {VERSION}"
+                )));
+            }
+            newest = newest.max(Some(Slot { mark, blocks, slot }));
         }
         match newest {
             Some(found) if (1 + found.blocks) * BLOCK as u64 > len => Err(corrupt("the log was cut off")),
@@ -269,7 +280,8 @@ impl Log {
     fn mark(&mut self) -> Result<(), StorageError> {
         let mut out = Writer::after(Vec::with_capacity(SLOT));
         out.u64(MAGIC);
-        out.u64(self.blocks);
+        out.u32(VERSION);
+        out.u32(self.blocks as u32);
         out.u64(self.last);
         let mut slot = out.into_bytes();
         slot.extend(XxHash3_64::oneshot(&slot).to_be_bytes());
@@ -348,12 +360,12 @@ fn parse(bytes: &[u8]) -> Option<(u64, Block)> {
     (valid && inside).then(|| (number, Block { first, bytes, piece: input.left().to_vec() }))
 }
 
-/// The mark and how many blocks there are, if these bytes say that.
-fn parse_slot(bytes: &[u8]) -> Option<(u64, u64)> {
+/// The version, how many blocks there are, and the mark, if these bytes say that.
+fn parse_slot(bytes: &[u8]) -> Option<(u32, u64, u64)> {
     let read = |mut input: Reader<'_>| -> Result<_, DecodeError> {
-        Ok((input.u64()?, input.u64()?, input.u64()?, input.u64()?))
+        Ok((input.u64()?, input.u32()?, u64::from(input.u32()?), input.u64()?, input.u64()?))
     };
-    let (magic, blocks, mark, checksum) = read(Reader::new(bytes)).ok()?;
+    let (magic, version, blocks, mark, checksum) = read(Reader::new(bytes)).ok()?;
     let valid = checksum == XxHash3_64::oneshot(&bytes[..24]);
-    (valid && magic == MAGIC && (1..=BLOCKS_MAX).contains(&blocks)).then_some((mark, blocks))
+    (valid && magic == MAGIC && (1..=BLOCKS_MAX).contains(&blocks)).then_some((version, blocks, mark))
 }
