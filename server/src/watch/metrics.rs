@@ -24,6 +24,17 @@ pub struct ByHead {
     pub kind: &'static str,
 }
 
+/// Which actor's statements, of which kind, and which witness has cosigned them.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct ByCosigned {
+    /// The witness's name.
+    pub witness: String,
+    /// The actor's.
+    pub actor: String,
+    /// `seal`, `cut` or `attestation`.
+    pub kind: &'static str,
+}
+
 /// Which request, and how it ended.
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 pub struct ByRequest {
@@ -77,6 +88,8 @@ pub struct Metrics {
     pub commit_seconds: LatencyOf<ByActor>,
     /// The newest seal, cut and attestation of each actor: one that stands still while there is load is stuck.
     pub newest: Family<ByHead, Gauge<i64, AtomicI64>>,
+    /// The newest of these that a witness here has seen, checked and cosigned.
+    pub cosigned: Family<ByCosigned, Gauge<i64, AtomicI64>>,
     /// Requests.
     pub requests: Family<ByRequest, Counter>,
     /// From the head of a request to the head of its answer.
@@ -112,6 +125,7 @@ impl Default for Metrics {
             retired: Family::default(),
             commit_seconds: Family::new_with_constructor(latencies as fn() -> Histogram),
             newest: Family::default(),
+            cosigned: Family::default(),
             requests: Family::default(),
             request_seconds: Family::new_with_constructor(latencies as fn() -> Histogram),
             bundles: Family::default(),
@@ -148,6 +162,8 @@ impl Metrics {
         all.register("retired", "Actors here that have lost their state", self.retired.clone());
         all.register("commit_seconds", "Time until a step is on disk", self.commit_seconds.clone());
         all.register("newest", "Number of the newest seal, cut or attestation", self.newest.clone());
+        let cosigned = "Number of the newest of these that a witness has cosigned";
+        all.register("cosigned", cosigned, self.cosigned.clone());
         all.register("requests", "Requests answered", self.requests.clone());
         all.register("request_seconds", "Time until the answer", self.request_seconds.clone());
         all.register("bundles", "Bundles submitted", self.bundles.clone());

@@ -30,7 +30,7 @@ use crate::{
 };
 
 use commits::Commits;
-use metrics::{ByActor, ByHead, Metrics};
+use metrics::{ByActor, ByCosigned, ByHead, Metrics};
 use shelf::Shelf;
 
 /// What all actors of a process report to.
@@ -173,6 +173,14 @@ impl Observer for Watcher {
             let label = ByHead { actor: self.label.actor.clone(), kind: issued.kind().name() };
             let slot = i64::try_from(issued.slot()).unwrap_or(i64::MAX);
             self.watch.metrics.newest.get_or_create(&label).set(slot);
+        }
+        if let Issued::Cosignature(cosignature) = issued {
+            for head in &cosignature.heads {
+                let (witness, actor) = (self.label.actor.clone(), head.actor.to_string());
+                let label = ByCosigned { witness, actor, kind: head.kind.name() };
+                let slot = i64::try_from(head.slot).unwrap_or(i64::MAX);
+                self.watch.metrics.cosigned.get_or_create(&label).set(slot);
+            }
         }
         if issued.kind() == Kind::Recovery {
             self.retired(issued.actor());

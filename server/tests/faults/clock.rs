@@ -13,7 +13,7 @@ use std::{
 use super::{
     crowd::{Crowd, on_tokio},
     port::free_port,
-    process::{Server, nobody_is_exposed},
+    process::{Server, audited, nobody_is_exposed},
 };
 
 /// `libfaketime`: where `FAKETIME_LIBRARY` says, or where distributions put it.
@@ -94,6 +94,7 @@ fn survives_steps(architecture: &str) {
             crowd.all().await;
         }
         crowd.check();
+        audited(&[port]).await;
     });
     assert!(nobody_is_exposed(&data));
 }

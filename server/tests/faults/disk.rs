@@ -7,7 +7,7 @@ use server::architecture::Architecture;
 use super::{
     crowd::{Crowd, on_tokio},
     port::free_port,
-    process::{Server, get, nobody_is_exposed},
+    process::{Server, audited, get, nobody_is_exposed},
     slow::{self, Disk},
 };
 
@@ -46,6 +46,7 @@ fn survives_a_slow_disk(architecture: Architecture) {
         let _server = slow::start(architecture, &data, port);
         crowd.all().await;
         crowd.check();
+        audited(&[port]).await;
     });
     assert!(nobody_is_exposed(&data));
 }
@@ -103,6 +104,7 @@ fn survives_a_full_disk(architecture: &str) {
         let _server = Server::start(architecture, &data, port);
         crowd.all().await;
         crowd.check();
+        audited(&[port]).await;
     });
     assert!(nobody_is_exposed(&data));
 }

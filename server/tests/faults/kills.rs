@@ -5,7 +5,7 @@ use std::path::Path;
 use super::{
     crowd::{CLIENTS, Crowd, on_tokio},
     port::free_port,
-    process::{Server, nobody_is_exposed},
+    process::{Server, audited, nobody_is_exposed},
 };
 
 /// Bytes of a payload.
@@ -36,24 +36,24 @@ fn survives(architecture: &str, lives: usize) {
         }
         crowd.all().await;
         crowd.check();
+        audited(&[port]).await;
         drop(server);
     });
     assert!(nobody_is_exposed(&data));
 }
 
-/// Makes keys, roster and cluster file of seven processes; the port of the first one's HTTP API.
-fn make_cluster(directory: &Path, actors: &[&str]) -> u16 {
+/// Makes keys, roster and cluster file of seven processes; the ports of their HTTP API.
+fn make_cluster(directory: &Path, actors: &[&str]) -> Vec<u16> {
     let init = Server::command().args(["init", "--data"]).arg(directory.join("server")).output().unwrap();
     assert!(init.status.success(), "{init:?}");
     let mut file = "epoch_ms = 5\nheartbeat_ms = 100\n".to_owned();
-    let http = free_port();
-    for actor in actors {
+    let ports: Vec<u16> = actors.iter().map(|_| free_port()).collect();
+    for (actor, port) in actors.iter().zip(&ports) {
         file += &format!("[actor.\"{actor}\"]\nlisten = \"127.0.0.1:{}\"\n", free_port());
-        let port = if *actor == "handler/0" { http } else { free_port() };
         file += &format!("http = \"127.0.0.1:{port}\"\n");
     }
     std::fs::write(directory.join("cluster.toml"), file).unwrap();
-    http
+    ports
 }
 
 /// A cluster of seven processes, of which one after another is killed under load.
@@ -62,11 +62,12 @@ fn cluster_survives(lives: usize) {
     const ACTORS: [&str; 7] =
         ["handler/0", "incoming/0", "sequencer", "mailbox/0", "witness/0", "incoming/1", "mailbox/1"];
     let directory = tempfile::tempdir().unwrap();
-    let http = make_cluster(directory.path(), &ACTORS);
+    let ports = make_cluster(directory.path(), &ACTORS);
     on_tokio(async {
         let mut servers: Vec<_> =
             ACTORS.iter().map(|actor| Some(Server::start_actor(actor, directory.path()))).collect();
-        let mut crowd = Crowd::start(directory.path(), http, PAYLOAD).await;
+        // clients speak to the handler
+        let mut crowd = Crowd::start(directory.path(), ports[0], PAYLOAD).await;
         for life in 0..lives {
             crowd.at_most(BACKLOG_MAX).await;
             crowd.send(EACH);
@@ -77,6 +78,7 @@ fn cluster_survives(lives: usize) {
         }
         crowd.all().await;
         crowd.check();
+        audited(&ports).await;
     });
     assert!(nobody_is_exposed(&directory.path().join("server")));
 }

@@ -5,7 +5,11 @@ use std::{
     net::TcpStream,
     path::Path,
     process::{Child, Command, ExitStatus, Stdio},
+    time::Duration,
 };
+
+/// Ends the wait for a witness that does not get on.
+const AUDIT_LIMIT: Duration = Duration::from_secs(60);
 
 /// A process that is killed when it is dropped.
 pub struct Server(Child);
@@ -72,7 +76,60 @@ pub fn get(port: u16, path: &str) -> String {
     answer
 }
 
-/// Whether a server has caught nobody.
+/// A label of a line of metrics.
+fn label<'a>(labels: &'a str, name: &str) -> Option<&'a str> {
+    labels.split(',').find_map(|label| label.strip_prefix(name)?.strip_prefix("=\"")?.strip_suffix('"'))
+}
+
+/// The gauges of this name, as labels and what they show, of several servers.
+fn gauges(metrics: &str, name: &str) -> Vec<(String, u64)> {
+    let gauge = |line: &str| {
+        let (labels, shown) = line.strip_prefix(name)?.strip_prefix('{')?.split_once("} ")?;
+        Some((labels.to_owned(), shown.parse().ok()?))
+    };
+    metrics.lines().filter_map(gauge).collect()
+}
+
+/// What these servers have signed last and no witness of them has cosigned yet.
+fn unaudited(signed: &[(String, u64)], metrics: &str) -> Vec<(String, u64)> {
+    let cosigned = gauges(metrics, "noise_cosigned");
+    let is_audited = |(labels, slot): &(String, u64)| {
+        let (actor, kind) = (label(labels, "actor").unwrap(), label(labels, "kind").unwrap());
+        // a server in one piece is called by one of its names
+        let actor = match (actor, kind) {
+            ("sequencer", "seal") => "incoming/0",
+            ("sequencer", "attestation") => "mailbox/0",
+            _ => actor,
+        };
+        cosigned.iter().any(|(labels, cosigned)| {
+            label(labels, "actor") == Some(actor) && label(labels, "kind") == Some(kind) && cosigned >= slot
+        })
+    };
+    signed.iter().filter(|head| !is_audited(head)).cloned().collect()
+}
+
+/// Waits until the witness of these servers, if it is among them, has checked all that they have signed by now.
+pub async fn audited(ports: &[u16]) {
+    let metrics = || ports.iter().map(|port| get(*port, "/metrics")).collect::<String>();
+    if !metrics().contains("actor=\"witness/0\"") {
+        return;
+    }
+    // what comes of a check is written after it is signed for, and before the next one
+    for _ in 0..2 {
+        let signed = gauges(&metrics(), "noise_newest");
+        let mut left = signed.clone();
+        let waiting = async {
+            while !left.is_empty() {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                left = unaudited(&signed, &metrics());
+            }
+        };
+        let ended = tokio::time::timeout(AUDIT_LIMIT, waiting).await;
+        assert!(ended.is_ok(), "the witness has not seen {:?}", unaudited(&signed, &metrics()));
+    }
+}
+
+/// Whether a server has caught nobody: its witness must have seen all first ([`audited`]).
 pub fn nobody_is_exposed(data: &Path) -> bool {
     std::fs::read_dir(data.join("evidence")).unwrap().count() == 0
 }

@@ -10,7 +10,7 @@ use std::{
 use super::{
     crowd::{Crowd, on_tokio},
     port::free_port,
-    process::{Server, get, nobody_is_exposed},
+    process::{Server, audited, get, nobody_is_exposed},
 };
 
 const PAYLOAD: usize = 7;
@@ -129,7 +129,7 @@ fn survives(architecture: &str) {
         }
         crowd.all().await;
         crowd.check();
-        watched.until(|| watched.cosignatures() > 0).await;
+        audited(&[watched.http, watched.witness_http]).await;
         let metrics = get(watched.http, "/metrics");
         assert!(metrics.contains("noise_commit_seconds_count{actor=\"sequencer\"} "), "{metrics}");
         for kind in ["seal", "cut", "attestation"] {
