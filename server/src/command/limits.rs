@@ -18,6 +18,9 @@ pub struct LimitOptions {
     /// Bytes of the bodies of over 64 KiB of all requests under way: more of them wait, as long as a body may take.
     #[arg(long, default_value_t = Limits::default().bodies_bytes, value_parser = up_to(u32::MAX.into()))]
     bodies_bytes_max: usize,
+    /// Bytes of the answers of over 64 KiB to reads that their readers have not taken yet: who reads more of them is told to come later.
+    #[arg(long, default_value_t = Limits::default().answers_bytes, value_parser = up_to(u32::MAX.into()))]
+    answers_bytes_max: usize,
     /// Messages in a request.
     #[arg(long, default_value_t = Limits::default().messages, value_parser = up_to(MANY))]
     messages_max: usize,
@@ -79,6 +82,7 @@ impl LimitOptions {
             peers: self.peers_max,
             body_bytes: self.body_bytes_max,
             bodies_bytes: self.bodies_bytes_max,
+            answers_bytes: self.answers_bytes_max,
             messages: self.messages_max,
             recipients: self.recipients_max,
             client_rate: self.client_rate,

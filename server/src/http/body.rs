@@ -3,10 +3,11 @@
 use std::error::Error;
 
 use axum::{
-    body::Body,
+    body::{Body, Bytes},
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
+use http_body::Body as _;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 use super::{FRAMES, Front, Problem};
@@ -135,6 +136,33 @@ impl Front {
             _ => (message, bytes),
         };
         Ok(Read { content: messages.into_iter().map(weighed).collect(), room })
+    }
+}
+
+/// An answer, and the room that it takes until it is written, or given up.
+struct Kept {
+    bytes: Bytes,
+    _room: Taken,
+}
+
+impl AsRef<[u8]> for Kept {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl Front {
+    /// An answer to somebody who reads, which stays here until he has taken it: a problem instead where those that stay leave no room for it.
+    pub(super) async fn in_room(&self, answer: Response) -> Result<Response, Problem> {
+        if answer.body().size_hint().exact().is_some_and(|bytes| bytes <= SMALL as u64) {
+            return Ok(answer);
+        }
+        let (head, body) = answer.into_parts();
+        let bytes = axum::body::to_bytes(body, usize::MAX).await;
+        let bytes = bytes.map_err(|_| Problem::internal("the answer has no end"))?;
+        let full = || Problem::unavailable("others read too much just now");
+        let room = self.answers.try_take(bytes.len()).ok_or_else(full)?;
+        Ok(Response::from_parts(head, Bytes::from_owner(Kept { bytes, _room: room }).into()))
     }
 }
 

@@ -11,6 +11,8 @@ pub struct Limits {
     pub body_bytes: usize,
     /// Bytes of the larger bodies of all requests under way: more of them wait, as long as a body may take to arrive.
     pub bodies_bytes: usize,
+    /// Bytes of the larger answers to reads that their readers have not taken yet: without room for one there is none.
+    pub answers_bytes: usize,
     /// Messages in a request.
     pub messages: usize,
     /// Recipients of a bundle.
@@ -50,6 +52,7 @@ impl Default for Limits {
             peers: 64,
             body_bytes: 20 << 20, // a bundle of the greatest size, and its frame
             bodies_bytes: 512 << 20,
+            answers_bytes: 512 << 20,
             messages: 1024,
             recipients: crate::protocol::bundle::RECIPIENTS_MAX,
             client_rate: 2000,

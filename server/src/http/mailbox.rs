@@ -63,7 +63,7 @@ pub async fn read(
     let messages = front.arriving(reader, cursor.wait_ms.min(WAIT_MAX_MS)).await;
     let response = match messages.is_empty() {
         true => StatusCode::NO_CONTENT.into_response(),
-        false => framed(StatusCode::OK, &messages),
+        false => front.in_room(framed(StatusCode::OK, &messages)).await?,
     };
     Ok(front.with_nonce(response))
 }

@@ -118,6 +118,8 @@ pub struct Front {
     bodies: Room,
     /// For what evidence in them takes beyond their bytes.
     evidence: Room,
+    /// For answers to who reads, until they are taken.
+    answers: Room,
     clock: AnyClock,
     work: AnyWork,
     watch: Watch,
@@ -164,6 +166,7 @@ impl Front {
             hubs: Hubs::new(&doors, &trust.roster, &clock, spawn),
             bodies: Room::new(limits.bodies_bytes),
             evidence: Room::new(limits.bodies_bytes),
+            answers: Room::new(limits.answers_bytes),
             stopping: watch::Sender::new(false),
             counted: counted(&watch.metrics),
             doors,

@@ -64,8 +64,8 @@ type RangeQuery = Result<Query<Range>, axum::extract::rejection::QueryRejection>
 type Index = Result<Path<u32>, axum::extract::rejection::PathRejection>;
 
 /// `GET /v1/cuts`.
-pub async fn cuts(State(front): State<Arc<Front>>, range: RangeQuery) -> Result<Json<Value>, Problem> {
-    front.statements(ActorId::SEQUENCER, Kind::Cut, range)
+pub async fn cuts(State(front): State<Arc<Front>>, range: RangeQuery) -> Result<Response, Problem> {
+    front.statements(ActorId::SEQUENCER, Kind::Cut, range).await
 }
 
 /// `GET /v1/seals/{incoming}`.
@@ -73,9 +73,9 @@ pub async fn seals(
     State(front): State<Arc<Front>>,
     index: Index,
     range: RangeQuery,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Response, Problem> {
     let Path(index) = index.map_err(|error| Problem::malformed(error.body_text()))?;
-    front.statements(ActorId::Server(Role::Incoming, index), Kind::Seal, range)
+    front.statements(ActorId::Server(Role::Incoming, index), Kind::Seal, range).await
 }
 
 /// `GET /v1/attestations/{mailbox}`.
@@ -83,13 +83,13 @@ pub async fn attestations(
     State(front): State<Arc<Front>>,
     index: Index,
     range: RangeQuery,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Response, Problem> {
     let Path(index) = index.map_err(|error| Problem::malformed(error.body_text()))?;
-    front.statements(ActorId::Server(Role::Mailbox, index), Kind::Attestation, range)
+    front.statements(ActorId::Server(Role::Mailbox, index), Kind::Attestation, range).await
 }
 
 impl Front {
-    fn statements(&self, actor: ActorId, kind: Kind, range: RangeQuery) -> Result<Json<Value>, Problem> {
+    async fn statements(&self, actor: ActorId, kind: Kind, range: RangeQuery) -> Result<Response, Problem> {
         let Query(range) = range.map_err(|error| Problem::malformed(error.body_text()))?;
         if self.trust.roster.key_of(&actor).is_none() {
             return Err(Problem::not_found(format!("the roster has no {actor}")));
@@ -110,9 +110,10 @@ impl Front {
                 json!({ "slot": slot, "digest": Digest::of(&[body]).to_string(), "bytes": hex::encode(&bytes) })
             })
             .collect();
-        Ok(Json(json!({
+        let told = json!({
             "actor": actor.to_string(), "kind": kind.name(), "newest": newest, "statements": listed
-        })))
+        });
+        self.in_room(Json(told).into_response()).await
     }
 }
 

@@ -32,8 +32,21 @@ impl Room {
         if bytes <= SMALL {
             return Taken(None);
         }
-        let wanted = u32::try_from(bytes).map_or(self.bytes, |bytes| bytes.min(self.bytes));
-        Taken(self.left.clone().acquire_many_owned(wanted).await.ok())
+        Taken(self.left.clone().acquire_many_owned(self.part(bytes)).await.ok())
+    }
+
+    /// The same, if there is room now.
+    pub fn try_take(&self, bytes: usize) -> Option<Taken> {
+        if bytes <= SMALL {
+            return Some(Taken(None));
+        }
+        let taken = self.left.clone().try_acquire_many_owned(self.part(bytes)).ok()?;
+        Some(Taken(Some(taken)))
+    }
+
+    /// How much of it so many bytes take.
+    fn part(&self, bytes: usize) -> u32 {
+        u32::try_from(bytes).map_or(self.bytes, |bytes| bytes.min(self.bytes))
     }
 }
 
@@ -48,7 +61,9 @@ mod tests {
         let first = room.take(1 << 20).now_or_never().unwrap();
         assert!(room.take(SMALL + 1).now_or_never().is_none(), "all of it is taken");
         assert!(room.take(SMALL).now_or_never().is_some());
+        assert!(room.try_take(SMALL + 1).is_none() && room.try_take(SMALL).is_some());
         drop(first);
+        assert!(room.try_take(SMALL + 1).is_some(), "and it is given back");
         let all = room.take(usize::MAX).now_or_never();
         assert!(all.is_some(), "what is larger than all of it is not kept out");
         assert!(room.take(SMALL + 1).now_or_never().is_none());

@@ -1,11 +1,17 @@
 //! The agent of clients that sign nothing: what it does not lose when it starts again, and what a request to it may take.
 
+use std::time::Duration;
+
 use hyper::{
     Method, StatusCode,
     header::{AUTHORIZATION, CONTENT_TYPE},
 };
 use serde_json::{Value, json};
-use server::{architecture::Architecture, deployment::Legacy, service::Service};
+use server::{architecture::Architecture, deployment::Legacy, http::Limits, service::Service};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
 
 use super::{
     devices::{ask, bring, events_until, held, read, say, some_keys},
@@ -105,6 +111,44 @@ fn more_than_a_bundle_takes_goes_in_several() {
         events_until(&way(&service), "joe", "short").await;
         let held = held(&way(&service), "joe").await;
         assert_eq!((held.len(), held[1]["encPayload"].as_str()), (2, Some("short")), "in order");
+    });
+}
+
+#[test]
+fn answers_that_their_readers_do_not_take_leave_no_room_for_more_and_small_ones_need_none() {
+    on_tokio(async {
+        let directory = tempfile::tempdir().unwrap();
+        let mut settings = settings(Architecture::Central, &directory);
+        settings.plan.legacy = Legacy::Served;
+        settings.limits = Limits { answers_bytes: 100_000, mailroom_bytes: 32 << 20, ..settings.limits };
+        let service = Service::start(settings).await.unwrap();
+        let way = way(&service);
+        // more than a system takes off a server's hands for somebody who reads nothing
+        let text = "x".repeat(60_000);
+        let batch: Vec<Value> = (0..200).map(|_| json!({ "deviceId": "bob", "payload": text })).collect();
+        let told = ask(&way, "ann", Method::POST, "/message", json!({ "batch": batch })).await;
+        assert_eq!(read(&told), json!({}));
+        let reading = async || ask(&way, "bob", Method::GET, "/self/messages", Value::Null).await;
+        loop {
+            let told = reading().await;
+            // what was read is out of the way then
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            let is_told = told.status == StatusCode::OK;
+            if is_told && read(&told).as_array().unwrap().len() == 200 {
+                break;
+            }
+        }
+        let mut slow = TcpStream::connect(service.address).await.unwrap();
+        let head = "GET /self/messages HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer bob\r\n\r\n";
+        slow.write_all(head.as_bytes()).await.unwrap();
+        let mut status = [0; 12];
+        slow.read_exact(&mut status).await.unwrap();
+        assert_eq!(&status, b"HTTP/1.1 200");
+        let told = reading().await;
+        assert_eq!(told.status, StatusCode::SERVICE_UNAVAILABLE, "{}", told.told());
+        assert_eq!(held(&way, "cid").await.len(), 0, "what is small is told");
+        drop(slow);
+        while reading().await.status != StatusCode::OK {}
     });
 }
 

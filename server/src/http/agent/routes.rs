@@ -191,15 +191,13 @@ fn shown(number: u64, message: &Text) -> Text {
 }
 
 /// `GET /self/messages`.
-pub async fn messages(
-    State(front): State<Arc<Front>>,
-    headers: HeaderMap,
-) -> Result<Json<Vec<Text>>, Problem> {
+pub async fn messages(State(front): State<Arc<Front>>, headers: HeaderMap) -> Result<Response, Problem> {
     let (agent, device) = (front.agent()?, device(&headers)?);
     front.charge_device(agent, &device, 1)?;
     agent.device(&device).ok_or_else(too_many_devices)?;
     let held = agent.mailroom.messages_after(&device, 0);
-    Ok(Json(held.iter().map(|(number, message)| shown(*number, message)).collect()))
+    let shown: Vec<Text> = held.iter().map(|(number, message)| shown(*number, message)).collect();
+    front.in_room(Json(shown).into_response()).await
 }
 
 /// Up to where a device has read.

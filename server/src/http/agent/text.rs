@@ -3,24 +3,23 @@
 //! What devices say to each other is nobody's business here. It is not taken apart, for that takes eighty times its bytes of memory;
 //! numbers keep their digits, and objects the order of their keys.
 
-use std::{collections::BTreeMap, fmt};
+use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use serde::{
-    Deserialize, Deserializer, Serialize,
+    Deserialize, Deserializer, Serialize, Serializer,
     de::{Error as _, MapAccess, SeqAccess, Visitor},
 };
 use serde_json::value::RawValue;
 
-/// A value as text, of one line.
-#[derive(Clone, Debug, Serialize)]
-#[serde(transparent)]
-pub struct Text(Box<RawValue>);
+/// A value as text, of one line. Copies share it.
+#[derive(Clone, Debug)]
+pub struct Text(Arc<RawValue>);
 
 impl Text {
     /// The text of something.
     pub fn of(value: &impl Serialize) -> Text {
         let text = serde_json::to_string(value).unwrap_or_else(|_| "null".to_owned());
-        Text(RawValue::from_string(text).unwrap_or_default())
+        Text(RawValue::from_string(text).unwrap_or_default().into())
     }
 
     /// Reads one.
@@ -39,7 +38,13 @@ impl Text {
         let Some(open) = self.as_str().strip_suffix('}') else { return self.clone() };
         let comma = if open.ends_with('{') { "" } else { "," };
         let text = format!("{open}{comma}{}:{value}}}", serde_json::Value::from(name));
-        RawValue::from_string(text).map_or_else(|_| self.clone(), Text)
+        RawValue::from_string(text).map_or_else(|_| self.clone(), |text| Text(text.into()))
+    }
+}
+
+impl Serialize for Text {
+    fn serialize<S: Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
+        RawValue::serialize(&self.0, out)
     }
 }
 
@@ -55,9 +60,10 @@ impl<'de> Deserialize<'de> for Text {
         // who gets it reads it whole, with what comes before and after
         serde_json::from_str::<Sound>(raw.get()).map_err(D::Error::custom)?;
         if !raw.get().bytes().any(is_space) {
-            return Ok(Text(raw));
+            return Ok(Text(raw.into()));
         }
-        RawValue::from_string(compact(raw.get())).map(Text).map_err(D::Error::custom)
+        let text = RawValue::from_string(compact(raw.get())).map_err(D::Error::custom)?;
+        Ok(Text(text.into()))
     }
 }
 
