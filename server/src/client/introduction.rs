@@ -1,13 +1,13 @@
 //! What a server says of itself, before a client starts.
 
-use std::{collections::BTreeMap, fs, ops::RangeInclusive, path::Path, pin::pin};
+use std::{collections::BTreeMap, fs, io, ops::RangeInclusive, path::Path, pin::pin};
 
 use bytes::Bytes;
 use futures_util::future::{Either, select};
 use hyper::Method;
 use serde::Deserialize;
 
-use super::{ClientError, Url, UrlError, Web};
+use super::{ClientError, Scheme, Url, UrlError, Web};
 use crate::{
     actor::Timing,
     deployment::keys,
@@ -91,7 +91,14 @@ async fn ask(server: &Url, web: &Web, directory: &Path) -> Result<Introduced, Cl
     let handler = ActorId::Server(Role::Handler, 0);
     let stream = web.connect(handler).await.map_err(|error| failed(error.to_string()))?;
     let mut connection = Connection::over(stream, &server.authority(), &TokioTasks).await?;
-    let pace = get(&mut connection, "/v1/deployment").await.map_err(failed)?;
+    let unheard = |error: io::Error| match server.scheme {
+        // what a server that speaks TLS says to this is no answer
+        Scheme::Http => {
+            format!("{error}; if it serves TLS, write {}", Url { scheme: Scheme::Https, ..server.clone() })
+        }
+        Scheme::Https => error.to_string(),
+    };
+    let pace = get(&mut connection, "/v1/deployment", unheard).await.map_err(failed)?;
     let pace: Pace = serde_json::from_slice(&pace).map_err(|error| failed(error.to_string()))?;
     if !EPOCH_US.contains(&pace.epoch_us) || pace.heartbeat_us.max(pace.retry_us) > PAUSE_US_MAX {
         let Pace { epoch_us, heartbeat_us, retry_us, .. } = pace;
@@ -103,7 +110,7 @@ async fn ask(server: &Url, web: &Web, directory: &Path) -> Result<Introduced, Cl
         )));
     }
     let known = directory.join("roster.json");
-    let told = get(&mut connection, "/v1/roster").await.map_err(failed)?;
+    let told = get(&mut connection, "/v1/roster", unheard).await.map_err(failed)?;
     let told = String::from_utf8_lossy(&told);
     let kept = if known.exists() { fs::read_to_string(&known)? } else { String::new() };
     if kept.is_empty() || roster_file::is_succeeded(&kept, &told)? {
@@ -125,8 +132,11 @@ async fn ask(server: &Url, web: &Web, directory: &Path) -> Result<Introduced, Cl
     Ok(Introduced { trust, timing, elsewhere, limits: pace.limits })
 }
 
-async fn get(connection: &mut Connection, path: &str) -> Result<Bytes, String> {
-    let answer =
-        connection.ask(Method::GET, path, &[], Bytes::new()).await.map_err(|error| error.to_string())?;
+async fn get(
+    connection: &mut Connection,
+    path: &str,
+    unheard: impl Fn(io::Error) -> String,
+) -> Result<Bytes, String> {
+    let answer = connection.ask(Method::GET, path, &[], Bytes::new()).await.map_err(unheard)?;
     if answer.status.is_success() { Ok(answer.body) } else { Err(answer.told()) }
 }

@@ -152,7 +152,8 @@ fn over_tls_a_client_sends_and_receives() {
         let other = Tls::client(&certificate).unwrap();
         assert!(Client::start(options(server.clone(), "bob", Some(other))).await.is_err());
         let clear = Url { scheme: Scheme::Http, ..server };
-        assert!(Client::start(options(clear, "cid", None)).await.is_err());
+        let told = Client::start(options(clear, "cid", None)).await.err().unwrap().to_string();
+        assert!(told.contains("if it serves TLS, write https://localhost:"), "{told}");
     });
 }
 
