@@ -124,10 +124,13 @@ fn what_cannot_be_done_is_said_and_changes_nothing() {
     assert_eq!(roster(&path).version(), 0);
     a_life(Architecture::Parallel, &data, &client, "as before");
     // the counts of witnesses that are elsewhere must be those of all
-    let counts = ["rotate", "sequencer", "--data", there, "--revoke", "--cosigned", "7,8"];
+    let counts = ["rotate", "sequencer", "--data", there, "--revoke", "--cosigned", "1,1"];
     refused(&counts, "the former keys of sequencer are no history");
+    // and no more than they have cosigned, where their stores tell
+    let beyond = ["rotate", "sequencer", "--data", there, "--revoke", "--cosigned", "1000000"];
+    refused(&beyond, "witness/0 has cosigned ");
     assert_eq!(roster(&path).version(), 0);
-    done(&["rotate", "sequencer", "--data", there, "--revoke", "--cosigned", "7"]);
+    done(&["rotate", "sequencer", "--data", there, "--revoke", "--cosigned", "1"]);
     // without the new key it does not start
     fs::remove_file(data.join("keys/sequencer.1.key")).unwrap();
     refused(&["run", "--data", there, "--listen", "127.0.0.1:0"], "sequencer.1.key");

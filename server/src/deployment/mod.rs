@@ -222,6 +222,18 @@ pub enum DeploymentError {
         /// What is wrong.
         why: String,
     },
+    /// More than a witness has cosigned: what whoever has its key cosigns next would count.
+    #[error("{}: {witness} has cosigned {known}, and not {given}", .path.display())]
+    NotCosigned {
+        /// Where that is told.
+        path: PathBuf,
+        /// Which witness.
+        witness: ActorId,
+        /// How many it has cosigned.
+        known: u64,
+        /// How many it was said to have.
+        given: u64,
+    },
     /// A store that tells nothing, because its actor lost what it had signed.
     #[error("{}: {actor} has lost what it signed, and signs nothing more: its key need not be revoked, and could not be fenced", .path.display())]
     Retired {

@@ -159,19 +159,32 @@ async fn revocation(
         let own = fences.iter_mut().find(|fence| fence.kind == known.kind);
         own.into_iter().for_each(|fence| fence.next = fence.next.min(known.next));
     }
+    let mut known = Vec::new();
+    for witness in (0..roster.witnesses()).map(|index| ActorId::Server(Role::Witness, index)) {
+        known.push((witness, cosigned_by(directory, roster, witness).await));
+    }
     let cosigned = match cosigned {
-        Some(cosigned) => cosigned,
-        None => {
-            let mut cosigned = Vec::new();
-            for witness in (0..roster.witnesses()).map(|index| ActorId::Server(Role::Witness, index)) {
-                let signed = stored(directory, roster, witness, u32::MAX).await?;
-                let newest = signed.iter().find(|fence| fence.kind == Kind::Cosignature);
-                cosigned.push(newest.map_or(0, |fence| fence.next));
+        None => known.into_iter().map(|(_, known)| known).collect::<Result<_, _>>()?,
+        Some(cosigned) => {
+            for ((witness, known), given) in known.into_iter().zip(&cosigned) {
+                // where its store is not here, whoever runs it knows
+                let known = known.unwrap_or(u64::MAX);
+                if *given > known {
+                    let path = super::store_path(directory, Plan::of(roster).architecture, witness);
+                    return Err(DeploymentError::NotCosigned { path, witness, known, given: *given });
+                }
             }
             cosigned
         }
     };
     Ok(Change::Revoke { actor, number, bounds: Bounds { fences, cosigned } })
+}
+
+/// How many cosignatures a witness has signed, as its store says.
+async fn cosigned_by(directory: &Path, roster: &Roster, witness: ActorId) -> Result<u64, DeploymentError> {
+    let signed = stored(directory, roster, witness, u32::MAX).await?;
+    let newest = signed.iter().find(|fence| fence.kind == Kind::Cosignature);
+    Ok(newest.map_or(0, |fence| fence.next))
 }
 
 /// What the store of an actor says that it has signed with this key, and those before it.
