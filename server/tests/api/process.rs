@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    io::{BufRead, BufReader},
+    io::{BufRead, BufReader, Write},
     net::SocketAddr,
     os::unix::fs::{MetadataExt, PermissionsExt},
     path::Path,
@@ -279,5 +279,59 @@ fn a_client_that_is_not_let_in_has_received_nothing_and_says_so() {
         assert_eq!(told.status.code(), Some(1), "{told:?}");
         let told = String::from_utf8(told.stderr).unwrap();
         assert!(told.contains("nothing could be received") && told.contains("event streams"), "{told}");
+    });
+}
+
+#[test]
+fn a_server_takes_all_descriptors_that_it_may_have() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut command = Command::new("sh");
+    command.args(["-c", "ulimit -S -n 256 && exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_server")]);
+    command.args(["run", "--architecture", "central", "--listen", "127.0.0.1:0", "--data"]);
+    command.arg(directory.path().join("data")).stderr(Stdio::null()).stdout(Stdio::piped());
+    let mut server = Process(command.spawn().unwrap());
+    let said = BufReader::new(server.0.stdout.take().unwrap()).lines().next().unwrap().unwrap();
+    assert!(said.starts_with("listening on "), "{said}");
+    let limits = fs::read_to_string(format!("/proc/{}/limits", server.0.id())).unwrap();
+    let open = limits.lines().find_map(|line| line.strip_prefix("Max open files")).unwrap();
+    let [soft, hard] = [0, 1].map(|at| open.split_whitespace().nth(at).unwrap());
+    assert_eq!(soft, hard, "{open}");
+}
+
+/// Answers one request with this JSON; where.
+fn told_once(json: serde_json::Value) -> SocketAddr {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let head = BufReader::new(&stream).lines().map_while(Result::ok);
+        head.take_while(|line| !line.is_empty()).for_each(drop);
+        let body = json.to_string();
+        let length = body.len();
+        write!(stream, "HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n{body}").unwrap();
+    });
+    address
+}
+
+/// How long an obligation may stay open is counted in epochs that nobody signs.
+#[test]
+fn a_client_takes_no_pace_at_which_nobody_would_be_challenged_or_everybody() {
+    on_tokio(async {
+        let directory = tempfile::tempdir().unwrap();
+        let limits = json!({ "recipients": 1, "body_bytes": 1, "messages": 1, "client_rate_per_s": 1 });
+        for (epoch_us, heartbeat_us, retry_us) in [
+            (999, 20_000, 20_000),
+            (60_000_001, 20_000, 20_000),
+            (5000, 1_200_000_001, 20_000),
+            (5000, 20_000, 1_200_000_001),
+        ] {
+            let address = told_once(json!({
+                "epoch_us": epoch_us, "heartbeat_us": heartbeat_us, "retry_us": retry_us, "limits": limits
+            }));
+            let server = format!("http://{address}").parse().unwrap();
+            let options = Options { server, directory: directory.path().join("ann"), tls: None };
+            let told = Client::start(options).await.err().unwrap().to_string();
+            assert!(told.contains("its pace cannot be"), "{told}");
+        }
     });
 }

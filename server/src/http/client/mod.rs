@@ -433,3 +433,49 @@ fn path(message: &Message) -> Option<&'static str> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+
+    use super::*;
+    use crate::{
+        port::{
+            local::{Local, Switchboard},
+            tokio::{RealWork, SystemClock, TokioTasks},
+        },
+        protocol::crypto::Ed25519Signer,
+    };
+
+    #[tokio::test]
+    async fn a_request_names_the_host_of_the_actor_that_it_is_for() {
+        let [handler, mailbox] = [Role::Handler, Role::Mailbox].map(|role| ActorId::Server(role, 0));
+        let (board, signer) = (Switchboard::default(), Box::new(Ed25519Signer::from_secret(&[1; 32])));
+        let network = HttpNetwork {
+            inner: board.of(handler),
+            caller: Arc::new(Caller::new(signer, Deployment([0; 8]))),
+            hosts: Hosts::of("front:1".to_owned(), BTreeMap::from([(mailbox, "mail:2".to_owned())])),
+            takes: Takes { messages: 1, bytes: 1 },
+            silence_ns: SILENCE_NS,
+            clock: AnyClock::new(SystemClock::default()),
+            work: AnyWork::new(RealWork),
+            spawn: TokioTasks,
+        };
+        for (actor, host) in [(handler, "host: front:1\r\n"), (mailbox, "host: mail:2\r\n")] {
+            let mut listener = board.of(actor).listen().await.unwrap();
+            let mut connection = network.dial(actor).await.unwrap();
+            let mut far = Local::accept(&mut listener).await.unwrap();
+            let mut head = vec![0; 4096];
+            let length = {
+                let heard = pin!(far.read(&mut head));
+                let asked = pin!(connection.ask(Method::GET, "/", &[], Bytes::new()));
+                match select(heard, asked).await {
+                    Either::Left((length, _)) => length.unwrap(),
+                    Either::Right(_) => panic!("nobody has answered"),
+                }
+            };
+            let head = String::from_utf8_lossy(&head[..length]).to_lowercase();
+            assert!(head.contains(host), "{head}");
+        }
+    }
+}
