@@ -172,6 +172,33 @@ fn what_a_run_did_not_write_it_leaves_where_it_is() {
 }
 
 #[test]
+fn a_run_replaces_what_a_run_wrote_and_nothing_else() {
+    let directory = tempfile::tempdir().unwrap();
+    let out = directory.path().to_str().unwrap();
+    let run = || sim(&["run", "scenarios/honest/calm.toml", "--set", "workload.bundles=30", "--out", out]);
+    let refused = |name: &str| {
+        let output = run();
+        let said = text(&output.stderr);
+        assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0), "{said}");
+        assert!(said.contains(&format!("{name}: a run would replace this, and no run wrote it")), "{said}");
+    };
+    for name in ["run.csv", "latency.csv", "throughput.svg", "scenario.toml"] {
+        let path = directory.path().join(name);
+        std::fs::write(&path, "scenario,seed,mine\na,1,2\n").unwrap();
+        refused(name);
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "scenario,seed,mine\na,1,2\n");
+        std::fs::remove_file(path).unwrap();
+    }
+    for _ in 0..2 {
+        let output = run();
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    }
+    // the row of a sweep of one seed looks like a run's
+    std::fs::write(directory.path().join("sweep.json"), "{}").unwrap();
+    refused("run.csv");
+}
+
+#[test]
 fn results_that_have_no_place_are_refused_before_the_run() {
     let file = tempfile::NamedTempFile::new().unwrap();
     let out = file.path().to_str().unwrap();

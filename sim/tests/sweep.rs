@@ -127,6 +127,33 @@ fn a_journal_of_another_sweep_is_refused_and_left_as_it_is() {
 }
 
 #[test]
+fn results_of_others_are_neither_swept_nor_merged_over() {
+    let scratch = Scratch::new();
+    let refused = |output: Output, why: &str| {
+        let said = text(&output.stderr);
+        assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0), "{said}");
+        assert!(said.contains(why), "{said}");
+    };
+    let (out, shard) = (scratch.name("out"), scratch.name("shard"));
+    fs::create_dir(&out).unwrap();
+    for name in ["run.csv", "junit.xml"] {
+        fs::write(scratch.path("out").join(name), "precious").unwrap();
+        refused(sweep_to(&out, &["--for", "0s"]), &format!("{name}: a sweep would replace this"));
+        assert!(!scratch.path("out").join("journal.jsonl").exists());
+        refused(sim(&["merge", "--out", &out, &shard]), &format!("{name}: a merge would replace this"));
+        assert_eq!(fs::read_to_string(scratch.path("out").join(name)).unwrap(), "precious");
+        fs::remove_file(scratch.path("out").join(name)).unwrap();
+    }
+    sweep_to(&shard, &["--for", "0s"]);
+    refused(sim(&["merge", "--partial", "--out", &shard, &shard]), "run.csv: a merge would replace this");
+    for _ in 0..2 {
+        let output = sim(&["merge", "--partial", "--out", &out, &shard]);
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    }
+    refused(sweep_to(&out, &["--for", "0s"]), "run.csv: a sweep would replace this");
+}
+
+#[test]
 fn a_journal_with_a_wrong_line_is_refused_with_its_place() {
     let scratch = Scratch::new();
     sweep_to(&scratch.name("out"), &["--for", "0s"]);

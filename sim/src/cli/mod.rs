@@ -72,6 +72,8 @@ pub enum Failed {
     #[error(transparent)]
     Write(#[from] WriteError),
     #[error(transparent)]
+    Taken(#[from] sim::place::Taken),
+    #[error(transparent)]
     Calibrate(#[from] sim::calibrate::CalibrateError),
     #[error(transparent)]
     Validate(#[from] sim::validate::ValidateError),

@@ -10,6 +10,7 @@ use std::{
 use sim::{
     command, coverage,
     journal::{Journal, Limits},
+    place,
     plant::Plant,
     sweep::{Plan, Row, Shard, Speed, Sweep, Swept, write_junit, write_results},
 };
@@ -84,6 +85,7 @@ pub fn act(arguments: Arguments) -> Result<bool, Failed> {
     let Arguments { scenarios, seeds, shard, jobs, time, sets, chaos, plant, report } = arguments;
     let sets = command::overrides(&sets, chaos);
     let (plan, scenarios) = Plan::read(&scenarios, sets, seeds, shard, plant)?;
+    report.out.as_deref().map_or(Ok(()), place::of_sweep)?;
     let mut journal = match &report.out {
         Some(directory) => Journal::open(directory, &plan)?,
         None => Journal::unwritten(),
