@@ -166,7 +166,7 @@ fn the_curve(
     arguments: &Arguments,
     directory: Option<&Path>,
 ) -> Result<Option<Made>, Failed> {
-    let plan = curve.plan(&arguments.sets)?;
+    let plan = curve.plan(&arguments.sets).map_err(|error| experiment.explain(error, &arguments.sets))?;
     let mut journal = match directory {
         Some(directory) if arguments.fresh => Journal::open_anew(directory, &plan)?,
         Some(directory) => Journal::open(directory, &plan)?,
