@@ -273,6 +273,28 @@ fn everything_listed_exists() {
 }
 
 #[test]
+fn what_there_is_not_is_refused_with_what_there_is() {
+    let small = ["--set", "workload.bundles=30", "--set", "topology.incoming=2"];
+    for (arguments, said) in [
+        (&["shrink", "scenarios/quickstart.toml", "--check", "nope"][..], "is no check; known: one-order, "),
+        (&["sweep", "scenarios/quickstart.toml", "--seeds", "0..1", "--jobs", "0"], "no number of threads"),
+        (&["scale", "scenarios/questions/blame.toml", "--jobs", "0"], "no number of threads"),
+        (&["shrink", "scenarios/quickstart.toml", "--jobs", "0"], "no number of threads"),
+        (&["replay", "scenarios/quickstart.toml", "--node", "incoming/7"], "it has incoming/0 to incoming/1"),
+        (&["replay", "scenarios/quickstart.toml", "--bundle", "client/99:0"], "no client/99 in this run"),
+    ] {
+        let more = if arguments[0] == "replay" { &small[..] } else { &[] };
+        let output = sim(&[arguments, more].concat());
+        assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0), "{arguments:?}");
+        assert!(text(&output.stderr).contains(said), "{}", text(&output.stderr));
+    }
+    let elsewhere = tempfile::tempdir().unwrap();
+    let listed = support::command(&["list", "scenarios"]).current_dir(elsewhere.path()).output().unwrap();
+    assert_eq!((listed.status.code(), listed.stdout.len()), (Some(2), 0));
+    assert!(text(&listed.stderr).starts_with("scenarios: cannot read"), "{}", text(&listed.stderr));
+}
+
+#[test]
 fn chaos_is_laid_over_a_scenario_and_named_in_the_replay() {
     let arguments = ["sweep", "scenarios/quickstart.toml", "--seeds", "0..1", "--chaos", "--json"];
     let output = sim(&[&arguments[..], &["--set", "adversary=[]", "--set", "workload.bundles=60"]].concat());

@@ -33,7 +33,7 @@ pub struct Arguments {
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=SEEDS_MAX))]
     seeds: Option<u64>,
     /// Threads; all cores if not given.
-    #[arg(long)]
+    #[arg(long, value_parser = super::jobs)]
     jobs: Option<usize>,
     /// Override a value of every scenario, such as topology.crypto=modelled.
     #[arg(long = "set", value_name = "KEY=VALUE")]
