@@ -328,9 +328,15 @@ fn the_blame_matrix_has_a_row_for_calm_and_one_for_chaos() {
     let table = format!("kind = \"blame\"\nscenarios = {:?}\nseeds = 1\n", attacks.display().to_string());
     std::fs::write(&experiment, format!("# Who?\n[experiment]\n{table}")).unwrap();
     let out = directory.path().join("out");
+    let twice = [experiment.to_str().unwrap(); 2];
+    let output = sim(&["scale", twice[0], twice[1], "--json"]);
+    let lines: Vec<serde_json::Value> =
+        text(&output.stdout).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(lines.len() == 2 && lines.iter().all(|json| json["question"] == "Who?"), "{lines:?}");
     let output = sim(&["scale", experiment.to_str().unwrap(), "--out", out.to_str().unwrap(), "--json"]);
     assert_eq!(output.status.code(), Some(0), "{}{}", text(&output.stdout), text(&output.stderr));
     let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(json, lines[0], "the same, alone");
     let rows = json["rows"].as_array().unwrap();
     assert_eq!(rows.iter().map(|row| row["chaos"].as_bool()).collect::<Vec<_>>(), [Some(false), Some(true)]);
     assert!(rows.iter().all(|row| row["exposed"] == 1 && row["right"] == 1), "{rows:?}");

@@ -140,6 +140,11 @@ fn say_json(object: &impl serde::Serialize) {
     say(&format!("{}\n", serde_json::to_string_pretty(object).expect("maps with string keys serialize")));
 }
 
+/// One object of several, on a line of its own (JSON lines).
+fn say_json_line(object: &impl serde::Serialize) {
+    say(&format!("{}\n", serde_json::to_string(object).expect("maps with string keys serialize")));
+}
+
 /// Makes the directory that results go to, before there are any that could be lost.
 fn writable(directory: Option<&Path>) -> Result<(), Failed> {
     let Some(directory) = directory else { return Ok(()) };

@@ -21,7 +21,7 @@ use sim::{
     },
 };
 
-use super::{Failed, cores, interrupt, progress_bar, say, say_json};
+use super::{Failed, cores, interrupt, progress_bar, say, say_json_line};
 
 /// What the command line says.
 #[derive(clap::Args)]
@@ -48,7 +48,7 @@ pub struct Arguments {
     /// Begin anew where the journal or the page there is of another build, experiment or number of seeds, instead of refusing it.
     #[arg(long)]
     fresh: bool,
-    /// Print one JSON object for each experiment instead.
+    /// Print one JSON object for each experiment instead, on a line of its own.
     #[arg(long)]
     json: bool,
 }
@@ -147,7 +147,7 @@ fn the_matrix(
     let reproduce = reproduce(command(experiment, &arguments.sets), matrix.seeds, "default");
     let page = blame::page(&experiment.question, &experiment.path, &rows, reproduce)?;
     if arguments.json {
-        say_json(
+        say_json_line(
             &serde_json::json!({ "question": experiment.question, "seeds": matrix.seeds, "rows": rows }),
         );
     } else {
@@ -190,7 +190,7 @@ fn the_curve(
         reproduce(command(experiment, &arguments.sets), curve.seeds, &curve.machine(&arguments.sets)?);
     let page = curve::page(&experiment.question, curve, journal.rows(), reproduce)?;
     if arguments.json {
-        say_json(&curve.json(&experiment.question, &page.answer, journal.rows()));
+        say_json_line(&curve.json(&experiment.question, &page.answer, journal.rows()));
     } else {
         show(&page);
     }
