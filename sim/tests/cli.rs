@@ -346,6 +346,19 @@ fn the_blame_matrix_has_a_row_for_calm_and_one_for_chaos() {
     );
 }
 
+#[test]
+fn a_blame_matrix_in_which_nobody_cheats_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let experiment = directory.path().join("blame.toml");
+    let honest = root().join("scenarios/honest").display().to_string();
+    let table = format!("kind = \"blame\"\nscenarios = {honest:?}\nseeds = 1\n");
+    std::fs::write(&experiment, format!("# Who?\n[experiment]\n{table}")).unwrap();
+    let output = sim(&["scale", experiment.to_str().unwrap()]);
+    assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0));
+    let said = text(&output.stderr);
+    assert!(said.contains("blame.toml:4:13: no scenario of this directory has an [[adversary]]"), "{said}");
+}
+
 /// Of a row of a curve that looks for a peak: the peak is the highest rate that most trials sustained, each by its own numbers.
 fn peak_by_its_trials(row: &serde_json::Value, bound_ms: f64) -> f64 {
     let mut votes: std::collections::BTreeMap<u64, i32> = std::collections::BTreeMap::new();

@@ -144,6 +144,9 @@ fn the_matrix(
     let bar = progress_bar(2 * matrix.scenarios.len() as u64 * matrix.seeds);
     let rows = blame::run(matrix, &arguments.sets, arguments.jobs.unwrap_or_else(cores), &|| bar.inc(1))?;
     bar.finish_and_clear();
+    if rows.is_empty() {
+        return Err(experiment.shows_nothing().into());
+    }
     let reproduce = reproduce(command(experiment, &arguments.sets), matrix.seeds, "default");
     let page = blame::page(&experiment.question, &experiment.path, &rows, reproduce)?;
     if arguments.json {

@@ -132,6 +132,13 @@ impl Experiment {
         ExperimentError::Wrong { path: self.path.clone(), line, column, why }
     }
 
+    /// What is wrong with a blame matrix of scenarios in which nobody is told to cheat.
+    pub fn shows_nothing(&self) -> ExperimentError {
+        let (line, column) = place_of(&self.text, "experiment.scenarios");
+        let why = "no scenario of this directory has an [[adversary]], so there is nobody to blame: write that of the attacks";
+        ExperimentError::Wrong { path: self.path.clone(), line, column, why: why.to_owned() }
+    }
+
     /// Reads experiment files; of a directory all experiments that are in it, by name, and none of the scenarios.
     ///
     /// # Errors
