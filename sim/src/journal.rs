@@ -138,6 +138,11 @@ impl<P: Planned> Journal<P> {
         }
         let text = fs::read(&path).map_err(failed("read"))?;
         let Some(read) = parse::<P>(&path, &text)? else {
+            // what is cut off is the beginning of this one, and nothing that somebody else has put here
+            if !line_of(plan).map_err(failed("write"))?.starts_with(&text) {
+                let why = format!("it has no end, and does not begin as that of this {}", P::NAME);
+                return Err(wrong(&path, 1, why));
+            }
             file.set_len(0).and_then(|()| write_line(&mut file, plan)).map_err(failed("write"))?;
             return Ok(Journal { rows: BTreeMap::new(), file: Some((path, file)) });
         };
@@ -246,9 +251,13 @@ pub fn read<P: Planned>(directory: &Path) -> Result<(P, Rows<P>), JournalError> 
 
 /// In one write: a process that is killed leaves a whole line or a torn last one.
 fn write_line(file: &mut File, line: &impl Serialize) -> io::Result<()> {
+    file.write_all(&line_of(line)?)
+}
+
+fn line_of(line: &impl Serialize) -> io::Result<Vec<u8>> {
     let mut text = serde_json::to_vec(line)?;
     text.push(b'\n');
-    file.write_all(&text)
+    Ok(text)
 }
 
 fn wrong(path: &Path, line: usize, why: String) -> JournalError {

@@ -21,6 +21,7 @@ pub mod journal;
 pub mod model;
 pub mod nemesis;
 pub mod outcome;
+pub mod place;
 pub mod plant;
 pub mod pool;
 pub mod random;

@@ -53,10 +53,7 @@ fn main() -> ExitCode {
         Command::Validate(arguments) => cli::validate::act(arguments),
         Command::Scale(arguments) => cli::scale::act(arguments),
         Command::Controls(arguments) => cli::controls::act(arguments),
-        Command::List(arguments) => {
-            cli::list::act(arguments);
-            Ok(true)
-        }
+        Command::List(arguments) => cli::list::act(arguments),
     };
     match held {
         Ok(_) if !cli::is_said() => ExitCode::from(2),

@@ -3,7 +3,7 @@
 //! Made once from the run, then shown on the screen, printed as JSON or written to a directory.
 
 mod files;
-pub use files::{WriteError, write};
+pub use files::{FILES, WriteError, write};
 mod screen;
 
 use std::{collections::BTreeMap, time::Duration};

@@ -172,6 +172,33 @@ fn what_a_run_did_not_write_it_leaves_where_it_is() {
 }
 
 #[test]
+fn a_run_replaces_what_a_run_wrote_and_nothing_else() {
+    let directory = tempfile::tempdir().unwrap();
+    let out = directory.path().to_str().unwrap();
+    let run = || sim(&["run", "scenarios/honest/calm.toml", "--set", "workload.bundles=30", "--out", out]);
+    let refused = |name: &str| {
+        let output = run();
+        let said = text(&output.stderr);
+        assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0), "{said}");
+        assert!(said.contains(&format!("{name}: a run would replace this, and no run wrote it")), "{said}");
+    };
+    for name in ["run.csv", "latency.csv", "throughput.svg", "scenario.toml"] {
+        let path = directory.path().join(name);
+        std::fs::write(&path, "scenario,seed,mine\na,1,2\n").unwrap();
+        refused(name);
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "scenario,seed,mine\na,1,2\n");
+        std::fs::remove_file(path).unwrap();
+    }
+    for _ in 0..2 {
+        let output = run();
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    }
+    // the row of a sweep of one seed looks like a run's
+    std::fs::write(directory.path().join("sweep.json"), "{}").unwrap();
+    refused("run.csv");
+}
+
+#[test]
 fn results_that_have_no_place_are_refused_before_the_run() {
     let file = tempfile::NamedTempFile::new().unwrap();
     let out = file.path().to_str().unwrap();
@@ -246,6 +273,28 @@ fn everything_listed_exists() {
 }
 
 #[test]
+fn what_there_is_not_is_refused_with_what_there_is() {
+    let small = ["--set", "workload.bundles=30", "--set", "topology.incoming=2"];
+    for (arguments, said) in [
+        (&["shrink", "scenarios/quickstart.toml", "--check", "nope"][..], "is no check; known: one-order, "),
+        (&["sweep", "scenarios/quickstart.toml", "--seeds", "0..1", "--jobs", "0"], "no number of threads"),
+        (&["scale", "scenarios/questions/blame.toml", "--jobs", "0"], "no number of threads"),
+        (&["shrink", "scenarios/quickstart.toml", "--jobs", "0"], "no number of threads"),
+        (&["replay", "scenarios/quickstart.toml", "--node", "incoming/7"], "it has incoming/0 to incoming/1"),
+        (&["replay", "scenarios/quickstart.toml", "--bundle", "client/99:0"], "no client/99 in this run"),
+    ] {
+        let more = if arguments[0] == "replay" { &small[..] } else { &[] };
+        let output = sim(&[arguments, more].concat());
+        assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0), "{arguments:?}");
+        assert!(text(&output.stderr).contains(said), "{}", text(&output.stderr));
+    }
+    let elsewhere = tempfile::tempdir().unwrap();
+    let listed = support::command(&["list", "scenarios"]).current_dir(elsewhere.path()).output().unwrap();
+    assert_eq!((listed.status.code(), listed.stdout.len()), (Some(2), 0));
+    assert!(text(&listed.stderr).starts_with("scenarios: cannot read"), "{}", text(&listed.stderr));
+}
+
+#[test]
 fn chaos_is_laid_over_a_scenario_and_named_in_the_replay() {
     let arguments = ["sweep", "scenarios/quickstart.toml", "--seeds", "0..1", "--chaos", "--json"];
     let output = sim(&[&arguments[..], &["--set", "adversary=[]", "--set", "workload.bundles=60"]].concat());
@@ -279,9 +328,15 @@ fn the_blame_matrix_has_a_row_for_calm_and_one_for_chaos() {
     let table = format!("kind = \"blame\"\nscenarios = {:?}\nseeds = 1\n", attacks.display().to_string());
     std::fs::write(&experiment, format!("# Who?\n[experiment]\n{table}")).unwrap();
     let out = directory.path().join("out");
+    let twice = [experiment.to_str().unwrap(); 2];
+    let output = sim(&["scale", twice[0], twice[1], "--json"]);
+    let lines: Vec<serde_json::Value> =
+        text(&output.stdout).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(lines.len() == 2 && lines.iter().all(|json| json["question"] == "Who?"), "{lines:?}");
     let output = sim(&["scale", experiment.to_str().unwrap(), "--out", out.to_str().unwrap(), "--json"]);
     assert_eq!(output.status.code(), Some(0), "{}{}", text(&output.stdout), text(&output.stderr));
     let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(json, lines[0], "the same, alone");
     let rows = json["rows"].as_array().unwrap();
     assert_eq!(rows.iter().map(|row| row["chaos"].as_bool()).collect::<Vec<_>>(), [Some(false), Some(true)]);
     assert!(rows.iter().all(|row| row["exposed"] == 1 && row["right"] == 1), "{rows:?}");
@@ -289,6 +344,19 @@ fn the_blame_matrix_has_a_row_for_calm_and_one_for_chaos() {
     assert!(
         text(&std::fs::read(out.join("blame.csv")).unwrap()).contains("D03,swap-deliveries,true,exposed")
     );
+}
+
+#[test]
+fn a_blame_matrix_in_which_nobody_cheats_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let experiment = directory.path().join("blame.toml");
+    let honest = root().join("scenarios/honest").display().to_string();
+    let table = format!("kind = \"blame\"\nscenarios = {honest:?}\nseeds = 1\n");
+    std::fs::write(&experiment, format!("# Who?\n[experiment]\n{table}")).unwrap();
+    let output = sim(&["scale", experiment.to_str().unwrap()]);
+    assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0));
+    let said = text(&output.stderr);
+    assert!(said.contains("blame.toml:4:13: no scenario of this directory has an [[adversary]]"), "{said}");
 }
 
 /// Of a row of a curve that looks for a peak: the peak is the highest rate that most trials sustained, each by its own numbers.

@@ -62,6 +62,30 @@ fn a_scenario_as_drawn_runs_the_same() {
     assert_eq!(again.fingerprint(), outcome.fingerprint());
 }
 
+/// How many faults had an effect in a short run with this one.
+fn fired(fault: &str, sets: &[&str]) -> u64 {
+    let text = format!(
+        "# A fault counts if something is different for it.\n[topology]\nclients = 4\ncrypto = \"modelled\"\nstorage = \"modelled\"\n\
+         [workload]\nbundles = 60\nrate = \"300/s\"\n[[fault]]\nat = \"60ms\"\nfor = \"150ms\"\n{fault}\n"
+    );
+    let sets: Vec<String> = sets.iter().map(ToString::to_string).collect();
+    let scenario = Scenario::parse("fault", &text, &sets).unwrap_or_else(|error| panic!("{error}"));
+    command::run("fault", &scenario, 1, false).unwrap().record().faults.values().sum()
+}
+
+#[test]
+fn a_fault_that_changes_nothing_does_not_count() {
+    let slow = "kind = \"slow\"\nactor = \"sequencer\"\nfactor = 20";
+    for (fault, idle) in [
+        (slow, "topology.costs=zero"),
+        (slow, "fault.0.factor=1"),
+        ("kind = \"throttle\"\nbandwidth = \"10Mbit/s\"", "fault.0.bandwidth=1Gbit/s"),
+        ("kind = \"duplicate\"\nrate = 0.5", "network.bandwidth=unlimited"),
+    ] {
+        assert_eq!((fired(fault, &[]), fired(fault, &[idle])), (1, 0), "{fault} and {idle}");
+    }
+}
+
 #[test]
 fn a_receipt_takes_four_links_when_all_work_is_free() {
     let outcome = run("scenarios/honest/bare-latency.toml", 1, &[]);

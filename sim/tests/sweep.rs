@@ -127,6 +127,33 @@ fn a_journal_of_another_sweep_is_refused_and_left_as_it_is() {
 }
 
 #[test]
+fn results_of_others_are_neither_swept_nor_merged_over() {
+    let scratch = Scratch::new();
+    let refused = |output: Output, why: &str| {
+        let said = text(&output.stderr);
+        assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0), "{said}");
+        assert!(said.contains(why), "{said}");
+    };
+    let (out, shard) = (scratch.name("out"), scratch.name("shard"));
+    fs::create_dir(&out).unwrap();
+    for name in ["run.csv", "junit.xml"] {
+        fs::write(scratch.path("out").join(name), "precious").unwrap();
+        refused(sweep_to(&out, &["--for", "0s"]), &format!("{name}: a sweep would replace this"));
+        assert!(!scratch.path("out").join("journal.jsonl").exists());
+        refused(sim(&["merge", "--out", &out, &shard]), &format!("{name}: a merge would replace this"));
+        assert_eq!(fs::read_to_string(scratch.path("out").join(name)).unwrap(), "precious");
+        fs::remove_file(scratch.path("out").join(name)).unwrap();
+    }
+    sweep_to(&shard, &["--for", "0s"]);
+    refused(sim(&["merge", "--partial", "--out", &shard, &shard]), "run.csv: a merge would replace this");
+    for _ in 0..2 {
+        let output = sim(&["merge", "--partial", "--out", &out, &shard]);
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    }
+    refused(sweep_to(&out, &["--for", "0s"]), "run.csv: a sweep would replace this");
+}
+
+#[test]
 fn a_journal_with_a_wrong_line_is_refused_with_its_place() {
     let scratch = Scratch::new();
     sweep_to(&scratch.name("out"), &["--for", "0s"]);
@@ -166,6 +193,37 @@ fn a_sweep_out_of_time_says_how_far_it_came_and_goes_on_later() {
 }
 
 #[test]
+fn a_journal_torn_in_its_first_line_is_begun_again_and_another_file_is_left_as_it_is() {
+    let scratch = Scratch::new();
+    sweep_to(&scratch.name("out"), &["--for", "0s"]);
+    let first = journal(&scratch.path("out"));
+    let path = scratch.path("out").join("journal.jsonl");
+    for torn in ["", &first[..1], &first[..40], &first[..first.len() - 1]] {
+        fs::write(&path, torn).unwrap();
+        let output = sweep_to(&scratch.name("out"), &["--for", "0s"]);
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        assert_eq!(journal(&scratch.path("out")), first);
+    }
+    fs::write(&path, "precious").unwrap();
+    let output = sweep_to(&scratch.name("out"), &["--for", "0s"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("journal.jsonl:1: not a line"), "{}", text(&output.stderr));
+    assert_eq!(journal(&scratch.path("out")), "precious");
+}
+
+#[test]
+fn junit_xml_that_has_no_place_is_refused_before_the_sweep() {
+    let scratch = Scratch::new();
+    let directory = scratch.0.path().display().to_string();
+    let output = sim(&[&SWEEP[..], &["--junit", &directory]].concat());
+    assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0));
+    assert!(text(&output.stderr).contains("cannot write"), "{}", text(&output.stderr));
+    let output = sim(&[&SWEEP[..], &["--for", "0s", "--junit", &scratch.name("new/junit.xml")]].concat());
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert!(scratch.path("new/junit.xml").is_file());
+}
+
+#[test]
 fn shards_that_overlap_or_miss_are_refused() {
     let scratch = Scratch::new();
     let (one, two) = (scratch.name("one"), scratch.name("two"));
@@ -179,6 +237,13 @@ fn shards_that_overlap_or_miss_are_refused() {
     refused(&[&one, &one], "overlap: shards 1/2 and 1/2");
     refused(&[&one], "shard 2/2 is missing");
     refused(&[&one, &two], "shard 2/2 has 0 of 6 runs");
+    let other = scratch.name("other");
+    sim(&["sweep", SWEEP[1], SWEEP[2], "--seeds", "0..5", "--for", "0s", "--out", &other]);
+    refused(&[&one, &other], "are not of one sweep: the second has ");
+    let seeds = scratch.name("seeds");
+    let overlapping = SWEEP.map(|word| if word == "3..9" { "5..11" } else { word });
+    sim(&[&overlapping[..], &["--for", "0s", "--out", &seeds]].concat());
+    refused(&[&one, &seeds], "the second has seeds \"5..11\", not \"3..9\"");
     refused(&[&scratch.name("nowhere")], "nowhere/journal.jsonl: cannot read");
     let partial = sim(&["merge", "--partial", &one]);
     assert!(text(&partial.stdout).starts_with("6 of 12 runs, "), "{}", text(&partial.stdout));

@@ -1,6 +1,6 @@
 //! `cargo sim list`: what there is, a line each.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 use reports::text::Table;
@@ -12,7 +12,7 @@ use sim::{
     scenario::{ATTACKS, FAULTS, fault::Parameter},
 };
 
-use super::say;
+use super::{Failed, say};
 
 /// What the command line says.
 #[derive(clap::Args)]
@@ -32,23 +32,36 @@ enum Listed {
 }
 
 /// Does it.
-pub fn act(Arguments { what }: Arguments) {
+pub fn act(Arguments { what }: Arguments) -> Result<bool, Failed> {
     match what {
-        Listed::Attacks => return list_attacks(),
-        Listed::Faults => return list_faults(),
-        _ => {}
+        Listed::Attacks => list_attacks(),
+        Listed::Faults => list_faults(),
+        Listed::Scenarios => list_scenarios(Path::new("scenarios"))?,
+        Listed::Checks | Listed::Points | Listed::Metrics => list_lines(what),
     }
+    Ok(true)
+}
+
+fn list_lines(what: Listed) {
     let mut table = Table::new(["name", "what it is"]);
     match what {
-        Listed::Attacks | Listed::Faults => {}
+        Listed::Attacks | Listed::Faults | Listed::Scenarios => {}
         Listed::Checks => CHECKS.iter().for_each(|check| table.row([check.name, check.line])),
         Listed::Points => POINTS.iter().for_each(|point| table.row([point.name, point.line])),
         Listed::Metrics => METRICS.iter().for_each(|metric| table.row([metric.name, &metric.axis()])),
-        Listed::Scenarios => scenario_files("scenarios".into()).iter().for_each(|(path, claim)| {
-            table.row([path, claim]);
-        }),
     }
     say(&table.to_string());
+}
+
+fn list_scenarios(directory: &Path) -> Result<(), Failed> {
+    if let Err(why) = std::fs::read_dir(directory) {
+        let such = "run this where the directory of the scenarios is: in that of the project";
+        return Err(Failed::Arguments(format!("{}: cannot read: {why}: {such}", directory.display())));
+    }
+    let mut table = Table::new(["name", "what it is"]);
+    scenario_files(directory.to_owned()).iter().for_each(|(path, claim)| table.row([path, claim]));
+    say(&table.to_string());
+    Ok(())
 }
 
 fn list_attacks() {

@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
-use sim::sweep::{Merged, merge};
+use sim::{
+    place,
+    sweep::{Merged, merge},
+};
 
 use super::{Failed, sweep::Report};
 
@@ -21,6 +24,8 @@ pub struct Arguments {
 
 /// Does it.
 pub fn act(Arguments { shards, partial, report }: Arguments) -> Result<bool, Failed> {
+    report.out.as_deref().map_or(Ok(()), place::of_merge)?;
+    report.has_place()?;
     let Merged { swept, missing } = merge(&shards)?;
     if !missing.is_empty() && !partial {
         return Err(Failed::Missing(missing.join("\n")));

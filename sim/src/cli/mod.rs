@@ -15,6 +15,7 @@ pub mod sweep;
 pub mod validate;
 
 use std::{
+    fs::OpenOptions,
     io::{ErrorKind, Write},
     path::Path,
     sync::atomic::{AtomicBool, Ordering},
@@ -54,6 +55,15 @@ fn plant(text: &str) -> Result<Plant, NoSuchPlant> {
     if text == "nothing" { Ok(Plant::Nothing) } else { text.parse() }
 }
 
+/// Threads of a command at most: more than any machine has cores.
+const JOBS_MAX: usize = 4096;
+
+/// Reads how many threads.
+fn jobs(text: &str) -> Result<usize, String> {
+    let wrong = || format!("{text:?} is no number of threads: write 1 to {JOBS_MAX}, or none for all cores");
+    text.parse::<usize>().ok().filter(|jobs| (1..=JOBS_MAX).contains(jobs)).ok_or_else(wrong)
+}
+
 impl Which {
     fn overrides(&self) -> Vec<String> {
         command::overrides(&self.sets, self.chaos)
@@ -71,6 +81,8 @@ pub enum Failed {
     Input(#[from] command::InputError),
     #[error(transparent)]
     Write(#[from] WriteError),
+    #[error(transparent)]
+    Taken(#[from] sim::place::Taken),
     #[error(transparent)]
     Calibrate(#[from] sim::calibrate::CalibrateError),
     #[error(transparent)]
@@ -128,11 +140,25 @@ fn say_json(object: &impl serde::Serialize) {
     say(&format!("{}\n", serde_json::to_string_pretty(object).expect("maps with string keys serialize")));
 }
 
+/// One object of several, on a line of its own (JSON lines).
+fn say_json_line(object: &impl serde::Serialize) {
+    say(&format!("{}\n", serde_json::to_string(object).expect("maps with string keys serialize")));
+}
+
 /// Makes the directory that results go to, before there are any that could be lost.
 fn writable(directory: Option<&Path>) -> Result<(), Failed> {
     let Some(directory) = directory else { return Ok(()) };
     let made = std::fs::create_dir_all(directory);
     Ok(made.map_err(|why| WriteError::File { path: directory.to_owned(), why })?)
+}
+
+/// Whether a file can be written, before what is to stand there could be lost. None is left that was not there.
+fn writable_file(path: &Path) -> Result<(), Failed> {
+    writable(path.parent().filter(|parent| !parent.as_os_str().is_empty()))?;
+    let was_there = path.exists();
+    let opened = OpenOptions::new().append(true).create(true).open(path);
+    let tried = opened.and_then(|_| if was_there { Ok(()) } else { std::fs::remove_file(path) });
+    Ok(tried.map_err(|why| WriteError::File { path: path.to_owned(), why })?)
 }
 
 fn progress_bar(runs: u64) -> ProgressBar {

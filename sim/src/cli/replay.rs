@@ -1,6 +1,6 @@
 //! `cargo sim replay`: the history of a run, event by event, twice, and the fingerprint.
 
-use std::{path::PathBuf, str::FromStr};
+use std::{collections::BTreeSet, path::PathBuf, str::FromStr};
 
 use server::protocol::id::{BundleNumber, Role};
 use sim::{
@@ -96,6 +96,23 @@ fn bundle(text: &str) -> Result<BundleKey, String> {
     Ok((of.index, BundleNumber(number.parse().map_err(|_| wrong())?)))
 }
 
+/// Refuses to look for what happens to somebody who is not there.
+fn are_there(filter: &Filter, outcome: &Outcome) -> Result<(), Failed> {
+    let there: BTreeSet<ActorName> = outcome.run.names.values().copied().collect();
+    let senders = filter.bundles.iter().map(|(client, _)| ActorName::new(Role::Client, *client));
+    let Some(absent) = filter.nodes.iter().copied().chain(senders).find(|name| !there.contains(name)) else {
+        return Ok(());
+    };
+    let of_role: Vec<String> =
+        there.iter().filter(|name| name.role == absent.role).map(ToString::to_string).collect();
+    let has = match &of_role[..] {
+        [] => format!("it has no {}", absent.role.name()),
+        [only] => format!("it has {only} alone"),
+        [first, .., last] => format!("it has {first} to {last}"),
+    };
+    Err(Failed::Arguments(format!("there is no {absent} in this run: {has}")))
+}
+
 /// Does it.
 pub fn act(arguments: Arguments) -> Result<bool, Failed> {
     let Arguments { which, nodes, clients, bundles, traces } = arguments;
@@ -103,6 +120,7 @@ pub fn act(arguments: Arguments) -> Result<bool, Failed> {
     let scenario = which.read()?;
     let attempt = || command::run_planted(&which.scenario, &scenario, which.seed, true, which.plant);
     let first = attempt()?;
+    are_there(&filter, &first)?;
     say(HEADER);
     let events = first.record().trace.iter().flat_map(|trace| &trace.events);
     let shown = events.filter(|event| filter.shows(event)).map(|event| say(&event.line())).count();

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use sim::{command, speed::Speed};
+use sim::{command, place, speed::Speed};
 
 use super::{Failed, Which, say, say_json, writable};
 
@@ -24,6 +24,7 @@ pub struct Arguments {
 
 /// Does it.
 pub fn act(Arguments { which, out, json, speed }: Arguments) -> Result<bool, Failed> {
+    out.as_deref().map_or(Ok(()), place::of_run)?;
     writable(out.as_deref())?;
     let mut outcome =
         command::run_planted(&which.scenario, &which.read()?, which.seed, out.is_some(), which.plant)?;

@@ -21,7 +21,7 @@ use sim::{
     },
 };
 
-use super::{Failed, cores, interrupt, progress_bar, say, say_json};
+use super::{Failed, cores, interrupt, progress_bar, say, say_json_line};
 
 /// What the command line says.
 #[derive(clap::Args)]
@@ -33,7 +33,7 @@ pub struct Arguments {
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=SEEDS_MAX))]
     seeds: Option<u64>,
     /// Threads; all cores if not given.
-    #[arg(long)]
+    #[arg(long, value_parser = super::jobs)]
     jobs: Option<usize>,
     /// Override a value of every scenario, such as topology.crypto=modelled.
     #[arg(long = "set", value_name = "KEY=VALUE")]
@@ -48,7 +48,7 @@ pub struct Arguments {
     /// Begin anew where the journal or the page there is of another build, experiment or number of seeds, instead of refusing it.
     #[arg(long)]
     fresh: bool,
-    /// Print one JSON object for each experiment instead.
+    /// Print one JSON object for each experiment instead, on a line of its own.
     #[arg(long)]
     json: bool,
 }
@@ -144,10 +144,13 @@ fn the_matrix(
     let bar = progress_bar(2 * matrix.scenarios.len() as u64 * matrix.seeds);
     let rows = blame::run(matrix, &arguments.sets, arguments.jobs.unwrap_or_else(cores), &|| bar.inc(1))?;
     bar.finish_and_clear();
+    if rows.is_empty() {
+        return Err(experiment.shows_nothing().into());
+    }
     let reproduce = reproduce(command(experiment, &arguments.sets), matrix.seeds, "default");
     let page = blame::page(&experiment.question, &experiment.path, &rows, reproduce)?;
     if arguments.json {
-        say_json(
+        say_json_line(
             &serde_json::json!({ "question": experiment.question, "seeds": matrix.seeds, "rows": rows }),
         );
     } else {
@@ -166,7 +169,7 @@ fn the_curve(
     arguments: &Arguments,
     directory: Option<&Path>,
 ) -> Result<Option<Made>, Failed> {
-    let plan = curve.plan(&arguments.sets)?;
+    let plan = curve.plan(&arguments.sets).map_err(|error| experiment.explain(error, &arguments.sets))?;
     let mut journal = match directory {
         Some(directory) if arguments.fresh => Journal::open_anew(directory, &plan)?,
         Some(directory) => Journal::open(directory, &plan)?,
@@ -190,7 +193,7 @@ fn the_curve(
         reproduce(command(experiment, &arguments.sets), curve.seeds, &curve.machine(&arguments.sets)?);
     let page = curve::page(&experiment.question, curve, journal.rows(), reproduce)?;
     if arguments.json {
-        say_json(&curve.json(&experiment.question, &page.answer, journal.rows()));
+        say_json_line(&curve.json(&experiment.question, &page.answer, journal.rows()));
     } else {
         show(&page);
     }

@@ -7,10 +7,11 @@ use std::{
 
 use indicatif::ProgressBar;
 use sim::{
+    check::CHECKS,
     command,
     outcome::write,
     shrink::{Plain, Shrink, Shrunk},
-    trial::Broken,
+    trial::{Broken, NONDETERMINISM, PANIC},
 };
 
 use super::{Failed, Which, cores, interrupt, say};
@@ -24,10 +25,10 @@ pub struct Arguments {
     #[arg(short, long, value_name = "FILE")]
     out: Option<PathBuf>,
     /// The check that must go on failing; the first that fails if not given.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = check)]
     check: Option<String>,
     /// Threads; all cores if not given. The result does not depend on it.
-    #[arg(long)]
+    #[arg(long, value_parser = super::jobs)]
     jobs: Option<usize>,
     /// Try so many candidates at most.
     #[arg(long, default_value_t = 2000, value_parser = clap::value_parser!(u64).range(1..))]
@@ -35,6 +36,15 @@ pub struct Arguments {
     /// Try no candidate after so long, such as 1min.
     #[arg(long = "for", value_name = "TIME", value_parser = humantime::parse_duration)]
     time: Option<Duration>,
+}
+
+/// Reads what may go on failing: a check, or what stands in the place of one.
+fn check(text: &str) -> Result<String, String> {
+    let known: Vec<&str> = CHECKS.iter().map(|check| check.name).chain([PANIC, NONDETERMINISM]).collect();
+    match known.contains(&text) {
+        true => Ok(text.to_owned()),
+        false => Err(format!("{text:?} is no check; known: {}", known.join(", "))),
+    }
 }
 
 /// Does it: whether the run held, and there was nothing to shrink.

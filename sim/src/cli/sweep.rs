@@ -2,7 +2,7 @@
 
 use std::{
     ops::Range,
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::atomic::{AtomicU64, Ordering},
     time::Duration,
 };
@@ -10,11 +10,12 @@ use std::{
 use sim::{
     command, coverage,
     journal::{Journal, Limits},
+    place,
     plant::Plant,
     sweep::{Plan, Row, Shard, Speed, Sweep, Swept, write_junit, write_results},
 };
 
-use super::{Failed, cores, interrupt, progress_bar, say, say_json};
+use super::{Failed, cores, interrupt, progress_bar, say, say_json, writable, writable_file};
 
 /// What the command line says.
 #[derive(clap::Args)]
@@ -29,7 +30,7 @@ pub struct Arguments {
     #[arg(long, value_name = "I/N", default_value = "1/1", conflicts_with = "require_coverage")]
     shard: Shard,
     /// Threads; all cores if not given.
-    #[arg(long)]
+    #[arg(long, value_parser = super::jobs)]
     jobs: Option<usize>,
     /// Start no run after so long, such as 10min.
     #[arg(long = "for", value_name = "TIME", value_parser = humantime::parse_duration)]
@@ -84,6 +85,8 @@ pub fn act(arguments: Arguments) -> Result<bool, Failed> {
     let Arguments { scenarios, seeds, shard, jobs, time, sets, chaos, plant, report } = arguments;
     let sets = command::overrides(&sets, chaos);
     let (plan, scenarios) = Plan::read(&scenarios, sets, seeds, shard, plant)?;
+    report.out.as_deref().map_or(Ok(()), place::of_sweep)?;
+    report.has_place()?;
     let mut journal = match &report.out {
         Some(directory) => Journal::open(directory, &plan)?,
         None => Journal::unwritten(),
@@ -114,6 +117,12 @@ pub fn act(arguments: Arguments) -> Result<bool, Failed> {
 }
 
 impl Report {
+    /// Refuses files that could not be written, before anything is done that would be lost.
+    pub fn has_place(&self) -> Result<(), Failed> {
+        writable(self.out.as_deref())?;
+        self.junit.as_deref().map_or(Ok(()), writable_file)
+    }
+
     /// Prints and writes a result: whether everything held.
     pub fn make(&self, swept: &Swept) -> Result<bool, Failed> {
         if self.json {
@@ -126,7 +135,7 @@ impl Report {
             write_results(swept, directory)?;
         }
         if let Some(file) = &self.junit {
-            write_junit(swept, Path::new(file))?;
+            write_junit(swept, file)?;
         }
         Ok(self.is_covered(swept) && swept.failures().is_empty())
     }

@@ -180,6 +180,8 @@ pub struct Record {
     pub retired: BTreeSet<ActorName>,
     /// What they sign all the same.
     pub signed_after_loss: Vec<(ActorName, String)>,
+    /// Who reads a disk of which only that tells whether it lost something, and what each has signed since it started.
+    pub reading: BTreeMap<ActorName, Vec<String>>,
     /// Draughts handed over and lost when the client crashed, before they were durable.
     pub lost_with_crash: u64,
     /// Signatures made, by role.
@@ -336,7 +338,12 @@ impl History {
 
     /// An actor that had crashed starts again.
     pub fn comes_back(&self, who: ActorName) {
-        self.record().came_back.insert(who, self.time.now_ns());
+        {
+            let mut record = self.record();
+            record.came_back.insert(who, self.time.now_ns());
+            // what it signed before it read its disk again was right as far as anybody knew
+            record.reading.get_mut(&who).into_iter().for_each(Vec::clear);
+        }
         self.event(Some(who), || "starts again".to_owned());
     }
 
@@ -378,6 +385,36 @@ impl Record {
     pub fn signed_next(&self, who: ActorName, kind: Kind) -> u64 {
         let signed = self.slots.range((who, kind, 0)..=(who, kind, u64::MAX)).next_back();
         signed.map_or(0, |((_, _, slot), _)| slot + 1)
+    }
+
+    /// These have started on a disk of which nobody knows yet whether it lost something.
+    pub fn begin_to_read(&mut self, who: &[ActorName]) {
+        self.reading.extend(who.iter().map(|who| (*who, Vec::new())));
+    }
+
+    /// They have read it.
+    pub fn have_read(&mut self, who: &[ActorName]) {
+        self.reading.retain(|reader, _| !who.contains(reader));
+    }
+
+    /// Someone's state is lost: what it has signed since it started to read counts.
+    pub fn loses(&mut self, who: ActorName) {
+        self.lost.insert(who);
+        let signed = self.reading.remove(&who).unwrap_or_default();
+        self.signed_after_loss.extend(signed.into_iter().map(|what| (who, what)));
+    }
+
+    /// Someone signs something that takes a slot for good.
+    fn signs(&mut self, who: ActorName, kind: Kind, slot: u64) {
+        let what = || format!("{} {slot}", kind.name());
+        if kind == Kind::Recovery {
+            return;
+        }
+        if self.lost.contains(&who) {
+            self.signed_after_loss.push((who, what()));
+        } else if let Some(signed) = self.reading.get_mut(&who) {
+            signed.push(what());
+        }
     }
 
     /// A client by its index.

@@ -56,9 +56,7 @@ impl SeenSigner {
             let who = part_of(&self.parts, &actor).unwrap_or(self.who);
             let mut record = self.history.record();
             record.slots.entry((who, kind, slot)).or_default().insert(digest);
-            if record.lost.contains(&who) && kind != Kind::Recovery {
-                record.signed_after_loss.push((who, format!("{} {slot}", kind.name())));
-            }
+            record.signs(who, kind, slot);
         }
     }
 }
@@ -192,22 +190,52 @@ mod tests {
     use super::*;
     use crate::{fingerprint::Fingerprint, model::clock::VirtualTime};
 
-    #[test]
-    fn what_is_signed_after_a_loss_is_seen_and_an_admission_is_none_of_it() {
+    const WHO: ActorName = ActorName::SEQUENCER;
+
+    /// A sequencer's signer, and the history that sees it.
+    fn seen() -> (SeenSigner, History) {
         let time = Runtime::new().block_on(async { VirtualTime::current() });
         let history = History::new(&[], BTreeSet::new(), false, time, Fingerprint::default());
         let signer = Box::new(Ed25519Signer::from_secret(&[1; 32]));
-        let who = ActorName::SEQUENCER;
-        let signer = SeenSigner { who, parts: vec![who], signer, history: history.clone() };
-        let sign = |kind, slot| {
-            let digest = Digest::of(&[b"what"]);
-            signer.sign(&preimage(Deployment([2; 8]), kind, ActorId::SEQUENCER, slot, digest));
-        };
-        sign(Kind::Cut, 1);
-        history.record().lost.insert(who);
-        sign(Kind::Recovery, 0);
+        (SeenSigner { who: WHO, parts: vec![WHO], signer, history: history.clone() }, history)
+    }
+
+    fn sign(signer: &SeenSigner, kind: Kind, slot: u64) {
+        let digest = Digest::of(&[b"what"]);
+        signer.sign(&preimage(Deployment([2; 8]), kind, ActorId::SEQUENCER, slot, digest));
+    }
+
+    #[test]
+    fn what_is_signed_after_a_loss_is_seen_and_an_admission_is_none_of_it() {
+        let (signer, history) = seen();
+        sign(&signer, Kind::Cut, 1);
+        history.record().loses(WHO);
+        sign(&signer, Kind::Recovery, 0);
         assert_eq!(history.record().signed_after_loss, []);
-        sign(Kind::Cut, 2);
-        assert_eq!(history.record().signed_after_loss, [(who, "cut 2".to_owned())]);
+        sign(&signer, Kind::Cut, 2);
+        assert_eq!(history.record().signed_after_loss, [(WHO, "cut 2".to_owned())]);
+    }
+
+    #[test]
+    fn what_is_signed_before_a_loss_shows_counts_from_when_its_actor_started() {
+        let (signer, history) = seen();
+        sign(&signer, Kind::Cut, 1);
+        history.record().begin_to_read(&[WHO]);
+        sign(&signer, Kind::Cut, 2);
+        sign(&signer, Kind::Recovery, 0);
+        assert_eq!(history.record().signed_after_loss, [], "nothing may be lost");
+        history.record().loses(WHO);
+        assert_eq!(history.record().signed_after_loss, [(WHO, "cut 2".to_owned())]);
+    }
+
+    #[test]
+    fn what_is_signed_by_who_reads_a_whole_disk_counts_for_nothing() {
+        let (signer, history) = seen();
+        history.record().begin_to_read(&[WHO]);
+        sign(&signer, Kind::Cut, 1);
+        history.record().have_read(&[WHO]);
+        sign(&signer, Kind::Cut, 2);
+        history.record().loses(WHO);
+        assert_eq!(history.record().signed_after_loss, []);
     }
 }

@@ -101,16 +101,20 @@ async fn read_again(world: &World, fault: &DrawnFault) -> bool {
     let asides = disk.asides();
     world.time.sleep_until(world.time.now_ns().max(fault.end_ns())).await;
     bring_up(world, actor);
+    let neighbours = world.neighbours_of(actor);
+    world.history.record().begin_to_read(&neighbours);
     world.time.sleep_until(world.time.now_ns() + READING_NS).await;
     let found = disk.asides() > asides;
     if found {
         loses(world, actor);
     }
+    world.history.record().have_read(&neighbours);
     found
 }
 
 /// An actor has lost its state, and whoever lives on its disk with it.
 fn loses(world: &World, actor: ActorName) {
     let neighbours = world.neighbours_of(actor);
-    world.history.record().lost.extend(neighbours);
+    let mut record = world.history.record();
+    neighbours.into_iter().for_each(|name| record.loses(name));
 }

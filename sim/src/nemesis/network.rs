@@ -6,7 +6,7 @@ use crate::{
         network::Machine,
     },
     random::Stream,
-    scenario::{ActorName, DrawnFault},
+    scenario::{ActorName, Drawn, DrawnFault, Machines},
     world::World,
 };
 
@@ -22,9 +22,28 @@ pub(super) async fn hinder(world: &World, number: usize, fault: &DrawnFault) -> 
     if fault.kind.name == "swizzle" {
         return swizzle(world, number, fault).await;
     }
-    world.fabric.begin(number, condition(world, fault));
+    let condition = condition(world, fault);
+    let can_matter = can_matter(world, &condition);
+    world.fabric.begin(number, condition);
     world.time.sleep_until(fault.end_ns()).await;
-    world.fabric.end(number) > 0
+    world.fabric.end(number) > 0 && can_matter
+}
+
+/// Whether a condition makes any difference to links that are as wide as here.
+fn can_matter(world: &World, condition: &Condition) -> bool {
+    let Drawn { topology, network, faults, .. } = &world.drawn;
+    // inside one machine nothing is a wire
+    let bandwidth_bit_s = network.bandwidth_bit_s.filter(|_| topology.machines == Machines::Each);
+    match condition {
+        // what goes twice takes the time of two, where it takes any
+        Condition::Duplicate(..) => {
+            bandwidth_bit_s.is_some() || faults.iter().any(|fault| fault.kind.name == "throttle")
+        }
+        Condition::Throttle(most, buffer, _) => {
+            buffer.is_some() || bandwidth_bit_s.is_none_or(|has| *most < has)
+        }
+        _ => true,
+    }
 }
 
 fn condition(world: &World, fault: &DrawnFault) -> Condition {

@@ -141,21 +141,19 @@ pub(super) async fn kill_at(
 
 /// Stands still, or is slow.
 pub(super) async fn hinder(world: &World, fault: &DrawnFault) -> bool {
-    let throttle = world.throttle_of(actor(fault));
-    let works = !world.down.holds(machine(world, fault));
-    match fault.number("factor") {
-        Some(factor) => {
-            throttle.slow(factor);
-            world.time.sleep_until(fault.end_ns()).await;
-            throttle.heal(factor);
-        }
-        None => {
-            world.pause(actor(fault));
-            world.time.sleep_until(fault.end_ns()).await;
-            world.resume(actor(fault));
-        }
-    }
-    works
+    let Some(factor) = fault.number("factor") else {
+        let works = !world.down.holds(machine(world, fault));
+        world.pause(actor(fault));
+        world.time.sleep_until(fault.end_ns()).await;
+        world.resume(actor(fault));
+        return works;
+    };
+    let (throttle, before_ns) = (world.throttle_of(actor(fault)), world.computed_ns(actor(fault)));
+    throttle.slow(factor);
+    world.time.sleep_until(fault.end_ns()).await;
+    throttle.heal(factor);
+    // who has nothing to do, or does it in no time, is as fast as ever
+    factor > 1 && world.computed_ns(actor(fault)) > before_ns
 }
 
 /// Sets a clock wrong.

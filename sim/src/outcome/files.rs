@@ -19,6 +19,24 @@ use crate::{
     trace::{Event, HEADER},
 };
 
+/// Name of the file with the keys of all actors.
+const ROSTER_FILE: &str = "roster.json";
+/// Name of the file with the scenario as it was drawn.
+const SCENARIO_FILE: &str = "scenario.toml";
+/// Name of the file with what happened, event by event.
+const TRACE_FILE: &str = "trace.txt";
+/// All that a run writes to its directory, but the directory of the evidence.
+pub const FILES: [&str; 9] = [
+    reports::record::RUN_FILE,
+    reports::record::SPEED_FILE,
+    reports::record::TIMELINE_FILE,
+    reports::record::LATENCY_FILE,
+    LATENCY_FILE,
+    THROUGHPUT_FILE,
+    ROSTER_FILE,
+    SCENARIO_FILE,
+    TRACE_FILE,
+];
 /// Most intervals of a timeline.
 const INTERVALS_MAX: u64 = 100;
 /// Pieces of evidence written at most for each exposed actor: the first ones.
@@ -84,11 +102,11 @@ impl Outcome {
         chart::write_svg(directory, LATENCY_FILE, &chart::latency(&heading("Latency"), &latency)?)?;
         let throughput = chart::throughput(&heading("Throughput"), &timeline, &self.spans())?;
         chart::write_svg(directory, THROUGHPUT_FILE, &throughput)?;
-        write(directory.join("roster.json"), &roster_file::to_json(&self.run.rosters))?;
-        write(directory.join("scenario.toml"), &self.drawn.to_toml())?;
+        write(directory.join(ROSTER_FILE), &roster_file::to_json(&self.run.rosters))?;
+        write(directory.join(SCENARIO_FILE), &self.drawn.to_toml())?;
         let events = self.record().trace.iter().flat_map(|trace| &trace.events);
         let lines: String = events.map(Event::line).collect();
-        write(directory.join("trace.txt"), &format!("{HEADER}{lines}"))?;
+        write(directory.join(TRACE_FILE), &format!("{HEADER}{lines}"))?;
         self.write_evidence(&directory.join("evidence"))
     }
 

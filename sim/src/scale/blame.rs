@@ -12,7 +12,7 @@ use reports::{
 };
 use serde::Deserialize;
 
-use super::{ExperimentError, unreadable};
+use super::file::Mistake;
 use crate::{
     check::{Case, expectation},
     command::{self, InputError},
@@ -25,6 +25,8 @@ use crate::{
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct BlameTable {
+    #[serde(rename = "kind")]
+    _kind: String,
     scenarios: PathBuf,
     seeds: u64,
 }
@@ -39,8 +41,12 @@ pub struct Matrix {
 }
 
 impl Matrix {
-    pub(super) fn of(table: BlameTable) -> Result<Matrix, ExperimentError> {
-        let directory = std::fs::read_dir(&table.scenarios).map_err(unreadable(&table.scenarios))?;
+    pub(super) fn of(table: BlameTable) -> Result<Matrix, Mistake> {
+        let directory = std::fs::read_dir(&table.scenarios).map_err(|source| {
+            let named = table.scenarios.display();
+            let such = "write the directory of the attacks, as seen from the working directory";
+            Mistake::at("scenarios", format!("{named}: cannot read: {source}: {such}"))
+        })?;
         let mut scenarios: Vec<PathBuf> = directory.flatten().map(|entry| entry.path()).collect();
         scenarios.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
         scenarios.sort();

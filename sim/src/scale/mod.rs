@@ -5,19 +5,24 @@
 
 pub mod blame;
 pub mod curve;
+mod file;
 mod inversion;
 mod metric;
 mod provenance;
 
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
-
 pub use metric::{METRICS, Metric};
 pub use provenance::reproduce;
 
-use blame::{BlameTable, Matrix};
-use curve::{Curve, CurveTable};
+use blame::Matrix;
+use curve::Curve;
+use file::Mistake;
+
+use crate::{
+    command::InputError,
+    scenario::{ScenarioError, place_of},
+};
 
 /// Seeds of an experiment at most: a day of runs.
 pub const SEEDS_MAX: u64 = 100_000;
@@ -31,6 +36,8 @@ pub struct Experiment {
     pub question: String,
     /// What to do.
     pub kind: Kind,
+    /// What the file says, to find in it the place of a mistake.
+    text: String,
 }
 
 /// What an experiment does.
@@ -53,27 +60,27 @@ pub enum ExperimentError {
         /// What the system says.
         source: std::io::Error,
     },
+    /// A directory holds none.
+    #[error("{}: no experiment is in this directory: a file with an [experiment] table", .path.display())]
+    Nothing {
+        /// The directory.
+        path: PathBuf,
+    },
     /// The file says something else.
-    #[error("{}: {why}", .path.display())]
+    #[error("{}:{line}:{column}: {why}", .path.display())]
     Wrong {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it, and what would be right.
+        /// From 1.
+        line: usize,
+        /// From 1, in characters.
+        column: usize,
+        /// What is wrong there, and what would be right.
         why: String,
     },
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct File {
-    experiment: Table,
-}
-
-#[derive(Deserialize)]
-#[serde(tag = "kind", rename_all = "kebab-case")]
-enum Table {
-    Blame(BlameTable),
-    Curve(Box<CurveTable>),
+    /// A scenario that it names, or an override on the command line.
+    #[error(transparent)]
+    Input(#[from] InputError),
 }
 
 impl Experiment {
@@ -83,26 +90,53 @@ impl Experiment {
     /// What is wrong with it, with its name.
     pub fn read(path: &Path) -> Result<Experiment, ExperimentError> {
         let text = std::fs::read_to_string(path).map_err(unreadable(path))?;
-        let wrong = |why: String| ExperimentError::Wrong { path: path.to_owned(), why };
-        let question = question(&text).ok_or_else(|| {
-            wrong("the first line must be a comment with the question, such as `# Who is named?`".to_owned())
-        })?;
-        let File { experiment } = toml_edit::de::from_str(&text)
-            .map_err(|error| wrong(error.to_string().trim_end().replace('\n', " ")))?;
-        let kind = match experiment {
-            Table::Blame(table) => Kind::Blame(Matrix::of(table)?),
-            Table::Curve(table) => Kind::Curve(Box::new(Curve::of(*table).map_err(wrong)?)),
+        let text = text.strip_prefix('\u{feff}').unwrap_or(&text).to_owned();
+        let wrong = |mistake: Mistake| {
+            let ((line, column), why) = mistake.in_text(&text);
+            ExperimentError::Wrong { path: path.to_owned(), line, column, why }
         };
-        let experiment = Experiment { path: path.to_owned(), question, kind };
+        let question = question(&text).ok_or_else(|| {
+            let why = "the first line must be a comment with the question, such as `# Who is named?`";
+            ExperimentError::Wrong { path: path.to_owned(), line: 1, column: 1, why: why.to_owned() }
+        })?;
+        let kind = file::kind(&text).map_err(wrong)?;
+        let experiment = Experiment { path: path.to_owned(), question, kind, text: text.clone() };
         if !(1..=SEEDS_MAX).contains(&experiment.seeds()) {
-            return Err(wrong(format!("seeds must lie in 1..={SEEDS_MAX}")));
+            return Err(wrong(Mistake::at("seeds", format!("seeds must lie in 1..={SEEDS_MAX}"))));
         }
         match &experiment.kind {
             Kind::Blame(matrix) if matrix.scenarios.is_empty() => {
-                Err(wrong("no scenario is in the directory that `scenarios` names".to_owned()))
+                let why = "no scenario is in the directory that `scenarios` names: write that of the attacks";
+                Err(wrong(Mistake::at("scenarios", why)))
             }
             _ => Ok(experiment),
         }
+    }
+
+    /// What an error in one of its scenarios, with these overrides besides, says of its own file, if the mistake stands there:
+    /// in an override of its own, or in the name of its base.
+    pub fn explain(&self, error: InputError, more: &[String]) -> ExperimentError {
+        let Kind::Curve(curve) = &self.kind else { return error.into() };
+        let (at, why) = match &error {
+            InputError::Scenario(ScenarioError::InOverride { set, wrong }) if !more.contains(set) => {
+                let Some(at) = curve.place_of_set(set) else { return error.into() };
+                (at, format!("set {set:?}: {wrong}"))
+            }
+            InputError::Scenario(ScenarioError::Unreadable { file, source }) => {
+                let such = "write the file of a scenario, as seen from the working directory";
+                ("base".to_owned(), format!("{file}: cannot read: {source}: {such}"))
+            }
+            _ => return error.into(),
+        };
+        let (line, column) = place_of(&self.text, &format!("experiment.{at}"));
+        ExperimentError::Wrong { path: self.path.clone(), line, column, why }
+    }
+
+    /// What is wrong with a blame matrix of scenarios in which nobody is told to cheat.
+    pub fn shows_nothing(&self) -> ExperimentError {
+        let (line, column) = place_of(&self.text, "experiment.scenarios");
+        let why = "no scenario of this directory has an [[adversary]], so there is nobody to blame: write that of the attacks";
+        ExperimentError::Wrong { path: self.path.clone(), line, column, why: why.to_owned() }
     }
 
     /// Reads experiment files; of a directory all experiments that are in it, by name, and none of the scenarios.
@@ -130,8 +164,7 @@ impl Experiment {
                 }
             }
             if experiments.len() == before {
-                let why = "no experiment is in this directory: a file with an [experiment] table".to_owned();
-                return Err(ExperimentError::Wrong { path: path.clone(), why });
+                return Err(ExperimentError::Nothing { path: path.clone() });
             }
         }
         Ok(experiments)
@@ -239,6 +272,88 @@ mod tests {
         );
         assert!(refused("topology.incoming=2").contains("the point at 1 of the experiment"));
         curve.plan(&["topology.mailboxes=2".to_owned()]).unwrap();
+    }
+
+    /// The text without its mark `^`, and the line and column where that stood.
+    fn marked(text: &str) -> (String, String) {
+        let before = text.split('^').next().unwrap();
+        let line = before.matches('\n').count() + 1;
+        let column = before.chars().rev().take_while(|letter| *letter != '\n').count() + 1;
+        (text.replacen('^', "", 1), format!("x.toml:{line}:{column}: "))
+    }
+
+    #[test]
+    fn mistakes_are_said_where_they_are_and_with_what_would_be_right() {
+        let curve = "# How fast?\n[experiment]\nkind = \"curve\"\nbase = \"x.toml\"\nseeds = 1\nshow = [\"throughput\"]\n";
+        let x = "x = { name = \"n\", points = [{ at = 1 }, { at = 4 }] }\n";
+        let of = |from: &str, to: &str| format!("{curve}{x}").replacen(from, to, 1);
+        let series = |rest: &str| format!("{curve}{x}[[experiment.series]]\nname = \"a\"\n{rest}");
+        for (text, said) in [
+            ("^[experiment]\n".to_owned(), "must be a comment with the question, such as"),
+            ("^# Who?\n[topology]\n".to_owned(), "\"experiment\" is missing: write a table [experiment]"),
+            ("# Who?\n^[experiment]\nseeds = 1\n".to_owned(), "\"kind\" is missing: write kind = \"curve\""),
+            (of("\"curve\"", "^\"game\""), "unknown kind \"game\": write kind = \"curve\" or \"blame\""),
+            (of("= 1", "= ^\"many\""), "expected a whole number such as 5"),
+            (of("= 1", "= ^0"), "seeds must lie in 1..=100000"),
+            (of("seeds = 1\n", "").replacen("[exp", "^[exp", 1), "\"seeds\" is missing: write seeds = 5"),
+            (of("base = \"x.toml\"", "base = ^5"), "expected a path in quotes"),
+            (of("base", "^bass"), "unknown field `bass`, expected one of"),
+            (of("\"throughput\"", "^\"thruput\""), "unknown metric \"thruput\"; known: "),
+            (of("t\"]", "t\", ^\"throughput\"]"), "show names \"throughput\" twice"),
+            (of("{ at = 4 }", "{ at = ^1 }"), "each with a higher `at`"),
+            (of("{ at = 4 }", "^{}"), "\"at\" is missing"),
+            (of("{ at = 4 }", "{ at = ^nan }"), "NaN is no place on an axis: write a number"),
+            (of("{ at = 4 }", "^4"), "expected a point such as { at = 1"),
+            (of("\"n\"", "^\" \""), "the parameter must be called something"),
+            (of("x =", "find = ^\"peak\"\nx ="), "needs a bound on the 99th percentile"),
+            (of("x =", "find = ^\"most\"\nx ="), "unknown variant `most`, expected `load` or `peak`"),
+            (of("x =", "find = \"peak\"\nbound = ^\"soon\"\nx ="), "write bound = \"100ms\""),
+            (of("x =", "find = \"peak\"\nbound = ^\"1h\"\nx ="), "length must be 5 times the bound"),
+            (of("seeds = 1", "seeds = 1 ^x"), "unexpected key or value, expected newline"),
+            (format!("{curve}{x}series = ^5\n"), "expected a list such as"),
+            (series("points = [1, ^3]\n"), "series \"a\": x has no point at 3: write some of 1, 4"),
+            (series("points = [4, ^1]\n"), "in their order, each once"),
+            (series("points = ^[]\n"), "it has no point"),
+            (series("level = ^true\n"), "a level line goes through one point"),
+            (series("^colour = 1\n"), "unknown field `colour`, expected one of `name`, `set`, `points`"),
+            (series("[[experiment.series]]\nname = ^\"a\"\n"), "two series are called \"a\""),
+            (series("[[experiment.series]]\nname = ^\"\"\n"), "a series must be called something"),
+            (series("^[[experiment.series]]\nset = []\n"), "\"name\" is missing: write name = "),
+        ] {
+            let (text, place) = marked(&text);
+            let error = read(&text).unwrap_err().to_string();
+            let at = error.find("x.toml").map_or("", |at| &error[at..]);
+            assert!(at.starts_with(&place) && at.contains(said), "{error} is not {place}{said}");
+            assert_eq!(error.lines().count(), 1, "{error}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_with_an_override_or_a_base_is_said_of_the_file_that_has_it() {
+        let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+        let text = format!(
+            "# How?\n[experiment]\nkind = \"curve\"\nbase = \"{root}/scenarios/scaling/base.toml\"\nseeds = 1\nshow = [\"throughput\"]\n\
+             set = [\"topology.mailboxes=1\"]\nx = {{ name = \"n\", points = [{{ at = 1, set = [\"topology.incoming=1\"] }}] }}\n\
+             series = [{{ name = \"free\", set = [\"topology.costs=unsigned\"] }}]\n"
+        );
+        let explained = |text: &str, more: &[String]| {
+            let experiment = read(text).unwrap();
+            let Kind::Curve(curve) = &experiment.kind else { unreachable!("it is a curve") };
+            experiment.explain(curve.plan(more).unwrap_err(), more).to_string()
+        };
+        for (from, to, said) in [
+            ("\"topology.mailboxes=1", "^\"topology.mailboxen=1", "set \"topology.mailboxen=1\": unknown"),
+            ("\"topology.incoming=1", "^\"topology.incoming=0", "set \"topology.incoming=0\": "),
+            ("\"topology.costs=unsigned", "^\"topology.costs=none", "set \"topology.costs=none\": "),
+            ("base = \"", "base = ^\"not/", "cannot read: "),
+        ] {
+            let (text, place) = marked(&text.replacen(from, to, 1));
+            let error = explained(&text, &[]);
+            let at = error.find("x.toml").map_or("", |at| &error[at..]);
+            assert!(at.starts_with(&place) && at.contains(said), "{error} is not {place}{said}");
+        }
+        let error = explained(&text, &["topology.clientes=1".to_owned()]);
+        assert!(error.starts_with("--set topology.clientes=1: unknown key"), "{error}");
     }
 
     #[test]

@@ -151,6 +151,17 @@ pub enum Wrong {
         /// Clients, those of a crowd too.
         clients: u32,
     },
+    /// A warm-up after which nothing is left that could be measured.
+    #[error(
+        "warm_up must be shorter than the load, or nothing is measured: {bundles} bundles may be sent in {load}; write a shorter \
+         warm_up, or more bundles"
+    )]
+    AllWarmUp {
+        /// Bundles, where there are fewest.
+        bundles: u64,
+        /// For how long they are sent, where that is shortest.
+        load: String,
+    },
     /// A time that ends before it begins.
     #[error("{until} must come after {from}: it would never cheat")]
     Never {

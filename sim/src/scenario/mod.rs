@@ -49,6 +49,7 @@ pub use drawn::{
 pub use error::{ScenarioError, Wrong};
 pub use fault::{DrawnFault, FAULTS, Fault, FaultKind, Given};
 pub use name::{ActorName, ActorPattern};
+pub(crate) use tree::{line_and_column, place_of};
 pub use value::Range;
 
 /// A scenario as its file says it, ranges and wildcards included.
@@ -267,7 +268,8 @@ pub struct Workload {
     pub pace: PaceRange,
     /// `per_request`: how many of these a client wants sent at once, in one request and signed together; 1 unless given.
     pub per_request: Range<u32>,
-    /// `warm_up`: nanoseconds from when the first may be wanted; what is wanted in them is checked and not measured. 0 unless given.
+    /// `warm_up`: nanoseconds from when the first may be wanted; what is wanted in them is checked and not measured. Shorter
+    /// than an open loop; 0 unless given.
     pub warm_up_ns: Range<u64>,
     /// `recipients`: of each bundle, drawn per bundle; `"1..5"` unless given.
     pub recipients: Range<u32>,

@@ -387,14 +387,28 @@ fn workload(section: &Section<'_>, clients: u32) -> Result<Workload, Problem> {
         return Err(node.problem(Wrong::TooManyRecipients { clients }));
     }
     let payload = section.given("payload", &SIZE, 0..=PAYLOAD_MAX)?;
+    let bundles = section.quantity("bundles", &COUNT, 0..=BUNDLES_MAX, 500)?;
+    let pace = pace(section)?;
     Ok(Workload {
-        bundles: section.quantity("bundles", &COUNT, 0..=BUNDLES_MAX, 500)?,
-        pace: pace(section)?,
+        bundles,
+        pace,
         per_request: section.count("per_request", 1..=PER_REQUEST_MAX, 1)?,
-        warm_up_ns: section.quantity("warm_up", &DURATION, 0..=TIME_MAX_NS, 0)?,
+        warm_up_ns: warm_up(section, bundles, pace)?,
         recipients: recipients.unwrap_or(Range { low: 1, high: 5 }).map(|count| count as u32),
         payload_bytes: payload.unwrap_or(Range { low: 64, high: 1000 }),
     })
+}
+
+/// For how long nothing is measured: for less than bundles are sent. How long a closed loop takes is not known before.
+fn warm_up(section: &Section<'_>, bundles: Range<u64>, pace: PaceRange) -> Result<Range<u64>, Problem> {
+    let warm_up_ns = section.quantity("warm_up", &DURATION, 0..=TIME_MAX_NS, 0)?;
+    let (Some(node), PaceRange::Open(rate)) = (section.find("warm_up"), pace) else { return Ok(warm_up_ns) };
+    let shortest_ns = (bundles.low as f64 * 1e9 / rate.high) as u64;
+    if warm_up_ns.high > 0 && warm_up_ns.high >= shortest_ns {
+        let load = (DURATION.show)(shortest_ns);
+        return Err(node.problem(Wrong::AllWarmUp { bundles: bundles.low, load }));
+    }
+    Ok(warm_up_ns)
 }
 
 fn pace(section: &Section<'_>) -> Result<PaceRange, Problem> {

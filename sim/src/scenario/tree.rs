@@ -185,9 +185,41 @@ impl<'a> Lines<'a> {
     }
 
     fn place(&self, offset: usize) -> Place {
+        let (line, column) = self.at(offset);
+        Place::File { line, column }
+    }
+
+    /// Line and column of a byte, from 1.
+    fn at(&self, offset: usize) -> (usize, usize) {
         let line = self.starts.partition_point(|start| *start <= offset);
         let start = self.starts[line - 1];
         let before = self.text.get(start..offset).unwrap_or_default();
-        Place::File { line, column: before.chars().count() + 1 }
+        (line, before.chars().count() + 1)
+    }
+}
+
+/// Line and column of a byte of a text, from 1.
+pub(crate) fn line_and_column(text: &str, offset: usize) -> (usize, usize) {
+    Lines::of(text).at(offset)
+}
+
+/// Line and column of the value at a path of keys and of places in lists, such as `x.points.2`; of what is nearest around it,
+/// if it is not there.
+pub(crate) fn place_of(text: &str, path: &str) -> (usize, usize) {
+    const START: (usize, usize) = (1, 1);
+    let Ok(root) = parse(text) else { return START };
+    let mut node = &root;
+    for part in path.split('.') {
+        let inner = match &node.data {
+            Data::Table(entries) => entries.iter().find(|entry| entry.key == part).map(|entry| &entry.node),
+            Data::List(items) => part.parse().ok().and_then(|index: usize| items.get(index)),
+            _ => None,
+        };
+        let Some(inner) = inner else { break };
+        node = inner;
+    }
+    match node.place {
+        Place::File { line, column } => (line, column),
+        Place::Set(_) => START,
     }
 }

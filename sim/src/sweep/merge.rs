@@ -23,7 +23,9 @@ pub enum MergeError {
     #[error(transparent)]
     Journal(#[from] JournalError),
     /// Two are not of one sweep.
-    #[error("{} and {} are not of one sweep: the second has {difference}", .one.display(), .other.display())]
+    #[error(
+        "{} and {} are not of one sweep: the second has {difference}; what is put together are the shards of one", .one.display(), .other.display()
+    )]
     NotOne {
         /// The first directory.
         one: PathBuf,
@@ -33,7 +35,7 @@ pub enum MergeError {
         difference: String,
     },
     /// Two are the same shard, or of different divisions.
-    #[error("{} and {} overlap: shards {a} and {b}", .one.display(), .other.display())]
+    #[error("{} and {} overlap: shards {a} and {b}; each must be another part of as many", .one.display(), .other.display())]
     Overlap {
         /// The first directory.
         one: PathBuf,
@@ -56,25 +58,24 @@ pub fn merge(directories: &[PathBuf]) -> Result<Merged, MergeError> {
     let (mut rows, mut missing) = (BTreeMap::new(), Vec::new());
     for directory in directories {
         let (plan, done) = journal::read::<Plan>(directory)?;
-        let shard = plan.shard;
+        let (shard, planned) = (plan.shard, plan.keys().count());
+        let plan = Plan { shard: Shard::WHOLE, ..plan };
+        let (first, one) = whole.get_or_insert_with(|| (plan.clone(), directory));
+        if let Some(difference) = plan.difference(first) {
+            let (one, other) = (one.to_path_buf(), directory.clone());
+            return Err(MergeError::NotOne { one, other, difference });
+        }
         let overlap = shards.iter().find(|(known, _)| known.count != shard.count || **known == shard);
         if let Some((known, one)) = overlap {
             let (one, other) = (one.to_path_buf(), directory.clone());
             return Err(MergeError::Overlap { one, other, a: *known, b: shard });
         }
-        let planned = plan.keys().count();
         if done.len() < planned {
             missing.push(format!(
                 "{}: shard {shard} has {} of {planned} runs; the same command again does the others",
                 directory.display(),
                 done.len()
             ));
-        }
-        let plan = Plan { shard: Shard::WHOLE, ..plan };
-        let (first, one) = whole.get_or_insert_with(|| (plan.clone(), directory));
-        if let Some(difference) = plan.difference(first) {
-            let (one, other) = (one.to_path_buf(), directory.clone());
-            return Err(MergeError::NotOne { one, other, difference });
         }
         shards.insert(shard, directory);
         rows.extend(done);

@@ -23,7 +23,7 @@ mod speed;
 pub use junit::junit;
 pub use merge::{MergeError, Merged, merge};
 pub use plan::{BUILD, NoShard, Pinned, Plan, Shard, digest};
-pub use report::{RESULT_FILE, write_junit, write_results};
+pub use report::{FILES, RESULT_FILE, write_junit, write_results};
 pub use result::{Failure, Row, Swept};
 pub use speed::Speed;
 

@@ -5,7 +5,7 @@
 
 use std::{collections::BTreeMap, fs::File, path::Path};
 
-use reports::record::{SpeedRecord, write_runs, write_speed};
+use reports::record::{RUN_FILE, SPEED_FILE, SpeedRecord, write_runs, write_speed};
 use serde::Serialize;
 
 use super::{Failure, Speed, Swept, junit};
@@ -18,6 +18,8 @@ use crate::{
 pub const RESULT_FILE: &str = "sweep.json";
 /// Name of the file for continuous integration.
 const JUNIT_FILE: &str = "junit.xml";
+/// All that a sweep writes to its directory, but its journal.
+pub const FILES: [&str; 4] = [RUN_FILE, SPEED_FILE, RESULT_FILE, JUNIT_FILE];
 /// Seeds shown of each kind of failure: the cheapest ones.
 const SHOWN_MAX: usize = 5;
 

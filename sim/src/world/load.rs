@@ -7,7 +7,7 @@ use server::protocol::id::Role;
 use super::World;
 use crate::{
     model::load::{Load, Resource, Whose},
-    scenario::Machines,
+    scenario::{ActorName, Machines},
     windows::Windows,
     workload,
 };
@@ -54,6 +54,13 @@ impl World {
         }
         self.machines.iter().take(apart).for_each(|machine| load.count(&machine.cores));
         load
+    }
+
+    /// For how long an actor has computed so far; with others of its role, if they share its machine.
+    pub fn computed_ns(&self, name: ActorName) -> u64 {
+        let role = self.label_of(self.process_of(name));
+        let actors = self.machines[self.machine_of(name)].cores.actors();
+        actors.get(role).map_or(0, |done| done.ns)
     }
 
     /// How many bytes the machines of each role sent.

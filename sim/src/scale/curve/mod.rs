@@ -38,7 +38,10 @@ pub use page::page;
 pub use run::{CurveError, Key, Plan, Row, Trial, held, run};
 pub use trials::write as write_trials;
 
-use super::metric::{self, Metric};
+use super::{
+    file::Mistake,
+    metric::{self, Metric},
+};
 
 /// The rate at which the search for a peak begins unless the file says another.
 const START_PER_S: f64 = 500.0;
@@ -53,6 +56,8 @@ const PART_UNIT: &str = "µs per bundle";
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct CurveTable {
+    #[serde(rename = "kind")]
+    _kind: String,
     base: PathBuf,
     seeds: u64,
     #[serde(default)]
@@ -77,7 +82,7 @@ pub(super) struct CurveTable {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a table such as { name = \"actors\", points = [{ at = 1 }] }")]
 struct XTable {
     name: String,
     #[serde(default)]
@@ -86,7 +91,7 @@ struct XTable {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a point such as { at = 1, set = [\"…\"] }")]
 struct PointTable {
     at: f64,
     #[serde(default)]
@@ -94,7 +99,7 @@ struct PointTable {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a series such as { name = \"central\", set = [\"…\"] }")]
 struct SeriesTable {
     name: String,
     #[serde(default)]
@@ -193,104 +198,57 @@ pub struct Line {
 }
 
 impl Curve {
-    pub(super) fn of(table: CurveTable) -> Result<Curve, String> {
+    pub(super) fn of(table: CurveTable) -> Result<Curve, Mistake> {
         let points: Vec<At> =
-            table.x.points.into_iter().map(|point| At { at: point.at, sets: point.set }).collect();
-        if points.is_empty() || !points.is_sorted_by(|one, next| one.at < next.at) {
-            return Err("x.points must have a point or more, each with a higher `at`".to_owned());
-        }
-        let duration = |name: &str, text: &str| {
-            let duration =
-                humantime::parse_duration(text).map_err(|error| format!("{name} {text:?}: {error}"))?;
-            u64::try_from(duration.as_nanos()).map_err(|_| format!("{name} {text:?} is too long"))
+            table.x.points.iter().map(|point| At { at: point.at, sets: point.set.clone() }).collect();
+        let search = search(&table)?;
+        let metrics = |key: &str, names: &[String]| {
+            let find = |(index, name): (usize, &String)| {
+                metric::find(name).map_err(|why| Mistake::at(format!("{key}.{index}"), why))
+            };
+            names.iter().enumerate().map(find).collect::<Result<Vec<_>, Mistake>>()
         };
-        let warm_up_ns = table.warm_up.as_deref().map_or(Ok(0), |text| duration("warm_up", text))?;
-        let length_ns = table.length.as_deref().map_or(Ok(LENGTH_NS), |text| duration("length", text))?;
-        let start_per_s = table.start.unwrap_or(START_PER_S);
-        if !(1.0..1e9).contains(&start_per_s) {
-            return Err("start must be a rate from 1 bundle a second".to_owned());
-        }
-        let search = match (table.find, table.bound) {
-            (Find::Load, None) if table.warm_up.is_some() => {
-                return Err("a warm_up belongs to find = \"peak\": set workload.warm_up".to_owned());
-            }
-            (Find::Load, None) => None,
-            (Find::Load, Some(_)) => return Err("a bound belongs to find = \"peak\"".to_owned()),
-            (Find::Peak, None) => {
-                return Err("find = \"peak\" needs a bound on the 99th percentile of delivery".to_owned());
-            }
-            (Find::Peak, Some(bound)) => {
-                let bound_ns = duration("bound", &bound)?;
-                if length_ns < LENGTH_MIN.saturating_mul(bound_ns) {
-                    return Err(format!(
-                        "length must be {LENGTH_MIN} times the bound or more: in a shorter run a queue that grows is not seen"
-                    ));
-                }
-                Some(Search { bound_ns, warm_up_ns, length_ns, start_per_s })
-            }
-        };
-        let metrics = |names: &[String]| {
-            names.iter().map(|name| metric::find(name)).collect::<Result<Vec<_>, String>>()
-        };
-        let (show, stack, heat) = (metrics(&table.show)?, metrics(&table.stack)?, metrics(&table.heat)?);
+        let show = metrics("show", &table.show)?;
+        let (stack, heat) = (metrics("stack", &table.stack)?, metrics("heat", &table.heat)?);
         let answer = match &table.answer {
-            Some(names) => metrics(names)?,
+            Some(names) => metrics("answer", names)?,
             None => {
                 let peak = metric::find(metric::PEAK).into_iter().filter(|_| search.is_some());
                 let others = show.iter().copied().filter(|metric| metric.name != metric::PEAK);
                 peak.chain(others).take(2).collect()
             }
         };
-        if let Some(other) =
-            answer.iter().find(|metric| !show.contains(metric) && metric.name != metric::PEAK)
-        {
-            return Err(format!("answer names {:?}, which show does not", other.name));
+        let other = answer.iter().position(|metric| !show.contains(metric) && metric.name != metric::PEAK);
+        if let Some(index) = other {
+            let why = format!("answer names {:?}, which show does not: add it there", answer[index].name);
+            return Err(Mistake::at(format!("answer.{index}"), why));
         }
         if table.answer.as_ref().is_some_and(Vec::is_empty) {
-            return Err("answer must name a metric or more of what show names".to_owned());
+            return Err(Mistake::at("answer", "answer must name a metric or more of what show names"));
         }
         if show.is_empty() {
-            return Err("show must name a metric or more (`cargo sim list metrics`)".to_owned());
+            return Err(Mistake::at("show", "show must name a metric or more (`cargo sim list metrics`)"));
         }
         for (key, metrics) in [("show", &show), ("answer", &answer), ("stack", &stack), ("heat", &heat)] {
             if let Some(twice) = twice(metrics.iter().map(|metric| metric.name)) {
-                return Err(format!("{key} names {twice:?} twice"));
+                let why = format!("{key} names {:?} twice: once is enough", metrics[twice].name);
+                return Err(Mistake::at(format!("{key}.{twice}"), why));
             }
-            if search.is_none() && metrics.iter().any(|metric| metric.name == metric::PEAK) {
-                return Err(format!("{key} names {:?}, which only find = \"peak\" measures", metric::PEAK));
+            let peak = metrics.iter().position(|metric| metric.name == metric::PEAK);
+            if let Some(index) = peak.filter(|_| search.is_none()) {
+                let why = format!("{key} names {:?}, which only find = \"peak\" measures", metric::PEAK);
+                return Err(Mistake::at(format!("{key}.{index}"), why));
             }
         }
-        if let Some(other) = stack.iter().find(|metric| metric.unit != PART_UNIT) {
-            let (name, unit) = (other.name, other.unit);
-            return Err(format!(
+        if let Some(index) = stack.iter().position(|metric| metric.unit != PART_UNIT) {
+            let (name, unit) = (stack[index].name, stack[index].unit);
+            let why = format!(
                 "stack: {name} is in {unit}, and no part of a bundle's processor time: it is for metrics in {PART_UNIT}"
-            ));
+            );
+            return Err(Mistake::at(format!("stack.{index}"), why));
         }
-        let mut series = table.series;
-        if series.is_empty() {
-            series.push(SeriesTable {
-                name: "all".to_owned(),
-                set: Vec::new(),
-                points: None,
-                ideal: false,
-                level: false,
-            });
-        }
-        if let Some(twice) = twice(series.iter().map(|series| series.name.as_str())) {
-            return Err(format!("two series are called {twice:?}"));
-        }
-        if table.x.scale != AxisScale::Linear && points[0].at <= 0.0 {
-            return Err(format!(
-                "x: {} has no place on a logarithmic scale: `at` must be above 0",
-                points[0].at
-            ));
-        }
-        let series = series.into_iter().map(|series| line(series, &points)).collect::<Result<_, String>>()?;
-        let scale = match table.x.scale {
-            AxisScale::Linear => Scale::Linear,
-            AxisScale::Log2 => Scale::Log2,
-            AxisScale::Log10 => Scale::Log10,
-        };
+        let scale = axis(&table.x)?;
+        let series = lines(table.series, &points)?;
         Ok(Curve {
             base: table.base,
             seeds: table.seeds,
@@ -309,30 +267,122 @@ impl Curve {
     }
 }
 
-/// The first that is there twice.
-fn twice<'a>(names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let mut seen = BTreeSet::new();
-    names.into_iter().find(|name| !seen.insert(*name))
+/// How the peak is looked for, if it is.
+fn search(table: &CurveTable) -> Result<Option<Search>, Mistake> {
+    let warm_up_ns = table.warm_up.as_deref().map_or(Ok(0), |text| duration("warm_up", text))?;
+    let length_ns = table.length.as_deref().map_or(Ok(LENGTH_NS), |text| duration("length", text))?;
+    let start_per_s = table.start.unwrap_or(START_PER_S);
+    if !(1.0..1e9).contains(&start_per_s) {
+        return Err(Mistake::at("start", "start must be a rate from 1 bundle a second, such as start = 500"));
+    }
+    let bound_ns = table.bound.as_deref().map(|text| duration("bound", text)).transpose()?;
+    match (table.find, bound_ns) {
+        (Find::Load, None) if table.warm_up.is_some() => {
+            Err(Mistake::at("warm_up", "a warm_up belongs to find = \"peak\": set workload.warm_up"))
+        }
+        (Find::Load, None) => Ok(None),
+        (Find::Load, Some(_)) => Err(Mistake::at("bound", "a bound belongs to find = \"peak\": write both")),
+        (Find::Peak, None) => {
+            let why = "find = \"peak\" needs a bound on the 99th percentile of delivery, as bound = \"1s\"";
+            Err(Mistake::at("find", why))
+        }
+        (Find::Peak, Some(bound_ns)) if length_ns < LENGTH_MIN.saturating_mul(bound_ns) => {
+            let key = if table.length.is_some() { "length" } else { "bound" };
+            let why = format!(
+                "length must be {LENGTH_MIN} times the bound or more: in a shorter run a queue that grows is not seen"
+            );
+            Err(Mistake::at(key, why))
+        }
+        (Find::Peak, Some(bound_ns)) => Ok(Some(Search { bound_ns, warm_up_ns, length_ns, start_per_s })),
+    }
 }
 
-fn line(series: SeriesTable, all: &[At]) -> Result<Line, String> {
+fn duration(key: &str, text: &str) -> Result<u64, Mistake> {
+    let wrong = |why: String| Mistake::at(key, format!("{key} {text:?}: {why}: write {key} = \"100ms\""));
+    let duration = humantime::parse_duration(text).map_err(|error| wrong(error.to_string()))?;
+    u64::try_from(duration.as_nanos()).map_err(|_| wrong("too long".to_owned()))
+}
+
+/// How the axis of the parameter is divided; all of its points must have a place there, one after another.
+fn axis(x: &XTable) -> Result<Scale, Mistake> {
+    if x.name.trim().is_empty() {
+        return Err(Mistake::at("x.name", "the parameter must be called something: write name = \"actors\""));
+    }
+    let Some(first) = x.points.first() else {
+        let why = "x.points must have a point or more, each with a higher `at`: write points = [{ at = 1 }]";
+        return Err(Mistake::at("x.points", why));
+    };
+    if let Some(index) = x.points.iter().position(|point| !point.at.is_finite()) {
+        let why = format!("{} is no place on an axis: write a number", x.points[index].at);
+        return Err(Mistake::at(format!("x.points.{index}.at"), why));
+    }
+    if let Some(index) = x.points.windows(2).position(|pair| pair[0].at >= pair[1].at) {
+        let why = "x.points must have a point or more, each with a higher `at`: this one has not";
+        return Err(Mistake::at(format!("x.points.{}.at", index + 1), why));
+    }
+    if x.scale != AxisScale::Linear && first.at <= 0.0 {
+        let why = format!("x: {} has no place on a logarithmic scale: `at` must be above 0", first.at);
+        return Err(Mistake::at("x.points.0.at", why));
+    }
+    Ok(match x.scale {
+        AxisScale::Linear => Scale::Linear,
+        AxisScale::Log2 => Scale::Log2,
+        AxisScale::Log10 => Scale::Log10,
+    })
+}
+
+/// Where the first stands that is there before.
+fn twice<'a>(names: impl Iterator<Item = &'a str>) -> Option<usize> {
+    let mut seen = BTreeSet::new();
+    names.into_iter().position(|name| !seen.insert(name))
+}
+
+/// What is compared; one that has all points, if the file names none.
+fn lines(series: Vec<SeriesTable>, points: &[At]) -> Result<Vec<Line>, Mistake> {
+    if series.is_empty() {
+        let (name, points) = ("all".to_owned(), (0..points.len()).collect());
+        return Ok(vec![Line { name, sets: Vec::new(), points, ideal: false, level: false }]);
+    }
+    if let Some(index) = series.iter().position(|series| series.name.trim().is_empty()) {
+        let why = "a series must be called something, for what is plotted names it: write name = \"central\"";
+        return Err(Mistake::at(format!("series.{index}.name"), why));
+    }
+    if let Some(index) = twice(series.iter().map(|series| series.name.as_str())) {
+        let why = format!("two series are called {:?}: write another name", series[index].name);
+        return Err(Mistake::at(format!("series.{index}.name"), why));
+    }
+    series.into_iter().enumerate().map(|(index, series)| line(index, series, points)).collect()
+}
+
+fn line(index: usize, series: SeriesTable, all: &[At]) -> Result<Line, Mistake> {
     let SeriesTable { name, set, points, ideal, level } = series;
-    let place = |at: f64| {
-        all.iter()
-            .position(|point| point.at == at)
-            .ok_or_else(|| format!("series {name:?}: x has no point at {at}"))
+    let wrong = |key: &str, why: String| {
+        Err(Mistake::at(format!("series.{index}.{key}"), format!("series {name:?}: {why}")))
     };
-    let points: Vec<usize> = match points {
-        None => (0..all.len()).collect(),
-        Some(points) => points.into_iter().map(place).collect::<Result<_, String>>()?,
-    };
-    if !points.is_sorted_by(|one, other| one < other) {
-        return Err(format!("series {name:?}: its points must be those of x in their order, each once"));
+    let mut places: Vec<usize> = Vec::new();
+    match points {
+        None => places.extend(0..all.len()),
+        Some(points) => {
+            for (index, at) in points.into_iter().enumerate() {
+                let key = format!("points.{index}");
+                let Some(place) = all.iter().position(|point| point.at == at) else {
+                    let there: Vec<String> = all.iter().map(|point| point.at.to_string()).collect();
+                    return wrong(&key, format!("x has no point at {at}: write some of {}", there.join(", ")));
+                };
+                if places.last().is_some_and(|last| *last >= place) {
+                    let why = "its points must be those of x in their order, each once";
+                    return wrong(&key, why.to_owned());
+                }
+                places.push(place);
+            }
+        }
     }
-    if level && (ideal || points.len() != 1) {
-        return Err(format!(
-            "series {name:?}: a level line goes through one point, and is not in proportion"
-        ));
+    if level && (ideal || places.len() != 1) {
+        let why = "a level line goes through one point, and is not in proportion: leave one of them out";
+        return wrong("level", why.to_owned());
     }
-    Ok(Line { name, sets: set, points, ideal, level })
+    if places.is_empty() {
+        return wrong("points", "it has no point: name some of x, or leave points out".to_owned());
+    }
+    Ok(Line { name, sets: set, points: places, ideal, level })
 }

@@ -193,6 +193,19 @@ impl Curve {
         Ok(())
     }
 
+    /// Where an override stands in its file: a path in the table.
+    pub(in crate::scale) fn place_of_set(&self, set: &str) -> Option<String> {
+        let of_series = self.series.iter().enumerate();
+        let of_series = of_series.map(|(index, line)| (format!("series.{index}.set"), &line.sets));
+        let of_points = self.points.iter().enumerate();
+        let of_points = of_points.map(|(index, point)| (format!("x.points.{index}.set"), &point.sets));
+        let mut lists = [("set".to_owned(), &self.sets)].into_iter().chain(of_series).chain(of_points);
+        lists.find_map(|(list, sets)| {
+            let index = sets.iter().position(|own| own == set)?;
+            Some(format!("{list}.{index}"))
+        })
+    }
+
     fn scenario(&self, at: (usize, usize), more: &[String]) -> Result<Scenario, InputError> {
         command::read(&self.base, &self.sets(at, more))
     }

@@ -157,6 +157,11 @@ const WRONG: &[(&str, &str)] = &[
         "[workload]\nclosed = 3\nper_request = 4\n",
         "4:15: per_request and closed exclude each other: keep per_request for an open loop, closed for a closed one",
     ),
+    (
+        "[workload]\nbundles = \"200..900\"\nrate = \"100/s..400/s\"\nwarm_up = \"500ms\"\n",
+        "5:11: warm_up must be shorter than the load, or nothing is measured: 200 bundles may be sent in 500ms; write a \
+         shorter warm_up, or more bundles",
+    ),
     ("[workload]\nper_request = 65\n", "3:15: per_request must lie in 1..=64"),
 ];
 
@@ -165,6 +170,16 @@ fn every_mistake_has_its_place_and_its_remedy() {
     for (text, message) in WRONG {
         assert_eq!(wrong(text), format!("x.toml:{message}"), "{text}");
     }
+}
+
+#[test]
+fn what_leaves_something_to_measure_may_warm_up() {
+    let warm_up = |text: &str, sets: &[&str]| parse(&format!("[workload]\n{text}\n"), sets).is_ok();
+    assert!(warm_up("bundles = \"200..900\"\nrate = \"100/s..400/s\"\nwarm_up = \"499ms\"", &[]));
+    // of a closed loop nobody knows how long it takes, and what is no warm-up leaves all that there is
+    assert!(warm_up("closed = 1\nwarm_up = \"9000s\"", &[]) && warm_up("bundles = 0\nwarm_up = \"0s\"", &[]));
+    assert!(warm_up("bundles = 500\nwarm_up = \"400ms\"", &[]));
+    assert!(!warm_up("bundles = 500\nwarm_up = \"400ms\"", &["workload.bundles=200"]));
 }
 
 #[test]
