@@ -51,7 +51,7 @@ pub struct FileStorage {
 /// A store that is open, and counts as open until it is closed.
 struct Open {
     store: Store,
-    held: Held,
+    _held: Held,
 }
 
 impl FileStorage {
@@ -198,7 +198,7 @@ impl Storage for FileStorage {
         let before = self.open.take();
         let (open, rows) = blocking(move || {
             drop(before);
-            let open = Open { store: open(&path, blocks)?, held };
+            let open = Open { store: open(&path, blocks)?, _held: held };
             let rows = open.store.load()?;
             Ok((open, rows))
         })

@@ -72,7 +72,10 @@ pub async fn statuses_are_described<N: Network, P: Spawn>(way: &Way<N, P>) {
         }
         let operations = &description["paths"][route];
         if status == "405" {
-            assert!(operations.get(method.as_str()).is_none(), "{method} {route} is described, and not allowed");
+            assert!(
+                operations.get(method.as_str()).is_none(),
+                "{method} {route} is described, and not allowed"
+            );
             continue;
         }
         // to a head is said what a read would be told

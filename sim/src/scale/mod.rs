@@ -309,7 +309,7 @@ mod tests {
             (of("x =", "find = ^\"most\"\nx ="), "unknown variant `most`, expected `load` or `peak`"),
             (of("x =", "find = \"peak\"\nbound = ^\"soon\"\nx ="), "write bound = \"100ms\""),
             (of("x =", "find = \"peak\"\nbound = ^\"1h\"\nx ="), "length must be 5 times the bound"),
-            (of("seeds = 1", "seeds = 1 ^x"), "unexpected key or value, expected newline"),
+            (of("= 1", "= ^many"), "string values must be quoted"),
             (format!("{curve}{x}series = ^5\n"), "expected a list such as"),
             (series("points = [1, ^3]\n"), "series \"a\": x has no point at 3: write some of 1, 4"),
             (series("points = [4, ^1]\n"), "in their order, each once"),

@@ -367,7 +367,10 @@ fn line(index: usize, series: SeriesTable, all: &[At]) -> Result<Line, Mistake> 
                 let key = format!("points.{index}");
                 let Some(place) = all.iter().position(|point| point.at == at) else {
                     let there: Vec<String> = all.iter().map(|point| point.at.to_string()).collect();
-                    return wrong(&key, format!("x has no point at {at}: write some of {}", there.join(", ")));
+                    return wrong(
+                        &key,
+                        format!("x has no point at {at}: write some of {}", there.join(", ")),
+                    );
                 };
                 if places.last().is_some_and(|last| *last >= place) {
                     let why = "its points must be those of x in their order, each once";
