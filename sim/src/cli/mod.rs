@@ -92,7 +92,7 @@ pub enum Failed {
     #[error(transparent)]
     Experiment(#[from] ExperimentError),
     #[error(transparent)]
-    Curve(#[from] sim::scale::curve::CurveError),
+    Run(#[from] sim::scale::RunError),
     #[error(transparent)]
     Page(#[from] reports::page::PageError),
     #[error(transparent)]

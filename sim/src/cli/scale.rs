@@ -6,13 +6,14 @@ use std::{
     sync::atomic::Ordering,
 };
 
+use indicatif::ProgressBar;
 use reports::{
     blame::write_blame,
     gallery,
     page::{self, Page},
 };
 use sim::{
-    journal::{Journal, Limits},
+    journal::{Journal, JournalError, Limits, Planned},
     scale::{
         Experiment, Kind, SEEDS_MAX,
         blame::{self, Matrix},
@@ -38,8 +39,8 @@ pub struct Arguments {
     /// Override a value of every scenario, such as topology.crypto=modelled.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     sets: Vec<String>,
-    /// Write the page with its plots and tables to this directory; an experiment over a parameter keeps its journal
-    /// there, and goes on with one that is there.
+    /// Write the page with its plots and tables to this directory; an experiment keeps its journal there, and goes on
+    /// with one that is there.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// The same for each of several experiments, in a directory of its own below this one, and a page over all of them.
@@ -123,9 +124,37 @@ fn one(
     directory: Option<&Path>,
 ) -> Result<Option<Made>, Failed> {
     match &experiment.kind {
-        Kind::Blame(matrix) => the_matrix(experiment, matrix, arguments, directory).map(Some),
+        Kind::Blame(matrix) => the_matrix(experiment, matrix, arguments, directory),
         Kind::Curve(curve) => the_curve(experiment, curve, arguments, directory),
     }
+}
+
+/// The journal of an experiment: begun, or gone on with; in memory alone where nothing is written.
+fn journal<P: Planned>(directory: Option<&Path>, plan: &P, fresh: bool) -> Result<Journal<P>, JournalError> {
+    match directory {
+        Some(directory) if fresh => Journal::open_anew(directory, plan),
+        Some(directory) => Journal::open(directory, plan),
+        None => Ok(Journal::unwritten()),
+    }
+}
+
+/// A progress bar of so many runs, some of which are done.
+fn bar(done: usize, runs: u64) -> ProgressBar {
+    let bar = progress_bar(runs);
+    bar.set_position(done as u64);
+    bar.reset_eta();
+    bar
+}
+
+/// Whether an experiment was interrupted before all was done, and says how far it came.
+fn is_cut_short(done: usize, runs: u64, limits: Limits<'_>, directory: Option<&Path>) -> bool {
+    let is_cut_short = limits.stop.load(Ordering::Relaxed) && (done as u64) < runs;
+    if is_cut_short {
+        let further =
+            if directory.is_some() { "the same command goes on" } else { "--out DIR would have kept them" };
+        eprintln!("stopped after {done} of {runs} points; {further}");
+    }
+    is_cut_short
 }
 
 /// The command that makes a page again.
@@ -140,13 +169,22 @@ fn the_matrix(
     matrix: &Matrix,
     arguments: &Arguments,
     directory: Option<&Path>,
-) -> Result<Made, Failed> {
-    let bar = progress_bar(2 * matrix.scenarios.len() as u64 * matrix.seeds);
-    let rows = blame::run(matrix, &arguments.sets, arguments.jobs.unwrap_or_else(cores), &|| bar.inc(1))?;
-    bar.finish_and_clear();
-    if rows.is_empty() {
+) -> Result<Option<Made>, Failed> {
+    let attacks = matrix.attacks(&arguments.sets)?;
+    if attacks.is_empty() {
         return Err(experiment.shows_nothing().into());
     }
+    let mut journal = journal(directory, &matrix.plan(&attacks), arguments.fresh)?;
+    let runs = attacks.len() as u64 * matrix.seeds;
+    let bar = bar(journal.rows().len(), runs);
+    let limits = Limits { time: None, stop: interrupt::stop() };
+    let jobs = arguments.jobs.unwrap_or_else(cores);
+    blame::run(matrix, &attacks, &mut journal, jobs, limits, &|_| bar.inc(1))?;
+    bar.finish_and_clear();
+    if is_cut_short(journal.rows().len(), runs, limits, directory) {
+        return Ok(None);
+    }
+    let rows = blame::rows(&attacks, journal.rows());
     let reproduce = reproduce(command(experiment, &arguments.sets), matrix.seeds, "default");
     let page = blame::page(&experiment.question, &experiment.path, &rows, reproduce)?;
     if arguments.json {
@@ -159,7 +197,8 @@ fn the_matrix(
     if let Some(directory) = directory {
         write_blame(directory, &rows)?;
     }
-    Ok(Made { page, held: rows.iter().all(|row| row.fired > 0 && row.right == row.fired) })
+    let held = rows.iter().all(|row| row.fired > 0 && row.right == row.fired);
+    Ok(Some(Made { page, held }))
 }
 
 /// Runs over a parameter: whether none of them violated anything.
@@ -170,23 +209,14 @@ fn the_curve(
     directory: Option<&Path>,
 ) -> Result<Option<Made>, Failed> {
     let plan = curve.plan(&arguments.sets).map_err(|error| experiment.explain(error, &arguments.sets))?;
-    let mut journal = match directory {
-        Some(directory) if arguments.fresh => Journal::open_anew(directory, &plan)?,
-        Some(directory) => Journal::open(directory, &plan)?,
-        None => Journal::unwritten(),
-    };
+    let mut journal = journal(directory, &plan, arguments.fresh)?;
     let runs = curve.keys().count() as u64 * curve.seeds;
-    let bar = progress_bar(runs);
-    bar.set_position(journal.rows().len() as u64);
-    bar.reset_eta();
+    let bar = bar(journal.rows().len(), runs);
     let limits = Limits { time: None, stop: interrupt::stop() };
     let jobs = arguments.jobs.unwrap_or_else(cores);
     curve::run(curve, &arguments.sets, &mut journal, jobs, limits, &|_| bar.inc(1))?;
     bar.finish_and_clear();
-    if limits.stop.load(Ordering::Relaxed) && (journal.rows().len() as u64) < runs {
-        let further =
-            if directory.is_some() { "the same command goes on" } else { "--out DIR would have kept them" };
-        eprintln!("stopped after {} of {runs} points; {further}", journal.rows().len());
+    if is_cut_short(journal.rows().len(), runs, limits, directory) {
         return Ok(None);
     }
     let reproduce =

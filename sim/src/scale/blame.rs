@@ -3,6 +3,8 @@
 //! Each run has one verdict, the gravest: an innocent actor named, a cheater exposed, suspected, of a pair, nobody. A
 //! run in which the attack never took place counts for nothing.
 
+mod run;
+
 use std::path::{Path, PathBuf};
 
 use reports::{
@@ -12,14 +14,9 @@ use reports::{
 };
 use serde::Deserialize;
 
+pub use run::{Attack, Finding, Key, Plan, rows, run};
+
 use super::file::Mistake;
-use crate::{
-    check::{Case, expectation},
-    command::{self, InputError},
-    outcome::Outcome,
-    pool::each,
-    scenario::{Blame, Ending, Scenario},
-};
 
 /// What its file says.
 #[derive(Deserialize)]
@@ -61,134 +58,6 @@ const LIMITS: [&str; 3] = [
     "Detection is counted in epochs. Where a cheat keeps the sequencer from cutting no epochs pass, and it counts as 0.",
     "Attacks whose expected verdict is nobody, by design, change nothing that anybody has signed.",
 ];
-
-/// One cell of the work.
-struct Work {
-    row: usize,
-    seed: u64,
-}
-
-/// What came of a run.
-struct Finding {
-    row: usize,
-    fired: bool,
-    verdict: Verdict,
-    right: bool,
-    epochs: Option<u64>,
-}
-
-/// Runs the matrix; calls `progress` after each run.
-///
-/// # Errors
-/// What is wrong with a scenario.
-pub fn run(
-    matrix: &Matrix,
-    sets: &[String],
-    jobs: usize,
-    progress: &(dyn Fn() + Sync),
-) -> Result<Vec<BlameRow>, InputError> {
-    let mut rows: Vec<(PathBuf, Scenario, BlameRow)> = Vec::new();
-    for path in &matrix.scenarios {
-        for chaos in [false, true] {
-            let scenario = command::read(path, &command::overrides(sets, chaos))?;
-            if scenario.swarm.is_none() && !scenario.adversaries.is_empty() {
-                let row = empty(path, &scenario, chaos);
-                rows.push((path.clone(), scenario, row));
-            }
-        }
-    }
-    let work: Vec<Work> =
-        (0..rows.len()).flat_map(|row| (0..matrix.seeds).map(move |seed| Work { row, seed })).collect();
-    let findings = each(&work, jobs, |work| {
-        let (path, scenario, _) = &rows[work.row];
-        let outcome = command::run(&path.display().to_string(), scenario, work.seed, false)?;
-        progress();
-        Ok(finding(work.row, &outcome))
-    });
-    let findings = findings.into_iter().collect::<Result<Vec<Finding>, InputError>>()?;
-    for (index, (_, _, row)) in rows.iter_mut().enumerate() {
-        fill(row, findings.iter().filter(|finding| finding.row == index));
-    }
-    Ok(rows.into_iter().map(|(_, _, row)| row).collect())
-}
-
-fn empty(path: &std::path::Path, scenario: &Scenario, chaos: bool) -> BlameRow {
-    let name = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
-    let (id, name) = name.split_once('-').unwrap_or((&name, ""));
-    let expect = &scenario.expect;
-    let expected = match () {
-        () if !expect.exposed.is_empty() => Verdict::Exposed,
-        () if !expect.suspected.is_empty() => Verdict::Suspected,
-        () if !expect.pairs.is_empty() => Verdict::Pair,
-        () => Verdict::Nobody,
-    };
-    let by_design = scenario.adversaries.iter().all(|one| one.attack.ending == Ending::ByDesign);
-    BlameRow { id: id.to_owned(), attack: name.to_owned(), chaos, expected, by_design, ..BlameRow::default() }
-}
-
-fn finding(row: usize, outcome: &Outcome) -> Finding {
-    let case = outcome.case();
-    let adversaries = &outcome.drawn.adversaries;
-    let fired = !adversaries.is_empty() && adversaries.iter().all(|one| case.cheated(one.actor));
-    let verdict = verdict(&case);
-    let right = outcome.checks.iter().all(|check| check.name != "expected" || check.held);
-    let blamed = &outcome.drawn.expect;
-    let exposed = blamed.exposed.iter().filter_map(|name| {
-        Some(
-            expectation::first_caught(&case, *name)?
-                .0
-                .saturating_sub(expectation::first_cheat(&case, *name)?.0),
-        )
-    });
-    let suspected = case.record.blame.suspected();
-    let suspected = blamed.suspected.iter().filter_map(|name| {
-        Some(suspected.get(name)?.epoch.0.saturating_sub(expectation::first_cheat(&case, *name)?.0))
-    });
-    let pairs = blamed.pairs.iter().filter_map(|pair| {
-        let since = case.record.blame.pairs.get(pair)?.epoch;
-        let cheated = pair.iter().filter_map(|name| expectation::first_cheat(&case, *name)).min()?;
-        Some(since.0.saturating_sub(cheated.0))
-    });
-    Finding { row, fired, verdict, right, epochs: exposed.chain(suspected).chain(pairs).max() }
-}
-
-/// The gravest that was said of anyone.
-fn verdict(case: &Case<'_>) -> Verdict {
-    debug_assert!(case.drawn.expect.blame == Blame::Exact);
-    let (exposed, suspected) = (case.exposed(), case.record.blame.suspected());
-    let pairs = &case.record.blame.pairs;
-    let innocent = |name: &crate::scenario::ActorName| !case.cheated(*name);
-    // where links and machines fail, a dispute on a link need be nobody's fault
-    let calm = case.drawn.faults.is_empty();
-    let wrong_pair = |pair: &[crate::scenario::ActorName; 2]| calm && pair.iter().all(innocent);
-    if exposed.iter().any(innocent) || suspected.keys().any(innocent) || pairs.keys().any(wrong_pair) {
-        return Verdict::Innocent;
-    }
-    match () {
-        () if !exposed.is_empty() => Verdict::Exposed,
-        () if !suspected.is_empty() => Verdict::Suspected,
-        () if !pairs.is_empty() => Verdict::Pair,
-        () => Verdict::Nobody,
-    }
-}
-
-fn fill<'a>(row: &mut BlameRow, findings: impl Iterator<Item = &'a Finding>) {
-    let mut epochs = Vec::new();
-    for finding in findings {
-        row.runs += 1;
-        if !finding.fired {
-            continue;
-        }
-        row.fired += 1;
-        row.right += u64::from(finding.right);
-        *row.count_mut(finding.verdict) += 1;
-        epochs.extend(finding.epochs);
-    }
-    epochs.sort_unstable();
-    // an epoch that was reached, and none between two
-    row.epochs_median = epochs.get(epochs.len().saturating_sub(1) / 2).copied();
-    row.epochs_max = epochs.last().copied();
-}
 
 /// The page of the matrix.
 ///

@@ -21,6 +21,7 @@ use file::Mistake;
 
 use crate::{
     command::InputError,
+    journal::JournalError,
     scenario::{ScenarioError, place_of},
 };
 
@@ -81,6 +82,17 @@ pub enum ExperimentError {
     /// A scenario that it names, or an override on the command line.
     #[error(transparent)]
     Input(#[from] InputError),
+}
+
+/// Why the runs of an experiment could not be done.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// A scenario or its files.
+    #[error(transparent)]
+    Input(#[from] InputError),
+    /// The journal.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
 }
 
 impl Experiment {

@@ -35,7 +35,7 @@ use reports::chart::Scale;
 use serde::{Deserialize, Serialize};
 
 pub use page::page;
-pub use run::{CurveError, Key, Plan, Row, Trial, held, run};
+pub use run::{Key, Plan, Row, Trial, held, run};
 pub use trials::write as write_trials;
 
 use super::{

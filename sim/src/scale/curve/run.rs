@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 use super::{Curve, Search, peak};
 use crate::{
     command::{self, InputError},
-    journal::{Journal, JournalError, Limits, Planned},
+    journal::{Journal, Limits, Planned},
     model::costs::Profile,
     outcome::Outcome,
-    scale::{METRICS, metric},
+    scale::{METRICS, RunError, metric},
     scenario::Scenario,
     sweep::{BUILD, digest},
 };
@@ -131,17 +131,6 @@ impl Row {
     }
 }
 
-/// Why a curve could not be run.
-#[derive(Debug, thiserror::Error)]
-pub enum CurveError {
-    /// A scenario or its files.
-    #[error(transparent)]
-    Input(#[from] InputError),
-    /// The journal.
-    #[error(transparent)]
-    Journal(#[from] JournalError),
-}
-
 impl Planned for Plan {
     const NAME: &'static str = "experiment";
     type Key = Key;
@@ -252,13 +241,13 @@ pub fn run(
     jobs: usize,
     limits: Limits<'_>,
     progress: &(dyn Fn(&Row) + Sync),
-) -> Result<(), CurveError> {
+) -> Result<(), RunError> {
     // seed by seed, so that what is there when it is interrupted is a coarse picture and no half of one
     let seeds = 0..curve.seeds;
     let keys = seeds.flat_map(|seed| curve.keys().map(move |(series, point)| (series, point, seed)));
     let one = |(series, point, seed): Key| {
         let probe = Probe { curve, at: (series, point), more, seed };
-        probe.row().map_err(CurveError::from)
+        probe.row().map_err(RunError::from)
     };
     journal.complete(keys, jobs, limits, one, progress)?;
     Ok(())
