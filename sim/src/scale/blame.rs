@@ -97,7 +97,11 @@ pub fn page(
 fn answer(rows: &[BlameRow]) -> String {
     let sum = |of: fn(&BlameRow) -> u64| rows.iter().map(of).sum::<u64>();
     let (fired, right) = (sum(|row| row.fired), sum(|row| row.right));
-    let innocent = rows.iter().map(|row| row.count(Verdict::Innocent)).sum::<u64>();
+    let ended = |verdict: Verdict| rows.iter().map(|row| row.count(verdict)).sum::<u64>();
+    let innocent = ended(Verdict::Innocent);
+    let others = Verdict::ALL.into_iter().filter(|verdict| *verdict != Verdict::Innocent);
+    let others = others.map(|verdict| format!("{} in {}", verdict.name(), ended(verdict)));
+    let others = others.collect::<Vec<_>>().join(", ");
     let median = rows.iter().filter_map(|row| row.epochs_median).max();
     let longest = rows.iter().filter_map(|row| row.epochs_max).max();
     let when = median.zip(longest).map_or(String::new(), |(median, longest)| {
@@ -108,7 +112,7 @@ fn answer(rows: &[BlameRow]) -> String {
     });
     format!(
         "The attack took place in {fired} of {} runs, and {right} of these ended in the verdict that its scenario demands; an \
-         innocent actor was named in {innocent}.{when}",
+         innocent actor was named in {innocent}. By the gravest that was said of a cheater: {others}.{when}",
         sum(|row| row.runs)
     )
 }
@@ -134,5 +138,21 @@ fn table(rows: &[BlameRow]) -> Table {
         caption: "Each attack, calm and in chaos.".to_owned(),
         columns,
         rows: rows.iter().map(cells).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_answer_says_how_many_runs_ended_in_each_verdict() {
+        let none = BlameRow::default;
+        let calm = BlameRow { runs: 9, fired: 8, right: 7, exposed: 6, pair: 1, innocent: 1, ..none() };
+        let chaos = BlameRow { runs: 9, fired: 9, right: 9, exposed: 4, suspected: 3, nobody: 2, ..none() };
+        let said = answer(&[calm, chaos]);
+        assert!(said.contains("in 17 of 18 runs, and 16 of these"), "{said}");
+        assert!(said.contains("an innocent actor was named in 1."), "{said}");
+        assert!(said.contains(": exposed in 10, suspected in 3, pair in 1, nobody in 2."), "{said}");
     }
 }
