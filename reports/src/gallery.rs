@@ -11,7 +11,7 @@ use crate::record::{RecordError, read_rows, write_rows};
 
 const TITLE: &str = "Experiments";
 /// Name of the file by which a page is known to a gallery.
-const ENTRY_FILE: &str = "answer.csv";
+pub const ENTRY_FILE: &str = "answer.csv";
 
 /// One experiment of the gallery.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]

@@ -2,19 +2,22 @@
 //!
 //! Names such as `run.csv` and `scenario.toml` are short, and a directory that is given by mistake may have one that
 //! nobody can make again. So before anything is run it is asked whether what would be replaced is an earlier result of
-//! the same kind, which what stands beside it tells: one run's row of measurements, a sweep's journal, the result of a merge.
+//! the same kind, which what stands beside it tells: one run's row of measurements, a sweep's journal, the result of a merge,
+//! the page of a validation. A file that is named itself tells what it is.
 
 use std::path::{Path, PathBuf};
 
 use reports::{
-    page::MARKDOWN_FILE,
+    page::{self, MARKDOWN_FILE},
     record::{RUN_FILE, read_runs},
 };
 
 use crate::{
     journal::JOURNAL_FILE,
+    model::costs::Profile,
     outcome,
     sweep::{self, RESULT_FILE},
+    validate::{self, COMMAND, MEASURED_FILE, PROFILE_FILE},
 };
 
 /// A file in the place of one that is to be written is somebody else's. Nothing was changed.
@@ -57,6 +60,31 @@ pub fn of_merge(directory: &Path) -> Result<(), Taken> {
     free(directory, is_of_merge, &sweep::FILES, "merge")
 }
 
+/// Whether a validation may write there: nothing of what it writes is there, or all of it is an earlier validation's.
+///
+/// # Errors
+/// A file that a validation would replace, and none wrote.
+pub fn of_validation(directory: &Path) -> Result<(), Taken> {
+    let has = |name: &str| directory.join(name).is_file();
+    let has_all = [MARKDOWN_FILE, PROFILE_FILE, MEASURED_FILE].into_iter().all(has);
+    let is_of_validation = has_all && !page::is_of_others(directory, &[COMMAND.to_owned()]);
+    let files = validate::files();
+    let files: Vec<&str> = files.iter().map(String::as_str).collect();
+    free(directory, is_of_validation, &files, "validation")
+}
+
+/// Whether a calibration may write to this file: it is not there, or empty, or a profile, also one of an earlier version.
+///
+/// # Errors
+/// It is another file.
+pub fn of_profile(path: &Path) -> Result<(), Taken> {
+    let is_own = |text: String| text.is_empty() || Profile::is_in(&text);
+    match !path.exists() || std::fs::read_to_string(path).is_ok_and(is_own) {
+        true => Ok(()),
+        false => Err(Taken { path: path.to_owned(), what: "calibration" }),
+    }
+}
+
 fn free(directory: &Path, is_own: bool, files: &[&str], what: &'static str) -> Result<(), Taken> {
     match there(directory, files) {
         Some(path) if !is_own => Err(Taken { path, what }),
@@ -67,4 +95,28 @@ fn free(directory: &Path, is_own: bool, files: &[&str], what: &'static str) -> R
 /// The first of these files that is there.
 fn there(directory: &Path, files: &[&str]) -> Option<PathBuf> {
     files.iter().map(|name| directory.join(name)).find(|path| path.exists())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_profile_replaces_a_profile_and_nothing_else() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("profile.toml");
+        of_profile(&path).unwrap();
+        let profile = Profile::zero().to_toml();
+        let outdated = profile.replacen("timer = 0.0\n", "", 1);
+        assert_ne!(outdated, profile);
+        for text in ["", &profile, &outdated] {
+            std::fs::write(&path, text).unwrap();
+            of_profile(&path).unwrap();
+        }
+        for text in ["precious", "# A claim.\n[topology]\ncrypto = \"modelled\"\n", "{}"] {
+            std::fs::write(&path, text).unwrap();
+            assert!(of_profile(&path).is_err(), "{text}");
+        }
+        assert!(of_profile(directory.path()).is_err());
+    }
 }

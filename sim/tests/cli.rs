@@ -199,6 +199,21 @@ fn a_run_replaces_what_a_run_wrote_and_nothing_else() {
 }
 
 #[test]
+fn what_no_validation_and_no_calibration_wrote_is_left_as_it_is() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("profile.toml");
+    std::fs::write(&file, "precious").unwrap();
+    let (out, path) = (directory.path().to_str().unwrap(), file.to_str().unwrap());
+    for (command, to, what) in [("validate", out, "validation"), ("calibrate", path, "calibration")] {
+        let output = sim(&[command, "--out", to]);
+        let said = text(&output.stderr);
+        assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0), "{said}");
+        assert!(said.contains(&format!("profile.toml: a {what} would replace this")), "{said}");
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), "precious");
+    }
+}
+
+#[test]
 fn results_that_have_no_place_are_refused_before_the_run() {
     let file = tempfile::NamedTempFile::new().unwrap();
     let out = file.path().to_str().unwrap();

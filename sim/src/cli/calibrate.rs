@@ -7,6 +7,7 @@ use sim::{
     calibrate,
     model::costs::{Cost, Profile},
     outcome::write,
+    place,
 };
 
 use super::{Failed, say, writable};
@@ -29,6 +30,7 @@ pub struct Arguments {
 pub fn act(arguments: Arguments) -> Result<bool, Failed> {
     let Arguments { out, disk, http_of } = arguments;
     let told = |what: &str| eprintln!("{what}");
+    out.as_deref().map_or(Ok(()), place::of_profile)?;
     writable(out.as_deref().and_then(Path::parent))?;
     let profile = match http_of {
         Some(path) => calibrate::with_http(&disk, Profile::read(&path)?, &told)?,

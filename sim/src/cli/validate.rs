@@ -6,8 +6,9 @@ use reports::page;
 use sim::{
     model::costs::Profile,
     outcome::write,
+    place,
     scale::reproduce,
-    validate::{self, Measurements, ValidateError},
+    validate::{self, COMMAND, MEASURED_FILE, Measurements, PROFILE_FILE, ValidateError},
 };
 
 use super::{Failed, say_json, scale::show, writable};
@@ -44,6 +45,7 @@ pub struct Arguments {
 /// Compares. How good a prediction is depends on the machine and its neighbours, and is no failure.
 pub fn act(arguments: Arguments) -> Result<bool, Failed> {
     let Arguments { costs, seconds, repeats, requests, measured, disk, out, json } = arguments;
+    out.as_deref().map_or(Ok(()), place::of_validation)?;
     writable(out.as_deref())?;
     let known = costs.as_deref().map(Profile::read).transpose()?;
     let told = |what: &str| eprintln!("{what}");
@@ -60,8 +62,7 @@ pub fn act(arguments: Arguments) -> Result<bool, Failed> {
         Some(_) => option("measured", &measured),
         None => format!(" --seconds {seconds} --repeats {repeats}"),
     };
-    let command =
-        format!("cargo sim validate{}{loads} --requests {requests} --out DIR", option("costs", &costs));
+    let command = format!("{COMMAND}{}{loads} --requests {requests} --out DIR", option("costs", &costs));
     let page =
         validate::page(&compared, reproduce(command, measurements.repeats() as u64, &profile.machine))?;
     if json {
@@ -71,8 +72,8 @@ pub fn act(arguments: Arguments) -> Result<bool, Failed> {
     }
     if let Some(directory) = out {
         page::write(&directory, &page)?;
-        write(directory.join("profile.toml"), &profile.to_toml())?;
-        write(directory.join("measured.json"), &measurements.to_json())?;
+        write(directory.join(PROFILE_FILE), &profile.to_toml())?;
+        write(directory.join(MEASURED_FILE), &measurements.to_json())?;
     }
     Ok(true)
 }

@@ -16,7 +16,7 @@ use serde::Serialize;
 
 use measurements::Run;
 pub use measurements::{Measurements, MeasurementsError};
-pub use page::page;
+pub use page::{files, page};
 
 use crate::{
     calibrate::CalibrateError,
@@ -37,6 +37,13 @@ const PAYLOAD_BYTES: u32 = 64;
 /// Architectures that are compared.
 pub const ARCHITECTURES: [Architecture; 3] =
     [Architecture::Central, Architecture::Multithreaded, Architecture::Parallel];
+
+/// The command, as the page says it.
+pub const COMMAND: &str = "cargo sim validate";
+/// Name of the file with what the twins' operations cost.
+pub const PROFILE_FILE: &str = "profile.toml";
+/// Name of the file with what was measured.
+pub const MEASURED_FILE: &str = "measured.json";
 
 /// Why nothing could be compared.
 #[derive(Debug, thiserror::Error)]

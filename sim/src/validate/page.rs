@@ -2,15 +2,34 @@
 
 use reports::{
     chart::{self, ChartError, Dimension, Heading, LinesPlot, Point, Series, Style},
-    page::{Cell, Column, Page, Plot, Reproduce, Section, Table},
+    gallery::ENTRY_FILE,
+    page::{Cell, Column, HTML_FILE, MARKDOWN_FILE, Page, Plot, Reproduce, Section, Table},
     text::number,
 };
 
-use super::{AtShare, CONNECTIONS, Compared, Pair};
+use super::{ARCHITECTURES, AtShare, CONNECTIONS, Compared, MEASURED_FILE, PROFILE_FILE, Pair};
 
 /// How much a prediction may be off, in per cent: of the peak and medians, and of 99th percentiles at three quarters.
 const BARS: [f64; 2] = [15.0, 30.0];
 const SHARE_OF_TAIL: u32 = 75;
+/// Of what latencies are plotted.
+const KINDS: [&str; 2] = ["delivery", "receipt"];
+/// The tables.
+const TABLES: [&str; 4] = ["peaks", "latencies", "commits", "processors"];
+
+/// All that a validation writes to its directory: its page, and what that was made from.
+pub fn files() -> Vec<String> {
+    let plots = ARCHITECTURES.iter().flat_map(|one| KINDS.map(|kind| plot_file(one.name(), kind)));
+    let plots = plots.flat_map(|plot| [format!("{plot}.svg"), format!("{plot}.png")]);
+    let tables = TABLES.map(|table| format!("{table}.csv"));
+    let others = [HTML_FILE, MARKDOWN_FILE, ENTRY_FILE, PROFILE_FILE, MEASURED_FILE];
+    others.map(str::to_owned).into_iter().chain(plots).chain(tables).collect()
+}
+
+/// Name of the files of a plot.
+fn plot_file(architecture: &str, kind: &str) -> String {
+    format!("{architecture}-{kind}")
+}
 
 /// Makes the page.
 ///
@@ -103,8 +122,8 @@ fn plot(one: &Compared, machine: &str) -> Result<Vec<Plot>, ChartError> {
         points: one.shares.iter().map(|at| point(f64::from(at.offered_per_s), of(at))).collect(),
         style,
     };
-    let kinds: [(&str, Quantity); 2] = [("delivery", |at| &at.delivery_us), ("receipt", |at| &at.receipt_us)];
-    let plots = kinds.into_iter().map(|(kind, of)| {
+    let quantities: [Quantity; 2] = [|at| &at.delivery_us, |at| &at.receipt_us];
+    let plots = KINDS.into_iter().zip(quantities).map(|(kind, of)| {
         let series = [("median", 0), ("99th percentile", 1)].into_iter().flat_map(|(name, which)| {
             [
                 line(&format!("{name}, measured"), &|at| of(at)[which].range(), Style::Measured),
@@ -120,7 +139,7 @@ fn plot(one: &Compared, machine: &str) -> Result<Vec<Plot>, ChartError> {
         let title = format!("{}: {kind} latency", one.architecture);
         let heading = Heading { title: title.clone(), caption: machine.to_owned() };
         Ok(Plot {
-            file: format!("{}-{kind}", one.architecture),
+            file: plot_file(one.architecture, kind),
             caption: format!(
                 "{title}, predicted and measured: the median of all servers, with the least and the most."
             ),
@@ -248,4 +267,57 @@ fn latencies(all: &[Compared]) -> Table {
         })
     });
     Table { file: "latencies".to_owned(), caption: "Every point. Spread: how far a measurement of the real server is from the median of the others, in the median.".to_owned(), columns, rows: rows.collect() }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::place;
+
+    fn compared(architecture: &'static str) -> Compared {
+        let pair = || Pair { predicted: 900.0, measured: vec![800.0, 1000.0, 1100.0] };
+        let pairs = || [pair(), pair()];
+        let at = |share_percent: u32| AtShare {
+            share_percent,
+            offered_per_s: 40 * share_percent,
+            processor_us: pairs(),
+            pace_ns: 40_000.0,
+            receipt_us: pairs(),
+            commits: pairs(),
+            delivery_us: pairs(),
+        };
+        let shares = [25, 75].map(at).to_vec();
+        Compared { architecture, peak_per_s: pair(), processor_us: pairs(), pace_ns: 40_000.0, shares }
+    }
+
+    #[test]
+    fn a_validation_is_written_over_an_earlier_one_and_over_nothing_else() {
+        let directory = tempfile::tempdir().unwrap();
+        let commands = vec![format!("{} --out DIR", super::super::COMMAND)];
+        let reproduce = Reproduce { commands, ..Reproduce::default() };
+        let all = ARCHITECTURES.map(|one| compared(one.name()));
+        reports::page::write(directory.path(), &page(&all, reproduce).unwrap()).unwrap();
+        let refused = place::of_validation(directory.path()).unwrap_err().to_string();
+        assert!(refused.contains("a validation would replace this"), "{refused}");
+        for name in [PROFILE_FILE, MEASURED_FILE] {
+            std::fs::write(directory.path().join(name), "").unwrap();
+        }
+        place::of_validation(directory.path()).unwrap();
+        let written = std::fs::read_dir(directory.path()).unwrap();
+        let written = written.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let written: BTreeSet<String> = written.collect();
+        assert_eq!(written, BTreeSet::from_iter(files()));
+
+        // the page of something else, which two files of these names stand beside
+        std::fs::write(directory.path().join(MARKDOWN_FILE), "cargo sim scale x.toml").unwrap();
+        assert!(place::of_validation(directory.path()).is_err());
+        for name in files() {
+            let directory = tempfile::tempdir().unwrap();
+            place::of_validation(directory.path()).unwrap();
+            std::fs::write(directory.path().join(&name), "precious").unwrap();
+            assert!(place::of_validation(directory.path()).is_err(), "{name}");
+        }
+    }
 }

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use toml_edit::DocumentMut;
+
 use super::{Cost, Profile};
 use crate::scenario::Costs;
 
@@ -60,6 +62,12 @@ impl Profile {
         let text = std::fs::read_to_string(path)
             .map_err(|why| ProfileError::Unreadable { path: path.to_owned(), why })?;
         Profile::parse(&text).map_err(|why| ProfileError::Wrong { path: path.to_owned(), why })
+    }
+
+    /// Whether a text is that of a profile, be it one of an earlier version, that a run cannot work with.
+    pub fn is_in(text: &str) -> bool {
+        let document = text.parse::<DocumentMut>();
+        document.is_ok_and(|document| document.contains_key("machine") && document.contains_key("crypto"))
     }
 
     pub(super) fn parse(text: &str) -> Result<Self, String> {
