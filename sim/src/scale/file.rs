@@ -10,7 +10,7 @@ use super::{
     blame::{BlameTable, Matrix},
     curve::{Curve, CurveTable},
 };
-use crate::scenario::{line_and_column, place_of};
+use crate::scenario::{in_words, line_and_column, place_of};
 
 /// Something wrong with the file.
 pub(super) struct Mistake {
@@ -89,23 +89,14 @@ const EXAMPLES: [(&str, &str); 9] = [
     ("name", "name = \"actors\""),
     ("points", "points = [{ at = 1 }, { at = 2 }]"),
 ];
-/// What serde says that it expects, and what that is to whoever writes a file.
-const NOUNS: [(&str, &str); 6] = [
-    ("expected u64", "expected a whole number such as 5"),
-    ("expected f64", "expected a number such as 1.5"),
-    ("expected a sequence", "expected a list such as [\"…\", \"…\"]"),
-    ("expected a string", "expected a text in quotes"),
-    ("expected path string", "expected a path in quotes"),
-    ("wanted string or table", "expected a word in quotes"),
-];
 
 /// What serde says, in one line and in the words of the file.
 fn plain(message: &str) -> String {
-    let message = message.split_whitespace().collect::<Vec<_>>().join(" ");
+    let message = in_words(message);
     if let Some(key) = message.strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`')) {
         let example = EXAMPLES.iter().find(|(known, _)| *known == key);
         let example = example.map_or_else(|| format!("{key} = …"), |(_, example)| (*example).to_owned());
         return format!("the key {key:?} is missing: write {example}");
     }
-    NOUNS.iter().fold(message, |message, (from, to)| message.replace(from, to))
+    message
 }

@@ -49,7 +49,7 @@ pub use drawn::{
 pub use error::{ScenarioError, Wrong};
 pub use fault::{DrawnFault, FAULTS, Fault, FaultKind, Given};
 pub use name::{ActorName, ActorPattern};
-pub(crate) use tree::{line_and_column, place_of};
+pub(crate) use tree::{in_words, line_and_column, place_of};
 pub use value::Range;
 
 /// A scenario as its file says it, ranges and wildcards included.

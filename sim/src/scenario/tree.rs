@@ -117,6 +117,21 @@ pub(super) fn parse_override(value: &str, place: &Place) -> Node {
     }
 }
 
+/// What serde says that it expects, and what that is to whoever writes a file.
+const NOUNS: [(&str, &str); 6] = [
+    ("expected u64", "expected a whole number such as 5"),
+    ("expected f64", "expected a number such as 1.5"),
+    ("expected a sequence", "expected a list such as [\"…\", \"…\"]"),
+    ("expected a string", "expected a text in quotes"),
+    ("expected path string", "expected a path in quotes"),
+    ("wanted string or table", "expected a word in quotes"),
+];
+
+/// What serde says of a file, in one line and in the words of whoever writes it.
+pub(crate) fn in_words(message: &str) -> String {
+    NOUNS.iter().fold(one_line(message), |message, (from, to)| message.replace(from, to))
+}
+
 fn one_line(message: &str) -> String {
     message.split_whitespace().collect::<Vec<_>>().join(" ")
 }

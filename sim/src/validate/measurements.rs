@@ -115,7 +115,7 @@ impl Measurements {
 
     fn parse(text: &str) -> Result<Measurements, String> {
         let read: Measurements = serde_json::from_str(text).map_err(|error| error.to_string())?;
-        read.rest.check()?;
+        read.rest.check().map_err(|impossible| impossible.to_string())?;
         if let Some(missing) = ARCHITECTURES.into_iter().find(|one| read.peaks(*one).is_empty()) {
             return Err(format!("there is no turn of `{}`", missing.name()));
         }

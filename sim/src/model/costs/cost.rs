@@ -23,7 +23,7 @@ pub struct Cost {
 
 /// As it stands in a file.
 #[derive(Clone, Deserialize, Serialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "expected a number, or a list of some")]
 enum Written {
     Always(f64),
     Drawn(Vec<f64>),

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use toml_edit::DocumentMut;
 
 use super::{Cost, Profile};
-use crate::scenario::Costs;
+use crate::scenario::{Costs, in_words, line_and_column, place_of};
 
 /// The longest that one operation may be said to take: a minute.
 const LONGEST_NS: f64 = 60e9;
@@ -30,13 +30,35 @@ pub enum ProfileError {
         why: std::io::Error,
     },
     /// It holds something else.
-    #[error("{}: no cost profile: {why}", .path.display())]
+    #[error("{}:{line}:{column}: no cost profile: {why}", .path.display())]
     Wrong {
         /// The file.
         path: PathBuf,
-        /// Where and why.
+        /// From 1.
+        line: usize,
+        /// From 1, in characters.
+        column: usize,
+        /// What is wrong there.
         why: String,
     },
+}
+
+/// A cost that no run could work with.
+#[derive(Debug, thiserror::Error)]
+#[error("{key} must be {right}")]
+pub struct Impossible {
+    /// Where it stands in a profile.
+    key: String,
+    /// What would be right.
+    right: String,
+}
+
+/// Why a text is no profile.
+#[derive(Debug, PartialEq)]
+pub(super) struct Mistake {
+    /// Line and column, from 1.
+    place: (usize, usize),
+    why: String,
 }
 
 impl Profile {
@@ -61,7 +83,12 @@ impl Profile {
     pub fn read(path: &Path) -> Result<Self, ProfileError> {
         let text = std::fs::read_to_string(path)
             .map_err(|why| ProfileError::Unreadable { path: path.to_owned(), why })?;
-        Profile::parse(&text).map_err(|why| ProfileError::Wrong { path: path.to_owned(), why })
+        Profile::parse(&text).map_err(|Mistake { place: (line, column), why }| ProfileError::Wrong {
+            path: path.to_owned(),
+            line,
+            column,
+            why,
+        })
     }
 
     /// Whether a text is that of a profile, be it one of an earlier version, that a run cannot work with.
@@ -70,12 +97,16 @@ impl Profile {
         document.is_ok_and(|document| document.contains_key("machine") && document.contains_key("crypto"))
     }
 
-    pub(super) fn parse(text: &str) -> Result<Self, String> {
+    pub(super) fn parse(text: &str) -> Result<Self, Mistake> {
         let profile: Profile = toml_edit::de::from_str(text).map_err(|error| {
-            let why = error.to_string().trim_end().to_owned();
-            if why.contains("missing field") { format!("{why}\n{OUTDATED}") } else { why }
+            let why = in_words(error.message());
+            let why = if why.contains("missing field") { format!("{why}: {OUTDATED}") } else { why };
+            Mistake { place: line_and_column(text, error.span().map_or(0, |span| span.start)), why }
         })?;
-        profile.check()?;
+        profile.check().map_err(|impossible| Mistake {
+            place: place_of(text, &impossible.key),
+            why: impossible.to_string(),
+        })?;
         Ok(profile)
     }
 
@@ -88,10 +119,13 @@ impl Profile {
     ///
     /// # Errors
     /// A cost is none.
-    pub fn check(&self) -> Result<(), String> {
+    pub fn check(&self) -> Result<(), Impossible> {
         let within = |name: &str, cost: &Cost, bound: f64| match cost.lies_within(bound) {
             true => Ok(()),
-            false => Err(format!("{name} must be a number, or a list of some, from 0 to {bound:e}")),
+            false => {
+                let right = format!("a number, or a list of some, from 0 to {bound:e}");
+                Err(Impossible { key: name.to_owned(), right })
+            }
         };
         let number = |name: &str, number: f64| within(name, &Cost::always(number), LONGEST_NS);
         for (name, cost) in [
@@ -129,15 +163,15 @@ impl Profile {
         self.check_batches()
     }
 
-    fn check_batches(&self) -> Result<(), String> {
+    fn check_batches(&self) -> Result<(), Impossible> {
         let batch = &self.crypto.batch;
         let rise = batch.is_sorted_by(|(one, _), (next, _)| one < next);
         let sound = batch.iter().all(|(size, ns)| *size >= 1.0 && (0.0..=LONGEST_NS).contains(ns));
         match !batch.is_empty() && rise && sound {
             true => Ok(()),
             false => {
-                Err("crypto.batch must be a list of [size, nanoseconds a signature], sizes rising from 1"
-                    .to_owned())
+                let right = "a list of [size, nanoseconds a signature], sizes rising from 1".to_owned();
+                Err(Impossible { key: "crypto.batch".to_owned(), right })
             }
         }
     }
@@ -161,26 +195,58 @@ mod tests {
         }
     }
 
+    /// The text without its mark `^`, and the line and column where that stood.
+    fn marked(text: &str) -> (String, (usize, usize)) {
+        let before = text.split('^').next().unwrap();
+        let line = before.matches('\n').count() + 1;
+        let column = before.chars().rev().take_while(|letter| *letter != '\n').count() + 1;
+        (text.replacen('^', "", 1), (line, column))
+    }
+
     #[test]
     fn what_is_no_profile_is_refused_with_the_place() {
         let good = Profile::zero().to_toml();
         for (from, to, said) in [
-            ("sign = 0.0", "sign = -1.0", "crypto.sign must be a number"),
-            ("sign = 0.0", "sign = []", "crypto.sign must be a number"),
-            ("sign = 0.0", "sign = \"fast\"", "line"),
-            ("verify = 0.0", "", "verify"),
-            ("hash = 0.0", "hash = inf", "bytes.hash must be a number"),
-            ("machine =", "machin =", "machin"),
-            ("timer = 0.0\n", "", "cargo sim calibrate"),
-            ("turns = 1.0", "turns = 1e9", "disk.turns must be a number"),
-            ("pace = 0.0", "pace = -1.0", "pace must be a number"),
+            ("sign = 0.0", "sign = ^-1.0", "crypto.sign must be a number"),
+            ("sign = 0.0", "sign = ^[]", "crypto.sign must be a number"),
+            ("sign = 0.0", "sign = ^\"fast\"", "expected a number, or a list of some"),
+            ("sign = 0.0", "sign = ^fast", "string values must be quoted"),
+            ("hash = 0.0", "hash = ^\"fast\"", "expected a number such as 1.5"),
+            ("hash = 0.0", "hash = ^inf", "bytes.hash must be a number"),
+            ("hash = 0.0", "^hush = 0.0", "unknown field `hush`, expected `hash` or `code`"),
+            ("[crypto]\nsign = 0.0\nverify = 0.0", "^[crypto]\nsign = 0.0", "missing field `verify`"),
+            ("[disk]", "[^disc]", "unknown field `disc`"),
+            ("machine =", "^machin =", "machin"),
+            ("turns = 1.0", "turns = ^1e9", "disk.turns must be a number"),
+            ("pace = 0.0", "pace = ^-1.0", "pace must be a number"),
         ] {
             assert!(good.contains(from), "{good}");
-            let why = Profile::parse(&good.replacen(from, to, 1)).unwrap_err();
-            assert!(why.contains(said), "{why}");
+            let (text, place) = marked(&good.replacen(from, to, 1));
+            let mistake = Profile::parse(&text).unwrap_err();
+            assert_eq!(mistake.place, place, "{to}: {}", mistake.why);
+            assert!(mistake.why.contains(said) && mistake.why.lines().count() == 1, "{}", mistake.why);
         }
         let mut profile = Profile::zero();
         profile.crypto.batch = vec![(8.0, 1.0), (2.0, 1.0)];
-        assert!(Profile::parse(&profile.to_toml()).unwrap_err().contains("sizes rising"));
+        let text = profile.to_toml();
+        let mistake = Profile::parse(&text).unwrap_err();
+        assert!(mistake.why.contains("sizes rising"), "{}", mistake.why);
+        assert_eq!(mistake.place, marked(&text.replacen("batch = ", "batch = ^", 1)).1);
+    }
+
+    #[test]
+    fn what_a_profile_lacks_is_said_with_the_file_and_what_to_do() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("here.toml");
+        let good = Profile::zero().to_toml();
+        let (before, rest) = good.split_once("[disk]").unwrap();
+        let (_, after) = rest.split_once("[http]").unwrap();
+        let no_table = format!("{before}[http]{after}");
+        for (text, lacks) in [(no_table, "disk"), (good.replacen("timer = 0.0\n", "", 1), "timer")] {
+            std::fs::write(&path, &text).unwrap();
+            let said = Profile::read(&path).unwrap_err().to_string();
+            let place = format!("{}:1:1: no cost profile: missing field `{lacks}`: ", path.display());
+            assert!(said.starts_with(&place) && said.contains("cargo sim calibrate"), "{said}");
+        }
     }
 }

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use server::{actor::Ledger, protocol::id::Role};
 
 pub use cost::{Cost, PARTS, significant};
-pub use file::ProfileError;
+pub use file::{Impossible, ProfileError};
 
 use crate::random::Stream;
 
