@@ -1,4 +1,4 @@
-//! `cargo sim`: the testbed's command line. Exit status: 0 held, 1 something violated, 2 bad input.
+//! `cargo sim`: the testbed's command line. Exit status: 0 held, 1 something violated or interrupted, 2 bad input.
 
 mod cli;
 
@@ -43,7 +43,9 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let held = match Arguments::parse().command {
+    let arguments = Arguments::parse();
+    cli::interrupt::watch();
+    let held = match arguments.command {
         Command::Run(arguments) => cli::run::act(arguments),
         Command::Sweep(arguments) => cli::sweep::act(arguments),
         Command::Merge(arguments) => cli::merge::act(arguments),

@@ -470,3 +470,19 @@ fn a_sweep_that_is_interrupted_does_not_exit_with_zero() {
     assert_eq!(bounded.status.code(), Some(0), "{}", text(&bounded.stderr));
     assert!(text(&bounded.stderr).contains("stopped after"), "{}", text(&bounded.stderr));
 }
+
+#[test]
+fn a_run_that_is_interrupted_exits_as_a_sweep_does() {
+    let directory = tempfile::tempdir().unwrap();
+    let out = directory.path().join("out");
+    let long = ["run", "scenarios/honest/calm.toml", "--set", "workload.bundles=100000", "--out"];
+    let mut child = support::command(&[&long[..], &[out.to_str().unwrap()]].concat()).spawn().unwrap();
+    // it is made right before the run
+    while !out.exists() {
+        assert!(child.try_wait().unwrap().is_none(), "it ended before it began");
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    let pid = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(1));
+}

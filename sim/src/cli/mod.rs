@@ -4,7 +4,7 @@
 
 pub mod calibrate;
 pub mod controls;
-mod interrupt;
+pub mod interrupt;
 pub mod list;
 pub mod merge;
 pub mod replay;
