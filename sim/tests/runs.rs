@@ -80,6 +80,7 @@ fn a_fault_that_changes_nothing_does_not_count() {
         (slow, "topology.costs=zero"),
         (slow, "fault.0.factor=1"),
         ("kind = \"throttle\"\nbandwidth = \"10Mbit/s\"", "fault.0.bandwidth=1Gbit/s"),
+        ("kind = \"throttle\"\nbandwidth = \"5Gbit/s\"\nbuffer = \"200B\"", "fault.0.buffer=500kB"),
         ("kind = \"duplicate\"\nrate = 0.5", "network.bandwidth=unlimited"),
     ] {
         assert_eq!((fired(fault, &[]), fired(fault, &[idle])), (1, 0), "{fault} and {idle}");

@@ -191,7 +191,7 @@ impl Wires {
                 }
                 Condition::Throttle(rate, _, _) => {
                     toll.bandwidth_bit_s = Some(toll.bandwidth_bit_s.map_or(*rate, |other| other.min(*rate)));
-                    true
+                    self.network.bandwidth_bit_s.is_none_or(|has| *rate < has)
                 }
                 Condition::Corrupt(..) | Condition::Cut(_) | Condition::Clog(_) => false,
             };
@@ -226,6 +226,17 @@ impl Wires {
             _ => None,
         };
         self.conditions.values().filter_map(|active| buffer_of(&active.condition)).min()
+    }
+
+    /// A writer had to wait for that.
+    pub fn holds_back(&mut self, from: Machine, to: Machine) {
+        let least = self.buffer(from, to);
+        self.count(|condition| match condition {
+            Condition::Throttle(_, buffer, whose) => {
+                buffer.is_some() && *buffer == least && whose.touches(from, to)
+            }
+            _ => false,
+        });
     }
 }
 

@@ -39,9 +39,6 @@ fn can_matter(world: &World, condition: &Condition) -> bool {
         Condition::Duplicate(..) => {
             bandwidth_bit_s.is_some() || faults.iter().any(|fault| fault.kind.name == "throttle")
         }
-        Condition::Throttle(most, buffer, _) => {
-            buffer.is_some() || bandwidth_bit_s.is_none_or(|has| *most < has)
-        }
         _ => true,
     }
 }

@@ -85,7 +85,11 @@ impl AsyncWrite for SimStream {
             }
             let (from, to) = (connection.ends[side], connection.ends[1 - side]);
             let pipe = &mut connection.pipes[side];
-            let room = pipe.room(wires.buffer(from, to)).min(CHUNK_MAX).min(bytes.len());
+            let (buffer, wanted) = (wires.buffer(from, to), CHUNK_MAX.min(bytes.len()));
+            let room = pipe.room(buffer).min(wanted);
+            if buffer.is_some() && room < pipe.room(None).min(wanted) {
+                wires.holds_back(from, to);
+            }
             if (room == 0 && !bytes.is_empty()) || traps.is_held(from) {
                 pipe.writer = Some(context.waker().clone());
                 return Ok(None);

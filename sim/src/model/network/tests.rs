@@ -189,6 +189,22 @@ fn a_throttled_link_carries_what_it_is_left() {
 }
 
 #[test]
+fn a_throttle_has_an_effect_if_it_is_narrower_or_its_buffer_is_full() {
+    let effects = |rate, buffer, bytes| {
+        on_fabric(network(100_000, Some(1_000_000_000), 0.0), move |fabric, here, there| async move {
+            fabric.begin(0, Condition::Throttle(rate, buffer, Whose::default()));
+            transfer(&fabric, &here, &there, bytes).await;
+            fabric.end(0)
+        })
+    };
+    let (narrower, wider) = (500_000_000, 2_000_000_000);
+    assert!(effects(narrower, None, 1000) > 0);
+    assert!(effects(wider, Some(10_000), 1_000_000) > 0, "a writer waits for room");
+    assert_eq!(effects(wider, Some(10_000), 1000), 0, "there is room all the time");
+    assert_eq!(effects(wider, None, 1_000_000), 0);
+}
+
+#[test]
 fn a_dropped_end_ends_the_stream_after_its_bytes() {
     let text = on_fabric(network(100_000, None, 0.0), |_, here, there| async move {
         let mut listener = there.listen().await.unwrap();
