@@ -19,21 +19,25 @@ use server::protocol::{
 };
 
 use super::Case;
-use crate::history::Caught;
+use crate::{history::Caught, scenario::ActorName};
 
-/// Pieces of evidence tried per run.
-const TRIED_MAX: usize = 8;
+/// Against so many actors a piece of evidence of each predicate is tried per run: each part costs a verdict.
+const ACTORS_MAX: usize = 3;
 
 pub(super) fn find(case: &Case<'_>) -> Result<String, String> {
     let Some(trust) = &case.trust else { return Ok("nobody to judge".to_owned()) };
-    let exposures = case.judged.iter().filter(|judged| judged.exposed.is_some());
-    // one of each predicate first: what a run repeats is alike
-    let mut chosen: BTreeMap<&str, usize> = BTreeMap::new();
-    for judged in exposures {
-        chosen.entry(case.record.caught[judged.evidence].evidence.predicate()).or_insert(judged.evidence);
+    // of each predicate and actor the first piece: what an actor repeats is alike
+    let mut chosen: BTreeMap<&str, BTreeMap<ActorName, usize>> = BTreeMap::new();
+    for judged in case.judged {
+        let Some(actor) = judged.exposed else { continue };
+        let predicate = case.record.caught[judged.evidence].evidence.predicate();
+        let of_predicate = chosen.entry(predicate).or_default();
+        if of_predicate.len() < ACTORS_MAX {
+            of_predicate.entry(actor).or_insert(judged.evidence);
+        }
     }
     let mut tried = 0;
-    for index in chosen.into_values().take(TRIED_MAX) {
+    for index in chosen.into_values().flat_map(BTreeMap::into_values) {
         let Caught { evidence, roster, .. } = &case.record.caught[index];
         let trust = trust.as_of(*roster);
         for (what, smaller) in without(evidence) {
@@ -197,7 +201,6 @@ mod tests {
         super::specimen::{Specimen, digest},
         *,
     };
-    use crate::scenario::ActorName;
 
     fn key() -> Ed25519Signer {
         Ed25519Signer::from_secret(&[3; 32])
@@ -236,15 +239,18 @@ mod tests {
         View { cosignature, attestation: Some(attestation.to_unverified()) }
     }
 
-    fn fails(outright: bool) -> Option<String> {
+    /// What the check says of pieces of evidence against actors of these roles, which have a part too many or not.
+    fn fails(pieces: &[(Role, bool)]) -> Option<String> {
         let trust = trust();
-        let [first, second] =
-            [0, 1].map(|mailbox| view(&trust, mailbox, digest(u64::from(mailbox)), outright));
-        let evidence = Evidence::from(SplitView { first, second });
-        assert!(judge(&evidence, &trust).exposed().is_some());
         let mut specimen = Specimen::honest();
-        specimen.expose(ActorName::new(Role::Witness, 0), 1);
-        specimen.record.caught[0].evidence = evidence;
+        for (role, outright) in pieces {
+            let [first, second] =
+                [0, 1].map(|mailbox| view(&trust, mailbox, digest(u64::from(mailbox)), *outright));
+            let evidence = Evidence::from(SplitView { first, second });
+            assert!(judge(&evidence, &trust).exposed().is_some());
+            specimen.expose(ActorName::new(*role, 0), 1);
+            specimen.record.caught.last_mut().unwrap().evidence = evidence;
+        }
         specimen.trust = Some(trust);
         specimen.fails("minimal")
     }
@@ -256,7 +262,17 @@ mod tests {
 
     #[test]
     fn evidence_with_a_part_too_many_is_found() {
-        assert_eq!(fails(false), None);
-        assert!(fails(true).unwrap().contains("without the first attestation"));
+        assert_eq!(fails(&[(Role::Witness, false)]), None);
+        assert!(fails(&[(Role::Witness, true)]).unwrap().contains("without the first attestation"));
+    }
+
+    #[test]
+    fn the_first_piece_against_each_of_a_few_actors_is_tried() {
+        let sound = |role| (role, false);
+        let [one, other, third] = [Role::Witness, Role::Mailbox, Role::Incoming].map(sound);
+        assert!(fails(&[one, (Role::Mailbox, true)]).unwrap().starts_with("evidence 1 "));
+        assert!(fails(&[one, other, (Role::Incoming, true)]).unwrap().starts_with("evidence 2 "));
+        assert_eq!(fails(&[one, (Role::Witness, true)]), None, "it is like the first");
+        assert_eq!(fails(&[one, other, third, (Role::Handler, true)]), None, "that would be one too many");
     }
 }
