@@ -2,23 +2,33 @@
 //!
 //! A run begins with nothing at work and ends with what is left over; how fast it went, or how busy it was, is asked of a time
 //! between.
+//!
+//! # Invariants
+//! - Time in which there is nothing takes no memory: a run may wait for a day, and has a hundred of these.
+
+use std::collections::BTreeMap;
 
 /// Nanoseconds of a window.
 const WIDTH_NS: u64 = 10_000_000;
+/// Windows that are kept together: of a short run nearly all.
+const PAGE: u64 = 64;
 
 /// A sum, by the window of time in which it was added to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Windows {
-    sums: Vec<u64>,
+    pages: BTreeMap<u64, Box<[u64; PAGE as usize]>>,
 }
 
 impl Windows {
     fn at(&mut self, window: u64) -> &mut u64 {
-        let window = window as usize;
-        if window >= self.sums.len() {
-            self.sums.resize(window + 1, 0);
-        }
-        &mut self.sums[window]
+        let page = self.pages.entry(window / PAGE).or_insert_with(|| Box::new([0; PAGE as usize]));
+        &mut page[(window % PAGE) as usize]
+    }
+
+    /// The windows from the page of this one on, but those of pages in which there is nothing.
+    fn sums_from(&self, window: u64) -> impl Iterator<Item = (u64, u64)> {
+        let pages = self.pages.range(window / PAGE..);
+        pages.flat_map(|(page, sums)| (page * PAGE..).zip(sums.iter().copied()))
     }
 
     /// One more at this time.
@@ -28,7 +38,9 @@ impl Windows {
 
     /// So many more at this time.
     pub fn add(&mut self, at_ns: u64, more: u64) {
-        *self.at(at_ns / WIDTH_NS) += more;
+        if more > 0 {
+            *self.at(at_ns / WIDTH_NS) += more;
+        }
     }
 
     /// Every nanosecond from then to then.
@@ -49,31 +61,40 @@ impl Windows {
 
     /// All of it.
     pub fn total(&self) -> u64 {
-        self.sums.iter().sum()
+        self.sums_from(0).map(|(_, sum)| sum).sum()
     }
 
     /// How much from then to then; of a window that lies in there in part, that part.
     pub fn within(&self, from_ns: u64, to_ns: u64) -> f64 {
         let first = from_ns / WIDTH_NS;
-        let windows = (first..).zip(self.sums.iter().skip(first as usize));
+        let windows = self.sums_from(first).skip_while(|(window, _)| *window < first);
         let inside = windows.take_while(|(window, _)| window * WIDTH_NS < to_ns).map(|(window, sum)| {
             let start_ns = window * WIDTH_NS;
             let overlap_ns = to_ns.min(start_ns + WIDTH_NS) - from_ns.max(start_ns);
-            *sum as f64 * overlap_ns as f64 / WIDTH_NS as f64
+            sum as f64 * overlap_ns as f64 / WIDTH_NS as f64
         });
-        inside.sum()
+        // without a term a sum of floats is -0
+        0.0 + inside.sum::<f64>()
     }
 
     /// The sums of stretches of so many nanoseconds, a multiple of a window, until the last in which there is anything.
     pub fn stretches(&self, width_ns: u64) -> impl Iterator<Item = u64> {
-        let windows = (width_ns / WIDTH_NS).max(1) as usize;
-        self.sums.chunks(windows).map(|sums| sums.iter().sum())
+        let windows = (width_ns / WIDTH_NS).max(1);
+        let mut stretches: Vec<u64> = Vec::new();
+        for (window, sum) in self.sums_from(0).filter(|(_, sum)| *sum > 0) {
+            let stretch = (window / windows) as usize;
+            stretches.resize(stretches.len().max(stretch + 1), 0);
+            stretches[stretch] += sum;
+        }
+        stretches.into_iter()
     }
 }
 
 impl std::ops::AddAssign<&Windows> for Windows {
     fn add_assign(&mut self, other: &Windows) {
-        other.sums.iter().enumerate().for_each(|(window, sum)| *self.at(window as u64) += sum);
+        for (window, sum) in other.sums_from(0).filter(|(_, sum)| *sum > 0) {
+            *self.at(window) += sum;
+        }
     }
 }
 
@@ -100,6 +121,24 @@ mod tests {
         windows.add(5 * MS, 30);
         windows.add(25 * MS, 8);
         assert_eq!((windows.since(0), windows.since(20 * MS), windows.since(30 * MS)), (38.0, 8.0, 0.0));
+    }
+
+    #[test]
+    fn a_day_in_which_nothing_happens_takes_no_memory() {
+        const DAY_NS: u64 = 86_400_000 * MS;
+        let mut windows = Windows::default();
+        windows.count(3 * MS);
+        windows.count(DAY_NS);
+        windows.count(DAY_NS + 15 * MS);
+        windows.add(DAY_NS / 2, 0);
+        assert_eq!(windows.pages.len(), 2);
+        assert_eq!((windows.total(), windows.since(5 * MS), windows.since(DAY_NS)), (3, 2.5, 2.0));
+        assert_eq!(windows.within(10 * MS, DAY_NS), 0.0);
+        let hours: Vec<u64> = windows.stretches(DAY_NS / 24).collect();
+        assert_eq!((hours.len(), hours[0], hours[12], hours[24]), (25, 1, 0, 2));
+        let mut both = windows.clone();
+        both += &windows;
+        assert_eq!((both.pages.len(), both.total()), (2, 6));
     }
 
     #[test]
