@@ -8,6 +8,7 @@
 
 mod blame;
 mod commits;
+mod digests;
 mod flow;
 mod observer;
 mod points;
@@ -21,6 +22,7 @@ use std::{
 
 pub use blame::{Blame, Exchange, Moment, Reply, Suspicion};
 pub use commits::Commits;
+pub use digests::Digests;
 pub use flow::Flow;
 pub use observer::{NodeObserver, SeenSigner};
 use reports::summary::Latency;
@@ -139,7 +141,7 @@ pub struct Record {
     /// Who saw which cut.
     pub seen_cuts: BTreeMap<Epoch, BTreeMap<Digest, ActorName>>,
     /// Digests by actor, kind and slot, of statements that take a slot for good.
-    pub slots: BTreeMap<(ActorName, Kind, u64), BTreeSet<Digest>>,
+    pub slots: BTreeMap<(ActorName, Kind, u64), Digests>,
     /// The version of the roster that each actor started with last.
     pub rosters: BTreeMap<ActorName, u32>,
     /// Evidence, in the order found.
@@ -209,7 +211,7 @@ pub struct Record {
     /// What a crowd has sent and got, if there is one.
     pub crowd: Option<Box<Account>>,
     /// Heads that each witness has cosigned: the digests, by log and slot.
-    pub heads: BTreeMap<(ActorName, Kind, ActorId, u64), BTreeSet<Digest>>,
+    pub heads: BTreeMap<(ActorName, Kind, ActorId, u64), Digests>,
     /// The trace, if it is kept.
     pub trace: Option<Trace>,
     /// What was sent on its way to a client, if it is kept.
