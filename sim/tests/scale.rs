@@ -86,7 +86,7 @@ fn the_journal_of_another_experiment_is_refused_and_left_as_it_is() {
     fs::create_dir(&left).unwrap();
     fs::write(left.join("journal.jsonl"), &written).unwrap();
     let of_seeds = (["--seeds", "1"], "seeds 2, not 1");
-    let of_scenarios = (["--set", "workload.bundles=401"], "scenarios ");
+    let of_scenarios = (["--set", "workload.bundles=401"], "D03-swap-deliveries");
     for (change, what) in [of_seeds, of_scenarios] {
         let output = scratch.scale_to("left", &change);
         assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0), "{change:?}");

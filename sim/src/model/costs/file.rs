@@ -210,7 +210,7 @@ mod tests {
             ("sign = 0.0", "sign = ^-1.0", "crypto.sign must be a number"),
             ("sign = 0.0", "sign = ^[]", "crypto.sign must be a number"),
             ("sign = 0.0", "sign = ^\"fast\"", "expected a number, or a list of some"),
-            ("sign = 0.0", "sign = ^fast", "string values must be quoted"),
+            ("sign = 0.0", "sign = ^swift", "string values must be quoted"),
             ("hash = 0.0", "hash = ^\"fast\"", "expected a number such as 1.5"),
             ("hash = 0.0", "hash = ^inf", "bytes.hash must be a number"),
             ("hash = 0.0", "^hush = 0.0", "unknown field `hush`, expected `hash` or `code`"),

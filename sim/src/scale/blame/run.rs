@@ -77,9 +77,16 @@ impl Planned for Plan {
     }
 
     fn difference(&self, other: &Self) -> Option<String> {
+        // of many rows the first that differs
+        let rows = self.attacks.len().max(other.attacks.len());
+        let attacks = (0..rows).map(|row| [self, other].map(|plan| plan.attacks.get(row)));
+        let named =
+            |attack: Option<&Pinned>| attack.map_or("none".to_owned(), |attack| format!("{attack:?}"));
+        let differs = attacks.into_iter().find(|[here, there]| here != there);
+        let [here, there] = differs.unwrap_or_default().map(named);
         let rows = [
             ("build", self.build.clone(), other.build.clone()),
-            ("scenarios", format!("{:?}", self.attacks), format!("{:?}", other.attacks)),
+            ("scenario", here, there),
             ("seeds", self.seeds.to_string(), other.seeds.to_string()),
         ];
         let different = rows.into_iter().find(|(_, here, there)| here != there);
