@@ -16,7 +16,7 @@ mod pruned;
 
 use super::{codec::Encode, digest::Digest, id::ClientId};
 
-pub use pruned::{Lookup, Pruned};
+pub use pruned::{Branch, Lookup, Pruned};
 
 /// Bits of a key, and so the greatest depth of a trie.
 const DEPTH_MAX: usize = 256;
@@ -201,7 +201,7 @@ impl<V: Clone + Encode> Node<V> {
 
     /// This fork with its children pruned: its hash stays.
     fn pruned(&self, children: [Pruned<V>; 2]) -> Pruned<V> {
-        Pruned::Fork(Box::new(children), self.known_hash())
+        Pruned::over(children, self.known_hash())
     }
 
     fn prune_to(&self, wanted: &ClientId, depth: usize) -> Pruned<V> {
@@ -321,6 +321,21 @@ mod tests {
             for seed in wanted {
                 let expected = if keys.contains(&seed) { Lookup::Present(&seed) } else { Lookup::Absent };
                 prop_assert_eq!(pruned.get(&key(seed)), expected);
+            }
+        }
+
+        #[test]
+        fn a_part_of_a_part_is_the_part_of_the_whole(keys in prop::collection::btree_set(0u64..500, 0..60), wanted in prop::collection::vec(0u64..500, 2)) {
+            let mut map = map(keys.iter().copied());
+            let [one, other] = [0, 1].map(|at| key(wanted[at]));
+            let part = map.prune_to_range(KeyRange::of(one.range(3), 3)).pruned_to(&one);
+            prop_assert_eq!(&part, &map.prune_to(&one));
+            prop_assert_eq!(&map.prune_to_all(&[one, other].into()).pruned_to(&one), &part);
+            // what is hidden there stays hidden, and what is shown is shown
+            let less = part.pruned_to(&other);
+            prop_assert_eq!((less.root(), less.get(&other)), (map.root(), part.get(&other)));
+            for pruned in [&part, &less, &less.pruned_to(&one), &map.prune_to_all(&[one, other].into())] {
+                prop_assert_eq!(&Pruned::<u64>::from_bytes(&pruned.to_bytes()).unwrap(), pruned);
             }
         }
 

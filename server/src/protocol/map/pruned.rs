@@ -1,4 +1,10 @@
 //! Parts of maps: proofs of what a map says of some clients.
+//!
+//! Most show one client: then all that leaves the way to it is hidden. Such a branch is kept as the list of its turns, for a delivery has one of
+//! each seal, and a node of its own for each fork is most of what making, sending and dropping it takes.
+//!
+//! # Invariants
+//! - One tree has one form: a subtree is a [`Branch`] exactly where one of its two children is hidden.
 
 use super::{DEPTH_MAX, KeyRange, bit, descend, entry_hash, fork_hash};
 use crate::protocol::{
@@ -6,6 +12,9 @@ use crate::protocol::{
     digest::Digest,
     id::ClientId,
 };
+
+/// Room for turns that a branch begins with: a way to one of some hundred clients has not many more.
+const TURNS: usize = 8;
 
 /// A part of a map, with what is needed to compute the root of the whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,8 +25,30 @@ pub enum Pruned<V> {
     Empty,
     /// A subtree of one entry.
     Entry(ClientId, V),
-    /// A subtree of several entries, with its hash: computed here, never taken from anyone.
+    /// A subtree of several entries, both of its children shown or both hidden, with its hash: computed here, never taken from anyone.
     Fork(Box<[Pruned<V>; 2]>, Digest),
+    /// A subtree of several entries, one of its children shown.
+    Branch(Box<Branch<V>>),
+}
+
+/// A way down a subtree: what leaves it is hidden.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Branch<V> {
+    /// The deepest first.
+    turns: Vec<Turn>,
+    /// Neither hidden nor a branch.
+    end: Pruned<V>,
+    /// The hash of the whole: computed here, never taken from anyone.
+    hash: Digest,
+}
+
+/// A fork on the way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Turn {
+    /// To which side the way goes.
+    right: bool,
+    /// What is on the other.
+    hidden: Digest,
 }
 
 /// What a pruned map says of a key.
@@ -31,10 +62,45 @@ pub enum Lookup<T> {
     Hidden,
 }
 
+impl<V> Pruned<V> {
+    /// A fork of this hash.
+    pub(super) fn over(children: [Pruned<V>; 2], hash: Digest) -> Self {
+        match children {
+            [Pruned::Hidden(hidden), shown] if !shown.is_hidden() => {
+                shown.below(&[Turn { right: true, hidden }], hash)
+            }
+            [shown, Pruned::Hidden(hidden)] if !shown.is_hidden() => {
+                shown.below(&[Turn { right: false, hidden }], hash)
+            }
+            children => Pruned::Fork(Box::new(children), hash),
+        }
+    }
+
+    /// This with turns above it, the deepest first; together they have this hash.
+    fn below(self, turns: &[Turn], hash: Digest) -> Self {
+        match self {
+            Pruned::Branch(mut branch) => {
+                branch.turns.extend_from_slice(turns);
+                branch.hash = hash;
+                Pruned::Branch(branch)
+            }
+            end => {
+                let mut all = Vec::with_capacity(turns.len().max(TURNS));
+                all.extend_from_slice(turns);
+                Pruned::Branch(Box::new(Branch { turns: all, end, hash }))
+            }
+        }
+    }
+
+    fn is_hidden(&self) -> bool {
+        matches!(self, Pruned::Hidden(_))
+    }
+}
+
 impl<V: Encode> Pruned<V> {
     fn fork(children: [Pruned<V>; 2]) -> Self {
         let hash = fork_hash(children[0].root(), children[1].root());
-        Pruned::Fork(Box::new(children), hash)
+        Pruned::over(children, hash)
     }
 
     /// The root of the whole map.
@@ -44,23 +110,31 @@ impl<V: Encode> Pruned<V> {
             Pruned::Empty => Digest::ZERO,
             Pruned::Entry(key, value) => entry_hash(key, value),
             Pruned::Fork(_, hash) => *hash,
+            Pruned::Branch(branch) => branch.hash,
         }
     }
 
     /// What it says of a key.
     pub fn get(&self, key: &ClientId) -> Lookup<&V> {
-        let mut node = self;
-        for depth in 0..=DEPTH_MAX {
+        let (mut node, mut depth) = (self, 0);
+        loop {
             match node {
                 Pruned::Hidden(_) => return Lookup::Hidden,
                 Pruned::Empty => return Lookup::Absent,
                 Pruned::Entry(found, value) if found == key => return Lookup::Present(value),
                 Pruned::Entry(..) => return Lookup::Absent,
                 Pruned::Fork(..) if depth == DEPTH_MAX => return Lookup::Hidden,
-                Pruned::Fork(children, _) => node = &children[usize::from(bit(key, depth))],
+                Pruned::Fork(children, _) => {
+                    node = &children[usize::from(bit(key, depth))];
+                    depth += 1;
+                }
+                Pruned::Branch(branch) if branch.left_at(key, depth).is_some() => return Lookup::Hidden,
+                Pruned::Branch(branch) => {
+                    node = &branch.end;
+                    depth += branch.turns.len();
+                }
             }
         }
-        Lookup::Hidden
     }
 
     /// The same map with all hidden but what it says of one client.
@@ -80,8 +154,23 @@ impl<V: Encode> Pruned<V> {
                 let right = bit(client, depth);
                 let shown = children[usize::from(right)].prune(client, depth + 1);
                 let hidden = Pruned::Hidden(children[usize::from(!right)].root());
-                Pruned::Fork(Box::new(if right { [hidden, shown] } else { [shown, hidden] }), *hash)
+                Pruned::over(if right { [hidden, shown] } else { [shown, hidden] }, *hash)
             }
+            Pruned::Branch(branch) => match branch.left_at(client, depth) {
+                None => {
+                    let end = branch.end.prune(client, depth + branch.turns.len());
+                    end.below(&branch.turns, branch.hash)
+                }
+                Some(at) => {
+                    let (passed, Turn { right, hidden }) = (branch.root_below(at), branch.turns[at]);
+                    let children = if right { [hidden, passed] } else { [passed, hidden] };
+                    let fork = Pruned::fork(children.map(Pruned::Hidden));
+                    match &branch.turns[at + 1..] {
+                        [] => fork,
+                        above => fork.below(above, branch.hash),
+                    }
+                }
+            },
             other => other.clone(),
         }
     }
@@ -121,7 +210,37 @@ impl<V: Encode> Pruned<V> {
             }
             Pruned::Fork(children, _) => (0..2)
                 .all(|side| children[side].collect(range, descend(path, depth, side == 1), depth + 1, found)),
+            Pruned::Branch(branch) => {
+                let (mut path, mut depth) = (path, depth);
+                for Turn { right, .. } in branch.turns.iter().rev() {
+                    if range.touches(descend(path, depth, !right), depth + 1) {
+                        return false;
+                    }
+                    (path, depth) = (descend(path, depth, *right), depth + 1);
+                }
+                branch.end.collect(range, path, depth, found)
+            }
         }
+    }
+}
+
+impl<V: Encode> Branch<V> {
+    /// The turn at which a client's way leaves this one, which begins at a depth; none if it goes on to the end.
+    fn left_at(&self, client: &ClientId, depth: usize) -> Option<usize> {
+        let leaves = |(down, turn): (usize, &Turn)| {
+            let depth = depth + down;
+            depth >= DEPTH_MAX || bit(client, depth) != turn.right
+        };
+        let down = self.turns.iter().rev().enumerate().position(leaves)?;
+        Some(self.turns.len() - 1 - down)
+    }
+
+    /// The hash of what lies below a turn.
+    fn root_below(&self, at: usize) -> Digest {
+        self.turns[..at].iter().fold(self.end.root(), |below, turn| match turn.right {
+            true => fork_hash(turn.hidden, below),
+            false => fork_hash(below, turn.hidden),
+        })
     }
 }
 
@@ -141,6 +260,20 @@ impl<V: Encode> Encode for Pruned<V> {
             Pruned::Fork(children, _) => {
                 out.u8(3);
                 children.iter().for_each(|child| child.encode(out));
+            }
+            Pruned::Branch(branch) => {
+                let hidden = |turn: &Turn, out: &mut Writer| {
+                    out.u8(0);
+                    turn.hidden.encode(out);
+                };
+                for turn in branch.turns.iter().rev() {
+                    out.u8(3);
+                    if turn.right {
+                        hidden(turn, out);
+                    }
+                }
+                branch.end.encode(out);
+                branch.turns.iter().filter(|turn| !turn.right).for_each(|turn| hidden(turn, out));
             }
         }
     }
