@@ -13,8 +13,9 @@ use crate::protocol::{
     id::ClientId,
 };
 
-/// Room for turns that a branch begins with: a way to one of some hundred clients has not many more.
-const TURNS: usize = 8;
+/// Room for turns that a branch begins with. Whoever sends many branches of one turn must not have more memory taken than is
+/// reckoned for forks ([`FORK_MEMORY`](crate::protocol::codec::FORK_MEMORY)).
+const TURNS: usize = 4;
 
 /// A part of a map, with what is needed to compute the root of the whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -161,6 +162,7 @@ impl<V: Encode> Pruned<V> {
                     let end = branch.end.prune(client, depth + branch.turns.len());
                     end.below(&branch.turns, branch.hash)
                 }
+                // of what lies on either side of where it leaves nothing need be shown
                 Some(at) => {
                     let (passed, Turn { right, hidden }) = (branch.root_below(at), branch.turns[at]);
                     let children = if right { [hidden, passed] } else { [passed, hidden] };
