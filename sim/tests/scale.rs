@@ -98,3 +98,52 @@ fn the_journal_of_another_experiment_is_refused_and_left_as_it_is() {
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     assert_eq!(journal(&left).lines().count(), 1 + 2, "begun anew");
 }
+
+/// A curve of two points over the scenario of an attack, with so much more in its file.
+fn curve(scratch: &Scratch, more: &str) -> PathBuf {
+    let base = root().join("scenarios/attacks/D01-omit-delivery.toml");
+    let sets = "[\"topology.crypto=modelled\", \"topology.storage=modelled\", \"workload.bundles=100\"]";
+    let points = "x = { name = \"epoch (ms)\", points = [{ at = 5, set = [\"topology.epoch=5ms\"] }, { at = 10, set = [\"topology.epoch=10ms\"] }] }";
+    let table = format!(
+        "kind = \"curve\"\nbase = {:?}\nseeds = 2\nshow = [\"detection\"]\nset = {sets}\n{points}\n{more}",
+        base.display().to_string()
+    );
+    let file = scratch.path("curve.toml");
+    fs::write(&file, format!("# When is it found?\n[experiment]\n{table}")).unwrap();
+    file
+}
+
+#[test]
+fn a_curve_in_which_a_cheat_is_not_exposed_as_its_scenario_says_does_not_hold() {
+    let scratch = Scratch::new();
+    let right = curve(&scratch, "");
+    let held = sim(&["scale", right.to_str().unwrap(), "--json"]);
+    assert_eq!(held.status.code(), Some(0), "{}", text(&held.stderr));
+    let wrong = curve(&scratch, "[[experiment.series]]\nname = \"nobody\"\nset = [\"expect.exposed=[]\"]\n");
+    let violated = sim(&["scale", wrong.to_str().unwrap(), "--json"]);
+    assert_eq!(violated.status.code(), Some(1), "{}", text(&violated.stderr));
+    assert!(text(&violated.stdout).contains("\"broken\":\"expected"), "{}", text(&violated.stdout));
+}
+
+#[test]
+fn a_curve_goes_on_where_it_was_killed_and_is_the_same_with_any_number_of_threads() {
+    let scratch = Scratch::new();
+    let file = curve(&scratch, "");
+    let scale = |out: &str, jobs: &str| {
+        let out = scratch.path(out);
+        let done = sim(&["scale", file.to_str().unwrap(), "--out", out.to_str().unwrap(), "--jobs", jobs]);
+        assert_eq!(done.status.code(), Some(0), "{}", text(&done.stderr));
+        ["points.csv", "trials.csv"].map(|name| fs::read_to_string(out.join(name)).unwrap())
+    };
+    let whole = scale("whole", "1");
+    assert_eq!(scale("threads", "4"), whole);
+    let written = journal(&scratch.path("whole"));
+    let lines: Vec<&str> = written.lines().collect();
+    assert_eq!(lines.len(), 1 + 4, "the plan, and two points with two seeds");
+    let left = scratch.path("left");
+    fs::create_dir(&left).unwrap();
+    let kept = format!("{}\n{}\n{}\n", lines[0], lines[1], lines[2]);
+    fs::write(left.join("journal.jsonl"), format!("{kept}{}", &lines[3][..20])).unwrap();
+    assert_eq!(scale("left", "2"), whole);
+    assert!(journal(&left).starts_with(&kept), "what was done is not done again");
+}

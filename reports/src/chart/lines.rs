@@ -82,6 +82,9 @@ pub enum Style {
     /// It was measured: solid, a colour and a mark of its own, a band.
     #[default]
     Measured,
+    /// It was measured, but where more was asked for than can be done: dashed, in the colour and with the mark of the last measured
+    /// line before it.
+    Overloaded,
     /// What would be best: dotted and grey.
     Ideal,
     /// What a model says: dashed, in the colour of the last measured line before it.
@@ -170,6 +173,7 @@ fn look(style: Style, measured: usize) -> Look {
     };
     match style {
         Style::Measured => Look::measured(measured.saturating_sub(1)),
+        Style::Overloaded => Look { dash: Dash::Dashed, ..Look::measured(measured.saturating_sub(1)) },
         Style::Predicted => last(Dash::Dashed),
         Style::Ideal => Look { dash: Dash::Dotted, ..Look::plain(GREY, 3) },
         Style::Bound => Look { dash: Dash::Mixed, ..Look::plain(INK, 2) },

@@ -221,7 +221,8 @@ fn the_curve(
     }
     let reproduce =
         reproduce(command(experiment, &arguments.sets), curve.seeds, &curve.machine(&arguments.sets)?);
-    let page = curve::page(&experiment.question, curve, journal.rows(), reproduce)?;
+    let mut page = curve::page(&experiment.question, curve, journal.rows(), reproduce)?;
+    page.limits.extend(curve.models(&arguments.sets)?);
     if arguments.json {
         say_json_line(&curve.json(&experiment.question, &page.answer, journal.rows()));
     } else {

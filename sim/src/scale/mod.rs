@@ -326,7 +326,6 @@ mod tests {
             (series("points = [1, ^3]\n"), "series \"a\": x has no point at 3: write some of 1, 4"),
             (series("points = [4, ^1]\n"), "in their order, each once"),
             (series("points = ^[]\n"), "it has no point"),
-            (series("level = ^true\n"), "a level line goes through one point"),
             (series("^colour = 1\n"), "unknown field `colour`, expected one of `name`, `set`, `points`"),
             (series("[[experiment.series]]\nname = ^\"a\"\n"), "two series are called \"a\""),
             (series("[[experiment.series]]\nname = ^\"\"\n"), "a series must be called something"),

@@ -9,6 +9,8 @@ use crate::scale::metric::{Metric, PEAK};
 
 /// A series stops keeping up where a step of the parameter brings less than this share of what it would in proportion.
 const KEEPS_UP: f64 = 0.7;
+/// What lies between two ends is told where it is higher or lower than both by this.
+const OUTSIDE: f64 = 1.05;
 
 /// All rows of one point.
 pub type OfPoint<'a> = dyn Fn(usize, usize) -> Vec<&'a Row> + 'a;
@@ -65,32 +67,85 @@ fn of_line(curve: &Curve, metric: &Metric, series: usize, line: &Line, of_point:
             format!("{} {} {unit}", line.name, text::number(only.value.value))
         }
         [only] => format!("{} {}, and at no other point", line.name, said(only)),
-        [first, .., last] => format!("{} {} to {}", line.name, said(first), said(last)),
+        [first, between @ .., last] => {
+            let most = outside(first, between, last)
+                .map_or(String::new(), |(word, one)| format!(", {word} {}", said(one)));
+            format!("{} {} to {}{}{most}", line.name, said(first), said(last), apart(first, last))
+        }
     };
-    if line.ideal && metric.name == PEAK {
-        said.push_str(&scaling(&values, of_point, series));
+    if metric.name == PEAK {
+        said.push_str(&match line.ideal {
+            true => scaling(&values, of_point, series),
+            false => values
+                .last()
+                .map_or(String::new(), |last| bottleneck(&of_point(series, last.point), ", with ")),
+        });
     }
     said.push_str(&beyond);
     said
 }
 
-/// How a series grows beside a proportional one, and what is busy where it stops.
+/// What is higher or lower in between than at both ends, by more than a little: of that the ends say nothing.
+fn outside<'a>(
+    first: &Measured,
+    between: &[&'a Measured],
+    last: &Measured,
+) -> Option<(&'static str, &'a Measured)> {
+    let ends = [first.value.value, last.value.value];
+    let (low, high) = (ends[0].min(ends[1]), ends[0].max(ends[1]));
+    let by_value = |one: &&&Measured, other: &&&Measured| one.value.value.total_cmp(&other.value.value);
+    let most = between.iter().max_by(by_value).filter(|one| one.value.value > OUTSIDE * high);
+    let least = between.iter().min_by(by_value).filter(|one| one.value.value * OUTSIDE < low);
+    most.map(|one| ("at most", *one)).or(least.map(|one| ("at least", *one)))
+}
+
+/// What must be said of two ends whose ranges meet: that they may be the same.
+fn apart(first: &Measured, last: &Measured) -> String {
+    let (one, other) = (first.value, last.value);
+    if one.value == other.value
+        || one.samples.min(other.samples) < 2
+        || one.high < other.low
+        || other.high < one.low
+    {
+        return String::new();
+    }
+    let range =
+        |value: stats::Estimate| format!("{} to {}", text::number(value.low), text::number(value.high));
+    format!(", which may be no change (seeds give {} and {})", range(one), range(other))
+}
+
+/// What was busiest at a point, after these words.
+fn bottleneck(rows: &[&Row], words: &str) -> String {
+    let Some((busiest, busy)) = busiest(rows) else { return String::new() };
+    format!("{words}{busiest} busy {} % of the time", text::number(busy * 100.0))
+}
+
+/// How a series grows beside a proportional one, and what is busy where it stops and at its end.
 fn scaling(values: &[&Measured], of_point: &OfPoint<'_>, series: usize) -> String {
-    let [first, .., last] = values else { return String::new() };
-    let times = last.value.value / first.value.value;
-    let share = times / (last.at / first.at) * 100.0;
-    let mut said =
-        format!(", {} times as much, {} % of proportional", text::number(times), text::number(share));
-    let bend = values.windows(2).find(|pair| falls_behind(pair[0], pair[1])).map(|pair| pair[1]);
+    let [first, further @ ..] = values else { return String::new() };
+    let Some(last) = further.last() else { return String::new() };
+    let share = |one: &&Measured| {
+        let share = one.value.value / first.value.value / (one.at / first.at) * 100.0;
+        format!("{} % at {}", text::number(share), text::shortest(one.at))
+    };
+    let shares = further.iter().map(share).collect::<Vec<_>>().join(", ");
+    let mut said = format!(
+        ", {} times as much; in proportion to the first point that is {shares}",
+        text::number(last.value.value / first.value.value)
+    );
+    let steps = values.windows(2).map(|pair| (pair[0], pair[1]));
+    let bend = steps.into_iter().find(|(one, next)| falls_behind(one, next) || is_behind(first, next));
+    let bend = bend.map(|(_, next)| next);
     let at = bend.unwrap_or(last);
     let rows = of_point(series, at.point);
-    if let Some((busiest, busy)) = busiest(&rows) {
-        let busy = format!("{busiest} busy {} % of the time", text::number(busy * 100.0));
-        match bend {
-            Some(bend) => said.push_str(&format!("; it bends at {}, with {busy}", text::shortest(bend.at))),
-            None => said.push_str(&format!("; it has not bent by then, with {busy}")),
-        }
-        said.push_str(&refused(&rows).map_or(String::new(), |why| format!(", and at a higher rate {why}")));
+    said.push_str(&match bend {
+        Some(bend) => format!("; it bends at {}{}", text::shortest(bend.at), bottleneck(&rows, ", with ")),
+        None => format!("; it has not bent by then{}", bottleneck(&rows, ", with ")),
+    });
+    said.push_str(&refused(&rows).map_or(String::new(), |why| format!(", and at a higher rate {why}")));
+    if at.point != last.point {
+        let words = format!("; at {} with ", text::shortest(last.at));
+        said.push_str(&bottleneck(&of_point(series, last.point), &words));
     }
     said
 }
@@ -99,6 +154,11 @@ fn scaling(values: &[&Measured], of_point: &OfPoint<'_>, series: usize) -> Strin
 fn falls_behind(one: &Measured, next: &Measured) -> bool {
     let (gain, proportional) = (next.value.high / one.value.low - 1.0, next.at / one.at - 1.0);
     gain < KEEPS_UP * proportional
+}
+
+/// Whether all steps up to this point have brought less together: each may lack a little.
+fn is_behind(first: &Measured, one: &Measured) -> bool {
+    one.value.high / first.value.low < KEEPS_UP * one.at / first.at
 }
 
 /// What decided most often where a rate was not sustained that is hardly higher than the peak.
@@ -158,13 +218,48 @@ mod tests {
     }
 
     #[test]
+    fn a_series_bends_where_many_steps_lack_a_little() {
+        let steps: Vec<Measured> = [1000.0, 1750.0, 3062.0, 5359.0]
+            .into_iter()
+            .zip([1.0, 2.0, 4.0, 8.0])
+            .map(|(value, at)| measured(at, value, value))
+            .collect();
+        assert!(steps.windows(2).all(|pair| !falls_behind(&pair[0], &pair[1])));
+        let behind: Vec<bool> = steps.iter().map(|one| is_behind(&steps[0], one)).collect();
+        assert_eq!(behind, [false, false, false, true]);
+    }
+
+    #[test]
+    fn what_the_ends_hide_is_told() {
+        let [first, last] = [measured(1.0, 11_800.0, 11_800.0), measured(16.0, 34_900.0, 34_900.0)];
+        let [top, low, same] = [45_300.0, 9_000.0, 35_000.0].map(|value| measured(4.0, value, value));
+        let told = |between| outside(&first, &[between], &last).map(|(word, one)| (word, one.value.value));
+        assert_eq!(told(&top), Some(("at most", 45_300.0)));
+        assert_eq!(told(&low), Some(("at least", 9_000.0)));
+        assert_eq!(told(&same), None);
+    }
+
+    #[test]
+    fn ends_whose_ranges_meet_may_be_the_same() {
+        let of = |values: &[f64]| Measured { at: 1.0, value: stats::over_seeds(values).unwrap(), point: 0 };
+        assert!(
+            apart(&of(&[44.0, 204.0]), &of(&[97.0, 155.0]))
+                .contains("(seeds give 44.0 to 204 and 97.0 to 155)")
+        );
+        for (one, other) in [(&[1.0, 2.0][..], &[3.0, 4.0][..]), (&[1.0], &[2.0]), (&[5.0, 5.0], &[5.0, 5.0])]
+        {
+            assert_eq!(apart(&of(one), &of(other)), "");
+        }
+    }
+
+    #[test]
     fn what_decided_is_that_of_the_lowest_rate_that_was_refused() {
         let trial = |offered_per_s, refused: Option<Refused>| Trial {
             seed: 0,
             offered_per_s,
             complete: true,
-            p50_ms: 1.0,
-            p99_ms: 1.0,
+            p50_ms: Some(1.0),
+            p99_ms: Some(1.0),
             lag: 0.0,
             sustained: refused.is_none(),
             refused,

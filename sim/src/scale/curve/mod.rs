@@ -20,8 +20,10 @@
 //! set = ["architecture=parallel"]
 //! points = [1, 2, 4]                     # some of x; all unless given
 //! ideal = true                           # a line through its first point, in proportion to x, stands beside it
-//! level = true                           # x changes nothing about it: its one point stands for all, as a level line
 //! ```
+//!
+//! Of two overrides of one key that of the series counts, then that of the point, then that of all runs: so a series can keep
+//! what the others have more of from point to point.
 
 mod answer;
 mod page;
@@ -107,8 +109,6 @@ struct SeriesTable {
     points: Option<Vec<f64>>,
     #[serde(default)]
     ideal: bool,
-    #[serde(default)]
-    level: bool,
 }
 
 /// What is looked for at each point.
@@ -193,8 +193,6 @@ pub struct Line {
     pub points: Vec<usize>,
     /// Whether a line in proportion to the parameter stands beside it.
     pub ideal: bool,
-    /// Whether its one point stands for all: the parameter changes nothing about it.
-    pub level: bool,
 }
 
 impl Curve {
@@ -341,7 +339,7 @@ fn twice<'a>(names: impl Iterator<Item = &'a str>) -> Option<usize> {
 fn lines(series: Vec<SeriesTable>, points: &[At]) -> Result<Vec<Line>, Mistake> {
     if series.is_empty() {
         let (name, points) = ("all".to_owned(), (0..points.len()).collect());
-        return Ok(vec![Line { name, sets: Vec::new(), points, ideal: false, level: false }]);
+        return Ok(vec![Line { name, sets: Vec::new(), points, ideal: false }]);
     }
     if let Some(index) = series.iter().position(|series| series.name.trim().is_empty()) {
         let why = "a series must be called something, for what is plotted names it: write name = \"central\"";
@@ -355,7 +353,7 @@ fn lines(series: Vec<SeriesTable>, points: &[At]) -> Result<Vec<Line>, Mistake> 
 }
 
 fn line(index: usize, series: SeriesTable, all: &[At]) -> Result<Line, Mistake> {
-    let SeriesTable { name, set, points, ideal, level } = series;
+    let SeriesTable { name, set, points, ideal } = series;
     let wrong = |key: &str, why: String| {
         Err(Mistake::at(format!("series.{index}.{key}"), format!("series {name:?}: {why}")))
     };
@@ -380,12 +378,8 @@ fn line(index: usize, series: SeriesTable, all: &[At]) -> Result<Line, Mistake> 
             }
         }
     }
-    if level && (ideal || places.len() != 1) {
-        let why = "a level line goes through one point, and is not in proportion: leave one of them out";
-        return wrong("level", why.to_owned());
-    }
     if places.is_empty() {
         return wrong("points", "it has no point: name some of x, or leave points out".to_owned());
     }
-    Ok(Line { name, sets: set, points: places, ideal, level })
+    Ok(Line { name, sets: set, points: places, ideal })
 }

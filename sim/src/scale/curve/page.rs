@@ -21,9 +21,11 @@ use crate::scale::{
     metric::{Metric, PEAK},
 };
 
-/// What every peak has to bear in mind.
-const NEAR_SATURATION: &str = "Near saturation the simulator predicts latencies too low (the page on validation says by how much), so a real \
-     server leaves the bound at a lower rate. Peaks compare what is simulated alike.";
+/// What every latency has to bear in mind,
+const LATENCIES: &str = "The simulator predicts latencies too low, the more so the nearer to saturation: the page on validation says by how much.";
+/// and every peak.
+const PEAKS: &str =
+    "So a real server leaves the bound at a lower rate. Peaks compare what is simulated alike.";
 /// How many times the bound the plot of latency over load reaches.
 const HIGHEST_BOUNDS: f64 = 20.0;
 
@@ -59,9 +61,10 @@ pub fn page(
     sections.push(draft.distributions()?);
     sections.push(draft.table());
     let mut limits = curve.limits.clone();
-    if curve.search.is_some() {
-        limits.push(NEAR_SATURATION.to_owned());
-    }
+    limits.push(match curve.search {
+        Some(_) => format!("{LATENCIES} {PEAKS}"),
+        None => LATENCIES.to_owned(),
+    });
     limits.push(format!("Costs are as they were measured on: {}.", reproduce.machine));
     limits.extend(draft.violations());
     let of_point = |series, point| draft.of_point(series, point);
@@ -125,7 +128,23 @@ impl<'a> Draft<'a> {
                 "the ends are the lowest rate that was sustained with a seed, and the highest that was not"
                     .to_owned()
             }
-            false => stats::ends_over_seeds(self.curve.seeds),
+            false => format!("{}{}", stats::ends_over_seeds(self.curve.seeds), self.fewer(metric)),
+        }
+    }
+
+    /// Points of which not all seeds say something: what came late nobody knows where it did not come at all.
+    fn fewer(&self, metric: &Metric) -> String {
+        let fewer = self.curve.keys().filter_map(|(series, point)| {
+            let rows = self.of_point(series, point);
+            let samples = estimate(metric, &rows)?.samples;
+            let at = reports::text::shortest(self.curve.points[point].at);
+            let said = format!("{} at {at} ({samples} of {})", self.curve.series[series].name, rows.len());
+            (samples < rows.len() as u64).then_some(said)
+        });
+        let fewer: Vec<String> = fewer.collect();
+        match fewer.is_empty() {
+            true => String::new(),
+            false => format!("; of the seeds in which everything arrived: {}", fewer.join(", ")),
         }
     }
 
@@ -197,15 +216,12 @@ impl<'a> Draft<'a> {
             let points = proportional.collect();
             Series { name: format!("{} in proportion", line.name), points, style: Style::Ideal }
         });
-        let level = points.first().filter(|_| line.level).map(|only| {
-            let ends = [self.curve.points.first(), self.curve.points.last()].into_iter().flatten();
-            let points = ends.map(|end| Point::exact(end.at, only.y)).collect();
-            Series { name: format!("{}, whatever x", line.name), points, style: Style::Predicted }
-        });
-        let measured = Series { name: line.name.clone(), points, style: Style::Measured };
         let name = format!("{}, sent more than it can serve", line.name);
-        let beyond = Series { name, points: beyond, style: Style::Measured };
-        [Some(measured), Some(beyond), ideal, level].into_iter().flatten().collect()
+        // one that nowhere keeps up has no other line whose colour it could have
+        let style = if points.is_empty() { Style::Measured } else { Style::Overloaded };
+        let beyond = Series { name, points: beyond, style };
+        let measured = Series { name: line.name.clone(), points, style: Style::Measured };
+        [Some(measured), Some(beyond), ideal].into_iter().flatten().collect()
     }
 
     /// The rates that were tried at the last point of each series: where latency leaves the bound.
@@ -380,7 +396,8 @@ fn hockey_stick(rows: &[&Row], highest_ms: f64) -> Vec<Point> {
     let mut by_rate: BTreeMap<u64, Vec<f64>> = BTreeMap::new();
     for trial in rows.iter().flat_map(|row| &row.trials) {
         // of what did not arrive the latency is not known, and is long
-        let p99_ms = if trial.complete { trial.p99_ms.min(highest_ms) } else { highest_ms };
+        let p99_ms =
+            trial.p99_ms.filter(|_| trial.complete).map_or(highest_ms, |p99_ms| p99_ms.min(highest_ms));
         by_rate.entry(trial.offered_per_s as u64).or_default().push(p99_ms);
     }
     let points = by_rate.into_iter().filter_map(|(rate, latencies)| {
@@ -406,8 +423,8 @@ mod tests {
             seed: 0,
             offered_per_s,
             complete,
-            p50_ms: 1.0,
-            p99_ms,
+            p50_ms: Some(1.0),
+            p99_ms: Some(p99_ms),
             lag: 0.0,
             sustained: true,
             refused: None,

@@ -12,7 +12,7 @@ use crate::{
     model::costs::Profile,
     outcome::Outcome,
     scale::{METRICS, RunError, metric},
-    scenario::Scenario,
+    scenario::{Crypto, Scenario, Storage},
     sweep::{BUILD, digest},
 };
 
@@ -72,10 +72,10 @@ pub struct Trial {
     pub offered_per_s: f64,
     /// Whether everything arrived.
     pub complete: bool,
-    /// Median of delivery, in milliseconds.
-    pub p50_ms: f64,
+    /// Median of delivery, in milliseconds, if anything was delivered.
+    pub p50_ms: Option<f64>,
     /// 99th percentile of delivery, in milliseconds.
-    pub p99_ms: f64,
+    pub p99_ms: Option<f64>,
     /// By which part of the time that passed deliveries came later and later.
     pub lag: f64,
     /// Whether the rate was sustained.
@@ -108,11 +108,12 @@ impl Refused {
         }
     }
 
-    fn why(complete: bool, p99_ms: f64, lag: f64, bound_ns: Option<u64>) -> Option<Refused> {
+    fn why(complete: bool, p99_ms: Option<f64>, lag: f64, bound_ns: Option<u64>) -> Option<Refused> {
         if !complete {
             return Some(Refused::Incomplete);
         }
-        if bound_ns.is_some_and(|bound_ns| p99_ms > bound_ns as f64 / 1e6) {
+        let within = |bound_ns| p99_ms.is_some_and(|p99_ms| p99_ms <= bound_ns as f64 / 1e6);
+        if bound_ns.is_some_and(|bound_ns: u64| !within(bound_ns)) {
             return Some(Refused::Late);
         }
         (lag > LAG_MAX).then_some(Refused::Later)
@@ -165,7 +166,7 @@ impl Curve {
     }
 
     fn sets(&self, (series, point): (usize, usize), more: &[String]) -> Vec<String> {
-        [&self.sets[..], &self.series[series].sets, &self.points[point].sets, more].concat()
+        [&self.sets[..], &self.points[point].sets, &self.series[series].sets, more].concat()
     }
 
     /// Refuses an override of what tells series or points apart: they would all be the same.
@@ -206,6 +207,25 @@ impl Curve {
     pub fn machine(&self, more: &[String]) -> Result<String, InputError> {
         let Some(first) = self.keys().next() else { return Ok(String::new()) };
         Ok(Profile::of(&self.scenario(first, more)?.topology.costs)?.machine)
+    }
+
+    /// What its runs model, for its page to say.
+    ///
+    /// # Errors
+    /// A mistake in a scenario.
+    pub fn models(&self, more: &[String]) -> Result<Option<String>, InputError> {
+        let Some(first) = self.keys().next() else { return Ok(None) };
+        let topology = self.scenario(first, more)?.topology;
+        let crypto =
+            (topology.crypto == Crypto::Modelled).then_some("signatures (nobody can forge one inside a run)");
+        let storage = (topology.storage == Storage::Modelled)
+            .then_some("storage (the same promises as the database's)");
+        let modelled: Vec<&str> = crypto.into_iter().chain(storage).collect();
+        let said = format!(
+            "Modelled are {}: they take simulated time, and nothing is computed.",
+            modelled.join(" and ")
+        );
+        Ok((!modelled.is_empty()).then_some(said))
     }
 
     /// The object that `--json` prints.
@@ -344,16 +364,14 @@ fn most<E>(mut sustained: impl FnMut(u64) -> Result<bool, E>) -> Result<bool, E>
 /// What a run says of a rate; of its own rate and without a bound, if none is given.
 fn trial(outcome: &Outcome, offered_per_s: Option<f64>, bound_ns: Option<u64>) -> Trial {
     let summary = outcome.record().delivery.summary();
-    let ms = |us: Option<f64>| us.map_or(f64::MAX, |us| us / 1e3);
-    let (p50_ms, p99_ms) = (ms(summary.map(|summary| summary.p50)), ms(summary.map(|summary| summary.p99)));
+    let (p50_ms, p99_ms) = summary.map(|summary| (summary.p50 / 1e3, summary.p99 / 1e3)).unzip();
     // near a peak it is better to be strict; of a rate that is given an epoch proves nothing
     let lag = if bound_ns.is_some() { outcome.rise() } else { outcome.lag() };
     let bundles = outcome.drawn.workload.bundles;
     let complete = outcome.bundles().delivered == bundles;
     let refused = Refused::why(complete, p99_ms, lag, bound_ns);
-    let served = refused.is_none();
     // what a cheat holds up or leaves out says nothing of what can be served
-    let sustained = served || bound_ns.is_none() && outcome.has_cheats();
+    let sustained = refused.is_none() || bound_ns.is_none() && outcome.has_cheats();
     let sending_s = outcome.flow().sending_ns() as f64 / 1e9;
     let wanted = outcome.flow().wanted as f64;
     let own_per_s = if sending_s > 0.0 { wanted / sending_s } else { 0.0 };
@@ -366,7 +384,7 @@ fn trial(outcome: &Outcome, offered_per_s: Option<f64>, bound_ns: Option<u64>) -
         lag,
         sustained,
         refused: refused.filter(|_| !sustained),
-        broken: broken(outcome, served),
+        broken: broken(outcome, sustained),
     }
 }
 
@@ -435,8 +453,8 @@ mod tests {
             (Some(Refused::Later), (20.0, 0.041, bound)),
             (Some(Refused::Later), (20.0, 0.041, None)),
         ] {
-            assert_eq!(Refused::why(true, p99_ms, lag, bound), why);
-            assert_eq!(Refused::why(false, p99_ms, lag, bound), Some(Refused::Incomplete));
+            assert_eq!(Refused::why(true, Some(p99_ms), lag, bound), why);
+            assert_eq!(Refused::why(false, Some(p99_ms), lag, bound), Some(Refused::Incomplete));
         }
     }
 }
