@@ -139,10 +139,17 @@ impl Front {
     }
 }
 
-/// An answer, and the room that it takes until it is written, or given up.
-struct Kept {
+/// Bytes for somebody who reads, and the room that they take until they are written, or given up.
+pub struct Kept {
     bytes: Bytes,
     _room: Taken,
+}
+
+impl Kept {
+    /// These bytes, for as long as they stay.
+    pub fn bytes(bytes: impl Into<Bytes>, room: Taken) -> Bytes {
+        Bytes::from_owner(Kept { bytes: bytes.into(), _room: room })
+    }
 }
 
 impl AsRef<[u8]> for Kept {
@@ -162,7 +169,7 @@ impl Front {
         let bytes = bytes.map_err(|_| Problem::internal("the answer has no end"))?;
         let full = || Problem::unavailable("others read too much just now");
         let room = self.answers.try_take(bytes.len()).ok_or_else(full)?;
-        Ok(Response::from_parts(head, Bytes::from_owner(Kept { bytes, _room: room }).into()))
+        Ok(Response::from_parts(head, Kept::bytes(bytes, room).into()))
     }
 }
 

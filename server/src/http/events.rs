@@ -3,6 +3,10 @@
 //! An event's name is that of its message, its data the message's canonical bytes in base64. A delivery has an id, `held-epoch`:
 //! what the client holds once it has taken it; a stream that is opened with `Last-Event-ID` goes on from there. A comment
 //! comes at least every [`super::Limits::heartbeat_ns`], so both ends notice a dead connection.
+//!
+//! # Invariants
+//! - What is large is written only when there is room for it among all that waits to be read, and takes it until it has been read
+//!   or its connection is gone: however many streams one client opens, and reads nothing of.
 
 use std::sync::Arc;
 
@@ -21,10 +25,13 @@ use futures_util::{
 use serde::Deserialize;
 use tokio::sync::mpsc;
 
-use super::{Front, Problem, stopped};
+use super::{Front, Problem, body::Kept, stopped};
 use crate::{
     actor::Ledger,
-    port::Clock,
+    port::{
+        Clock,
+        room::{Room, SMALL, Taken},
+    },
     protocol::{
         codec::{Encode, Writer},
         id::{ActorId, ClientId, Count, Epoch, Role},
@@ -34,9 +41,11 @@ use crate::{
 };
 
 /// Bytes of events that are written at once.
-const CHUNK_BYTES: usize = 64 << 10;
+pub const CHUNK_BYTES: usize = 64 << 10;
 /// Room that an event begins with: a delivery of one bundle fits.
 const TEXT: usize = 4 << 10;
+/// Bytes of a bundle in a delivery, besides its content.
+const PARCEL_BYTES: usize = 640;
 /// Most bytes that an idle stream keeps to write the next message in.
 const SCRATCH_MAX: usize = 16 << 10;
 
@@ -82,7 +91,8 @@ pub async fn open(
     }
     let reader = front.hubs.read(client, &actors, of, (Count(held), Epoch(epoch)));
     let reader = front.told("actor that was asked", reader).await?;
-    let events = Events { front: front.clone(), client, reader, first: true, open, scratch: Vec::new() };
+    let events =
+        Events { front: front.clone(), client, reader, large: None, first: true, open, scratch: Vec::new() };
     let mut response = Response::new(Body::from_stream(stream::unfold(events, Events::next)));
     let kind = HeaderValue::from_static("text/event-stream");
     response.headers_mut().insert(header::CONTENT_TYPE, kind);
@@ -156,6 +166,8 @@ struct Events {
     front: Arc<Front>,
     client: ClientId,
     reader: mpsc::Receiver<Message>,
+    /// Has come, and is too large to go with what came before it.
+    large: Option<Message>,
     first: bool,
     open: Open,
     /// Where a message is written before it becomes text.
@@ -168,24 +180,32 @@ impl Events {
         if std::mem::take(&mut self.first) {
             return Some((Ok(Bytes::from_static(b": open\n\n")), self));
         }
-        let heartbeat = self.front.clock.sleep(self.front.clock.now().after(self.front.limits.heartbeat_ns));
-        let stop = std::pin::pin!(stopped(self.front.stopping.subscribe()));
-        let come = match select(select(std::pin::pin!(self.reader.recv()), stop), heartbeat).await {
-            Either::Left((Either::Left((message, _)), _)) => Some(message?),
-            Either::Left((Either::Right(_), _)) => return None,
-            Either::Right(_) => None,
+        let come = {
+            let heartbeat =
+                self.front.clock.sleep(self.front.clock.now().after(self.front.limits.heartbeat_ns));
+            let stop = std::pin::pin!(stopped(self.front.stopping.subscribe()));
+            let come = std::pin::pin!(next_of(&mut self.large, &mut self.reader, &self.front.answers));
+            match select(select(come, stop), heartbeat).await {
+                Either::Left((Either::Left((come, _)), _)) => Some(come?),
+                Either::Left((Either::Right(_), _)) => return None,
+                Either::Right(_) => None,
+            }
         };
-        let Some(message) = come else { return Some((Ok(Bytes::from_static(b": alive\n\n")), self)) };
+        let Some((message, room)) = come else { return Some((Ok(Bytes::from_static(b": alive\n\n")), self)) };
         let mut text = String::with_capacity(TEXT);
         let mut count = 1;
         self.write(&message, &mut text);
         while text.len() < CHUNK_BYTES {
             let Ok(more) = self.reader.try_recv() else { break };
+            if text_bytes(&more) > SMALL {
+                self.large = Some(more);
+                break;
+            }
             self.write(&more, &mut text);
             count += 1;
         }
         self.open.tells(count, &text).await;
-        Some((Ok(text.into()), self))
+        Some((Ok(Kept::bytes(text, room)), self))
     }
 
     fn write(&mut self, message: &Message, text: &mut String) {
@@ -204,6 +224,25 @@ impl Events {
         // a stream is idle for most of its life
         self.scratch.shrink_to(SCRATCH_MAX);
     }
+}
+
+/// The next message, and room for its text. Until there is room it stays where it is, and signs of life come meanwhile.
+async fn next_of(
+    large: &mut Option<Message>,
+    reader: &mut mpsc::Receiver<Message>,
+    answers: &Room,
+) -> Option<(Message, Taken)> {
+    if large.is_none() {
+        *large = Some(reader.recv().await?);
+    }
+    let room = answers.take(large.as_ref().map_or(0, text_bytes)).await;
+    Some((large.take()?, room))
+}
+
+/// About how long the text of a message is: it is in base64, and what is large in one are its bundles.
+fn text_bytes(message: &Message) -> usize {
+    let Message::Delivery(delivery) = message else { return 0 };
+    delivery.parcels.iter().map(|parcel| (parcel.bytes() + PARCEL_BYTES) / 3 * 4).sum()
 }
 
 /// What a client holds after a message: count and epoch.

@@ -7,12 +7,13 @@
 //! ```
 //! and the signature covers `"noise/request/1" ‖ deployment(8) ‖ client(32) ‖ nonce(16) ‖ counter(8) ‖
 //! SHA-256(method ‖ ' ' ‖ path and query)`. The nonce comes from the server (`WWW-Authenticate` of a 401, and
-//! [`NONCE_HEADER`] of every answer to a signed request), changes every minute and with every start, and holds for one
+//! [`NONCE_HEADER`] of an answer to a signed request that was granted), changes every minute and with every start, and holds for one
 //! more minute; so a request is dated without any clock of the client. The counter is the client's own and not used twice.
 //!
 //! # Invariants
 //! - A request passes once: of each client the highest counter is remembered and which of the 64 below it were used.
-//! - What is remembered of a client ends with the nonces that it was used with.
+//! - What is remembered of a client ends with the nonces that it was used with; of more clients than [`USED_MAX`] nothing is taken,
+//!   for to forget one would let its requests pass twice.
 
 use std::{
     collections::BTreeMap,
@@ -37,6 +38,8 @@ pub const REQUEST_TAG: &[u8] = b"noise/request/1";
 pub const NONCE_HEADER: &str = "noise-nonce";
 /// How long a nonce is given out.
 const PERIOD_NS: u64 = 60_000_000_000;
+/// Clients that are remembered at once: keys cost nothing.
+const USED_MAX: usize = 1 << 18;
 /// How many counters below the highest may still come.
 const WINDOW: u64 = 64;
 
@@ -137,18 +140,30 @@ impl Used {
     }
 }
 
+/// What becomes of a counter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Taken {
+    /// It passes.
+    Once,
+    /// It was used, or is too old to know.
+    Before,
+    /// Nobody knows: of this client nothing can be remembered.
+    TooMany,
+}
+
 /// Checks who asks.
 pub struct Gate {
     deployment: Deployment,
     secret: [u8; 32],
     clock: AnyClock,
     used: Mutex<(u64, BTreeMap<ClientId, Used>)>,
+    clients_max: usize,
 }
 
 impl Gate {
     /// A gate whose nonces come from this secret.
     pub fn new(deployment: Deployment, secret: [u8; 32], clock: AnyClock) -> Self {
-        Gate { deployment, secret, clock, used: Mutex::default() }
+        Gate { deployment, secret, clock, used: Mutex::default(), clients_max: USED_MAX }
     }
 
     fn period(&self) -> u64 {
@@ -172,8 +187,8 @@ impl Gate {
         *nonce == self.nonce_of(now) || now.checked_sub(1).is_some_and(|last| *nonce == self.nonce_of(last))
     }
 
-    /// Takes a client's counter. False if it was taken before.
-    fn take(&self, client: ClientId, counter: u64) -> bool {
+    /// Takes a client's counter.
+    fn take(&self, client: ClientId, counter: u64) -> Taken {
         let now = self.period();
         let mut guard = self.used.lock().unwrap_or_else(PoisonError::into_inner);
         let (period, used) = &mut *guard;
@@ -182,9 +197,12 @@ impl Gate {
             used.retain(|_, used| used.period + 1 >= now);
             *period = now;
         }
+        if used.len() >= self.clients_max && !used.contains_key(&client) {
+            return Taken::TooMany;
+        }
         let own = used.entry(client).or_insert(Used { highest: 0, window: 0, period: now });
         own.period = now;
-        own.take(counter)
+        if own.take(counter) { Taken::Once } else { Taken::Before }
     }
 }
 
@@ -211,10 +229,13 @@ impl Front {
         if !self.checker.check(vec![(client.0, preimage, signature)]).await {
             return Err(refuse("the signature is not that of this client over this request"));
         }
-        if !self.gate.take(client, counter) {
-            return Err(refuse("the counter was used before: count on"));
+        match self.gate.take(client, counter) {
+            Taken::Once => Ok(client),
+            Taken::Before => Err(refuse("the counter was used before: count on")),
+            Taken::TooMany => {
+                Err(Problem::unavailable("too many clients ask at once: ask again in a minute"))
+            }
         }
-        Ok(client)
     }
 }
 
@@ -240,17 +261,33 @@ mod tests {
         let gate = Gate::new(Deployment([2; 8]), [3; 32], AnyClock::new(hand.clone()));
         let ann = ClientId(PublicKey([1; 32]));
         let nonce = gate.nonce_of(0);
-        assert!(gate.is_current(&nonce) && gate.take(ann, 5));
+        assert!(gate.is_current(&nonce));
+        assert_eq!(gate.take(ann, 5), Taken::Once);
         hand.set(2 * PERIOD_NS - 1);
         assert!(gate.is_current(&nonce) && !gate.is_current(&gate.nonce_of(2)));
         // somebody else's request has old ones forgotten
-        assert!(gate.take(ClientId(PublicKey([2; 32])), 1));
-        assert!(!gate.take(ann, 5), "a request of the period before comes again");
-        assert!(gate.take(ann, 4));
+        assert_eq!(gate.take(ClientId(PublicKey([2; 32])), 1), Taken::Once);
+        assert_eq!(gate.take(ann, 5), Taken::Before, "a request of the period before comes again");
+        assert_eq!(gate.take(ann, 4), Taken::Once);
         hand.set(2 * PERIOD_NS);
         assert!(!gate.is_current(&nonce), "two periods later its nonce is stale");
         hand.set(4 * PERIOD_NS);
-        assert!(gate.take(ann, 5), "with another nonce it is another request");
+        assert_eq!(gate.take(ann, 5), Taken::Once, "with another nonce it is another request");
+    }
+
+    #[test]
+    fn of_more_clients_than_can_be_remembered_none_is_taken_and_none_forgotten() {
+        let hand = Hand::default();
+        let gate =
+            Gate { clients_max: 2, ..Gate::new(Deployment([2; 8]), [3; 32], AnyClock::new(hand.clone())) };
+        let [ann, bob, eve] = [1, 2, 3].map(|key| ClientId(PublicKey([key; 32])));
+        assert_eq!(
+            [ann, bob, eve].map(|client| gate.take(client, 1)),
+            [Taken::Once, Taken::Once, Taken::TooMany]
+        );
+        assert_eq!((gate.take(ann, 1), gate.take(bob, 2)), (Taken::Before, Taken::Once));
+        hand.set(3 * PERIOD_NS);
+        assert_eq!(gate.take(eve, 1), Taken::Once, "the others have not come for so long");
     }
 
     #[test]

@@ -164,6 +164,19 @@ mod tests {
         assert_eq!(next_up_to(&body, 8), Err(FrameError::TooLong(9, 8)));
     }
 
+    /// XXH3-64 of nothing is in its specification; of the rest a client is written by what `/openapi.json` says.
+    #[test]
+    fn a_frame_is_what_the_description_says() {
+        let mut beat = Vec::new();
+        append_beat(&mut beat);
+        assert_eq!(hex::encode(&beat), "00000000ffffffff2d06800538d394c2");
+        let mut frame = Vec::new();
+        append_body(&mut frame, b"abc");
+        assert_eq!(hex::encode(&frame[..8]), "00000003fffffffc");
+        assert_eq!(frame[8..16], XxHash3_64::oneshot(b"abc").to_be_bytes());
+        assert_eq!(&frame[16..], b"abc");
+    }
+
     #[test]
     fn a_frame_of_which_any_bit_was_flipped_is_refused() {
         let mut frame = Vec::new();

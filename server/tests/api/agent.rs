@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use server::{architecture::Architecture, deployment::Legacy, http::Limits, service::Service};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
+    net::{TcpSocket, TcpStream},
 };
 
 use super::{
@@ -149,6 +149,41 @@ fn answers_that_their_readers_do_not_take_leave_no_room_for_more_and_small_ones_
         assert_eq!(held(&way, "cid").await.len(), 0, "what is small is told");
         drop(slow);
         while reading().await.status != StatusCode::OK {}
+    });
+}
+
+/// Each stream is written a part of what waits for it at a time, so many that take nothing hold little.
+#[test]
+fn streams_whose_readers_take_nothing_hold_a_part_of_what_waits_for_them() {
+    const STREAMS: usize = 200;
+    on_tokio(async {
+        let directory = tempfile::tempdir().unwrap();
+        let (server, address) = Process::start(&directory.path().join("data"), &["--json-api"], None);
+        let way = way_to(address);
+        let text = "x".repeat(60_000);
+        let batch: Vec<Value> = (0..60).map(|_| json!({ "deviceId": "bob", "payload": text })).collect();
+        let told = ask(&way, "ann", Method::POST, "/message", json!({ "batch": batch })).await;
+        assert_eq!(read(&told), json!({}));
+        while held(&way, "bob").await.len() < 60 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        let before = server.peak_bytes();
+        let mut streams = Vec::new();
+        for number in 0..STREAMS {
+            let socket = TcpSocket::new_v4().unwrap();
+            // a system takes little off a server's hands for it
+            socket.set_recv_buffer_size(4096).unwrap();
+            let mut stream = socket.connect(address).await.unwrap();
+            let head = "GET /events HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer bob\r\n\r\n";
+            stream.write_all(head.as_bytes()).await.unwrap();
+            let mut status = [0; 12];
+            stream.read_exact(&mut status).await.unwrap();
+            assert_eq!(&status, b"HTTP/1.1 200", "stream {number}");
+            streams.push(stream);
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let each = server.peak_bytes().saturating_sub(before) / STREAMS as u64;
+        assert!(each < 1_500_000, "{each} bytes for each stream, of 3.6 MB that wait for it");
     });
 }
 

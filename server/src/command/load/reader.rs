@@ -4,7 +4,7 @@
 //! follow from each other is what clients check, and the tests; here it would cost more than the server.)
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -43,6 +43,8 @@ const ACK_TRIES: u32 = 10;
 const ACK_PAUSE: Duration = Duration::from_millis(100);
 /// Bytes of them: a mailbox actor sends no more than some MiB beyond what was acknowledged.
 const ACK_BYTES: usize = 1 << 20;
+/// Numbers of a sender that a reader remembers.
+const REMEMBERED: usize = 1024;
 /// Bundles are timed whose number is a multiple of this, where so many of each request are their client's, or one less: a prime by
 /// which those cannot be divided, so that each place in a request is timed as often as any.
 pub fn timed(of_one_client: u64) -> u64 {
@@ -120,6 +122,37 @@ impl Got {
     }
 }
 
+/// The numbers of one sender's bundles that have come to a recipient, as far as they are remembered.
+#[derive(Default)]
+struct Seen {
+    recent: BTreeSet<u64>,
+    /// Below this nothing is remembered.
+    since: u64,
+}
+
+impl Seen {
+    /// One more has come. One that is too old to be remembered came out of order, and perhaps twice: it is counted as both, so
+    /// that it never stands for one that is missing.
+    fn count(&mut self, number: u64, got: &mut Got) {
+        if number < self.since {
+            got.duplicates += 1;
+            got.disordered += 1;
+            return;
+        }
+        let newest = self.recent.last().copied();
+        if !self.recent.insert(number) {
+            got.duplicates += 1;
+            return;
+        }
+        got.disordered += u64::from(newest.is_some_and(|newest| number < newest));
+        if self.recent.len() > REMEMBERED
+            && let Some(oldest) = self.recent.pop_first()
+        {
+            self.since = oldest + 1;
+        }
+    }
+}
+
 /// One recipient.
 pub struct Reader {
     shared: Arc<Shared>,
@@ -127,7 +160,7 @@ pub struct Reader {
     id: ClientId,
     events: Events,
     requests: Connection,
-    last: BTreeMap<ClientId, u64>,
+    seen: BTreeMap<ClientId, Seen>,
     acks: u64,
     unacknowledged: u64,
     unacknowledged_bytes: usize,
@@ -157,7 +190,7 @@ impl Reader {
             events: Events::of(response.into_body()),
             requests,
             shared,
-            last: BTreeMap::new(),
+            seen: BTreeMap::new(),
             acks: 0,
             unacknowledged: ahead % ACK_EVERY,
             unacknowledged_bytes: 0,
@@ -192,11 +225,7 @@ impl Reader {
             if let Some(at) = departed(number, self.shared.timed, parcel.bundle.digest()) {
                 self.got.delivery_us.saturating_record(((now.saturating_sub(at)) / 1000).max(1));
             }
-            match self.last.insert(sender, number) {
-                Some(last) if last == number => self.got.duplicates += 1,
-                Some(last) if last > number => self.got.disordered += 1,
-                _ => {}
-            }
+            self.seen.entry(sender).or_default().count(number, &mut self.got);
         }
         let count = delivery.parcels.len() as u64;
         self.got.deliveries += count;
@@ -252,7 +281,22 @@ impl Reader {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::sender::first_share, timed};
+    use super::{super::sender::first_share, Got, REMEMBERED, Seen, timed};
+
+    #[test]
+    fn what_comes_twice_or_out_of_order_is_counted_as_that() {
+        let count = |numbers: &[u64]| {
+            let (mut seen, mut got) = (Seen::default(), Got::default());
+            numbers.iter().for_each(|number| seen.count(*number, &mut got));
+            (got.duplicates, got.disordered)
+        };
+        assert_eq!(count(&[0, 1, 5, 6]), (0, 0), "what went to others is no gap");
+        assert_eq!(count(&[1, 2, 2]), (1, 0));
+        assert_eq!(count(&[1, 3, 2]), (0, 1));
+        assert_eq!(count(&[1, 2, 1, 2]), (2, 0));
+        let long: Vec<u64> = (1..=REMEMBERED as u64 + 1).chain([1]).collect();
+        assert_eq!(count(&long), (1, 1), "nobody remembers if the first has come");
+    }
 
     #[test]
     fn each_place_in_a_request_is_timed_as_often_as_any() {

@@ -24,8 +24,16 @@ use super::{
     text::{Named, Text},
 };
 use crate::{
-    http::{Front, Problem, events::Open, stopped},
-    port::{Clock, room::Taken},
+    http::{
+        Front, Problem,
+        body::Kept,
+        events::{CHUNK_BYTES, Open},
+        stopped,
+    },
+    port::{
+        Clock,
+        room::{SMALL, Taken},
+    },
     protocol::{bundle::CIPHERTEXT_MAX, id::ClientId},
 };
 
@@ -336,12 +344,12 @@ impl Events {
             let mut text =
                 if std::mem::take(&mut self.first) { ": open\n\n".to_owned() } else { String::new() };
             self.changed.borrow_and_update();
-            let count = self.tell(&mut text);
+            let (count, room) = self.tell(&mut text);
             if count > 0 {
                 self.open.tells(count, &text).await;
             }
             if !text.is_empty() {
-                return Some((Ok(text.into()), self));
+                return Some((Ok(Kept::bytes(text, room)), self));
             }
             let heartbeat =
                 self.front.clock.sleep(self.front.clock.now().after(self.front.limits.heartbeat_ns));
@@ -357,17 +365,28 @@ impl Events {
         }
     }
 
-    /// Writes what it has not been told; how many events that is.
-    fn tell(&mut self, text: &mut String) -> u64 {
-        let Some(agent) = &self.front.agent else { return 0 };
+    /// Writes what it has not been told, or a part of it; how many events that is, and the room that they take. A large message
+    /// goes alone, when there is room for it: without, the next sign of life comes first.
+    fn tell(&mut self, text: &mut String) -> (u64, Taken) {
+        let mut room = Taken::default();
+        let Some(agent) = &self.front.agent else { return (0, room) };
         let mut count = 0;
         for (number, message) in agent.mailroom.messages_after(&self.device, self.last) {
-            text.push_str(&format!(
-                "event: msg\nid: {number}\ndata: {}\n\n",
-                shown(number, &message).as_str()
-            ));
+            let shown = shown(number, &message);
+            if shown.as_str().len() > SMALL {
+                let taken = match count {
+                    0 => self.front.answers.try_take(shown.as_str().len()),
+                    _ => None,
+                };
+                let Some(taken) = taken else { break };
+                room = taken;
+            }
+            text.push_str(&format!("event: msg\nid: {number}\ndata: {}\n\n", shown.as_str()));
             self.last = number;
             count += 1;
+            if text.len() >= CHUNK_BYTES {
+                break;
+            }
         }
         let Keys { left, brought } = agent.mailroom.keys(&self.device);
         if left < KEYS_LOW && self.asked.replace(brought) != Some(brought) {
@@ -375,7 +394,7 @@ impl Events {
             text.push_str(&format!("event: otkey\ndata: {needs}\n\n"));
             count += 1;
         }
-        count
+        (count, room)
     }
 }
 
