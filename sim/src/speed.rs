@@ -14,7 +14,7 @@ pub struct Speed {
     pub virtual_s: f64,
     /// Seconds here for each of those.
     pub wall_s_per_virtual_s: f64,
-    /// The most memory that this process has had so far, where the system tells.
+    /// The most memory that this process has had, since that was last forgotten, where the system tells.
     pub peak_bytes: Option<u64>,
 }
 
@@ -27,7 +27,14 @@ impl Speed {
     }
 }
 
-/// The most memory that this process has had so far; none where the system does not tell.
+/// Forgets what memory this process has had: of several runs each is to be measured alone. Where the system cannot, the most of
+/// all stays.
+pub fn forget_peak() {
+    // what stands in for a system that has no such file is the peak so far, and that is no error
+    let _ = std::fs::write("/proc/self/clear_refs", "5");
+}
+
+/// The most memory that this process has had since that was forgotten; none where the system does not tell.
 pub fn peak_bytes() -> Option<u64> {
     kilobytes_of(&std::fs::read_to_string("/proc/self/status").ok()?).map(|kilobytes| kilobytes * 1024)
 }
@@ -40,6 +47,16 @@ fn kilobytes_of(status: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_peak_is_forgotten() {
+        let large = vec![1_u8; 64 << 20];
+        let Some(with) = peak_bytes() else { return };
+        assert!(with > large.len() as u64 && large.iter().all(|byte| *byte == 1));
+        drop(large);
+        forget_peak();
+        assert!(peak_bytes().is_some_and(|without| without < with), "of {with}");
+    }
 
     #[test]
     fn the_peak_is_read_from_what_the_system_says() {

@@ -213,7 +213,8 @@ fn the_curve(
     let runs = curve.keys().count() as u64 * curve.seeds;
     let bar = bar(journal.rows().len(), runs);
     let limits = Limits { time: None, stop: interrupt::stop() };
-    let jobs = arguments.jobs.unwrap_or_else(cores);
+    let alone = curve.is_of_this_machine();
+    let jobs = arguments.jobs.unwrap_or_else(|| if alone { 1 } else { cores() });
     curve::run(curve, &arguments.sets, &mut journal, jobs, limits, &|_| bar.inc(1))?;
     bar.finish_and_clear();
     if is_cut_short(journal.rows().len(), runs, limits, directory) {

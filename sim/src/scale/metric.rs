@@ -326,7 +326,7 @@ pub const METRICS: &[Metric] = &[
     },
     Metric {
         name: "memory",
-        title: "most memory of the process so far",
+        title: "most memory of the process",
         means: "",
         unit: "GB",
         logarithmic: false,

@@ -13,6 +13,7 @@ use crate::{
     outcome::Outcome,
     scale::{METRICS, RunError, metric},
     scenario::{Crypto, Scenario, Storage},
+    speed::forget_peak,
     sweep::{BUILD, digest},
 };
 
@@ -209,6 +210,11 @@ impl Curve {
         Ok(Profile::of(&self.scenario(first, more)?.topology.costs)?.machine)
     }
 
+    /// Whether it shows what runs take here: then they must not run beside each other.
+    pub fn is_of_this_machine(&self) -> bool {
+        self.show.iter().any(|metric| metric.here)
+    }
+
     /// What its runs model, for its page to say.
     ///
     /// # Errors
@@ -299,6 +305,9 @@ impl Probe<'_> {
 
     fn run_with(&self, seed: u64, sets: &[String]) -> Result<Outcome, InputError> {
         let scenario = self.curve.scenario(self.at, &[self.more, sets].concat())?;
+        if self.curve.is_of_this_machine() {
+            forget_peak();
+        }
         command::run(&self.curve.base.display().to_string(), &scenario, seed, false)
     }
 
