@@ -185,7 +185,8 @@ fn the_matrix(
         return Ok(None);
     }
     let rows = blame::rows(&attacks, journal.rows());
-    let reproduce = reproduce(command(experiment, &arguments.sets), matrix.seeds, "default");
+    let profile = attacks.first().map_or_else(|| Ok(String::new()), blame::Attack::profile)?;
+    let reproduce = reproduce(command(experiment, &arguments.sets), matrix.seeds, &profile);
     let page = blame::page(&experiment.question, &experiment.path, &rows, reproduce)?;
     if arguments.json {
         say_json_line(
@@ -221,7 +222,7 @@ fn the_curve(
         return Ok(None);
     }
     let reproduce =
-        reproduce(command(experiment, &arguments.sets), curve.seeds, &curve.machine(&arguments.sets)?);
+        reproduce(command(experiment, &arguments.sets), curve.seeds, &curve.profile(&arguments.sets)?);
     let mut page = curve::page(&experiment.question, curve, journal.rows(), reproduce)?;
     page.limits.extend(curve.models(&arguments.sets)?);
     if arguments.json {

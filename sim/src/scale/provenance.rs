@@ -6,6 +6,9 @@ use reports::page::Reproduce;
 
 use crate::sweep::BUILD;
 
+/// Where the sources are that the program is built from.
+const SOURCES: &str = env!("CARGO_MANIFEST_DIR");
+
 /// How to get the numbers of an experiment again.
 pub fn reproduce(command: String, seeds: u64, machine: &str) -> Reproduce {
     Reproduce {
@@ -19,7 +22,8 @@ pub fn reproduce(command: String, seeds: u64, machine: &str) -> Reproduce {
 /// The commit of the working tree, as far as there is one, and the digest of the sources that the program is built from.
 fn commit() -> String {
     let git = |arguments: &[&str]| {
-        let output = Command::new("git").args(arguments).output().ok()?;
+        // of the sources, wherever this runs
+        let output = Command::new("git").arg("-C").arg(SOURCES).args(arguments).output().ok()?;
         let text = String::from_utf8(output.stdout).ok()?;
         (output.status.success()).then(|| text.trim().to_owned())
     };

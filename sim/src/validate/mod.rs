@@ -30,6 +30,8 @@ use crate::{
 pub const CONNECTIONS: u32 = 64;
 /// Shares of the peak at which latency is compared, in per cent.
 pub const SHARES: [u32; 4] = [25, 50, 75, 90];
+/// A server that serves less of what it is offered is overloaded, in per cent: what waits grows while the load lasts.
+const KEEPS_UP: f64 = 97.0;
 /// Milliseconds of an epoch.
 const EPOCH_MS: u32 = 5;
 /// Bytes of each payload.
@@ -112,6 +114,8 @@ pub struct AtShare {
     pub share_percent: u32,
     /// Requests a second: the median, for each time it is a share of the peak just before.
     pub offered_per_s: u32,
+    /// How much of what it was offered each server served, in per cent.
+    pub served_percent: Vec<f64>,
     /// Microseconds of processors that a request takes, of the server and the load generator; and of it of actors.
     pub processor_us: [Pair; 2],
     /// Nanoseconds that the yardstick took meanwhile.
@@ -122,6 +126,18 @@ pub struct AtShare {
     pub commits: [Pair; 2],
     /// Deliveries, in microseconds: median and 99th percentile.
     pub delivery_us: [Pair; 2],
+}
+
+impl AtShare {
+    /// Servers that did not keep up: their latencies are of how long the load lasted.
+    pub fn overloaded(&self) -> usize {
+        self.served_percent.iter().filter(|percent| **percent < KEEPS_UP).count()
+    }
+
+    /// Whether the real server kept up, in the median.
+    pub fn is_sustained(&self) -> bool {
+        median(self.served_percent.iter().copied()) >= KEEPS_UP
+    }
 }
 
 /// One architecture.
@@ -167,6 +183,7 @@ fn compare_one(
         Ok(AtShare {
             share_percent: *share_percent,
             offered_per_s: beside.rate_per_s(),
+            served_percent: beside.served_percent(),
             processor_us: beside.processor_us(),
             pace_ns: beside.pace_ns(),
             receipt_us: [0, 1].map(|at| beside.pair(|twin| twin.receipt_us[at], |real| real.receipt_us[at])),
@@ -223,6 +240,12 @@ impl<'a> Beside<'a> {
 
     fn pace_ns(&self) -> f64 {
         median(self.runs.iter().map(|run| run.measured.pace_ns))
+    }
+
+    /// How much of what it was offered each server served.
+    fn served_percent(&self) -> Vec<f64> {
+        let served = |run: &&Run| Some(run.measured.requests_per_s / f64::from(run.load.rate_per_s?) * 100.0);
+        self.runs.iter().filter_map(served).collect()
     }
 
     /// Requests that were offered a second.

@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 use toml_edit::DocumentMut;
 
+use server::protocol::digest::Digest;
+
 use super::{Cost, Profile};
 use crate::scenario::{Costs, in_words, line_and_column, place_of};
 
@@ -74,6 +76,22 @@ impl Profile {
             Costs::File(path) => Profile::read(path),
             Costs::UnsignedFile(path) => Ok(Profile::read(path)?.with_free_signatures()),
         }
+    }
+
+    /// What a page calls the profile that a scenario names: two of one machine differ in their digests.
+    ///
+    /// # Errors
+    /// Its file cannot be read, or is none.
+    pub fn named(costs: &Costs) -> Result<String, ProfileError> {
+        let (name, signed) = match costs {
+            Costs::Default | Costs::Unsigned => ("default".to_owned(), Profile::standard()),
+            Costs::Zero => ("zero".to_owned(), Profile::zero()),
+            Costs::File(path) | Costs::UnsignedFile(path) => {
+                (path.display().to_string(), Profile::read(path)?)
+            }
+        };
+        let digest = Digest::of(&[signed.to_toml().as_bytes()]).0;
+        Ok(format!("{name} ({}; {})", hex::encode(&digest[..4]), signed.machine))
     }
 
     /// Reads a profile.
@@ -186,6 +204,24 @@ mod tests {
         let profile = Profile::standard();
         assert!(profile.machine.contains("core"), "{}", profile.machine);
         assert!(profile.crypto.sign.mean() > 1000.0 && profile.disk.sync.mean() > 1000.0);
+    }
+
+    #[test]
+    fn two_profiles_of_one_machine_have_two_names() {
+        let directory = tempfile::tempdir().unwrap();
+        let [one, other] = ["one.toml", "other.toml"].map(|name| directory.path().join(name));
+        let profile = Profile::standard();
+        std::fs::write(&one, profile.to_toml()).unwrap();
+        std::fs::write(&other, Profile { pace: profile.pace + 1.0, ..profile.clone() }.to_toml()).unwrap();
+        let digest = |costs: &Costs| {
+            let named = Profile::named(costs).unwrap();
+            let (_, digest) = named.split_once(" (").unwrap();
+            assert!(digest.contains(&profile.machine), "{named}");
+            digest.to_owned()
+        };
+        assert_eq!(digest(&Costs::File(one.clone())), digest(&Costs::Default));
+        assert_eq!(digest(&Costs::UnsignedFile(one)), digest(&Costs::Unsigned));
+        assert_ne!(digest(&Costs::File(other)), digest(&Costs::Default));
     }
 
     #[test]

@@ -256,6 +256,18 @@ mod tests {
     use crate::random::Streams;
 
     #[test]
+    fn what_an_operation_costs_is_drawn_and_no_mean() {
+        let mut profile = Profile::zero();
+        profile.crypto.sign = Cost::of_samples(vec![1.0, 1000.0]).unwrap();
+        let ledger = Ledger { signed: 1, ..Ledger::default() };
+        let mut random = Streams::new(1).stream("cpu");
+        let drawn: Vec<f64> =
+            (0..100).map(|_| profile.draw_step("client", &ledger, &mut random).alone_ns).collect();
+        assert!(drawn.contains(&1.0) && drawn.contains(&1000.0), "{drawn:?}");
+        assert!(drawn.iter().all(|ns| [1.0, 1000.0].contains(ns)), "{drawn:?}");
+    }
+
+    #[test]
     fn a_batch_costs_what_was_measured_and_between_sizes_in_proportion() {
         let crypto = Crypto {
             sign: Cost::always(0.0),

@@ -13,6 +13,7 @@ use crate::{
     check::{Case, expectation},
     command::{self, InputError},
     journal::{Journal, Limits, Planned},
+    model::costs::Profile,
     outcome::Outcome,
     scale::RunError,
     scenario::{ActorName, Blame, Ending, Scenario},
@@ -27,6 +28,16 @@ pub struct Attack {
     path: PathBuf,
     scenario: Scenario,
     row: BlameRow,
+}
+
+impl Attack {
+    /// Which profile the costs of its runs are of.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn profile(&self) -> Result<String, InputError> {
+        Ok(Profile::named(&self.scenario.topology.costs)?)
+    }
 }
 
 /// What a matrix consists of, pinned.

@@ -65,7 +65,7 @@ pub fn page(
         Some(_) => format!("{LATENCIES} {PEAKS}"),
         None => LATENCIES.to_owned(),
     });
-    limits.push(format!("Costs are as they were measured on: {}.", reproduce.machine));
+    limits.push(format!("Costs are those of the profile {}.", reproduce.machine));
     limits.extend(draft.violations());
     let of_point = |series, point| draft.of_point(series, point);
     Ok(Page { question: question.to_owned(), answer: answer(curve, &of_point), sections, reproduce, limits })

@@ -201,13 +201,13 @@ impl Curve {
         command::read(&self.base, &self.sets(at, more))
     }
 
-    /// On which machine the costs of its runs were measured.
+    /// Which profile the costs of its runs are of.
     ///
     /// # Errors
     /// A mistake in a scenario or its profile.
-    pub fn machine(&self, more: &[String]) -> Result<String, InputError> {
+    pub fn profile(&self, more: &[String]) -> Result<String, InputError> {
         let Some(first) = self.keys().next() else { return Ok(String::new()) };
-        Ok(Profile::of(&self.scenario(first, more)?.topology.costs)?.machine)
+        Ok(Profile::named(&self.scenario(first, more)?.topology.costs)?)
     }
 
     /// Whether it shows what runs take here: then they must not run beside each other.
