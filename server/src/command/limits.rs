@@ -39,7 +39,7 @@ pub struct LimitOptions {
     /// How long the body of a request may take.
     #[arg(long, default_value_t = Limits::default().body_ns / MILLISECOND, value_parser = clap::value_parser!(u64).range(1..=DAY_MS))]
     body_ms: u64,
-    /// How long a peer may take nothing of what is written to it.
+    /// How long a peer may take less than 64 KiB of what is written to it, while not all of it is taken.
     #[arg(long, default_value_t = Limits::default().write_ns / MILLISECOND, value_parser = clap::value_parser!(u64).range(1..=DAY_MS))]
     write_ms: u64,
     /// How long a submission waits for its receipts.

@@ -26,7 +26,7 @@ pub struct Limits {
     pub head_ns: u64,
     /// How long a body may take to arrive.
     pub body_ns: u64,
-    /// How long a peer may take no byte of what is written to it.
+    /// How long a peer may take less than 64 KiB of what is written to it, while not all of it is taken.
     pub write_ns: u64,
     /// How long a submission waits for its receipts.
     pub answer_ns: u64,
