@@ -159,7 +159,10 @@ fn ten_thousand_idle_connections_do_not_keep_others_out_for_long() {
     assert!(count >= 2000, "the system gives too few descriptors to test this");
     on_tokio(async {
         let directory = tempfile::tempdir().unwrap();
-        let options = ["--idle-ms", "5000"];
+        // with fewer descriptors there are fewer connections than the bound that is usual, which would not be met
+        let bound = (Limits::default().connections as u64).min(count / 2);
+        let most = bound.to_string();
+        let options = ["--idle-ms", "5000", "--connections-max", &most];
         let (server, address) = Process::start(&directory.path().join("data"), &options, None);
         let way = way_to(address);
         let mut early = way.connect().await;
@@ -177,7 +180,7 @@ fn ten_thousand_idle_connections_do_not_keep_others_out_for_long() {
         let metrics = String::from_utf8(metrics.body.to_vec()).unwrap();
         let open = metrics.lines().find_map(|line| line.strip_prefix("noise_connections ")).unwrap();
         let open: u64 = open.parse().unwrap();
-        assert!(open <= Limits::default().connections as u64 && open > 1000, "{open} are open");
+        assert!(open <= bound && open > bound / 4, "{open} are open of {bound}");
         let taken = server.memory_bytes().saturating_sub(before);
         assert!(taken <= open * IDLE_BYTES, "{taken} bytes for {open} connections");
         // each of them is closed, at once or after a while
