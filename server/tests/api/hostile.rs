@@ -32,8 +32,8 @@ use super::{
     settings, statuses_are_described, way, way_to,
 };
 
-/// A server that loses patience soon.
-async fn impatient(directory: &tempfile::TempDir) -> Service {
+/// A server that loses patience soon: after a second.
+pub async fn impatient(directory: &tempfile::TempDir) -> Service {
     let mut settings = settings(Architecture::Multithreaded, directory);
     settings.limits = Limits {
         connections: 64,
@@ -60,7 +60,7 @@ async fn told(service: &Service, said: &[u8]) -> String {
     String::from_utf8_lossy(&answer).into_owned()
 }
 
-async fn is_served<N: server::port::Network, P: server::port::Spawn>(way: &Way<N, P>) {
+pub async fn is_served<N: server::port::Network, P: server::port::Spawn>(way: &Way<N, P>) {
     assert_eq!(way.get("/health").await.status, StatusCode::OK);
 }
 

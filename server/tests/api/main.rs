@@ -7,13 +7,14 @@ mod devices;
 mod fuzz;
 mod hostile;
 mod legacy;
+mod patience;
 mod person;
 #[path = "../serving/port.rs"]
 mod port;
 mod process;
 mod suite;
 
-use std::{collections::BTreeMap, future::Future, net::SocketAddr, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, future::Future, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use legacy::command;
 use person::{HANDLER, Way};
@@ -30,6 +31,11 @@ use server::{
     service::{Service, Settings},
 };
 use tempfile::TempDir;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    time::timeout,
+};
 
 /// Ends a test that waits for something that does not come.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -113,14 +119,54 @@ fn parallel_serves_every_client() {
     every_client_is_served(Architecture::Parallel);
 }
 
+/// A certificate for `localhost` and its key, in this directory.
+fn certified(directory: &TempDir) -> (PathBuf, PathBuf) {
+    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    let (certificate, key) = (directory.path().join("cert.pem"), directory.path().join("key.pem"));
+    std::fs::write(&certificate, made.cert.pem()).unwrap();
+    keys::publish(&key, made.signing_key.serialize_pem().as_bytes(), 0o600).unwrap();
+    (certificate, key)
+}
+
+#[test]
+fn over_tls_whoever_does_not_greet_to_the_end_is_cut_off() {
+    /// A record of 512 bytes with a `ClientHello`, of which the length, the version and a part of what is random come.
+    const HALF_A_HELLO: &[u8] = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 what is random here";
+    on_tokio(async {
+        let directory = tempfile::tempdir().unwrap();
+        let (certificate, key) = certified(&directory);
+        let data = tempfile::tempdir().unwrap();
+        let mut settings = settings(Architecture::Multithreaded, &data);
+        settings.tls = Some(Tls::server(&certificate, &key).unwrap());
+        (settings.limits.head_ns, settings.limits.write_ns) = (1_000_000_000, 1_000_000_000);
+        let service = Service::start(settings).await.unwrap();
+        let mut slow = Vec::new();
+        for said in [&b""[..], HALF_A_HELLO] {
+            let mut stream = TcpStream::connect(service.address).await.unwrap();
+            stream.write_all(said).await.unwrap();
+            slow.push(stream);
+        }
+        // another is served meanwhile
+        let server: Url = format!("https://localhost:{}", service.address.port()).parse().unwrap();
+        let tls = Some(Tls::client(&certificate).unwrap());
+        let options = Options { server, directory: data.path().join("ann"), tls };
+        let mut ann = Client::start(options).await.unwrap();
+        ann.send(b"over tls".to_vec(), vec![(ann.id, Vec::new())]).unwrap();
+        while !matches!(ann.next().await.unwrap(), Notice::Delivered { .. }) {}
+        for (number, stream) in slow.iter_mut().enumerate() {
+            let mut heard = Vec::new();
+            // that it is closed may be told as an error
+            let closed = timeout(Duration::from_secs(5), stream.read_to_end(&mut heard)).await;
+            assert!(closed.is_ok(), "connection {number} stays open");
+        }
+    });
+}
+
 #[test]
 fn over_tls_a_client_sends_and_receives() {
     on_tokio(async {
         let directory = tempfile::tempdir().unwrap();
-        let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
-        let (certificate, key) = (directory.path().join("cert.pem"), directory.path().join("key.pem"));
-        std::fs::write(&certificate, made.cert.pem()).unwrap();
-        keys::publish(&key, made.signing_key.serialize_pem().as_bytes(), 0o600).unwrap();
+        let (certificate, key) = certified(&directory);
         let data = tempfile::tempdir().unwrap();
         let mut settings = settings(Architecture::Multithreaded, &data);
         settings.tls = Some(Tls::server(&certificate, &key).unwrap());
