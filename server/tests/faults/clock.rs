@@ -107,6 +107,12 @@ fn central_survives_steps_of_the_wall_clock() {
 
 #[test]
 #[ignore = "needs libfaketime: cargo test -p server --test faults clock -- --ignored"]
+fn multithreaded_survives_steps_of_the_wall_clock() {
+    survives_steps("multithreaded");
+}
+
+#[test]
+#[ignore = "needs libfaketime: cargo test -p server --test faults clock -- --ignored"]
 fn parallel_survives_steps_of_the_wall_clock() {
     survives_steps("parallel");
 }
