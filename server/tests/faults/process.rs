@@ -20,12 +20,12 @@ impl Server {
         Server::spawn(Server::command().args(Server::run(architecture, data, port)))
     }
 
-    /// One actor of a cluster.
-    pub fn start_actor(actor: &str, directory: &Path) -> Server {
+    /// What becomes one actor of a cluster.
+    pub fn actor(actor: &str, directory: &Path) -> Command {
         let (cluster, data) = (directory.join("cluster.toml"), directory.join("server"));
         let mut command = Server::command();
         command.args(["actor", actor, "--cluster"]).arg(cluster).arg("--data").arg(data);
-        Server::spawn(&mut command)
+        command
     }
 
     /// The program.
@@ -41,6 +41,11 @@ impl Server {
         let mut run: Vec<String> = run.map(str::to_owned).to_vec();
         run.extend([data.to_str().unwrap().to_owned(), "--listen".to_owned(), format!("127.0.0.1:{port}")]);
         run
+    }
+
+    /// Starts a command that becomes a server, and waits for nothing.
+    pub fn begin(command: &mut Command) -> Server {
+        Server(command.stdout(Stdio::null()).spawn().unwrap())
     }
 
     /// Starts a command that becomes a server, and waits until it listens.

@@ -9,6 +9,7 @@ use std::{
 
 use super::{
     crowd::{Crowd, on_tokio},
+    kills::{BACKLOG_MAX, Moments, kills},
     port::free_port,
     process::{Server, audited, get, nobody_is_exposed},
 };
@@ -110,19 +111,25 @@ fn copy_files(from: &Path, to: &Path) {
 
 fn survives(architecture: &str) {
     let watched = Watched::new(architecture);
+    let mut moments = Moments::drawn();
     on_tokio(async {
         let (mut server, mut witness) = (watched.server(), watched.witness());
         let mut crowd = Crowd::start(watched.directory.path(), watched.http, PAYLOAD).await;
-        for life in 0..6 {
+        for life in 0..kills(6) {
+            crowd.at_most(BACKLOG_MAX).await;
             crowd.send(20);
-            crowd.receipts(crowd.receipted() + 1 + life * 7).await;
+            crowd.receipts(crowd.receipted() + 1 + life * 7 % 40).await;
+            crowd.send(20);
+            moments.go_on(&mut crowd).await;
             match life % 2 {
                 0 => {
                     drop(server);
+                    moments.cut_short(life, &mut watched.command("sequencer", "server"), &mut crowd).await;
                     server = watched.server();
                 }
                 _ => {
                     drop(witness);
+                    moments.cut_short(life, &mut watched.command("witness/0", "witness"), &mut crowd).await;
                     witness = watched.witness();
                 }
             }
