@@ -96,5 +96,11 @@ fn bounds_with_which_nobody_would_be_served_are_refused() {
             refused(&[&run[..], &[bound, value]].concat(), "is not in 1..=");
         }
     }
+    // of all requests together there may be 4 GiB
+    for bound in ["--bodies-bytes-max", "--answers-bytes-max"] {
+        for value in ["0", "4294967296"] {
+            refused(&[&run[..], &[bound, value]].concat(), "is not in 1..=");
+        }
+    }
     assert!(!data.exists(), "nothing is made");
 }

@@ -99,3 +99,63 @@ impl LimitOptions {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Parsed {
+        #[command(flatten)]
+        options: LimitOptions,
+    }
+
+    #[test]
+    fn each_option_is_the_bound_that_it_names() {
+        let options = [
+            ("--connections-max", 101),
+            ("--peers-max", 102),
+            ("--body-bytes-max", 103),
+            ("--bodies-bytes-max", 104),
+            ("--answers-bytes-max", 105),
+            ("--messages-max", 106),
+            ("--recipients-max", 107),
+            ("--client-rate", 108),
+            ("--readers-max", 109),
+            ("--idle-ms", 110),
+            ("--body-ms", 111),
+            ("--write-ms", 112),
+            ("--answer-ms", 113),
+            ("--event-heartbeat-ms", 114),
+            ("--devices-max", 115),
+            ("--device-idle-ms", 116),
+            ("--mailroom-bytes-max", 117),
+            ("--checkers", 118),
+        ];
+        let given = options.iter().map(|(option, value)| format!("{option}={value}"));
+        let parsed = Parsed::try_parse_from(std::iter::once("server".to_owned()).chain(given)).unwrap();
+        let expected = Limits {
+            connections: 101,
+            peers: 102,
+            body_bytes: 103,
+            bodies_bytes: 104,
+            answers_bytes: 105,
+            messages: 106,
+            recipients: 107,
+            client_rate: 108,
+            readers: 109,
+            head_ns: 110_000_000,
+            body_ns: 111_000_000,
+            write_ns: 112_000_000,
+            answer_ns: 113_000_000,
+            heartbeat_ns: 114_000_000,
+            devices: 115,
+            device_idle_ns: 116_000_000,
+            mailroom_bytes: 117,
+            checkers: 118,
+        };
+        assert_eq!(parsed.options.limits(), expected);
+    }
+}
