@@ -215,6 +215,25 @@ fn nothing_secret_is_logged() {
     });
 }
 
+#[test]
+fn a_log_for_machines_is_an_object_a_line() {
+    on_tokio(async {
+        let directory = tempfile::tempdir().unwrap();
+        let (data, log) = (directory.path().join("data"), directory.path().join("log"));
+        let log_file = fs::File::create(&log).unwrap();
+        let (mut server, address) = Process::start(&data, &["--log", "json"], Some(log_file));
+        assert_eq!(way_to(address).get("/health").await.status, StatusCode::OK);
+        kill_process(Pid::from_child(&server.0), Signal::TERM).unwrap();
+        assert_eq!(server.0.wait().unwrap().code(), Some(0));
+        let log = fs::read_to_string(log).unwrap();
+        let lines: Vec<serde_json::Value> =
+            log.lines().map(|line| serde_json::from_str(line).expect(line)).collect();
+        let said = |what: &str| lines.iter().filter(|line| line["fields"]["message"] == what).count();
+        assert_eq!((said("listening"), said("stopped")), (1, 1), "{log}");
+        assert!(lines.iter().all(|line| line["level"].is_string() && line["timestamp"].is_string()));
+    });
+}
+
 /// What is without a receipt from an earlier life is told again under its token: it must not pass for what is sent now.
 #[test]
 fn two_lives_of_a_client_share_no_token() {
