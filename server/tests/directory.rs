@@ -9,9 +9,11 @@ mod serving;
 use std::{
     collections::BTreeSet,
     fs,
+    io::{BufRead, BufReader, Write},
     net::SocketAddr,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
     thread,
     time::Duration,
 };
@@ -186,19 +188,126 @@ fn an_actor_that_has_lost_its_state_is_told_of_in_every_life() {
     }
 }
 
+/// The command line, for clients of one server whose directories are in this one.
+struct Tool<'a> {
+    directory: &'a Path,
+    url: String,
+}
+
+impl<'a> Tool<'a> {
+    fn of(directory: &'a Path, address: SocketAddr) -> Self {
+        Tool { directory, url: format!("http://{address}") }
+    }
+
+    fn dir(&self, name: &str) -> String {
+        self.directory.join(name).to_str().unwrap().to_owned()
+    }
+
+    fn with<T>(&self, name: &str, rest: &[&str], act: impl FnOnce(&[&str]) -> T) -> T {
+        let own = self.dir(name);
+        act(&[&["client", "--dir", &own, "--server", &self.url, "--patience-s", "20"][..], rest].concat())
+    }
+
+    /// Exit status, what it says, and what it says of errors.
+    fn ask(&self, name: &str, rest: &[&str]) -> (Option<i32>, String, String) {
+        let output = self.with(name, rest, command);
+        let [said, error] = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
+        (output.status.code(), said, error)
+    }
+
+    /// One that goes on, to be written to and read from.
+    fn start(&self, name: &str, rest: &[&str]) -> Child {
+        self.with(name, rest, |arguments| {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_server"));
+            command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+            command.spawn().unwrap()
+        })
+    }
+
+    /// Copies the directory of a client.
+    fn copy(&self, name: &str, copy: &str) {
+        fs::create_dir(self.dir(copy)).unwrap();
+        for (path, bytes) in files(Path::new(&self.dir(name))) {
+            fs::write(Path::new(&self.dir(copy)).join(path.file_name().unwrap()), bytes).unwrap();
+        }
+        let key = Path::new(&self.dir(copy)).join("client.key");
+        fs::set_permissions(key, fs::Permissions::from_mode(0o600)).unwrap();
+    }
+}
+
+#[test]
+fn a_client_sends_what_it_is_given_and_watches_what_comes() {
+    let directory = tempfile::tempdir().unwrap();
+    serving(&directory.path().join("server"), |address| {
+        let tool = Tool::of(directory.path(), address);
+        let id = tool.ask("ann", &["keys"]).1.trim().to_owned();
+        let mut sending = tool.start("ann", &["send", "--to", &id, "-"]);
+        // its standard input ends with the statement
+        sending.stdin.take().unwrap().write_all(b"from standard input").unwrap();
+        let sent = sending.wait_with_output().unwrap();
+        assert!(sent.status.success(), "{sent:?}");
+        // what comes while it waits for the receipt is shown by it, and perhaps once more by the next use
+        let (code, received, error) = tool.ask("ann", &["receive", "--quiet-s", "2"]);
+        assert_eq!(code, Some(0), "{error}");
+        let shown = String::from_utf8(sent.stdout).unwrap() + &received;
+        assert!(shown.contains(" from standard input\n"), "{shown}");
+
+        let mut watching = tool.start("ann", &["watch"]);
+        let lines = BufReader::new(watching.stdout.take().unwrap()).lines();
+        let (code, _, error) = tool.ask("bob", &["send", "--to", &id, "while she watches"]);
+        assert_eq!(code, Some(0), "{error}");
+        assert!(lines.map_while(Result::ok).any(|line| line.ends_with(" while she watches")));
+        assert_eq!(watching.try_wait().unwrap(), None, "it goes on");
+        watching.kill().unwrap();
+        watching.wait().unwrap();
+    });
+}
+
+#[test]
+fn a_client_judges_evidence_and_complains_of_whom_it_exposes_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let data = directory.path().join("server");
+    serving(&data, |address| {
+        let tool = Tool::of(directory.path(), address);
+        let id = tool.ask("ann", &["keys"]).1.trim().to_owned();
+        let send = |name: &str, text: &str| tool.ask(name, &["send", "--to", &id, text]);
+        for name in ["ann", "bob"] {
+            assert_eq!(send(name, "text").0, Some(0));
+        }
+        // both of ann's directory and its copy have sent: she has signed twice
+        tool.copy("ann", "copy");
+        assert_eq!(send("ann", "text").0, Some(0));
+        assert_eq!(send("copy", "another text").0, Some(2));
+        let mut found = fs::read_dir(data.join("evidence")).unwrap().map(|file| file.unwrap().path());
+        let found = found.find(|path| path.extension().is_some_and(|end| end == "json")).unwrap();
+        let evidence = found.to_str().unwrap();
+
+        let (code, said, error) = tool.ask("bob", &["verify", evidence]);
+        assert_eq!((code, error.as_str()), (Some(0), ""));
+        assert!(said.starts_with("exposed: ") && said.contains(" proven by\n"), "{said}");
+        let (code, said, error) = tool.ask("bob", &["complain", evidence]);
+        assert_eq!(code, Some(0), "{said}{error}");
+        assert!(said.starts_with("mailbox/"), "who answers, and how: {said}");
+        let (code, said, error) = tool.ask("bob", &["complain", evidence]);
+        assert_eq!(code, Some(0), "{said}{error}");
+        assert!(said.contains("complained of it before"), "{said}");
+
+        let other = tool.dir("other.json");
+        fs::write(&other, "{}").unwrap();
+        for action in ["verify", "complain"] {
+            let (code, said, error) = tool.ask("bob", &[action, &other]);
+            assert!(code == Some(2) && error.contains("other.json"), "{action}: {said}{error}");
+        }
+    });
+}
+
 #[test]
 fn a_client_says_why_nothing_will_come_of_it() {
     let directory = tempfile::tempdir().unwrap();
-    let dir = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
     serving(&directory.path().join("server"), |address| {
-        let url = format!("http://{address}");
-        let client = |name: &str, rest: &[&str]| {
-            let own = dir(name);
-            let all = [&["client", "--dir", &own, "--server", &url, "--patience-s", "20"][..], rest].concat();
-            let output = command(&all);
-            let [said, error] = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
-            (output.status.code(), said, error)
-        };
+        let tool = Tool::of(directory.path(), address);
+        let dir = |name: &str| tool.dir(name);
+        let client = |name: &str, rest: &[&str]| tool.ask(name, rest);
         let id = client("ann", &["keys"]).1.trim().to_owned();
         let send = ["send", "--to", &id, "text"];
         let (code, _, error) = client("ann", &send);
@@ -214,12 +323,7 @@ fn a_client_says_why_nothing_will_come_of_it() {
         drop(held);
 
         // both of a directory and its copy have sent
-        fs::create_dir(dir("copy")).unwrap();
-        for (path, bytes) in files(Path::new(&dir("ann"))) {
-            fs::write(Path::new(&dir("copy")).join(path.file_name().unwrap()), bytes).unwrap();
-        }
-        let key = Path::new(&dir("copy")).join("client.key");
-        fs::set_permissions(key, fs::Permissions::from_mode(0o600)).unwrap();
+        tool.copy("ann", "copy");
         assert_eq!(client("ann", &send).0, Some(0));
         for _ in 0..2 {
             let (code, _, error) = client("copy", &["send", "--to", &id, "another text"]);
