@@ -10,6 +10,7 @@ mod clock;
 mod crowd;
 mod disk;
 mod kills;
+mod omission;
 #[path = "../serving/port.rs"]
 mod port;
 mod process;
