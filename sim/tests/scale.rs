@@ -1,4 +1,4 @@
-//! Experiments as scripts use them: interrupted, gone on with, and told apart.
+//! Experiments and validations as scripts use them: interrupted, gone on with, told apart, and made again.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -146,4 +146,36 @@ fn a_curve_goes_on_where_it_was_killed_and_is_the_same_with_any_number_of_thread
     fs::write(left.join("journal.jsonl"), format!("{kept}{}", &lines[3][..20])).unwrap();
     assert_eq!(scale("left", "2"), whole);
     assert!(journal(&left).starts_with(&kept), "what was done is not done again");
+}
+
+#[test]
+fn a_validation_is_made_again_of_what_was_measured() {
+    let directory = tempfile::tempdir().unwrap();
+    let out = directory.path().join("out");
+    let kept = "reports/gallery/validation";
+    let (measured, costs) = (format!("{kept}/measured.json"), format!("{kept}/profile.toml"));
+    let arguments = ["validate", "--measured", &measured, "--costs", &costs, "--requests", "100", "--json"];
+    let output = sim(&[&arguments[..], &["--out", out.to_str().unwrap()]].concat());
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let all = json["architectures"].as_array().unwrap();
+    assert_eq!(all.len(), 3);
+    assert!(all.iter().all(|one| one["shares"].as_array().unwrap().len() == 4));
+    for (file, count) in [("peaks.csv", 3), ("latencies.csv", 12)] {
+        let mut table = csv::Reader::from_path(out.join(file)).unwrap();
+        let headers = table.headers().unwrap().clone();
+        let rows: Vec<csv::StringRecord> = table.records().map(Result::unwrap).collect();
+        assert_eq!(rows.len(), count);
+        for row in &rows {
+            let at = |name: &str| -> f64 {
+                row[headers.iter().position(|head| head == name).unwrap()].parse().unwrap()
+            };
+            for head in headers.iter().filter(|head| head.ends_with("error_percent")) {
+                let stem = head.strip_suffix("error_percent").unwrap();
+                let unit = if stem.is_empty() { "requests_per_s" } else { "us" };
+                let ratio = at(&format!("{stem}predicted_{unit}")) / at(&format!("{stem}measured_{unit}"));
+                assert!((at(head) - (ratio - 1.0) * 100.0).abs() < 1e-6, "{head}: {row:?}");
+            }
+        }
+    }
 }
