@@ -1,4 +1,5 @@
-//! A deployment in which nothing is signed serves a load that expects that, and nobody else; and it says what it is.
+//! A deployment in which nothing is signed serves a load that expects that, and nobody else; and it says what it is. What a
+//! load counts and checks.
 
 #![allow(clippy::unwrap_used, reason = "a test fails where it stands")]
 
@@ -84,6 +85,21 @@ fn what_a_load_sends_before_it_measures_is_counted_and_not_measured() {
         assert_eq!(series, 3000.0);
         let [requests, per_s, _] = told("0");
         assert!(requests < 1.5 * per_s, "{requests} in all, {per_s} measured");
+    });
+}
+
+#[test]
+fn all_recipients_of_a_load_are_shown_one_order() {
+    against(Signing::Ed25519, |address, _| {
+        let url = format!("http://{address}");
+        let little =
+            ["load", "--server", &url, "--seconds", "1", "--connections", "4", "--signed-before", "0"];
+        // two mailbox actors deliver what two incoming actors took
+        let load = command(&[&little[..], &["--readers", "6", "--recipients", "4"]].concat());
+        assert!(load.status.success(), "{load:?}");
+        let said = String::from_utf8_lossy(&load.stdout);
+        assert!(said.contains(": 0 missing, 0 twice, 0 out of order;"), "{said}");
+        assert!(!said.contains("too late to compare"), "{said}");
     });
 }
 

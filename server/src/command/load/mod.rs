@@ -2,7 +2,7 @@
 //!
 //! Senders submit bundles, each on a connection of its own, with one request under way (closed loop) or at a given rate
 //! (open loop); readers follow the events of the recipients. What a reader gets is checked while it comes: every
-//! sender's bundles in their order, none twice, none missing in the end.
+//! sender's bundles in their order, none twice, none missing in the end, and all recipients shown one order.
 //!
 //! Latencies are of HDR histograms. In an open loop they count from when a request *should* have been sent, so a
 //! server that stalls is charged for all that would have been sent meanwhile (coordinated omission); but from when it
@@ -12,6 +12,7 @@
 //! All connections are there when it begins, and what is sent in the first moments is checked and not measured: then
 //! the server meets every client for the first time, which would be measured for as long as it catches up.
 
+mod order;
 mod pace;
 mod reader;
 mod report;
@@ -48,6 +49,7 @@ use server::{
 use tokio::sync::watch;
 
 use super::say;
+use order::Agreement;
 use pace::Pace;
 use reader::{Got, Reader};
 use report::Report;
@@ -123,6 +125,8 @@ struct Shared {
     signing: Signing,
     clock: SystemClock,
     recipients: Vec<ClientId>,
+    /// In which order they were shown what comes.
+    agreement: Agreement,
     series: u64,
     /// From when on it is measured what comes.
     measured_from: AtomicU64,
@@ -261,6 +265,7 @@ impl Load {
         }
         let once = got.deliveries.saturating_sub(got.duplicates);
         got.missing = if self.readers > 0 { expected.saturating_sub(once) } else { 0 };
+        got.forgotten = shared.agreement.forgotten();
         Ok((got, ended))
     }
 
@@ -284,18 +289,20 @@ impl Load {
         let signing =
             if self.unsigned_for_measuring { Signing::UnsignedForMeasuring } else { Signing::Ed25519 };
         let trust = roster_file::from_json_of(signing, &String::from_utf8_lossy(&roster.body))
-            .map_err(|error| format!("{}: the roster: {error}", self.server))?;
+            .map_err(|error| format!("{}: the roster: {error}", self.server))?
+            .checked_by(signing.remembering()); // every reader is shown the same cuts
         let series = self.series.map_or_else(getrandom::u64, Ok).map_err(|error| error.to_string())?;
         let count = self.readers.max(self.recipients);
         let recipients = (0..count)
             .map(|index| sender::client_of(&*sender::signer_of(signing, &label(series, "reader", index))));
         let recipients = recipients.collect();
+        let agreement = Agreement::among(self.recipients);
         let clock = SystemClock::default();
         // times in payloads must not be zero
         clock.sleep_until(Time(1_000_000)).await;
         let measured_from = AtomicU64::new(u64::MAX);
         let timed = reader::timed(u64::from(sender::first_share(self.bundles)));
-        Ok(Shared { web, host, trust, signing, clock, recipients, series, measured_from, timed })
+        Ok(Shared { web, host, trust, signing, clock, recipients, agreement, series, measured_from, timed })
     }
 
     fn described(&self, series: u64) -> report::Described {

@@ -1,7 +1,8 @@
 //! A reader: the events of one recipient, checked as they come.
 //!
-//! It checks what an application would see: of each sender the bundles in order, each once. (That the server's statements
-//! follow from each other is what clients check, and the tests; here it would cost more than the server.)
+//! It checks what an application would see: of each sender the bundles in order, each once, and all bundles in the one order
+//! of the deployment ([`super::order`]). (That the server's statements follow from each other is what clients check, and the
+//! tests; here it would cost more than the server. Signatures are checked of cuts, once for all readers.)
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -21,18 +22,20 @@ use server::{
     protocol::{
         ack::Ack,
         codec::Decode,
+        cut::{Cut, Span},
         digest::Digest,
         frame,
-        id::{ActorId, ClientId},
+        id::{ActorId, ClientId, SequenceId},
         map::Lookup,
         message::{Delivery, Message},
-        statement::Signed,
+        statement::{Signed, Unverified},
     },
 };
 use tokio::sync::watch;
 
 use super::{
     Shared,
+    order::{Name, Shown, id_of},
     sender::{client_of, histogram, signer_of},
 };
 
@@ -84,10 +87,13 @@ pub struct Got {
     pub warm_up_deliveries: u64,
     /// Bundles that came twice.
     pub duplicates: u64,
-    /// Bundles that came before one that their sender numbered lower.
+    /// Bundles that came after one that their sender numbered higher, or under a sequence id that does not rise, or under another
+    /// than to other recipients.
     pub disordered: u64,
     /// Deliveries that did not come.
     pub missing: u64,
+    /// Bundles that were forgotten before it was seen whether they came to all recipients under one sequence id.
+    pub forgotten: u64,
     /// From when a request was to be sent to its delivery, in microseconds.
     pub delivery_us: Histogram<u64>,
 }
@@ -100,6 +106,7 @@ impl Default for Got {
             duplicates: 0,
             disordered: 0,
             missing: 0,
+            forgotten: 0,
             delivery_us: histogram(),
         }
     }
@@ -118,6 +125,7 @@ impl Got {
         self.duplicates += other.duplicates;
         self.disordered += other.disordered;
         self.missing += other.missing;
+        self.forgotten += other.forgotten;
         self.delivery_us += other.delivery_us;
     }
 }
@@ -130,26 +138,29 @@ struct Seen {
     since: u64,
 }
 
+/// How a bundle came, as far as its sender's others tell.
+struct Arrival {
+    twice: bool,
+    late: bool,
+}
+
 impl Seen {
-    /// One more has come. One that is too old to be remembered came out of order, and perhaps twice: it is counted as both, so
+    /// One more has come. One that is too old to be remembered came out of order, and perhaps twice: it is taken for both, so
     /// that it never stands for one that is missing.
-    fn count(&mut self, number: u64, got: &mut Got) {
+    fn take(&mut self, number: u64) -> Arrival {
         if number < self.since {
-            got.duplicates += 1;
-            got.disordered += 1;
-            return;
+            return Arrival { twice: true, late: true };
         }
         let newest = self.recent.last().copied();
         if !self.recent.insert(number) {
-            got.duplicates += 1;
-            return;
+            return Arrival { twice: true, late: false };
         }
-        got.disordered += u64::from(newest.is_some_and(|newest| number < newest));
         if self.recent.len() > REMEMBERED
             && let Some(oldest) = self.recent.pop_first()
         {
             self.since = oldest + 1;
         }
+        Arrival { twice: false, late: newest.is_some_and(|newest| number < newest) }
     }
 }
 
@@ -161,6 +172,7 @@ pub struct Reader {
     events: Events,
     requests: Connection,
     seen: BTreeMap<ClientId, Seen>,
+    shown: Shown,
     acks: u64,
     unacknowledged: u64,
     unacknowledged_bytes: usize,
@@ -191,6 +203,7 @@ impl Reader {
             requests,
             shared,
             seen: BTreeMap::new(),
+            shown: Shown::default(),
             acks: 0,
             unacknowledged: ahead % ACK_EVERY,
             unacknowledged_bytes: 0,
@@ -211,22 +224,60 @@ impl Reader {
                 Either::Right(_) => return self.got,
             };
             let Some(event) = event else { continue };
-            if let Ok(Message::Delivery(delivery)) = Message::from_bytes(&event.data) {
-                self.take(&delivery).await;
+            match Message::from_bytes(&event.data) {
+                Ok(Message::Delivery(delivery)) => self.take(&delivery).await,
+                Ok(Message::Introduction(introduction)) => {
+                    if let Some(cut) = self.believed(&introduction.cut) {
+                        self.shown.start(cut);
+                    }
+                }
+                _ => {}
             }
         }
     }
 
-    async fn take(&mut self, delivery: &Delivery) {
-        let now = self.shared.now_ns();
+    fn believed(&self, cut: &Unverified<Cut>) -> Option<Signed<Cut>> {
+        cut.clone().verify(&self.shared.trust).ok()
+    }
+
+    /// What the cuts of a delivery order.
+    fn ordered(&mut self, delivery: &Delivery) -> Vec<Span> {
+        let mut ordered = Vec::new();
+        for cut in &delivery.cuts {
+            if let Some(cut) = self.believed(cut) {
+                ordered.extend(self.shown.follow(cut));
+            }
+        }
+        ordered
+    }
+
+    /// Looks at every bundle of a delivery.
+    fn check(&mut self, delivery: &Delivery, now: u64) {
+        let ordered = self.ordered(delivery);
         for parcel in &delivery.parcels {
             let ActorId::Client(sender) = parcel.bundle.claimed_actor() else { continue };
             let number = parcel.bundle.claimed_slot();
             if let Some(at) = departed(number, self.shared.timed, parcel.bundle.digest()) {
                 self.got.delivery_us.saturating_record(((now.saturating_sub(at)) / 1000).max(1));
             }
-            self.seen.entry(sender).or_default().count(number, &mut self.got);
+            let arrival = self.seen.entry(sender).or_default().take(number);
+            let incoming = self.shared.trust.roster.incoming_of(&sender);
+            let in_order = self.is_in_order((sender, number), id_of(&ordered, incoming, parcel.position));
+            self.got.duplicates += u64::from(arrival.twice);
+            self.got.disordered += u64::from(arrival.late || !in_order);
         }
+    }
+
+    /// Whether a bundle came under a sequence id that is above those before it, and the same as to other recipients.
+    fn is_in_order(&mut self, bundle: Name, id: Option<SequenceId>) -> bool {
+        let Some(id) = id else { return false };
+        let rises = self.shown.rises(id);
+        self.shared.agreement.holds(bundle, id) && rises
+    }
+
+    async fn take(&mut self, delivery: &Delivery) {
+        let now = self.shared.now_ns();
+        self.check(delivery, now);
         let count = delivery.parcels.len() as u64;
         self.got.deliveries += count;
         if !self.shared.is_measured(now) {
@@ -281,14 +332,15 @@ impl Reader {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::sender::first_share, Got, REMEMBERED, Seen, timed};
+    use super::{super::sender::first_share, REMEMBERED, Seen, timed};
 
     #[test]
     fn what_comes_twice_or_out_of_order_is_counted_as_that() {
         let count = |numbers: &[u64]| {
-            let (mut seen, mut got) = (Seen::default(), Got::default());
-            numbers.iter().for_each(|number| seen.count(*number, &mut got));
-            (got.duplicates, got.disordered)
+            let mut seen = Seen::default();
+            let arrivals: Vec<_> = numbers.iter().map(|number| seen.take(*number)).collect();
+            let twice = arrivals.iter().filter(|arrival| arrival.twice).count();
+            (twice, arrivals.iter().filter(|arrival| arrival.late).count())
         };
         assert_eq!(count(&[0, 1, 5, 6]), (0, 0), "what went to others is no gap");
         assert_eq!(count(&[1, 2, 2]), (1, 0));

@@ -143,6 +143,10 @@ impl fmt::Display for Report {
             f,
             "checked     {} deliveries: {} missing, {} twice, {} out of order; {} requests sent again",
             got.deliveries, got.missing, got.duplicates, got.disordered, sent.again
-        )
+        )?;
+        match got.forgotten {
+            0 => Ok(()),
+            forgotten => write!(f, "; {forgotten} bundles came too late to compare at all recipients"),
+        }
     }
 }
