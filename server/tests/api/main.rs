@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, missing_docs, reason = "a test fails where it stands")]
 
 mod agent;
+mod bodies;
 mod devices;
 mod fuzz;
 mod hostile;
