@@ -6,6 +6,9 @@ mod agent;
 mod bodies;
 mod devices;
 mod fuzz;
+#[path = "../../examples/hello.rs"]
+#[allow(dead_code, reason = "its main is for a program of its own")]
+mod hello;
 mod hostile;
 mod legacy;
 mod patience;
@@ -118,6 +121,16 @@ fn multithreaded_serves_every_client() {
 #[test]
 fn parallel_serves_every_client() {
     every_client_is_served(Architecture::Parallel);
+}
+
+#[test]
+fn the_example_of_a_client_sends_and_receives() {
+    on_tokio(async {
+        let directory = tempfile::tempdir().unwrap();
+        let service = Service::start(settings(Architecture::Parallel, &directory)).await.unwrap();
+        let came = hello::hello(&service.url(), directory.path().join("hello")).await.unwrap();
+        assert_eq!(came, "hello");
+    });
 }
 
 /// A certificate for `localhost` and its key, in this directory.
