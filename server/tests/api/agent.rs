@@ -1,6 +1,7 @@
-//! The agent of clients that sign nothing: what it does not lose when it starts again, and what a request to it may take.
+//! The agent of clients that sign nothing: what it does not lose when it starts again, what a request to it may take, and what it
+//! tells of cheats.
 
-use std::time::Duration;
+use std::{fs, path::Path, time::Duration};
 
 use hyper::{
     Method, StatusCode,
@@ -14,7 +15,7 @@ use tokio::{
 };
 
 use super::{
-    devices::{ask, bring, events_until, held, read, say, some_keys},
+    devices::{Stream, ask, bring, events_until, held, read, say, some_keys},
     on_tokio,
     process::Process,
     settings, way, way_to,
@@ -217,5 +218,61 @@ fn the_memory_of_a_body_is_not_many_times_its_bytes() {
         );
         let taken = server.peak_bytes().saturating_sub(before);
         assert!(taken < 12 * bytes, "{taken} bytes of memory for {bytes}");
+    });
+}
+
+fn copy_files(from: &Path, to: &Path) {
+    fs::create_dir(to).unwrap();
+    for file in fs::read_dir(from).unwrap().map(Result::unwrap) {
+        fs::copy(file.path(), to.join(file.file_name())).unwrap();
+    }
+}
+
+/// What the log for machines says of the first cheat that a device's client has caught, if it does already.
+fn caught(log: &Path) -> Option<Value> {
+    const CAUGHT: &str = "a device's client has caught a cheat";
+    let text = String::from_utf8_lossy(&fs::read(log).unwrap()).into_owned();
+    let lines = text.lines().filter(|line| line.contains(CAUGHT));
+    // the last line may not be there to its end
+    let mut lines = lines.filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    lines.find(|line| line["fields"]["message"] == CAUGHT)
+}
+
+/// The operator puts the server back to yesterday, and not what its agent keeps: bob's client holds what was ordered today, and is
+/// shown another order that does not go on from there.
+#[test]
+fn a_cheat_that_the_client_of_a_device_catches_is_logged() {
+    on_tokio(async {
+        let directory = tempfile::tempdir().unwrap();
+        let (data, log) = (directory.path().join("data"), directory.path().join("log"));
+        let (store, yesterday) = (data.join("store"), directory.path().join("yesterday"));
+        let options = ["--json-api", "--log", "json", "--heartbeat-ms", "20"];
+        for text in ["yesterday", "today"] {
+            let (server, address) = Process::start(&data, &options, None);
+            assert_eq!(read(&say(&way_to(address), "ann", &["bob"], text).await), json!({}));
+            events_until(&way_to(address), "bob", text).await;
+            drop(server);
+            if text == "yesterday" {
+                copy_files(&store, &yesterday);
+            }
+        }
+        fs::remove_dir_all(&store).unwrap();
+        fs::rename(&yesterday, &store).unwrap();
+        let (_server, address) = Process::start(&data, &options, Some(fs::File::create(&log).unwrap()));
+        let way = way_to(address);
+        let _stream = Stream::open(&way, "bob").await;
+        let told = loop {
+            // what comes after today is shown to bob's client, too
+            assert_eq!(read(&say(&way, "cid", &["bob"], "news").await), json!({}));
+            if let Some(told) = caught(&log) {
+                break told;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        };
+        let (bob, fields) = (way.json("/v1/agents/bob").await, &told["fields"]);
+        assert_eq!(told["level"], "WARN", "{told}");
+        assert_eq!(fields["client"], format!("client:{}", bob["client"].as_str().unwrap()), "{told}");
+        assert_eq!(fields["accused"], "sequencer", "{told}");
+        assert_eq!(fields["predicate"], "chain", "{told}");
     });
 }
