@@ -142,7 +142,7 @@ impl Used {
 
 /// What becomes of a counter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Taken {
+enum Passage {
     /// It passes.
     Once,
     /// It was used, or is too old to know.
@@ -188,7 +188,7 @@ impl Gate {
     }
 
     /// Takes a client's counter.
-    fn take(&self, client: ClientId, counter: u64) -> Taken {
+    fn take(&self, client: ClientId, counter: u64) -> Passage {
         let now = self.period();
         let mut guard = self.used.lock().unwrap_or_else(PoisonError::into_inner);
         let (period, used) = &mut *guard;
@@ -198,11 +198,11 @@ impl Gate {
             *period = now;
         }
         if used.len() >= self.clients_max && !used.contains_key(&client) {
-            return Taken::TooMany;
+            return Passage::TooMany;
         }
         let own = used.entry(client).or_insert(Used { highest: 0, window: 0, period: now });
         own.period = now;
-        if own.take(counter) { Taken::Once } else { Taken::Before }
+        if own.take(counter) { Passage::Once } else { Passage::Before }
     }
 }
 
@@ -230,9 +230,9 @@ impl Front {
             return Err(refuse("the signature is not that of this client over this request"));
         }
         match self.gate.take(client, counter) {
-            Taken::Once => Ok(client),
-            Taken::Before => Err(refuse("the counter was used before: count on")),
-            Taken::TooMany => {
+            Passage::Once => Ok(client),
+            Passage::Before => Err(refuse("the counter was used before: count on")),
+            Passage::TooMany => {
                 Err(Problem::unavailable("too many clients ask at once: ask again in a minute"))
             }
         }
@@ -262,17 +262,17 @@ mod tests {
         let ann = ClientId(PublicKey([1; 32]));
         let nonce = gate.nonce_of(0);
         assert!(gate.is_current(&nonce));
-        assert_eq!(gate.take(ann, 5), Taken::Once);
+        assert_eq!(gate.take(ann, 5), Passage::Once);
         hand.set(2 * PERIOD_NS - 1);
         assert!(gate.is_current(&nonce) && !gate.is_current(&gate.nonce_of(2)));
         // somebody else's request has old ones forgotten
-        assert_eq!(gate.take(ClientId(PublicKey([2; 32])), 1), Taken::Once);
-        assert_eq!(gate.take(ann, 5), Taken::Before, "a request of the period before comes again");
-        assert_eq!(gate.take(ann, 4), Taken::Once);
+        assert_eq!(gate.take(ClientId(PublicKey([2; 32])), 1), Passage::Once);
+        assert_eq!(gate.take(ann, 5), Passage::Before, "a request of the period before comes again");
+        assert_eq!(gate.take(ann, 4), Passage::Once);
         hand.set(2 * PERIOD_NS);
         assert!(!gate.is_current(&nonce), "two periods later its nonce is stale");
         hand.set(4 * PERIOD_NS);
-        assert_eq!(gate.take(ann, 5), Taken::Once, "with another nonce it is another request");
+        assert_eq!(gate.take(ann, 5), Passage::Once, "with another nonce it is another request");
     }
 
     #[test]
@@ -283,11 +283,11 @@ mod tests {
         let [ann, bob, eve] = [1, 2, 3].map(|key| ClientId(PublicKey([key; 32])));
         assert_eq!(
             [ann, bob, eve].map(|client| gate.take(client, 1)),
-            [Taken::Once, Taken::Once, Taken::TooMany]
+            [Passage::Once, Passage::Once, Passage::TooMany]
         );
-        assert_eq!((gate.take(ann, 1), gate.take(bob, 2)), (Taken::Before, Taken::Once));
+        assert_eq!((gate.take(ann, 1), gate.take(bob, 2)), (Passage::Before, Passage::Once));
         hand.set(3 * PERIOD_NS);
-        assert_eq!(gate.take(eve, 1), Taken::Once, "the others have not come for so long");
+        assert_eq!(gate.take(eve, 1), Passage::Once, "the others have not come for so long");
     }
 
     #[test]
