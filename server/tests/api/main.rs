@@ -133,13 +133,15 @@ fn the_example_of_a_client_sends_and_receives() {
     });
 }
 
-/// A certificate for `localhost` and its key, in this directory.
-fn certified(directory: &TempDir) -> (PathBuf, PathBuf) {
+/// A certificate for `localhost` and its key, in this directory, and a server there that has them.
+fn over_tls(directory: &TempDir) -> (Settings, PathBuf, PathBuf) {
     let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
     let (certificate, key) = (directory.path().join("cert.pem"), directory.path().join("key.pem"));
     std::fs::write(&certificate, made.cert.pem()).unwrap();
     keys::publish(&key, made.signing_key.serialize_pem().as_bytes(), 0o600).unwrap();
-    (certificate, key)
+    let mut settings = settings(Architecture::Multithreaded, directory);
+    settings.tls = Some(Tls::server(&certificate, &key).unwrap());
+    (settings, certificate, key)
 }
 
 #[test]
@@ -148,10 +150,7 @@ fn over_tls_whoever_does_not_greet_to_the_end_is_cut_off() {
     const HALF_A_HELLO: &[u8] = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 what is random here";
     on_tokio(async {
         let directory = tempfile::tempdir().unwrap();
-        let (certificate, key) = certified(&directory);
-        let data = tempfile::tempdir().unwrap();
-        let mut settings = settings(Architecture::Multithreaded, &data);
-        settings.tls = Some(Tls::server(&certificate, &key).unwrap());
+        let (mut settings, certificate, _) = over_tls(&directory);
         (settings.limits.head_ns, settings.limits.write_ns) = (1_000_000_000, 1_000_000_000);
         let service = Service::start(settings).await.unwrap();
         let mut slow = Vec::new();
@@ -163,7 +162,7 @@ fn over_tls_whoever_does_not_greet_to_the_end_is_cut_off() {
         // another is served meanwhile
         let server: Url = format!("https://localhost:{}", service.address.port()).parse().unwrap();
         let tls = Some(Tls::client(&certificate).unwrap());
-        let options = Options { server, directory: data.path().join("ann"), tls };
+        let options = Options { server, directory: directory.path().join("ann"), tls };
         let mut ann = Client::start(options).await.unwrap();
         ann.send(b"over tls".to_vec(), vec![(ann.id, Vec::new())]).unwrap();
         while !matches!(ann.next().await.unwrap(), Notice::Delivered { .. }) {}
@@ -180,14 +179,12 @@ fn over_tls_whoever_does_not_greet_to_the_end_is_cut_off() {
 fn over_tls_a_client_sends_and_receives() {
     on_tokio(async {
         let directory = tempfile::tempdir().unwrap();
-        let (certificate, key) = certified(&directory);
-        let data = tempfile::tempdir().unwrap();
-        let mut settings = settings(Architecture::Multithreaded, &data);
-        settings.tls = Some(Tls::server(&certificate, &key).unwrap());
+        let (settings, certificate, key) = over_tls(&directory);
         assert!(Tls::server(&key, &certificate).is_err(), "each file in its place");
         let service = Service::start(settings).await.unwrap();
         let server: Url = format!("https://localhost:{}", service.address.port()).parse().unwrap();
-        let options = |server, name: &str, tls| Options { server, directory: data.path().join(name), tls };
+        let options =
+            |server, name: &str, tls| Options { server, directory: directory.path().join(name), tls };
         let tls = Tls::client(&certificate).unwrap();
         let mut ann = Client::start(options(server.clone(), "ann", Some(tls))).await.unwrap();
         ann.send(b"over tls".to_vec(), vec![(ann.id, Vec::new())]).unwrap();
