@@ -17,6 +17,8 @@ pub enum Scale {
     /// Equal differences look equal; from zero, or below.
     #[default]
     Linear,
+    /// The same of a share, of which there are 100 % at most.
+    Share,
     /// Equal ratios look equal; ticks at powers of two.
     Log2,
     /// Equal ratios look equal; ticks at powers of ten.
@@ -27,6 +29,11 @@ impl Dimension {
     /// Something measured on a linear scale.
     pub fn linear(title: impl Into<String>) -> Self {
         Self { title: title.into(), scale: Scale::Linear }
+    }
+
+    /// A share, in per cent.
+    pub fn share(title: impl Into<String>) -> Self {
+        Self { title: title.into(), scale: Scale::Share }
     }
 
     /// Something measured in doublings: a number of actors, of cores.
@@ -41,7 +48,7 @@ impl Dimension {
 
     /// Whether a value has a place on the axis.
     pub(super) fn holds(&self, value: f64) -> bool {
-        value.is_finite() && (self.scale == Scale::Linear || value > 0.0)
+        value.is_finite() && (matches!(self.scale, Scale::Linear | Scale::Share) || value > 0.0)
     }
 
     /// The axis that holds all of the values.
@@ -52,6 +59,7 @@ impl Dimension {
         let (low, high) = if low <= high { (low, high) } else { (1.0, 1.0) };
         match self.scale {
             Scale::Linear => Axis::spanning(&self.title, low, high),
+            Scale::Share => Axis::share(&self.title, high),
             Scale::Log2 => Axis::doublings(&self.title, low, high),
             Scale::Log10 => Axis::sizes_by_ten(&self.title, low, high),
         }
@@ -62,7 +70,7 @@ impl Dimension {
         let low = values.iter().copied().fold(f64::INFINITY, f64::min);
         let high = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         match self.scale {
-            Scale::Linear => Axis::between(&self.title, low, high),
+            Scale::Linear | Scale::Share => Axis::between(&self.title, low, high),
             Scale::Log2 => Axis::doublings(&self.title, low, high),
             Scale::Log10 => Axis::logarithmic(&self.title, low, high),
         }

@@ -1,5 +1,6 @@
 //! What can be measured of a run, with its name and unit.
 
+use reports::chart::Dimension;
 use server::protocol::id::Role;
 
 use super::inversion;
@@ -353,6 +354,15 @@ impl Metric {
     pub fn axis(&self) -> String {
         let both = format!("{} ({})", self.title, self.unit);
         if both.chars().count() <= AXIS_MAX { both } else { self.unit.to_owned() }
+    }
+
+    /// The axis along which it is plotted.
+    pub fn dimension(&self) -> Dimension {
+        match (self.logarithmic, self.unit.starts_with('%')) {
+            (true, _) => Dimension::log10(self.axis()),
+            (false, true) => Dimension::share(self.axis()),
+            (false, false) => Dimension::linear(self.axis()),
+        }
     }
 }
 

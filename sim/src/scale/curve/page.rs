@@ -100,10 +100,7 @@ impl<'a> Draft<'a> {
         let (none, shown): (Vec<_>, Vec<_>) = self.curve.shown().partition(|metric| self.is_nothing(metric));
         let text = none.iter().map(|metric| format!("{}: none anywhere. ", metric.caption())).collect();
         let plots = shown.into_iter().map(|metric| {
-            let y = match metric.logarithmic {
-                true => Dimension::log10(metric.axis()),
-                false => Dimension::linear(metric.axis()),
-            };
+            let y = metric.dimension();
             let lines = self.curve.series.iter().enumerate();
             let series = lines.flat_map(|(index, line)| self.lines(metric, index, line));
             // of an architecture that has no such part there is nothing to show
