@@ -2,7 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-use sim::{command, model::costs::Profile, outcome::Outcome, scale::METRICS, scenario::Scenario};
+use sim::{
+    command,
+    model::costs::{Cost, Profile},
+    outcome::Outcome,
+    scale::METRICS,
+    scenario::Scenario,
+};
 
 mod support;
 
@@ -132,7 +138,7 @@ fn one_server_holds_and_so_does_http() {
 fn many_cores_help_a_server_that_checks_signatures_on_all_of_them() {
     // so dear that nothing else is worth mentioning, on whichever machine the profile was measured
     let mut profile = Profile::standard();
-    profile.crypto.batch = vec![(1.0, 1_000_000.0)];
+    profile.crypto.batch = vec![(1.0, Cost::always(1_000_000.0))];
     let costs = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(costs.path(), profile.to_toml()).unwrap();
     let throughput = |architecture, cores| {

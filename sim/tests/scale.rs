@@ -151,12 +151,14 @@ fn a_curve_goes_on_where_it_was_killed_and_is_the_same_with_any_number_of_thread
 #[test]
 fn a_validation_is_made_again_of_what_was_measured() {
     let directory = tempfile::tempdir().unwrap();
-    let out = directory.path().join("out");
+    let out = directory.path().join("validation");
     let kept = "reports/gallery/validation";
     let (measured, costs) = (format!("{kept}/measured.json"), format!("{kept}/profile.toml"));
     let arguments = ["validate", "--measured", &measured, "--costs", &costs, "--requests", "100", "--json"];
-    let output = sim(&[&arguments[..], &["--out", out.to_str().unwrap()]].concat());
+    let output = sim(&[&arguments[..], &["--gallery", directory.path().to_str().unwrap()]].concat());
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let index = fs::read_to_string(directory.path().join("index.html")).unwrap();
+    assert!(index.contains("validation/index.html"), "{index}");
     let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     let all = json["architectures"].as_array().unwrap();
     assert_eq!(all.len(), 3);

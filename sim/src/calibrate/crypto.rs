@@ -7,13 +7,13 @@ use server::protocol::{
 };
 
 use super::clock;
-use crate::model::costs::{Cost, Crypto};
+use crate::model::costs::{Cost, Crypto, PARTS};
 
 /// Samples of each operation on each core.
 const SAMPLES: usize = 400;
 /// Sizes of batches.
 const BATCHES: [usize; 8] = [1, 2, 4, 8, 16, 64, 256, 512];
-/// Signatures checked in batches of each size, on each core.
+/// Signatures checked in batches of each size, on each core; of large ones more, for [`PARTS`] are to be told.
 const BATCHED: usize = 2048;
 /// Bytes of what is signed, about: a statement's preimage.
 const PREIMAGE: usize = 96;
@@ -74,24 +74,38 @@ pub fn crypto() -> Crypto {
     let batch = BATCHES.map(|size| {
         let each = on_all_cores(|| {
             let claims: Vec<Claim<'_>> = all.iter().cycle().take(size).map(claim).collect();
-            let rounds = 0..(BATCHED / size).max(2);
+            let rounds = 0..(BATCHED / size).max(PARTS);
             rounds.map(|_| time(|| Ed25519.verify_all(&claims)) / size as f64).collect()
         });
-        (size as f64, median(each).round())
+        (size as f64, cost(each))
     });
-    let cost = |samples| Cost::of_samples(samples).unwrap_or(Cost::NOTHING);
     Crypto { sign: cost(sign), verify: cost(verify), batch: batch.to_vec() }
 }
 
-/// Measures the hashing of one byte.
-pub fn hash_byte() -> f64 {
-    let (bytes, times) = HASHED;
-    let text = vec![3; bytes];
-    let each = on_all_cores(|| (0..times).map(|_| time(|| Digest::of(&[&text]))).collect());
-    median(each) / bytes as f64
+/// What samples say that something costs.
+pub(super) fn cost(samples: Vec<f64>) -> Cost {
+    Cost::of_samples(samples).unwrap_or(Cost::NOTHING)
 }
 
-pub(super) fn median(mut samples: Vec<f64>) -> f64 {
-    samples.sort_by(f64::total_cmp);
-    samples.get(samples.len() / 2).copied().unwrap_or(0.0)
+/// Measures the hashing of one byte.
+pub fn hash_byte() -> Cost {
+    let (bytes, times) = HASHED;
+    let text = vec![3; bytes];
+    cost(on_all_cores(|| (0..times).map(|_| time(|| Digest::of(&[&text])) / bytes as f64).collect()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_measured_has_a_spread_and_a_batch_is_cheaper_than_checks_alone() {
+        let Crypto { sign, verify, batch } = crypto();
+        let largest = batch.last().map(|(_, each)| each.mean()).unwrap_or_default();
+        assert!(sign.mean() > 0.0 && verify.mean() > largest, "{verify:?} alone, {batch:?}");
+        assert!(batch.is_sorted_by(|(one, _), (next, _)| one < next), "{batch:?}");
+        let varying = [&sign, &verify].into_iter().chain(batch.iter().map(|(_, each)| each));
+        assert!(varying.into_iter().all(|cost| cost.varies()), "{sign:?} {verify:?} {batch:?}");
+        assert!(hash_byte().varies() && hash_byte().mean() > 0.0);
+    }
 }

@@ -114,3 +114,38 @@ fn told_paces(paces: &[f64]) -> String {
     let paces: Vec<String> = paces.iter().map(|ns| format!("{:.1}", ns / 1e3)).collect();
     format!("{} µs so far", paces.join(", "))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{model::costs::OTHER, real::twin};
+
+    #[test]
+    fn a_machine_is_calibrated_and_its_profile_is_one_that_runs() {
+        let directory = tempfile::tempdir().unwrap();
+        let profile = all_but_http(directory.path(), &|_| ()).unwrap();
+        assert!(profile.pace > 0.0 && !profile.machine.is_empty());
+        let drawn = [
+            &profile.crypto.sign,
+            &profile.bytes.hash,
+            &profile.bytes.code,
+            &profile.disk.sync,
+            &profile.timer,
+        ];
+        assert!(drawn.iter().all(|cost| cost.varies() && cost.mean() > 0.0), "{drawn:?}");
+        for role in ["handler", "incoming", "sequencer", "mailbox", "client", "server", OTHER] {
+            let handling = &profile.role[role];
+            assert!(
+                handling.step + handling.input + handling.byte > 0.0 && handling.spread.varies(),
+                "{role}"
+            );
+        }
+        let path = directory.path().join("here.toml");
+        std::fs::write(&path, profile.to_toml()).unwrap();
+        assert_eq!(Profile::read(&path).unwrap(), profile, "what is written is what was measured");
+        let load = web::loads(1).pop().unwrap();
+        let run = || twin::run(&load, 100, &profile, 7).unwrap();
+        let outcome = run();
+        assert_eq!((outcome.bundles().delivered, outcome.fingerprint()), (100, run().fingerprint()));
+    }
+}

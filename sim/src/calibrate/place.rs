@@ -44,7 +44,7 @@ impl Worked {
             each(twin.signed) * ratio * profile.crypto.sign.mean() + commits * profile.disk.commit.mean();
         let batch = (twin.verified_batched as f64 / (twin.steps as f64).max(1.0)).ceil() as u64;
         let checked_ns = each(twin.verified) * profile.crypto.verify.mean()
-            + each(twin.verified_batched) * profile.crypto.verify_batch_ns(batch) / batch.max(1) as f64;
+            + each(twin.verified_batched) * profile.crypto.batch_mean_ns(batch) / batch.max(1) as f64;
         Worked {
             real_ns,
             steps,
@@ -55,8 +55,8 @@ impl Worked {
             bytes: each(twin.coded_bytes),
             besides_ns: once_ns
                 + checked_ns
-                + each(twin.coded_bytes) * (alone.byte + profile.bytes.code)
-                + each(twin.hashed_bytes) * profile.bytes.hash,
+                + each(twin.coded_bytes) * (alone.byte + profile.bytes.code.mean())
+                + each(twin.hashed_bytes) * profile.bytes.hash.mean(),
         }
     }
 }
@@ -172,7 +172,7 @@ mod tests {
         profile.disk.commit = Cost::always(1000.0);
         profile.disk.turns = 2.0;
         profile.crypto.verify = Cost::always(500.0);
-        profile.crypto.batch = vec![(1.0, 90.0), (2.0, 60.0)];
+        profile.crypto.batch = vec![(1.0, Cost::always(90.0)), (2.0, Cost::always(60.0))];
         let checked = Ledger { verified: 20, verified_batched: 80, ..Ledger::default() };
         let twin = Ledger { steps: 40, inputs: 200, signed: 80, commits: 80, coded_bytes: 50, ..checked };
         // half as many transactions as in the twin: 0.2 a request

@@ -30,7 +30,7 @@ use super::{
 };
 use crate::{
     history::Commits,
-    model::costs::{Cost, Http, Profile, significant},
+    model::costs::{Cost, Http, PARTS, Profile, significant},
     outcome::Outcome,
     real::{self, Load, Measured, threads::OfRole, twin},
     scenario::Architecture,
@@ -126,14 +126,16 @@ impl PerBundle {
     }
 }
 
-/// What one of each cause takes of the server.
+/// What one of each cause takes of the server, on average.
 fn of_server(http: &Http) -> [f64; CAUSES] {
-    [http.request.mean(), http.bundle, http.event.mean(), http.event_byte]
+    let once = [http.request.mean(), http.bundle, http.event.mean(), http.event_byte];
+    once.map(|ns| ns * http.spread.mean())
 }
 
 /// What one of each takes of the load generator.
 fn of_generator(http: &Http) -> [f64; CAUSES] {
-    [http.ask.mean(), http.hand_in, http.hear.mean(), http.hear_byte]
+    let once = [http.ask.mean(), http.hand_in, http.hear.mean(), http.hear_byte];
+    once.map(|ns| ns * http.client_spread.mean())
 }
 
 impl fmt::Display for PerBundle {
@@ -188,17 +190,17 @@ pub fn profile(
         Measured::median(&runs)
     };
     let real: Vec<(&Load, Measured)> = loads.iter().zip(measured.iter().map(at_pace)).collect();
-    let (Some(((light, _), asking)), Some(lights)) = (real.split_last(), measured.last()) else {
+    let (Some(((light, _), asking)), Some(light_runs)) = (real.split_last(), measured.last()) else {
         return Ok(rest);
     };
-    let lights = Measured::median(lights);
+    let (lights, pace) = (Measured::median(light_runs), rest.pace);
     let mut places = BTreeMap::new();
     let alone = Profile { http: Profile::zero().http, wake: Profile::zero().wake, link: 0.0, ..rest };
     let mut profile = alone.clone();
     for round in 1..=ROUNDS {
-        let (mut loads, mut of_actors) = (Vec::new(), Vec::new());
+        let (mut loads, mut of_actors, mut each) = (Vec::new(), Vec::new(), Vec::new());
         let mut worked: BTreeMap<&'static str, Vec<Worked>> = BTreeMap::new();
-        for (at, (load, real)) in real.iter().enumerate() {
+        for (at, ((load, real), runs)) in real.iter().zip(measured).enumerate() {
             let outcome = run_twin(load, &profile)?;
             for (role, of_load) in work(load, real, &outcome, &alone) {
                 worked.entry(role).or_default().push(of_load);
@@ -206,6 +208,8 @@ pub fn profile(
             if at < asking.len() {
                 let alike = if load.architecture.is_monolith() { &mut loads } else { &mut of_actors };
                 alike.push(per_bundle(load, real, &outcome, &profile));
+                let runs = runs.iter().filter(|_| load.architecture.is_monolith());
+                each.extend(runs.map(|run| per_bundle(load, &run.at_pace(pace), &outcome, &profile)));
             }
         }
         for (role, worked) in worked {
@@ -213,11 +217,12 @@ pub fn profile(
             profile.role.insert(role.to_owned(), place.handling(alone.handling(role)));
             places.insert(role, (place, worked));
         }
-        profile.http = explained(&loads);
+        profile.http = with_spread(explained(&loads), &each);
         profile.link = linked(&profile.http, &of_actors);
         let twin_us = receipt_us(light, &profile.at_pace(lights.pace_ns))?;
-        let way_ns = profile.wake.mean() + (lights.receipt_us[0] - twin_us) * 1e3 / 2.0;
-        profile.wake = Cost::always(significant(way_ns.max(0.0)));
+        let before_ns = profile.wake.mean();
+        let way_ns = |run: &Measured| (before_ns + (run.receipt_us[0] - twin_us) * 1e3 / 2.0).max(0.0);
+        profile.wake = Cost::of_samples(light_runs.iter().map(way_ns).collect()).unwrap_or(Cost::NOTHING);
         if round == ROUNDS {
             places.iter().for_each(|(role, (place, worked))| told(&told_place(role, *place, worked)));
             loads.iter().for_each(|load| told(&format!("{load}; {}", off(&profile.http, load))));
@@ -252,7 +257,25 @@ fn explained(loads: &[PerBundle]) -> Http {
     let [request, bundle, event, event_byte] = fitted(PerBundle::served_ns);
     let [ask, hand_in, hear, hear_byte] = fitted(|load| load.generator_ns);
     let [request, event, ask, hear] = [request, event, ask, hear].map(Cost::always);
-    Http { request, bundle, event, event_byte, ask, hand_in, hear, hear_byte }
+    let [spread, client_spread] = [Cost::one(), Cost::one()];
+    Http { request, bundle, event, event_byte, ask, hand_in, hear, hear_byte, spread, client_spread }
+}
+
+/// The same with the factors by which single runs took more or less: no request can be timed by itself.
+fn with_spread(http: Http, runs: &[PerBundle]) -> Http {
+    let spread = |costs: [f64; CAUSES], ns: fn(&PerBundle) -> f64| {
+        let samples: Vec<_> = runs.iter().map(|run| run.sample(ns(run))).collect();
+        match samples.iter().any(|sample| fit::predict(&costs, sample) > 0.0) {
+            true => {
+                Cost::of_parts(fit::spread(&costs, &samples, PARTS).into_iter().map(significant).collect())
+            }
+            false => Cost::one(),
+        }
+    };
+    let spreads =
+        [spread(of_server(&http), PerBundle::served_ns), spread(of_generator(&http), |run| run.generator_ns)];
+    let [spread, client_spread] = spreads;
+    Http { spread, client_spread, ..http }
 }
 
 /// What it takes to write to a connection between actors, by several loads of a server that has some.
@@ -386,6 +409,30 @@ mod tests {
         let less: Vec<_> =
             of_actors.iter().map(|load| PerBundle { server_ns: load.server_ns / 2.0, ..*load }).collect();
         assert_eq!(linked(&http, &less), 0.0, "it takes no time back");
+    }
+
+    #[test]
+    fn runs_that_took_more_or_less_than_others_are_the_spread() {
+        let http = explained(&loads());
+        let near = |found: f64, given: f64| assert!((found / given - 1.0).abs() < 0.01, "{found}, {given}");
+        let by = |factor: f64| {
+            let of_http = move |load: PerBundle| PerBundle {
+                server_ns: load.twin_ns + factor * load.served_ns(),
+                generator_ns: load.generator_ns / factor,
+                ..load
+            };
+            loads().map(of_http)
+        };
+        let told = with_spread(http.clone(), &[by(0.8), by(1.0), by(1.4)].concat());
+        near(told.spread.at(0.0), 0.8);
+        near(told.spread.slowest(), 1.4);
+        near(told.client_spread.slowest(), 1.25);
+        assert_eq!(
+            (&told.request, told.bundle),
+            (&http.request, http.bundle),
+            "what it costs on average stays"
+        );
+        assert!(with_spread(Profile::zero().http, &loads()).spread.is_one());
     }
 
     #[test]

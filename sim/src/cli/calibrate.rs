@@ -54,10 +54,10 @@ fn table(profile: &Profile) -> String {
     cost("sign", &crypto.sign);
     cost("verify alone", &crypto.verify);
     for (size, each) in &crypto.batch {
-        cost(&format!("verify one of {size}"), &Cost::always(*each));
+        cost(&format!("verify one of {size}"), each);
     }
-    cost("hash 1 kB", &Cost::always(bytes.hash * 1024.0));
-    cost("encode or decode 1 kB", &Cost::always(bytes.code * 1024.0));
+    cost("hash 1 kB", &bytes.hash.times(1024.0));
+    cost("encode or decode 1 kB", &bytes.code.times(1024.0));
     cost(&format!("commit, processor, in {} turns", disk.whole_turns()), &disk.commit);
     cost("commit, disk", &disk.sync);
     cost("write 1 kB", &Cost::always(disk.byte * 1024.0));
@@ -72,6 +72,13 @@ fn table(profile: &Profile) -> String {
     cost("bundle of a request, client", &Cost::always(http.hand_in));
     cost("event, client", &http.hear);
     cost("1 kB of events, client", &Cost::always(http.hear_byte * 1024.0));
+    let mut factor = |name: &str, factor: &Cost| {
+        let times = |factor: f64| format!("{factor:.2} times");
+        let parts = [factor.median(), factor.mean(), factor.slowest()].map(times);
+        table.row([[name.to_owned()].as_slice(), &parts].concat());
+    };
+    factor("requests and events, server, a run", &http.spread);
+    factor("requests and events, client, a run", &http.client_spread);
     let mut actors =
         Table::new(["actor", "a step", "an input", "an output", "1 kB", "factor, slowest of 20 parts"]);
     for (name, handling) in role {

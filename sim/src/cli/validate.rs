@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use reports::page;
+use reports::{gallery, page};
 use sim::{
     model::costs::Profile,
     outcome::write,
@@ -12,6 +12,11 @@ use sim::{
 };
 
 use super::{Failed, say_json, scale::show, writable};
+
+/// Its directory in a gallery.
+const NAME: &str = "validation";
+/// What a profile is called that no file holds yet.
+const CALIBRATED: &str = "calibrated in between";
 
 /// What the command line says.
 #[derive(clap::Args)]
@@ -37,6 +42,9 @@ pub struct Arguments {
     /// Write the page with its plots and tables to this directory, the profile that the twins had, and what was measured.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    /// The same in a directory of its own below this one, and a page over all that stand there, as `cargo sim scale --gallery` does.
+    #[arg(long, value_name = "DIR", conflicts_with = "out")]
+    gallery: Option<PathBuf>,
     /// Print one JSON object instead.
     #[arg(long)]
     json: bool,
@@ -44,7 +52,8 @@ pub struct Arguments {
 
 /// Compares. How good a prediction is depends on the machine and its neighbours, and is no failure.
 pub fn act(arguments: Arguments) -> Result<bool, Failed> {
-    let Arguments { costs, seconds, repeats, requests, measured, disk, out, json } = arguments;
+    let Arguments { costs, seconds, repeats, requests, measured, disk, out, gallery, json } = arguments;
+    let out = gallery.as_ref().map(|gallery| gallery.join(NAME)).or(out);
     out.as_deref().map_or(Ok(()), place::of_validation)?;
     writable(out.as_deref())?;
     let known = costs.as_deref().map(Profile::read).transpose()?;
@@ -63,8 +72,9 @@ pub fn act(arguments: Arguments) -> Result<bool, Failed> {
         None => format!(" --seconds {seconds} --repeats {repeats}"),
     };
     let command = format!("{COMMAND}{}{loads} --requests {requests} --out DIR", option("costs", &costs));
-    let page =
-        validate::page(&compared, reproduce(command, measurements.repeats() as u64, &profile.machine))?;
+    let name = costs.as_ref().map_or(CALIBRATED.to_owned(), |path| path.display().to_string());
+    let called = profile.called(&name);
+    let page = validate::page(&compared, reproduce(command, measurements.repeats() as u64, &called))?;
     if json {
         say_json(&serde_json::json!({ "answer": page.answer, "architectures": compared }));
     } else {
@@ -74,6 +84,9 @@ pub fn act(arguments: Arguments) -> Result<bool, Failed> {
         page::write(&directory, &page)?;
         write(directory.join(PROFILE_FILE), &profile.to_toml())?;
         write(directory.join(MEASURED_FILE), &measurements.to_json())?;
+    }
+    if let Some(directory) = gallery {
+        gallery::write(&directory, &gallery::entries(&directory)?)?;
     }
     Ok(true)
 }

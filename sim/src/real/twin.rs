@@ -5,7 +5,7 @@ use crate::{
     crowd::Manners,
     model::costs::Profile,
     outcome::Outcome,
-    scenario::{Architecture, Scenario, ScenarioError},
+    scenario::{Architecture, Latency, Scenario, ScenarioError},
     world::{self, Circumstances},
 };
 
@@ -55,7 +55,11 @@ pub fn run(load: &Load, bundles: u64, profile: &Profile, seed: u64) -> Result<Ou
         }
     };
     let scenario = Scenario::parse("twin", &format!("{DEPLOYMENT}[workload]\n{pace}\n"), &sets)?;
-    let drawn = scenario.draw(seed);
+    let mut drawn = scenario.draw(seed);
+    if profile.wake.varies() {
+        let quantiles_ns = profile.wake.parts().iter().map(|ns| ns.round() as u64).collect();
+        drawn.network.latency = Latency::Empirical { quantiles_ns };
+    }
     let circumstances =
         Circumstances { profile: Some(profile.clone()), manners: MANNERS, ..Circumstances::default() };
     let stopwatch = crate::command::Stopwatch::start();

@@ -66,6 +66,16 @@ impl Cost {
         Cost::of_parts(vec![ns])
     }
 
+    /// A factor that changes nothing.
+    pub fn one() -> Cost {
+        Cost::always(1.0)
+    }
+
+    /// Whether it is that.
+    pub fn is_one(&self) -> bool {
+        self.parts == [1.0]
+    }
+
     /// As these samples say, to four digits. None of no samples: there is nothing to draw from.
     pub fn of_samples(mut samples: Vec<f64>) -> Option<Cost> {
         samples.retain(|sample| sample.is_finite());
@@ -90,6 +100,11 @@ impl Cost {
         Cost::of_parts(self.parts.iter().map(|part| significant(part * factor)).collect())
     }
 
+    /// The means of equal parts, from the fastest to the slowest.
+    pub fn parts(&self) -> &[f64] {
+        &self.parts
+    }
+
     /// On average.
     pub fn mean(&self) -> f64 {
         self.mean
@@ -105,6 +120,17 @@ impl Cost {
         self.parts.last().copied().unwrap_or(0.0)
     }
 
+    /// What this share of all draws, from 0 to 1, takes no longer than.
+    pub fn at(&self, share: f64) -> f64 {
+        let part = (share * self.parts.len() as f64) as usize;
+        self.parts.get(part).or(self.parts.last()).copied().unwrap_or(0.0)
+    }
+
+    /// Whether it does not always take the same.
+    pub fn varies(&self) -> bool {
+        self.parts.len() > 1
+    }
+
     /// Whether it can be drawn from, and no draw is below zero or beyond a bound.
     pub fn lies_within(&self, bound_ns: f64) -> bool {
         !self.parts.is_empty() && self.parts.iter().all(|part| (0.0..=bound_ns).contains(part))
@@ -116,6 +142,11 @@ impl Cost {
             [always] => always,
             _ => random.pick(&self.parts).copied().unwrap_or(0.0),
         }
+    }
+
+    /// So many that take as long as each other, such as the bytes of a step.
+    pub fn draw_alike(&self, count: u64, random: &mut Stream) -> f64 {
+        if count == 0 { 0.0 } else { count as f64 * self.draw(random) }
     }
 
     /// So many times together.
@@ -152,6 +183,24 @@ mod tests {
         let sum = cost.draw_sum(10_000, &mut Streams::new(1).stream("costs"));
         assert!((sum / 10_000.0 / cost.mean() - 1.0).abs() < 0.01);
         assert_eq!(Cost::always(3.0).draw_sum(4, &mut Streams::new(1).stream("costs")), 12.0);
+    }
+
+    #[test]
+    fn what_goes_together_takes_as_long_as_each_other() {
+        let cost = Cost::of_parts(vec![1.0, 5.0]);
+        let mut random = Streams::new(1).stream("costs");
+        let drawn: Vec<f64> = (0..50).map(|_| cost.draw_alike(100, &mut random)).collect();
+        assert!(drawn.contains(&100.0) && drawn.contains(&500.0), "{drawn:?}");
+        assert!(drawn.iter().all(|ns| [100.0, 500.0].contains(ns)), "{drawn:?}");
+        assert_eq!(cost.draw_alike(0, &mut random), 0.0);
+    }
+
+    #[test]
+    fn a_share_of_all_draws_is_within_its_part() {
+        let cost = Cost::of_parts(vec![1.0, 2.0, 3.0, 4.0]);
+        let found = [0.0, 0.2, 0.25, 0.74, 0.75, 1.0].map(|share| cost.at(share));
+        assert_eq!(found, [1.0, 1.0, 2.0, 3.0, 4.0, 4.0]);
+        assert_eq!((Cost::always(7.0).at(0.5), Cost::NOTHING.at(0.5)), (7.0, 0.0));
     }
 
     #[test]

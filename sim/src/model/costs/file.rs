@@ -90,8 +90,13 @@ impl Profile {
                 (path.display().to_string(), Profile::read(path)?)
             }
         };
-        let digest = Digest::of(&[signed.to_toml().as_bytes()]).0;
-        Ok(format!("{name} ({}; {})", hex::encode(&digest[..4]), signed.machine))
+        Ok(signed.called(&name))
+    }
+
+    /// What a page calls this profile, with its digest and its machine.
+    pub fn called(&self, name: &str) -> String {
+        let digest = Digest::of(&[self.to_toml().as_bytes()]).0;
+        format!("{name} ({}; {})", hex::encode(&digest[..4]), self.machine)
     }
 
     /// Reads a profile.
@@ -149,6 +154,8 @@ impl Profile {
         for (name, cost) in [
             ("crypto.sign", &self.crypto.sign),
             ("crypto.verify", &self.crypto.verify),
+            ("bytes.hash", &self.bytes.hash),
+            ("bytes.code", &self.bytes.code),
             ("disk.commit", &self.disk.commit),
             ("disk.sync", &self.disk.sync),
             ("wake", &self.wake),
@@ -163,13 +170,13 @@ impl Profile {
         number("pace", self.pace)?;
         number("link", self.link)?;
         within("disk.turns", &Cost::always(self.disk.turns), TURNS_MAX)?;
-        number("bytes.hash", self.bytes.hash)?;
-        number("bytes.code", self.bytes.code)?;
         number("http.bundle", self.http.bundle)?;
         number("http.hand_in", self.http.hand_in)?;
         number("http.event_byte", self.http.event_byte)?;
         number("http.hear_byte", self.http.hear_byte)?;
         number("disk.byte", self.disk.byte)?;
+        within("http.spread", &self.http.spread, SPREAD_MAX)?;
+        within("http.client_spread", &self.http.client_spread, SPREAD_MAX)?;
         for (role, handling) in &self.role {
             number(&format!("role.{role}.step"), handling.step)?;
             number(&format!("role.{role}.input"), handling.input)?;
@@ -184,11 +191,13 @@ impl Profile {
     fn check_batches(&self) -> Result<(), Impossible> {
         let batch = &self.crypto.batch;
         let rise = batch.is_sorted_by(|(one, _), (next, _)| one < next);
-        let sound = batch.iter().all(|(size, ns)| *size >= 1.0 && (0.0..=LONGEST_NS).contains(ns));
+        let sound = batch.iter().all(|(size, each)| *size >= 1.0 && each.lies_within(LONGEST_NS));
         match !batch.is_empty() && rise && sound {
             true => Ok(()),
             false => {
-                let right = "a list of [size, nanoseconds a signature], sizes rising from 1".to_owned();
+                let right =
+                    "a list of [size, nanoseconds a signature, or a list of some], sizes rising from 1"
+                        .to_owned();
                 Err(Impossible { key: "crypto.batch".to_owned(), right })
             }
         }
@@ -247,7 +256,9 @@ mod tests {
             ("sign = 0.0", "sign = ^[]", "crypto.sign must be a number"),
             ("sign = 0.0", "sign = ^\"fast\"", "expected a number, or a list of some"),
             ("sign = 0.0", "sign = ^swift", "string values must be quoted"),
-            ("hash = 0.0", "hash = ^\"fast\"", "expected a number such as 1.5"),
+            ("hash = 0.0", "hash = ^\"fast\"", "expected a number, or a list of some"),
+            ("link = 0.0", "link = ^\"fast\"", "expected a number such as 1.5"),
+            ("[http]", "[http]\nspread = ^[1.0, -1.0]", "http.spread must be a number, or a list of some"),
             ("hash = 0.0", "hash = ^inf", "bytes.hash must be a number"),
             ("hash = 0.0", "^hush = 0.0", "unknown field `hush`, expected `hash` or `code`"),
             ("[crypto]\nsign = 0.0\nverify = 0.0", "^[crypto]\nsign = 0.0", "missing field `verify`"),
@@ -263,7 +274,7 @@ mod tests {
             assert!(mistake.why.contains(said) && mistake.why.lines().count() == 1, "{}", mistake.why);
         }
         let mut profile = Profile::zero();
-        profile.crypto.batch = vec![(8.0, 1.0), (2.0, 1.0)];
+        profile.crypto.batch = vec![(8.0, Cost::always(1.0)), (2.0, Cost::always(1.0))];
         let text = profile.to_toml();
         let mistake = Profile::parse(&text).unwrap_err();
         assert!(mistake.why.contains("sizes rising"), "{}", mistake.why);

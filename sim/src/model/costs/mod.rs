@@ -55,8 +55,8 @@ pub struct Crypto {
     pub sign: Cost,
     /// Checking one signature alone.
     pub verify: Cost,
-    /// Checking one signature of a batch: the size of the batch, and nanoseconds a signature, from small to large.
-    pub batch: Vec<(f64, f64)>,
+    /// Checking one signature of a batch: the size of the batch, and what a signature takes, from small to large.
+    pub batch: Vec<(f64, Cost)>,
 }
 
 /// What is proportional to bytes.
@@ -64,9 +64,9 @@ pub struct Crypto {
 #[serde(deny_unknown_fields)]
 pub struct Bytes {
     /// Hashing one.
-    pub hash: f64,
+    pub hash: Cost,
     /// Encoding or decoding one, and moving it through the system.
-    pub code: f64,
+    pub code: Cost,
 }
 
 /// Durable writes.
@@ -105,6 +105,12 @@ pub struct Http {
     pub hear: Cost,
     /// What a client does for each byte of an event.
     pub hear_byte: f64,
+    /// By which factor the server took more or less than all that.
+    #[serde(default = "Cost::one", skip_serializing_if = "Cost::is_one")]
+    pub spread: Cost,
+    /// By which factor the clients did.
+    #[serde(default = "Cost::one", skip_serializing_if = "Cost::is_one")]
+    pub client_spread: Cost,
 }
 
 /// What an actor computes besides signatures.
@@ -142,12 +148,12 @@ impl Profile {
     /// Everything is free: what remains is the network.
     pub fn zero() -> Profile {
         let free = || Cost::always(0.0);
-        let other = Handling { spread: Cost::always(1.0), ..Handling::NOTHING };
+        let other = Handling { spread: Cost::one(), ..Handling::NOTHING };
         Profile {
             machine: "none: nothing takes any time".to_owned(),
             pace: 0.0,
-            crypto: Crypto { sign: free(), verify: free(), batch: vec![(1.0, 0.0)] },
-            bytes: Bytes { hash: 0.0, code: 0.0 },
+            crypto: Crypto { sign: free(), verify: free(), batch: vec![(1.0, free())] },
+            bytes: Bytes { hash: free(), code: free() },
             disk: Disk { commit: free(), turns: 1.0, byte: 0.0, sync: free() },
             wake: free(),
             timer: free(),
@@ -161,6 +167,8 @@ impl Profile {
                 hand_in: 0.0,
                 hear: free(),
                 hear_byte: 0.0,
+                spread: Cost::one(),
+                client_spread: Cost::one(),
             },
             role: BTreeMap::from([(OTHER.to_owned(), other)]),
         }
@@ -193,17 +201,30 @@ impl Disk {
 }
 
 impl Crypto {
-    /// Checking so many signatures as one batch: the measured sizes next to it, between them in proportion.
-    pub fn verify_batch_ns(&self, count: u64) -> f64 {
+    /// What checking so many signatures as one batch takes on average.
+    pub fn batch_mean_ns(&self, count: u64) -> f64 {
+        self.batch_ns(count, Cost::mean)
+    }
+
+    /// Draws what it takes: whether a batch is a fast or a slow one does not depend on its size.
+    pub fn draw_batch(&self, count: u64, random: &mut Stream) -> f64 {
+        let varies = count > 0 && self.batch.iter().any(|(_, each)| each.varies());
+        let share = if varies { random.unit() } else { 0.0 };
+        self.batch_ns(count, |each| each.at(share))
+    }
+
+    /// By the measured sizes next to it, between them in proportion.
+    fn batch_ns(&self, count: u64, of: impl Fn(&Cost) -> f64) -> f64 {
         let size = count as f64;
         let above = self.batch.iter().position(|(measured, _)| *measured >= size);
         let each = match (above, self.batch.last()) {
-            (Some(0), _) => self.batch[0].1,
+            (Some(0), _) => of(&self.batch[0].1),
             (Some(above), _) => {
-                let ((low, slow), (high, fast)) = (self.batch[above - 1], self.batch[above]);
+                let ((low, slow), (high, fast)) = (&self.batch[above - 1], &self.batch[above]);
+                let (slow, fast) = (of(slow), of(fast));
                 slow + (fast - slow) * (size - low) / (high - low)
             }
-            (None, last) => last.map_or(0.0, |(_, each)| *each),
+            (None, last) => last.map_or(0.0, |(_, each)| of(each)),
         };
         size * each
     }
@@ -228,30 +249,35 @@ impl Profile {
             + ledger.outputs as f64 * handling.output
             + ledger.coded_bytes as f64 * handling.byte
             + step_bytes as f64 * handling.step_byte;
-        let Http { request, bundle, event, event_byte, ask, hand_in, hear, hear_byte } = &self.http;
-        let (request, bundle, event, event_byte) = match role == Role::Client.name() {
-            true => (ask, hand_in, hear, hear_byte),
-            false => (request, bundle, event, event_byte),
+        let Http { request, bundle, event, event_byte, spread, .. } = &self.http;
+        let Http { ask, hand_in, hear, hear_byte, client_spread, .. } = &self.http;
+        let (request, bundle, event, event_byte, http_spread) = match role == Role::Client.name() {
+            true => (ask, hand_in, hear, hear_byte, client_spread),
+            false => (request, bundle, event, event_byte, spread),
         };
         let event_bytes = if ledger.events > 0 { ledger.coded_bytes } else { 0 };
         let spread = if handled > 0.0 { handling.spread.draw(random) } else { 1.0 };
+        let asked = ledger.requests + ledger.bundles + ledger.events > 0;
+        let http = if asked { http_spread.draw(random) } else { 1.0 };
         let alone_ns = handled * spread
             + self.crypto.sign.draw_sum(ledger.signed, random)
             + self.crypto.verify.draw_sum(ledger.verified, random)
             + self.disk.commit.draw_sum(ledger.commits, random) / self.disk.whole_turns() as f64
-            + request.draw_sum(ledger.requests, random)
-            + ledger.bundles as f64 * bundle
-            + event.draw_sum(ledger.events, random)
-            + event_bytes as f64 * event_byte
+            + request.draw_sum(ledger.requests, random) * http
+            + ledger.bundles as f64 * bundle * http
+            + event.draw_sum(ledger.events, random) * http
+            + event_bytes as f64 * event_byte * http
             + ledger.written as f64 * self.link
-            + ledger.hashed_bytes as f64 * self.bytes.hash
-            + ledger.coded_bytes as f64 * self.bytes.code;
-        StepCost { alone_ns, shared_ns: self.crypto.verify_batch_ns(ledger.verified_batched) }
+            + self.bytes.hash.draw_alike(ledger.hashed_bytes, random)
+            + self.bytes.code.draw_alike(ledger.coded_bytes, random);
+        StepCost { alone_ns, shared_ns: self.crypto.draw_batch(ledger.verified_batched, random) }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
     use crate::random::Streams;
 
@@ -272,11 +298,45 @@ mod tests {
         let crypto = Crypto {
             sign: Cost::always(0.0),
             verify: Cost::always(0.0),
-            batch: vec![(1.0, 40.0), (3.0, 20.0), (100.0, 10.0)],
+            batch: [(1.0, 40.0), (3.0, 20.0), (100.0, 10.0)]
+                .map(|(size, ns)| (size, Cost::always(ns)))
+                .to_vec(),
         };
+        let [mut random, mut untouched] = [1, 1].map(|seed| Streams::new(seed).stream("cpu"));
         for (count, total) in [(0, 0.0), (1, 40.0), (2, 60.0), (3, 60.0), (100, 1000.0), (1000, 10_000.0)] {
-            assert_eq!(crypto.verify_batch_ns(count), total, "{count}");
+            assert_eq!(crypto.batch_mean_ns(count), total, "{count}");
+            assert_eq!(crypto.draw_batch(count, &mut random), total, "{count}");
         }
+        assert_eq!(random.unit(), untouched.unit(), "where nothing varies nothing is drawn");
+    }
+
+    #[test]
+    fn a_batch_is_a_fast_or_a_slow_one_of_any_size() {
+        let each = |fast, slow| Cost::of_parts(vec![fast, slow]);
+        let batch = vec![(1.0, each(40.0, 80.0)), (3.0, each(20.0, 60.0))];
+        let crypto = Crypto { sign: Cost::always(0.0), verify: Cost::always(0.0), batch };
+        let mut random = Streams::new(1).stream("cpu");
+        let drawn: Vec<f64> = (0..100).map(|_| crypto.draw_batch(2, &mut random)).collect();
+        assert!(drawn.contains(&60.0) && drawn.contains(&140.0), "{drawn:?}");
+        assert!(drawn.iter().all(|ns| [60.0, 140.0].contains(ns)), "{drawn:?}");
+        assert_eq!(crypto.batch_mean_ns(2), 100.0);
+    }
+
+    #[test]
+    fn requests_and_bytes_take_more_or_less_as_they_were_measured() {
+        let mut profile = Profile::zero();
+        (profile.http.request, profile.http.ask) = (Cost::always(100.0), Cost::always(10.0));
+        profile.http.spread = Cost::of_parts(vec![0.5, 1.5]);
+        profile.bytes.code = Cost::of_parts(vec![1.0, 3.0]);
+        let mut random = Streams::new(1).stream("cpu");
+        let mut drawn = |role, ledger: Ledger| -> BTreeSet<u64> {
+            (0..100).map(|_| profile.draw_step(role, &ledger, &mut random).alone_ns as u64).collect()
+        };
+        let (request, bytes) =
+            (Ledger { requests: 2, ..Ledger::default() }, Ledger { coded_bytes: 10, ..Ledger::default() });
+        assert_eq!(drawn("server", request), BTreeSet::from([100, 300]));
+        assert_eq!(drawn("client", request), BTreeSet::from([20]), "clients have a spread of their own");
+        assert_eq!(drawn("server", bytes), BTreeSet::from([10, 30]));
     }
 
     #[test]
@@ -284,8 +344,8 @@ mod tests {
         let mut profile = Profile::zero();
         profile.crypto.sign = Cost::always(15.0);
         profile.crypto.verify = Cost::always(33.0);
-        profile.crypto.batch = vec![(1.0, 10.0)];
-        profile.bytes = Bytes { hash: 1.0, code: 2.0 };
+        profile.crypto.batch = vec![(1.0, Cost::always(10.0))];
+        profile.bytes = Bytes { hash: Cost::always(1.0), code: Cost::always(2.0) };
         let spread = Cost::always(2.0);
         let handling = Handling { step: 100.0, input: 10.0, output: 7.0, byte: 3.0, step_byte: 5.0, spread };
         profile.role.insert("mailbox".to_owned(), handling);

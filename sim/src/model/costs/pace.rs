@@ -6,7 +6,7 @@ impl Crypto {
     /// So many times as long.
     #[must_use]
     pub fn times(&self, factor: f64) -> Crypto {
-        let batch = self.batch.iter().map(|(size, each)| (*size, significant(each * factor)));
+        let batch = self.batch.iter().map(|(size, each)| (*size, each.times(factor)));
         Crypto { sign: self.sign.times(factor), verify: self.verify.times(factor), batch: batch.collect() }
     }
 }
@@ -15,7 +15,7 @@ impl Bytes {
     /// So many times as long.
     #[must_use]
     pub fn times(&self, factor: f64) -> Bytes {
-        Bytes { hash: significant(self.hash * factor), code: significant(self.code * factor) }
+        Bytes { hash: self.hash.times(factor), code: self.code.times(factor) }
     }
 }
 
@@ -40,6 +40,8 @@ impl Http {
             hand_in: significant(self.hand_in * factor),
             hear: self.hear.times(factor),
             hear_byte: significant(self.hear_byte * factor),
+            spread: self.spread.clone(),
+            client_spread: self.client_spread.clone(),
         }
     }
 }
