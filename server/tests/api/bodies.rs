@@ -215,9 +215,8 @@ fn a_body_that_is_not_as_described_is_found() {
         assert!(of_cuts(&changed(path, value)), "{path}");
     }
     let gone = json!({ "type": "about:blank", "title": "Not Found", "status": 404, "detail": "none left" });
-    let of_keys = |body: &Value| {
-        differs("/devices/otkey", StatusCode::NOT_FOUND, "application/problem+json", body)
-    };
+    let of_keys =
+        |body: &Value| differs("/devices/otkey", StatusCode::NOT_FOUND, "application/problem+json", body);
     assert!(!of_keys(&gone));
     assert!(of_keys(&json!({ "type": "about:blank", "title": "Not Found", "status": 404 })));
     let taken = |body: Value| differs("/devices/otkey", StatusCode::OK, "application/json", &body);
