@@ -78,7 +78,7 @@ impl Axis {
     }
 
     /// Like [`Axis::from_zero`] of a share in per cent: it ends at 100, for there is nothing above.
-    pub fn share(title: &str, maximum: f64) -> Self {
+    pub fn of_share(title: &str, maximum: f64) -> Self {
         let axis = Self::from_zero(title, maximum);
         if axis.high > 100.0 { Self::linear(title, 100.0, 20.0) } else { axis }
     }
@@ -229,8 +229,8 @@ mod tests {
         assert_eq!(labels(&Axis::from_zero("", 12_000.0)), ["0", "5k", "10k", "15k"]);
         assert_eq!(labels(&Axis::from_zero("", 2.4e6)), ["0", "0.5M", "1.0M", "1.5M", "2.0M", "2.5M"]);
         assert_eq!(labels(&Axis::from_zero("", 500.0)).last(), Some(&"600"));
-        assert_eq!(labels(&Axis::share("", 100.0)), ["0", "20", "40", "60", "80", "100"]);
-        assert_eq!(labels(&Axis::share("", 0.7)), labels(&Axis::from_zero("", 0.7)));
+        assert_eq!(labels(&Axis::of_share("", 100.0)), ["0", "20", "40", "60", "80", "100"]);
+        assert_eq!(labels(&Axis::of_share("", 0.7)), labels(&Axis::from_zero("", 0.7)));
     }
 
     #[test]

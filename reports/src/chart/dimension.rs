@@ -59,7 +59,7 @@ impl Dimension {
         let (low, high) = if low <= high { (low, high) } else { (1.0, 1.0) };
         match self.scale {
             Scale::Linear => Axis::spanning(&self.title, low, high),
-            Scale::Share => Axis::share(&self.title, high),
+            Scale::Share => Axis::of_share(&self.title, high),
             Scale::Log2 => Axis::doublings(&self.title, low, high),
             Scale::Log10 => Axis::sizes_by_ten(&self.title, low, high),
         }
