@@ -150,12 +150,11 @@ pub fn short(value: f64) -> String {
     prefixed(value, three_digits)
 }
 
-/// The same in the fewest characters, of two digits: `12k`, `−1.1M`, `0.3`.
+/// The same in the fewest characters, of two digits: `12k`, `−1.1M`, `0.3`, `2`.
 #[must_use]
 pub fn shortest(value: f64) -> String {
     prefixed(value, |size| match size {
-        0.0 => "0".to_owned(),
-        ..9.95 => format!("{size:.1}"),
+        ..9.95 if size.fract() != 0.0 => format!("{size:.1}"),
         size => format!("{size:.0}"),
     })
 }
@@ -280,8 +279,8 @@ mod tests {
         assert_eq!(bytes(u64::MAX), "18.4 EB");
         assert_eq!([7.0, 12_345.0, -1.05e6].map(short), ["7.00", "12.3k", "−1.05M"]);
         assert_eq!(
-            [0.0, 0.25, 12_345.0, -1.06e6, 3e-5].map(shortest),
-            ["0", "0.2", "12k", "−1.1M", "3.00e-5"]
+            [0.0, 2.0, 1e6, 0.25, 12_345.0, -1.06e6, 3e-5].map(shortest),
+            ["0", "2", "1M", "0.2", "12k", "−1.1M", "3.00e-5"]
         );
         let numbers = [0.0, -1.5, 0.012, 999.6, 1_234.4, 0.000_12, 1e300, f64::NAN].map(number);
         assert_eq!(numbers, ["0", "−1.50", "0.0120", "1,000", "1,234", "1.20e-4", "1.00e300", "-"]);

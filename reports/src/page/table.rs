@@ -41,6 +41,8 @@ pub enum Cell {
     Count(u64),
     /// A number; shown with three digits, written to CSV in full.
     Number(f64),
+    /// A number that was chosen, not measured: shown in full, too.
+    Chosen(f64),
     /// An estimate with its interval.
     Estimate(Estimate),
 }
@@ -75,6 +77,10 @@ impl Cell {
             Self::Text(text) => text.clone(),
             Self::Count(count) => text::count(*count),
             Self::Number(number) => text::number(*number),
+            Self::Chosen(number) if number.fract() == 0.0 && (0.0..1e15).contains(number) => {
+                text::count(*number as u64)
+            }
+            Self::Chosen(number) => raw(*number),
             Self::Estimate(estimate) if estimate.low < estimate.high => {
                 let [value, low, high] = [estimate.value, estimate.low, estimate.high].map(text::number);
                 format!("{value} ({low} to {high})")
@@ -96,7 +102,9 @@ impl Cell {
             Self::Missing => String::new(),
             Self::Text(text) => text.clone(),
             Self::Count(count) => count.to_string(),
-            Self::Number(number) | Self::Estimate(Estimate { value: number, .. }) => raw(*number),
+            Self::Number(number) | Self::Chosen(number) | Self::Estimate(Estimate { value: number, .. }) => {
+                raw(*number)
+            }
         }
     }
 }

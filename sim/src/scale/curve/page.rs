@@ -329,7 +329,7 @@ impl<'a> Draft<'a> {
         let rows = self.curve.keys().map(|(series, point)| {
             let rows = self.of_point(series, point);
             let (name, at) = (&self.curve.series[series].name, self.curve.points[point].at);
-            let mut cells = vec![Cell::Text(name.clone()), Cell::Number(at), Cell::Count(rows.len() as u64)];
+            let mut cells = vec![Cell::Text(name.clone()), Cell::Chosen(at), Cell::Count(rows.len() as u64)];
             cells.extend(
                 measured.iter().map(|metric| estimate(metric, &rows).map_or(Cell::Missing, Cell::Estimate)),
             );
