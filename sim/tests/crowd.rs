@@ -40,6 +40,26 @@ fn violated(outcome: &Outcome) -> Vec<String> {
     violated.map(|check| format!("seed {}: {}: {}", outcome.seed, check.name, check.why)).collect()
 }
 
+/// What is sent to one server is more than it can take, and fills its actor's inbox: all of it is late, and nothing is lost.
+#[test]
+fn what_is_too_much_for_a_server_comes_late() {
+    let base = "../scenarios/scaling/base.toml";
+    let sets = [
+        "architecture=multithreaded",
+        "topology.handlers=1",
+        "topology.incoming=1",
+        "topology.mailboxes=1",
+        "workload.bundles=3000",
+    ];
+    let scenario = Scenario::read(base.as_ref(), &sets.map(ToOwned::to_owned)).unwrap();
+    let drawn = scenario.draw(2);
+    let run = world::run_weak(&drawn, 2, false, Weakness::None).unwrap();
+    let outcome = Outcome::of("overload".to_owned(), 2, drawn, run, Stopwatch::start().elapsed());
+    let bundles = outcome.bundles();
+    assert_eq!((bundles.accepted, bundles.delivered), (3000, 3000));
+    assert!(outcome.record().delivery.summary().unwrap().p50 > 200_000.0, "it is no overload");
+}
+
 fn crash(actor: &str) -> String {
     format!("[[fault]]\nat = \"200ms\"\nkind = \"crash\"\nactor = \"{actor}\"\nfor = \"100ms\"\n")
 }

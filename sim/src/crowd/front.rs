@@ -4,9 +4,13 @@
 //! on what it says, and sends it what the actor has for it. It is charged for requests and events as that is, checks with the
 //! production checker what clients sign, and who reads too slowly loses the connection. Requests and streams are threads of
 //! control of their own, on all cores of the machine; what they come to goes on in the order in which they came.
+//!
+//! # Invariants
+//! - Requests that are at work go on whatever their connection waits for: one that stood still with a core would keep it from the
+//!   actor for which the connection waits.
 
 use std::{
-    collections::{BTreeMap, btree_map::Entry},
+    collections::{BTreeMap, VecDeque, btree_map::Entry},
     future::poll_fn,
     sync::Arc,
     task::Poll,
@@ -194,6 +198,25 @@ async fn first_of<F: Future, M>(
     .await
 }
 
+/// Waits for something while what is at work goes on; what of that is done comes behind what was before.
+async fn beside<F: Future, T>(
+    at_work: &mut FuturesOrdered<F>,
+    done: &mut VecDeque<F::Output>,
+    waited_for: impl Future<Output = T>,
+) -> T {
+    let mut waited_for = std::pin::pin!(waited_for);
+    poll_fn(|context| {
+        if let Poll::Ready(came) = waited_for.as_mut().poll(context) {
+            return Poll::Ready(came);
+        }
+        while let Poll::Ready(Some(one)) = at_work.poll_next_unpin(context) {
+            done.push_back(one);
+        }
+        Poll::Pending
+    })
+    .await
+}
+
 /// Whether a message is told as an event. Others are the answers of requests, or placements: of those a crowd, which checks
 /// nothing, does not ask to be told.
 fn is_event(message: &Message) -> bool {
@@ -213,6 +236,7 @@ impl Reception<'_> {
     async fn hear(mut self, mut reader: impl AsyncRead + Unpin) {
         let entrance = self.entrance;
         let (mut buffer, mut at_work) = (Vec::new(), FuturesOrdered::new());
+        let mut done = VecDeque::new();
         loop {
             // garbled on its way: whoever sent it connects anew
             let Ok(letters) = whole(&mut buffer) else { return };
@@ -220,10 +244,14 @@ impl Reception<'_> {
                 at_work.push_back(entrance.hear(letters));
             }
             let more = read(&mut reader, |bytes| buffer.extend(bytes));
-            match first_of(&mut at_work, more).await {
+            let first = match done.pop_front() {
+                Some(letters) => Either::Left(letters),
+                None => first_of(&mut at_work, more).await,
+            };
+            match first {
                 Either::Left(letters) => {
                     for Said { client, message, .. } in letters {
-                        if !self.hand_on(client, message).await {
+                        if !beside(&mut at_work, &mut done, self.hand_on(client, message)).await {
                             return;
                         }
                     }
@@ -278,4 +306,40 @@ fn whole(buffer: &mut Vec<u8>) -> Result<Vec<Said>, FrameError> {
     }
     buffer.drain(..taken);
     Ok(letters)
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+    use tokio::sync::oneshot;
+
+    use super::*;
+
+    #[test]
+    fn what_is_at_work_goes_on_while_its_connection_waits_for_it() {
+        let (give_back, core) = oneshot::channel();
+        let mut give_back = Some(give_back);
+        let mut at_work: FuturesOrdered<_> = (0..3)
+            .map(|number| {
+                // the last one has what is waited for
+                let give_back = if number == 2 { give_back.take() } else { None };
+                async move {
+                    if let Some(give_back) = give_back {
+                        give_back.send(()).unwrap();
+                    }
+                    number
+                }
+            })
+            .collect();
+        let mut done = VecDeque::from([-1]);
+        {
+            let mut waits = std::pin::pin!(beside(&mut at_work, &mut done, core));
+            assert!(
+                waits.as_mut().now_or_never().is_none(),
+                "it is given back meanwhile, and asked for again then"
+            );
+            assert_eq!(waits.now_or_never(), Some(Ok(())));
+        }
+        assert_eq!(done, [-1, 0, 1, 2]);
+    }
 }
