@@ -57,7 +57,7 @@ fn what_is_too_much_for_a_server_comes_late() {
     let outcome = Outcome::of("overload".to_owned(), 2, drawn, run, Stopwatch::start().elapsed());
     let bundles = outcome.bundles();
     assert_eq!((bundles.accepted, bundles.delivered), (3000, 3000));
-    assert!(outcome.record().delivery.summary().unwrap().p50 > 200_000.0, "it is no overload");
+    assert!(outcome.record().delivery.summary().unwrap().p50 > 100_000.0, "it is no overload: five epochs");
 }
 
 fn crash(actor: &str) -> String {
