@@ -112,6 +112,8 @@ impl Load {
     pub fn work_of(&self, role: Option<Role>) -> Option<f64> {
         match (self.whose, role) {
             (Whose::Actors, Some(role)) => self.work_ns.get(&role).copied(),
+            // a server that is all of them has no part in its witnesses
+            (Whose::OneServer, Some(Role::Witness)) => self.work_ns.get(&Role::Witness).copied(),
             (Whose::OneServer, None) => self.work_ns.get(&Role::Sequencer).copied(),
             _ => None,
         }
@@ -169,6 +171,7 @@ mod tests {
         load.worked(ActorName::new(Role::Witness, 0), 100.0);
         load.worked(ActorName::new(Role::Client, 0), 5000.0);
         assert_eq!((load.work_of(None), load.work_of(Some(Role::Mailbox))), (Some(700.0), None));
+        assert_eq!(load.work_of(Some(Role::Witness)), Some(100.0));
         assert_eq!(load.work_of_server(), Some(800.0), "witnesses are a part of what it costs");
     }
 

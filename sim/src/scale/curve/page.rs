@@ -176,12 +176,14 @@ impl<'a> Draft<'a> {
         let Some(first) = self.curve.stack.first() else { return Ok(None) };
         let bars = self.curve.keys().map(|(series, point)| {
             let rows = self.of_point(series, point);
-            // what was not measured is no part of nothing
-            let part = |metric: &&Metric| estimate(metric, &rows).map_or(f64::NAN, |estimate| estimate.value);
+            let parts = self.curve.stack.iter().map(|metric| estimate(metric, &rows));
+            let parts: Vec<_> = parts.map(|part| part.map(|estimate| estimate.value)).collect();
+            // an architecture has no part in roles that it lacks; where nothing was measured there is no sum, either
+            let none = if parts.iter().any(Option::is_some) { 0.0 } else { f64::NAN };
             let at = reports::text::shortest(self.curve.points[point].at);
             Bar {
                 label: format!("{}, {at}", self.curve.series[series].name),
-                parts: self.curve.stack.iter().map(part).collect(),
+                parts: parts.into_iter().map(|part| part.unwrap_or(none)).collect(),
             }
         });
         let plot = StackedPlot {
