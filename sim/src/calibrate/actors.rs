@@ -12,7 +12,7 @@ use super::{
     pace,
 };
 use crate::{
-    model::costs::{Cost, Handling, OTHER, PARTS, significant},
+    model::costs::{Handling, OTHER, significant},
     scenario::Scenario,
     world::{self, Circumstances},
 };
@@ -81,7 +81,7 @@ fn handling(samples: &mut Steps) -> Handling {
     samples.sort_by(|one, other| one.ns.total_cmp(&other.ns));
     samples.truncate(samples.len() - samples.len() / OUTLIER_OF);
     let fit = fit::fit(samples);
-    let spread = Cost::of_parts(fit::spread(&fit, samples, PARTS).into_iter().map(significant).collect());
+    let spread = fit::factor(&fit, samples);
     let [step, input, output, byte] = fit.map(significant);
     Handling { step, input, output, byte, step_byte: 0.0, spread }
 }

@@ -3,6 +3,8 @@
 //! There are few causes, so every subset of them is tried, and the best whose coefficients are all positive is
 //! taken (Lawson and Hanson, *Solving Least Squares Problems*, chapter 23, find it by steps when there are many).
 
+use crate::model::costs::{Cost, PARTS, significant};
+
 /// What each sample is made to take where none is to outweigh another.
 pub const WHOLE_NS: f64 = 1e6;
 
@@ -34,11 +36,7 @@ fn error<const CAUSES: usize>(samples: &[Sample<CAUSES>], fit: &[f64; CAUSES]) -
 
 /// By which factor samples took more or less than was predicted: of parts of equal predicted time, from the part that took
 /// the least of it to the one that took the most. Their mean is what was measured for what was predicted, over all.
-pub fn spread<const CAUSES: usize>(
-    fit: &[f64; CAUSES],
-    samples: &[Sample<CAUSES>],
-    parts: usize,
-) -> Vec<f64> {
+fn spread<const CAUSES: usize>(fit: &[f64; CAUSES], samples: &[Sample<CAUSES>], parts: usize) -> Vec<f64> {
     let mut all: Vec<(f64, f64)> = samples.iter().map(|sample| (predict(fit, sample), sample.ns)).collect();
     all.retain(|(predicted, _)| *predicted > 0.0);
     all.sort_by(|one, other| (one.1 / one.0).total_cmp(&(other.1 / other.0)));
@@ -57,6 +55,11 @@ pub fn spread<const CAUSES: usize>(
         }
     }
     factors
+}
+
+/// The same as a cost to draw from.
+pub fn factor<const CAUSES: usize>(fit: &[f64; CAUSES], samples: &[Sample<CAUSES>]) -> Cost {
+    Cost::of_parts(spread(fit, samples, PARTS).into_iter().map(significant).collect())
 }
 
 /// An equation: what the unknowns are multiplied by, and what comes of it.

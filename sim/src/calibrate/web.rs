@@ -25,12 +25,13 @@ use server::protocol::id::Role;
 
 use super::{
     CalibrateError,
+    crypto::cost,
     fit::{self, Sample, WHOLE_NS},
     place::{InPlace, Worked},
 };
 use crate::{
     history::Commits,
-    model::costs::{Cost, Http, PARTS, Profile, significant},
+    model::costs::{Cost, Http, Profile, significant},
     outcome::Outcome,
     real::{self, Load, Measured, threads::OfRole, twin},
     scenario::Architecture,
@@ -222,7 +223,7 @@ pub fn profile(
         let twin_us = receipt_us(light, &profile.at_pace(lights.pace_ns))?;
         let before_ns = profile.wake.mean();
         let way_ns = |run: &Measured| (before_ns + (run.receipt_us[0] - twin_us) * 1e3 / 2.0).max(0.0);
-        profile.wake = Cost::of_samples(light_runs.iter().map(way_ns).collect()).unwrap_or(Cost::NOTHING);
+        profile.wake = cost(light_runs.iter().map(way_ns).collect());
         if round == ROUNDS {
             places.iter().for_each(|(role, (place, worked))| told(&told_place(role, *place, worked)));
             loads.iter().for_each(|load| told(&format!("{load}; {}", off(&profile.http, load))));
@@ -266,9 +267,7 @@ fn with_spread(http: Http, runs: &[PerBundle]) -> Http {
     let spread = |costs: [f64; CAUSES], ns: fn(&PerBundle) -> f64| {
         let samples: Vec<_> = runs.iter().map(|run| run.sample(ns(run))).collect();
         match samples.iter().any(|sample| fit::predict(&costs, sample) > 0.0) {
-            true => {
-                Cost::of_parts(fit::spread(&costs, &samples, PARTS).into_iter().map(significant).collect())
-            }
+            true => fit::factor(&costs, &samples),
             false => Cost::one(),
         }
     };
