@@ -89,6 +89,11 @@ impl Stream {
         low + scale(self.next_u64(), u128::from(high.saturating_sub(low)) + 1)
     }
 
+    /// A point of the whole range: which of several equal parts it lies in, and where in that, it says at once.
+    pub fn point(&mut self) -> Point {
+        Point(self.next_u64())
+    }
+
     /// A number in `0.0..1.0`, a multiple of 2^-53.
     pub fn unit(&mut self) -> f64 {
         (self.next_u64() >> 11) as f64 / (1_u64 << 53) as f64
@@ -135,6 +140,23 @@ impl Stream {
     pub fn pick<'a, T>(&mut self, items: &'a [T]) -> Option<&'a T> {
         let index = self.below(items.len() as u64);
         items.get(index as usize)
+    }
+}
+
+/// A point of a range.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Point(u64);
+
+impl Point {
+    /// This share of the range, from 0 to 1.
+    pub fn at(share: f64) -> Point {
+        Point((share * 2f64.powi(64)) as u64)
+    }
+
+    /// In which of so many equal parts it lies, and where in that.
+    pub fn among(self, parts: usize) -> (usize, Point) {
+        let place = u128::from(self.0) * parts as u128;
+        ((place >> 64) as usize, Point(place as u64))
     }
 }
 

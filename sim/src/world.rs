@@ -248,9 +248,13 @@ impl World {
         let machine_of = |name: &ActorName| machine_of(&drawn, &processes, *name);
         let places = names.iter().zip(&ids).map(|(name, id)| (*id, machine_of(name))).collect();
         let together = drawn.topology.machines == Machines::One;
-        let device = together.then(Device::default);
+        let device = |name: &str| {
+            Device::new(profile.disk.standstills.clone(), streams.stream(&format!("standstills/{name}")))
+        };
+        let shared_device = together.then(|| device("all"));
         let disks = processes.iter().map(|name| {
-            let (device, name) = (device.clone().unwrap_or_default(), name.to_string());
+            let name = name.to_string();
+            let device = shared_device.clone().unwrap_or_else(|| device(&name));
             Disk::on(device, time.clone(), profile.disk.clone(), streams, &name)
         });
         // inside one machine nothing is a wire
@@ -308,6 +312,7 @@ impl World {
             let start = move || world.clone().start_twin();
             handle.create_node().name("sequencer, again").init(start).build().id()
         });
+        world.withhold_cores();
         let last_wanted = world.start_applications();
         nemesis::unleash(&world);
         world.wait_for_the_end(last_wanted.0, &last_wanted.1).await;

@@ -9,11 +9,12 @@ use super::{
     fit::{self, Sample},
     pace,
 };
-use crate::model::costs::{Cost, Disk, significant};
+use crate::model::costs::{Cost, Disk, Pauses, significant};
 
-/// Rows of a transaction, and how many transactions of each.
+/// Rows of a transaction, and how many transactions of each: one in some hundred takes ten times as long as most, and the
+/// latency that one in a hundred exceeds is made by these.
 const ROWS: [usize; 4] = [2, 16, 64, 256];
-const COMMITS: usize = 250;
+const COMMITS: usize = 2000;
 /// The pauses before transactions, in turn: a disk that is asked all the time answers faster than one that is asked now and
 /// then, processors too, and actors do both.
 const PAUSES: [Duration; 4] = [
@@ -22,6 +23,9 @@ const PAUSES: [Duration; 4] = [
     Duration::from_millis(1),
     Duration::from_millis(2),
 ];
+/// Who waits for longer waits for no sync, but for a disk that stands still: that comes as often as it does, however often
+/// it is asked for something.
+const STANDSTILL_NS: u64 = 10_000_000;
 /// Bytes of a row: a statement, or a bundle of a short message.
 const ROW_BYTES: usize = 300;
 /// Rows are replaced after so many, as actors delete what is acknowledged.
@@ -53,13 +57,14 @@ pub fn disk(directory: &Path) -> Result<(Disk, f64), DiskError> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(place)?;
     let (mut worked, mut waited) = (Vec::new(), Vec::new());
     let (mut slept, mut paces) = (0, Vec::new());
+    let (mut stood_still, mut watched_ns) = (Vec::new(), 0);
     runtime.block_on(async {
         let mut store = FileStorage::of_actor(&scratch.path().join("store.redb")).in_place();
         store.load().await?;
         let mut number = 0;
         for rows in ROWS {
             paces.push(pace::look());
-            let began = naps().unwrap_or(0);
+            let (began, began_ns) = (naps().unwrap_or(0), clock::now_ns());
             for pause in PAUSES.into_iter().cycle().take(COMMITS) {
                 let changes = changes(&mut number, rows);
                 let bytes = (rows * ROW_BYTES) as f64;
@@ -69,8 +74,12 @@ pub fn disk(directory: &Path) -> Result<(Disk, f64), DiskError> {
                 let (ns, cpu) = (clock::now_ns() - began, clock::process_ns() - began_cpu);
                 let sample = |ns: u64| Sample { causes: [1.0, bytes], ns: ns as f64 };
                 worked.push(sample(cpu));
-                waited.push(sample(ns.saturating_sub(cpu)));
+                match ns.saturating_sub(cpu) {
+                    waited_ns if waited_ns >= STANDSTILL_NS => stood_still.push(waited_ns),
+                    waited_ns => waited.push(sample(waited_ns)),
+                }
             }
+            watched_ns += clock::now_ns() - began_ns;
             slept += naps().unwrap_or(0).saturating_sub(began);
             paces.push(pace::look());
         }
@@ -85,8 +94,13 @@ pub fn disk(directory: &Path) -> Result<(Disk, f64), DiskError> {
         Cost::of_samples(rest.collect()).unwrap_or(Cost::always(commit))
     };
     let commit = rest(&worked, commit_byte);
-    let disk =
-        Disk { commit, turns: significant(turns), byte: byte + commit_byte, sync: rest(&waited, byte) };
+    let disk = Disk {
+        commit,
+        turns: significant(turns),
+        byte: byte + commit_byte,
+        sync: rest(&waited, byte),
+        standstills: Pauses::of(stood_still, watched_ns),
+    };
     Ok((disk, pace::mean(&paces)))
 }
 

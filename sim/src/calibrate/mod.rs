@@ -15,6 +15,7 @@ pub mod pace;
 mod place;
 mod timer;
 pub mod web;
+mod withheld;
 
 use std::path::Path;
 
@@ -76,6 +77,8 @@ pub fn all_but_http(directory: &Path, told: &dyn Fn(&str)) -> Result<Profile, Ca
     let (disk, disk_pace) = disk::disk(directory)?;
     told("timers");
     let timer = timer::lateness()?;
+    told("what is withheld from the cores");
+    let withheld = withheld::withheld();
     told("actors");
     let (role, role_pace) = actors::actors()?;
     let paces = [crypto_pace, bytes_pace, disk_pace, role_pace];
@@ -91,6 +94,7 @@ pub fn all_but_http(directory: &Path, told: &dyn Fn(&str)) -> Result<Profile, Ca
         disk: disk.times(disk_by),
         wake: Profile::zero().wake,
         timer,
+        withheld,
         link: 0.0,
         http: Profile::zero().http,
         role: role.collect(),

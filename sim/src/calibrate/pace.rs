@@ -46,7 +46,7 @@ pub fn beside<T>(work: impl FnOnce() -> T) -> (T, f64) {
 }
 
 /// Stays on one core, if the system lets us: else it looks where it happens to be.
-fn pin(core: usize) {
+pub(super) fn pin(core: usize) {
     #[cfg(target_os = "linux")]
     {
         let mut cores = rustix::thread::CpuSet::new();

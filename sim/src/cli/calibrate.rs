@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use reports::text::Table;
 use sim::{
     calibrate,
-    model::costs::{Cost, Profile},
+    model::costs::{Cost, Pauses, Profile},
     outcome::write,
     place,
 };
@@ -44,7 +44,7 @@ pub fn act(arguments: Arguments) -> Result<bool, Failed> {
 }
 
 fn table(profile: &Profile) -> String {
-    let Profile { machine, pace, crypto, bytes, disk, wake, timer, link, http, role } = profile;
+    let Profile { machine, pace, crypto, bytes, disk, wake, timer, withheld, link, http, role } = profile;
     let mut table = Table::new(["operation", "median", "mean", "slowest of 20 parts"]);
     let us = |ns: f64| format!("{:.2} µs", ns / 1000.0);
     let mut cost = |name: &str, cost: &Cost| {
@@ -63,6 +63,10 @@ fn table(profile: &Profile) -> String {
     cost("write 1 kB", &Cost::always(disk.byte * 1024.0));
     cost("way to somebody on this machine", wake);
     cost("timer, late by", timer);
+    for (what, pauses) in [("a core is not there", withheld), ("the disk stands still", &disk.standstills)] {
+        let Some(Pauses { per_s, ns }) = pauses else { continue };
+        cost(&format!("{what}, {per_s} times a second"), ns);
+    }
     cost("write to a connection between actors", &Cost::always(*link));
     cost("request, server", &http.request);
     cost("bundle of a request, server", &Cost::always(http.bundle));

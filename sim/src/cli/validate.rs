@@ -30,8 +30,8 @@ pub struct Arguments {
     /// How often each load is measured on the real server; the median counts.
     #[arg(long, default_value_t = 9, value_parser = clap::value_parser!(u32).range(1..=99))]
     repeats: u32,
-    /// Requests of each load in the simulator.
-    #[arg(long, default_value_t = 12_000, value_parser = clap::value_parser!(u64).range(100..=20_000))]
+    /// Requests of each load in the simulator, at most: no more than the real server was sent.
+    #[arg(long, default_value_t = 50_000, value_parser = clap::value_parser!(u64).range(100..=100_000))]
     requests: u64,
     /// Measure nothing: compare with what was measured before, `measured.json` of what `--out` wrote then.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["seconds", "repeats", "disk"])]

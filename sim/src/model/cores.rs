@@ -1,7 +1,8 @@
 //! The cores of a machine, and what waits for one.
 //!
 //! A thread that has a core keeps it from one piece of its work to the next, so what goes on goes first. What comes anew, and a
-//! thread that wakes does, waits for its turn.
+//! thread that wakes does, waits for its turn. Of a core that somebody outside takes away the machine has nothing meanwhile: whatever
+//! waits is done on the others, and what is under way ends first, for it is short beside that.
 //!
 //! # Invariants
 //! - No core is idle while anything waits.
@@ -16,12 +17,17 @@ use std::{
 use server::actor::Ledger;
 use tokio::sync::oneshot;
 
-use super::{clock::VirtualTime, costs::StepCost};
-use crate::windows::Windows;
+use super::{
+    clock::VirtualTime,
+    costs::{Pauses, StepCost},
+};
+use crate::{random::Stream, windows::Windows};
 
 /// How a piece of work gets a core.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Turn {
+    /// Before everything: somebody outside takes the core.
+    Withheld,
     /// Before all that comes anew: its thread was at work until now.
     GoesOn,
     /// After all that came before it.
@@ -75,13 +81,24 @@ struct Core {
     cores: Cores,
     time: VirtualTime,
     since_ns: u64,
+    /// It is of no use to this machine.
+    is_withheld: bool,
+}
+
+impl Core {
+    /// One of these, from now on.
+    fn of(cores: &Cores, time: &VirtualTime) -> Core {
+        Core { cores: cores.clone(), time: time.clone(), since_ns: time.now_ns(), is_withheld: false }
+    }
 }
 
 impl Drop for Core {
     fn drop(&mut self) {
         let now_ns = self.time.now_ns();
         let next = self.cores.with(|queue| {
-            queue.busy.span(self.since_ns, now_ns);
+            if !self.is_withheld {
+                queue.busy.span(self.since_ns, now_ns);
+            }
             loop {
                 match queue.waiting.pop_first() {
                     // whoever was killed waits no more
@@ -96,7 +113,7 @@ impl Drop for Core {
         });
         if let Some(next) = next {
             // nobody else runs between the question whether it waits and this
-            let _ = next.send(Core { cores: self.cores.clone(), time: self.time.clone(), since_ns: now_ns });
+            let _ = next.send(Core::of(&self.cores, &self.time));
         }
     }
 }
@@ -178,7 +195,7 @@ impl Cores {
             Some(core)
         });
         match waiting {
-            None => Core { cores: self.clone(), time: time.clone(), since_ns: time.now_ns() },
+            None => Core::of(self, time),
             Some(core) => match core.await {
                 Ok(core) => core,
                 Err(_) => std::future::pending().await, // the machine is gone
@@ -193,8 +210,7 @@ impl Cores {
             queue.idle -= count;
             count
         });
-        let core = |_| Core { cores: self.clone(), time: time.clone(), since_ns: time.now_ns() };
-        (0..count).map(core).collect()
+        (0..count).map(|_| Core::of(self, time)).collect()
     }
 
     /// Does work on one core, and the first part of it on as many more as are idle then and help; when it got the one.
@@ -209,6 +225,17 @@ impl Cores {
         }
         time.sleep_until(start_ns + together_ns + cost.alone_ns as u64).await;
         start_ns
+    }
+
+    /// Takes one core away from time to time.
+    pub async fn withhold(&self, time: &VirtualTime, withheld: &Pauses, mut random: Stream) {
+        loop {
+            let (begins_ns, ends_ns) = withheld.next(time.now_ns(), &mut random);
+            time.sleep_until(begins_ns).await;
+            let mut core = self.take(time, Turn::Withheld).await;
+            core.is_withheld = true;
+            time.sleep_until(time.now_ns().saturating_add(ends_ns - begins_ns)).await;
+        }
     }
 
     /// Does these pieces of work, each by a thread of its own and all of them there at once: until all are done.
@@ -232,6 +259,7 @@ impl Cores {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{model::costs::Cost, random::Streams};
 
     /// When each of these pieces of work is done: when it comes, how, and how long it takes. And for how long cores were busy.
     fn ends<const N: usize>(cores: u32, pieces: [(u64, Turn, u64); N]) -> ([u64; N], u64) {
@@ -312,6 +340,26 @@ mod tests {
         let pieces = [100, 100, 10].map(|ns| (0, Comes, 0, alone(ns)));
         assert_eq!(run(1, pieces, Some((0, 30))), ([0, 130, 140], 140));
         assert_eq!(run(1, pieces, Some((1, 30))), ([100, 0, 110], 110));
+    }
+
+    #[test]
+    fn a_core_that_is_withheld_is_there_for_nobody_and_is_not_busy() {
+        let runtime = madsim::runtime::Runtime::with_seed_and_config(1, madsim::Config::default());
+        let (took_ns, busy_ns) = runtime.block_on(async {
+            let (time, cores) = (VirtualTime::current(), Cores::new(1));
+            let withheld = Pauses { per_s: 100.0, ns: Cost::always(5e6) };
+            let (thief, thieves_time) = (cores.clone(), time.clone());
+            madsim::task::spawn(async move {
+                thief.withhold(&thieves_time, &withheld, Streams::new(1).stream("withheld")).await;
+            });
+            for _ in 0..10_000 {
+                cores.work(&time, Comes, 0, alone(1_000_000)).await;
+            }
+            (time.now_ns(), cores.busy().total())
+        });
+        // 10 ms on average, and until the piece of work that is under way ends; then 5 ms
+        assert!((14_200_000_000..15_300_000_000).contains(&took_ns), "{took_ns}");
+        assert_eq!(busy_ns, 10_000_000_000);
     }
 
     #[test]

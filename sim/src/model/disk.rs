@@ -330,7 +330,8 @@ fn apply(rows: &mut Rows, changes: Changes) {
 impl Disk {
     /// An empty disk of this name, with a device of its own.
     pub fn new(time: VirtualTime, costs: costs::Disk, streams: Streams, name: &str) -> Self {
-        Disk::on(Device::default(), time, costs, streams, name)
+        let device = Device::new(costs.standstills.clone(), streams.stream(&format!("standstills/{name}")));
+        Disk::on(device, time, costs, streams, name)
     }
 
     /// The same on a device that others may be on.

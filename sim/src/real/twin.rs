@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// Bundles of a run, at most: more make nothing clearer.
-const BUNDLES_MAX: u64 = 20_000;
+const BUNDLES_MAX: u64 = 100_000;
 
 /// The load generator's readers.
 const MANNERS: Manners = Manners { acks_every: 64, stays: true };

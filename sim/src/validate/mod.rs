@@ -155,7 +155,7 @@ pub struct Compared {
     pub shares: Vec<AtShare>,
 }
 
-/// Compares the twins of what was measured with it, each of so many requests; and says what they cost. `told` hears what is found.
+/// Compares the twins of what was measured with it, each of so many requests at most; and says what they cost. `told` hears what is found.
 ///
 /// # Errors
 /// A twin fails.
@@ -213,6 +213,8 @@ struct Beside<'a> {
 impl<'a> Beside<'a> {
     fn twins(runs: &[&'a Run], profile: &Profile, requests: u64) -> Result<Beside<'a>, ScenarioError> {
         let twin = |(seed, run): (u64, &&Run)| {
+            // in a longer run there would be more of what happens from time to time
+            let requests = requests.min(run.measured.requests as u64);
             let outcome = twin::run(&run.load, requests, &profile.at_pace(run.measured.pace_ns), seed)?;
             Ok(Twin::of(&outcome))
         };

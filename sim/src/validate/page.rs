@@ -59,8 +59,8 @@ pub fn page(all: &[Compared], reproduce: Reproduce) -> Result<Page, ChartError> 
             "Server and load generator share the cores of one machine, and so do their twins.".to_owned(),
             "Each share is of the peak that was measured just before it, so its rate is another each time: the median is told.".to_owned(),
             "Of each quantity the median of several servers, and of as many seeds, is compared: one epoch more or less, which a delivery waits \
-             for, is chance on both sides. And disks of rented machines stand still for tenths of a second every few seconds: short loads, \
-             many of them, show the machine between such times, and the twin's disk has none."
+             for, is chance on both sides. How often cores were withheld and the disk stood still is what was seen in some seconds of \
+             calibration; whether it happens in the seconds of a load is chance, too."
                 .to_owned(),
         ],
     })
@@ -83,10 +83,9 @@ fn why(all: &[Compared]) -> Section {
          request wait for less. The rest was found in other experiments with the same server, whose numbers stand in ARCHITECTURE.md. \
          Queues: a request waits at a worker of the runtime for other tasks, and in the model for a core alone; groups of threads with \
          slices and costs of waking were built, fitted and measured, and left out, for they gave nothing that stood in another hour. \
-         Tails: one transaction in a hundred took more than 2 ms, the longest more than 8, and all connections waited for it, while a simulated disk's \
-         slowest is the mean of the slowest in twenty. \
-         The machine: a rented one withheld a core for 1 to 5 ms up to 2.5 times a second, and an hour later the same load had half or twice \
-         the median near the peak.",
+         Tails: beside two processes that compute all the time a thread that wakes waits for 4 to 8 ms, one time in forty, for the system \
+         takes a core away from nobody but at its ticks; in the model what goes on is done within a millisecond. \
+         The machine: an hour later the same load had half or twice the median near the peak.",
         number(KEEPS_UP),
     );
     Section { title: "Why the worse ones are off".to_owned(), text, plots: Vec::new(), tables: Vec::new() }

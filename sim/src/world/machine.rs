@@ -2,7 +2,11 @@
 
 use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 
-use crate::model::{clock::VirtualTime, cores::Cores, cpu::Throttle, skew::Skew};
+use super::World;
+use crate::{
+    model::{clock::VirtualTime, cores::Cores, cpu::Throttle, skew::Skew},
+    scenario::Machines,
+};
 
 /// A process that runs, or was killed.
 const RUNS: u8 = 0;
@@ -81,6 +85,24 @@ impl Tuning {
     /// Whether something of such a process is left, which goes now.
     pub fn bury(&self) -> bool {
         self.ended.compare_exchange(ENDED, BURIED, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+    }
+}
+
+impl World {
+    /// Lets others take what they take of the machines' cores.
+    pub(super) fn withhold_cores(&self) {
+        let Some(withheld) = &self.profile.withheld else { return };
+        let machines = match self.drawn.topology.machines {
+            Machines::One => 1,
+            _ => self.machines.len(),
+        };
+        for (tuning, name) in self.machines[..machines].iter().zip(&self.processes) {
+            for core in 0..self.drawn.topology.cores {
+                let random = self.streams.stream(&format!("withheld/{name}/{core}"));
+                let (cores, time, withheld) = (tuning.cores.clone(), self.time.clone(), withheld.clone());
+                madsim::task::spawn(async move { cores.withhold(&time, &withheld, random).await });
+            }
+        }
     }
 }
 

@@ -2,22 +2,25 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::random::Stream;
+use crate::random::{Point, Stream};
 
-/// Parts into which samples are divided.
+/// Parts into which samples are divided, and those of the slowest part again, if there are as many of them.
 pub const PARTS: usize = 20;
 /// So many of a sum are drawn one by one; of more the mean stands for the rest, for their spread is small beside it.
 const DRAWN_MAX: u64 = 8;
 
 /// How long an operation takes, in nanoseconds: the means of equal parts of all samples, from the fastest part to the
-/// slowest.
+/// slowest. Where there are enough samples the slowest part is divided again, as all of them were: what takes long is rare, and
+/// the mean of a part says nothing of what it takes.
 ///
 /// A draw is the mean of a part that is drawn evenly, so the mean of all draws is that of all samples, however long their
 /// tail. One number says that it always takes the same.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
-#[serde(from = "Written", into = "Written")]
+#[serde(try_from = "Written", into = "Written")]
 pub struct Cost {
     parts: Vec<f64>,
+    /// The last of these parts, divided.
+    tail: Option<Box<Cost>>,
     mean: f64,
 }
 
@@ -26,15 +29,30 @@ pub struct Cost {
 #[serde(untagged, expecting = "expected a number, or a list of some")]
 enum Written {
     Always(f64),
-    Drawn(Vec<f64>),
+    Drawn(Vec<Written>),
 }
 
-impl From<Written> for Cost {
-    fn from(written: Written) -> Self {
-        match written {
-            Written::Always(ns) => Cost::of_parts(vec![ns]),
-            Written::Drawn(parts) => Cost::of_parts(parts),
+impl TryFrom<Written> for Cost {
+    type Error = &'static str;
+
+    fn try_from(written: Written) -> Result<Self, Self::Error> {
+        let drawn = match written {
+            Written::Always(ns) => return Ok(Cost::always(ns)),
+            Written::Drawn(drawn) => drawn,
+        };
+        let mut costs = drawn.into_iter().map(Cost::try_from).collect::<Result<Vec<_>, _>>()?;
+        if costs.iter().any(|cost| cost.parts.is_empty()) {
+            return Err("a list in a list has a number at least");
         }
+        if costs.len() == 1 {
+            return Ok(costs.remove(0));
+        }
+        let divided = costs.iter().position(Cost::varies);
+        if divided.is_some_and(|at| at + 1 < costs.len()) {
+            return Err("only the last number of a list, the slowest part, can be a list itself");
+        }
+        let parts = costs.iter().map(Cost::mean).collect();
+        Ok(Cost::with_tail(parts, divided.and_then(|_| costs.pop())))
     }
 }
 
@@ -42,7 +60,13 @@ impl From<Cost> for Written {
     fn from(cost: Cost) -> Self {
         match cost.parts[..] {
             [always] => Written::Always(always),
-            _ => Written::Drawn(cost.parts),
+            _ => {
+                let mut parts: Vec<Written> = cost.parts.into_iter().map(Written::Always).collect();
+                if let (Some(last), Some(tail)) = (parts.last_mut(), cost.tail) {
+                    *last = Written::from(*tail);
+                }
+                Written::Drawn(parts)
+            }
         }
     }
 }
@@ -59,7 +83,7 @@ pub fn significant(number: f64) -> f64 {
 
 impl Cost {
     /// It takes no time.
-    pub const NOTHING: Cost = Cost { parts: Vec::new(), mean: 0.0 };
+    pub const NOTHING: Cost = Cost { parts: Vec::new(), tail: None, mean: 0.0 };
 
     /// It always takes so long.
     pub fn always(ns: f64) -> Cost {
@@ -80,24 +104,44 @@ impl Cost {
     pub fn of_samples(mut samples: Vec<f64>) -> Option<Cost> {
         samples.retain(|sample| sample.is_finite());
         samples.sort_by(f64::total_cmp);
-        let count = samples.len().min(PARTS);
-        let part = |index: usize| {
-            let part = &samples[index * samples.len() / count..(index + 1) * samples.len() / count];
-            significant(part.iter().sum::<f64>() / part.len() as f64)
+        (!samples.is_empty()).then(|| Cost::of_range(&samples, 0.0, samples.len() as f64))
+    }
+
+    /// Of what lies between two places among sorted samples, the first of which lies from 0 to 1: a sample on a border belongs to
+    /// both sides in proportion, or parts would not be equal.
+    fn of_range(samples: &[f64], from: f64, to: f64) -> Cost {
+        let count = ((to - from) as usize).clamp(1, PARTS);
+        let width = (to - from) / count as f64;
+        let border = |index: usize| from + width * index as f64;
+        let mean = |index: usize| {
+            let (from, to) = (border(index), border(index + 1));
+            let inside = (from as usize..samples.len()).take_while(|at| (*at as f64) < to);
+            let share = |at: usize| to.min(at as f64 + 1.0) - from.max(at as f64);
+            significant(inside.map(|at| samples[at] * share(at)).sum::<f64>() / width)
         };
-        (count > 0).then(|| Cost::of_parts((0..count).map(part).collect()))
+        let tail = (width >= PARTS as f64).then(|| Cost::of_range(samples, border(count - 1), to));
+        Cost::with_tail((0..count).map(mean).collect(), tail)
     }
 
     /// The means of equal parts.
     pub fn of_parts(parts: Vec<f64>) -> Cost {
+        Cost::with_tail(parts, None)
+    }
+
+    /// The same, and the last of them divided. It takes what that takes.
+    fn with_tail(mut parts: Vec<f64>, tail: Option<Cost>) -> Cost {
+        if let (Some(last), Some(tail)) = (parts.last_mut(), &tail) {
+            *last = tail.mean;
+        }
         let mean = parts.iter().sum::<f64>() / parts.len().max(1) as f64;
-        Cost { parts, mean }
+        Cost { parts, tail: tail.map(Box::new), mean }
     }
 
     /// So many times as long.
     #[must_use]
     pub fn times(&self, factor: f64) -> Cost {
-        Cost::of_parts(self.parts.iter().map(|part| significant(part * factor)).collect())
+        let parts = self.parts.iter().map(|part| significant(part * factor)).collect();
+        Cost::with_tail(parts, self.tail.as_ref().map(|tail| tail.times(factor)))
     }
 
     /// The means of equal parts, from the fastest to the slowest.
@@ -122,8 +166,15 @@ impl Cost {
 
     /// What this share of all draws, from 0 to 1, takes no longer than.
     pub fn at(&self, share: f64) -> f64 {
-        let part = (share * self.parts.len() as f64) as usize;
-        self.parts.get(part).or(self.parts.last()).copied().unwrap_or(0.0)
+        self.at_point(Point::at(share))
+    }
+
+    fn at_point(&self, point: Point) -> f64 {
+        let (part, within) = point.among(self.parts.len());
+        match &self.tail {
+            Some(tail) if part + 1 == self.parts.len() => tail.at_point(within),
+            _ => self.parts.get(part).copied().unwrap_or(0.0),
+        }
     }
 
     /// Whether it does not always take the same.
@@ -133,14 +184,15 @@ impl Cost {
 
     /// Whether it can be drawn from, and no draw is below zero or beyond a bound.
     pub fn lies_within(&self, bound_ns: f64) -> bool {
-        !self.parts.is_empty() && self.parts.iter().all(|part| (0.0..=bound_ns).contains(part))
+        let tail = self.tail.as_ref().is_none_or(|tail| tail.lies_within(bound_ns));
+        tail && !self.parts.is_empty() && self.parts.iter().all(|part| (0.0..=bound_ns).contains(part))
     }
 
     /// One time.
     pub fn draw(&self, random: &mut Stream) -> f64 {
         match self.parts[..] {
             [always] => always,
-            _ => random.pick(&self.parts).copied().unwrap_or(0.0),
+            _ => self.at_point(random.point()),
         }
     }
 
@@ -178,6 +230,32 @@ mod tests {
     }
 
     #[test]
+    fn what_is_rare_is_drawn_as_rarely_as_it_was_measured() {
+        // one of a thousand takes long
+        let samples = (0..20_000).map(|index| if index % 1000 == 7 { 1e6 } else { 100.0 });
+        let cost = Cost::of_samples(samples.collect()).unwrap();
+        assert!((cost.mean() / 1099.9 - 1.0).abs() < 1e-3, "{}", cost.mean());
+        let mut random = Streams::new(1).stream("costs");
+        let long = (0..100_000).filter(|_| cost.draw(&mut random) > 5e5).count();
+        assert!((70..=130).contains(&long), "{long}");
+        assert_eq!((cost.at(0.5), cost.at(0.9989), cost.at(0.9995)), (100.0, 100.0, 1e6));
+        assert_eq!(cost.times(2.0).at(1.0), 2e6);
+        assert!(cost.lies_within(1e6) && !cost.lies_within(9e5));
+    }
+
+    #[test]
+    fn a_divided_part_is_written_as_a_list_in_its_place() {
+        let cost = Cost::of_samples((1..=800).map(f64::from).collect()).unwrap();
+        let text = serde_json::to_string(&cost).unwrap();
+        assert!(text.starts_with("[20.5,60.5,") && text.ends_with(",[761.5,763.5,765.5,767.5,769.5,771.5,773.5,775.5,777.5,779.5,781.5,783.5,785.5,787.5,789.5,791.5,793.5,795.5,797.5,799.5]]"), "{text}");
+        assert_eq!(serde_json::from_str::<Cost>(&text).unwrap(), cost);
+        let error = serde_json::from_str::<Cost>("[1.0,[2.0,3.0],4.0]").unwrap_err().to_string();
+        assert!(error.contains("only the last number of a list"), "{error}");
+        let error = serde_json::from_str::<Cost>("[1.0,\"x\"]").unwrap_err().to_string();
+        assert!(error.contains("expected a number, or a list of some"), "{error}");
+    }
+
+    #[test]
     fn a_sum_of_many_is_near_their_mean() {
         let cost = Cost::of_samples((1..=100).map(f64::from).collect()).unwrap();
         let sum = cost.draw_sum(10_000, &mut Streams::new(1).stream("costs"));
@@ -206,7 +284,7 @@ mod tests {
     #[test]
     fn nothing_and_nonsense_cannot_be_drawn_from() {
         assert_eq!(Cost::of_samples(vec![f64::NAN]), None);
-        let empty: Cost = Written::Drawn(Vec::new()).into();
+        let empty = Cost::try_from(Written::Drawn(Vec::new())).unwrap();
         assert!(!empty.lies_within(1e12) && !Cost::always(-1.0).lies_within(1e12));
         assert!(!Cost::always(f64::INFINITY).lies_within(1e12) && Cost::always(5.0).lies_within(5.0));
     }

@@ -6,7 +6,7 @@ use toml_edit::DocumentMut;
 
 use server::protocol::digest::Digest;
 
-use super::{Cost, Profile};
+use super::{Cost, Pauses, Profile};
 use crate::scenario::{Costs, in_words, line_and_column, place_of};
 
 /// The longest that one operation may be said to take: a minute.
@@ -19,6 +19,9 @@ const TURNS_MAX: f64 = 100.0;
 /// What is missing is mostly what later calibrations measure besides.
 const OUTDATED: &str =
     "a profile of an earlier version lacks it: make a new one with `cargo sim calibrate -o FILE`";
+
+/// How often a second something may not be there.
+const PAUSES_MAX: f64 = 1e4;
 
 /// Why a file is no cost profile.
 #[derive(Debug, thiserror::Error)]
@@ -169,6 +172,11 @@ impl Profile {
         }
         number("pace", self.pace)?;
         number("link", self.link)?;
+        for (name, pauses) in [("withheld", &self.withheld), ("disk.standstills", &self.disk.standstills)] {
+            let Some(Pauses { per_s, ns }) = pauses else { continue };
+            within(&format!("{name}.per_s"), &Cost::always(*per_s), PAUSES_MAX)?;
+            within(&format!("{name}.ns"), ns, LONGEST_NS)?;
+        }
         within("disk.turns", &Cost::always(self.disk.turns), TURNS_MAX)?;
         number("http.bundle", self.http.bundle)?;
         number("http.hand_in", self.http.hand_in)?;
@@ -266,6 +274,16 @@ mod tests {
             ("machine =", "^machin =", "machin"),
             ("turns = 1.0", "turns = ^1e9", "disk.turns must be a number"),
             ("pace = 0.0", "pace = ^-1.0", "pace must be a number"),
+            ("sign = 0.0", "sign = ^[1.0, [2.0, 3.0], 4.0]", "only the last number of a list"),
+            ("sign = 0.0", "sign = ^[1.0, []]", "a list in a list has a number at least"),
+            ("sign = 0.0", "sign = ^[1.0, [2.0, -3.0]]", "crypto.sign must be a number"),
+            ("[disk]", "[withheld]\nper_s = ^-1.0\nns = 0.0\n[disk]", "withheld.per_s must be a number"),
+            ("[disk]", "[withheld]\nper_s = 1.0\nns = ^inf\n[disk]", "withheld.ns must be a number"),
+            (
+                "[http]",
+                "[disk.standstills]\nper_s = ^1e9\nns = 0.0\n[http]",
+                "disk.standstills.per_s must be a number",
+            ),
         ] {
             assert!(good.contains(from), "{good}");
             let (text, place) = marked(&good.replacen(from, to, 1));

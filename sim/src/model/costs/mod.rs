@@ -38,6 +38,10 @@ pub struct Profile {
     pub wake: Cost,
     /// How late a timer rings.
     pub timer: Cost,
+    /// When a core is not there: a rented machine is a part of a larger one, which gives its cores to others, too. None where they
+    /// are there all the time, or where that was not measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub withheld: Option<Pauses>,
     /// What the tasks of a connection's two ends do when what was said to a peer is written to it, and read.
     #[serde(default)]
     pub link: f64,
@@ -81,6 +85,19 @@ pub struct Disk {
     pub byte: f64,
     /// Syncing: the disk is busy, the processor is not.
     pub sync: Cost,
+    /// When nothing is synced: a rented disk stands still from time to time. None where it does not, or where that was not measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub standstills: Option<Pauses>,
+}
+
+/// Something is not there from time to time, whether or not it is asked for anything.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pauses {
+    /// How often a second.
+    pub per_s: f64,
+    /// For how long.
+    pub ns: Cost,
 }
 
 /// The HTTP API.
@@ -154,9 +171,10 @@ impl Profile {
             pace: 0.0,
             crypto: Crypto { sign: free(), verify: free(), batch: vec![(1.0, free())] },
             bytes: Bytes { hash: free(), code: free() },
-            disk: Disk { commit: free(), turns: 1.0, byte: 0.0, sync: free() },
+            disk: Disk { commit: free(), turns: 1.0, byte: 0.0, sync: free(), standstills: None },
             wake: free(),
             timer: free(),
+            withheld: None,
             link: 0.0,
             http: Http {
                 request: free(),
@@ -184,6 +202,25 @@ impl Profile {
     pub fn handling(&self, role: &str) -> &Handling {
         static NOTHING: Handling = Handling::NOTHING;
         self.role.get(role).or_else(|| self.role.get(OTHER)).unwrap_or(&NOTHING)
+    }
+}
+
+impl Pauses {
+    /// As they were seen in so much time; none if none was.
+    pub fn of(pauses_ns: Vec<u64>, watched_ns: u64) -> Option<Pauses> {
+        let per_s = significant(pauses_ns.len() as f64 * 1e9 / watched_ns as f64);
+        let ns = Cost::of_samples(pauses_ns.into_iter().map(|ns| ns as f64).collect())?;
+        Some(Pauses { per_s, ns })
+    }
+
+    /// The next one after a time: when it begins, and when it ends.
+    pub fn next(&self, after_ns: u64, random: &mut Stream) -> (u64, u64) {
+        if self.per_s <= 0.0 {
+            return (u64::MAX, u64::MAX);
+        }
+        let pause_ns = random.exponential(1e9 / self.per_s);
+        let begins_ns = after_ns.saturating_add(pause_ns as u64);
+        (begins_ns, begins_ns.saturating_add(self.ns.draw(random) as u64))
     }
 }
 
