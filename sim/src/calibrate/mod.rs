@@ -137,6 +137,8 @@ mod tests {
             &profile.timer,
         ];
         assert!(drawn.iter().all(|cost| cost.varies() && cost.mean() > 0.0), "{drawn:?}");
+        let pauses: Vec<_> = profile.withheld.iter().chain(&profile.disk.standstills).collect();
+        assert!(pauses.iter().all(|pauses| pauses.per_s > 0.0 && pauses.ns.at(0.0) >= 1e5), "{pauses:?}");
         for role in ["handler", "incoming", "sequencer", "mailbox", "client", "server", OTHER] {
             let handling = &profile.role[role];
             assert!(

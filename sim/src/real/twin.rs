@@ -66,3 +66,42 @@ pub fn run(load: &Load, bundles: u64, profile: &Profile, seed: u64) -> Result<Ou
     let run = world::run_in(&drawn, seed, circumstances).expect("no profile is read: one is given");
     Ok(Outcome::of("twin".to_owned(), seed, drawn, run, stopwatch.elapsed()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::costs::{Cost, Disk, Pauses};
+
+    /// The slowest receipt of a second in which so much is not there, and the fingerprint.
+    fn slowest_receipt_us(withheld: Option<Pauses>, standstills: Option<Pauses>) -> (f64, String) {
+        let load = Load {
+            architecture: Architecture::Central,
+            connections: 4,
+            rate_per_s: Some(1000),
+            bundles: 1,
+            readers: 4,
+            recipients: 1,
+            payload: 64,
+            seconds: 1,
+            epoch_ms: 5,
+            cores: 2,
+        };
+        let standard = Profile::standard();
+        let disk = Disk { standstills, ..standard.disk.clone() };
+        let outcome = run(&load, 1000, &Profile { withheld, disk, ..standard }, 1).unwrap();
+        assert_eq!(outcome.bundles().delivered, 1000);
+        (outcome.record().receipt.summary().unwrap().max, outcome.fingerprint())
+    }
+
+    #[test]
+    fn what_is_not_there_from_time_to_time_is_waited_for() {
+        let pauses = |per_s, ms: f64| Some(Pauses { per_s, ns: Cost::always(ms * 1e6) });
+        let (undisturbed, alike) = slowest_receipt_us(None, None);
+        let (withheld, _) = slowest_receipt_us(pauses(20.0, 60.0), None);
+        let (stood_still, _) = slowest_receipt_us(None, pauses(10.0, 50.0));
+        assert!(undisturbed < 20e3, "{undisturbed} µs");
+        assert!(withheld > 30e3 && stood_still > 30e3, "{withheld} and {stood_still} µs");
+        // one that never comes changes nothing
+        assert_eq!(slowest_receipt_us(pauses(0.0, 50.0), pauses(0.0, 50.0)), (undisturbed, alike));
+    }
+}
