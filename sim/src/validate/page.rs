@@ -80,7 +80,7 @@ fn why(all: &[Compared]) -> Section {
         "Overload: in {overloaded} of {loads} loads the real server served less than {} % of what it was offered (in the table of latencies), so what \
          waited grew for as long as the load lasted, and its latency is of that. \
          Batches: the number of transactions that a simulated server makes for a request is off by {low:+.0} to {high:+.0} %; one with more makes each \
-         request wait for less. The rest was found in other experiments with the same server, whose numbers stand in ARCHITECTURE.md. \
+         request wait for less. The rest was found in other experiments with the same server, whose numbers stand in sim/VALIDATION.md. \
          Queues: a request waits at a worker of the runtime for other tasks, and in the model for a core alone; groups of threads with \
          slices and costs of waking were built, fitted and measured, and left out, for they gave nothing that stood in another hour. \
          Tails: beside two processes that compute all the time a thread that wakes waits for 4 to 8 ms, one time in forty, for the system \
