@@ -36,6 +36,7 @@ use server::protocol::{
     },
     map::{Map, Pruned},
     merkle::{self, Tree},
+    message::{Delivery, Message},
     predicate::{attestation::BadAttestation, equivocation::Equivocation},
     receipt::{Receipt, bundle_leaf},
     recovery::{Fence, Lost, Recovery},
@@ -419,6 +420,7 @@ fn epoch(golden: &mut Golden, bundle: &Signed<Bundle>, trust: Trust) {
         seals: vec![part],
     };
     assert!(derivation.check(&client, &trust).unwrap().holds());
+    deliver(golden);
     let equivocation = Evidence::from(Equivocation { first: cut.cite(), second: other.cite() });
     let bad = Evidence::from(BadAttestation { client, derivation: Box::new(derivation) });
     for (name, evidence) in [("equivocation", equivocation), ("bad-attestation", bad)] {
@@ -429,6 +431,30 @@ fn epoch(golden: &mut Golden, bundle: &Signed<Bundle>, trust: Trust) {
         );
     }
     assert_eq!(ActorId::Server(Role::Sequencer, 0), SEQUENCER);
+}
+
+/// What client 3 is shown of the two epochs of the scene: cuts and seals that follow each other are written once.
+fn deliver(golden: &mut Golden) {
+    let (scene, reader) = (Scene::new(Pen::real()), support::client(3));
+    let part = |seal: &Signed<Seal>, bundles: &[scene::Parcelled], own: &[u64]| SealPart {
+        seal: seal.to_unverified(),
+        manifest: scene::manifest(seal.start, bundles).prune_to(&reader),
+        leaves: scene::tree(bundles).open(own),
+    };
+    let [early, late] = &scene.bundles;
+    let delivery = Delivery {
+        attestation: scene.other_attestations[1].to_unverified(),
+        cuts: scene.cuts.iter().map(Signed::to_unverified).collect(),
+        after: scene::mailboxes(&[1, 3]).prune_to(&reader),
+        seals: vec![
+            part(&scene.seals[0], early, &[1]),
+            part(&scene.seals[1], late, &[1]),
+            part(&scene.other_seal, &scene.others, &[]),
+        ],
+        parcels: Vec::new(),
+        cosignatures: Vec::new(),
+    };
+    golden.value("message.delivery", &Message::Delivery(Box::new(delivery)));
 }
 
 #[test]

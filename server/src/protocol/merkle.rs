@@ -170,6 +170,12 @@ pub struct Opening {
 }
 
 impl Opening {
+    /// That of no leaf, of a tree of this size and root.
+    pub fn closed(size: u64, root: Digest) -> Self {
+        let hidden = if size == 0 { Vec::new() } else { vec![root] };
+        Opening { size, leaves: Vec::new(), hidden }
+    }
+
     /// The size of the tree it claims to open.
     pub fn size(&self) -> u64 {
         self.size

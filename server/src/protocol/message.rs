@@ -10,6 +10,7 @@ use std::{
 };
 
 use super::{
+    abridged,
     ack::Ack,
     attestation::{Attestation, MailboxHead},
     batch::{Batch, Ledger, Placement},
@@ -19,7 +20,7 @@ use super::{
     complaint::Admission,
     cosignature::Cosignature,
     cut::Cut,
-    derivation::{Derivation, EPOCHS_MAX, SEALS_MAX, SealPart},
+    derivation::{Derivation, SealPart},
     digest::Digest,
     evidence::Evidence,
     handler_receipt::HandlerReceipt,
@@ -294,14 +295,31 @@ coded!(enum Message "message tag" {
     UNPLACED Unplaced(receipted),
 });
 
-coded!(struct Delivery {
-    attestation,
-    cuts: list("cuts", EPOCHS_MAX),
-    after,
-    seals: list("seals", SEALS_MAX),
-    parcels: list("parcels", LEAVES_MAX as usize),
-    cosignatures: list("cosignatures", MEMBERS_MAX),
-});
+/// The fields in order, cuts and seals [`abridged`].
+impl Encode for Delivery {
+    fn encode(&self, out: &mut Writer) {
+        self.attestation.encode(out);
+        abridged::encode(&self.cuts, &self.seals, out);
+        self.after.encode(out);
+        out.list(&self.parcels);
+        out.list(&self.cosignatures);
+    }
+}
+
+impl Decode for Delivery {
+    fn decode(input: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let attestation = Decode::decode(input)?;
+        let (cuts, seals) = abridged::decode(input)?;
+        Ok(Delivery {
+            attestation,
+            cuts,
+            after: Decode::decode(input)?,
+            seals,
+            parcels: input.list("parcels", LEAVES_MAX as usize)?,
+            cosignatures: input.list("cosignatures", MEMBERS_MAX)?,
+        })
+    }
+}
 
 coded!(struct Vouched { attestation, cosignatures: list("cosignatures", MEMBERS_MAX) });
 

@@ -22,6 +22,7 @@
 //! All SHA-256, told apart by their first byte: `00` Merkle leaf and `01` Merkle node (RFC 6962), `02` map leaf
 //! and `03` map node ([`map`]), `04` delivery chain, `05` queue chain. Bodies begin with their kind, from `10`.
 
+pub mod abridged;
 pub mod ack;
 pub mod agency;
 pub mod attestation;

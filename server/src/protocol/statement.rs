@@ -366,6 +366,28 @@ impl<T: Statement> Unverified<T> {
         &self.body
     }
 
+    /// A statement of these parts, put together again by a reader.
+    pub(crate) fn of(body: T, endorsement: Endorsement) -> Result<Self, DecodeError> {
+        let bytes = body.body();
+        match bytes.len() {
+            length if length > BODY_MAX => {
+                Err(DecodeError::TooLong { what: "statement body", length, bound: BODY_MAX })
+            }
+            _ => Ok(Unverified { digest: Digest::of(&[&bytes]), body, endorsement }),
+        }
+    }
+
+    /// How it is said to be signed.
+    pub(crate) fn endorsement(&self) -> &Endorsement {
+        &self.endorsement
+    }
+
+    /// Whether this is its citation.
+    pub fn is_cited_as(&self, citation: &Citation) -> bool {
+        citation.is_of(T::KIND, self.body.actor(), self.body.slot())
+            && (citation.digest, &citation.endorsement) == (self.digest, &self.endorsement)
+    }
+
     /// The digest of the body, whoever signed it.
     pub fn digest(&self) -> Digest {
         self.digest
