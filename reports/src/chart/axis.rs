@@ -18,6 +18,7 @@ use round::{VALUE_MIN, doublings_label, linear_label, round_down, round_up, usab
 pub use round::VALUE_MAX;
 
 use super::canvas::TEXT;
+use crate::text;
 
 /// An axis of values goes on above the highest one by this factor, so that a line is not drawn on the edge.
 const HEADROOM: f64 = 1.04;
@@ -182,6 +183,14 @@ impl Axis {
             .map(|(value, label)| Tick { share: axis.share(value), label })
             .collect();
         axis
+    }
+
+    /// The same with ticks at these values, which rise.
+    #[must_use]
+    pub fn ticked_at(self, values: &[f64]) -> Self {
+        let ticks =
+            values.iter().map(|value| Tick { share: self.share(*value), label: text::shortest(*value) });
+        Self { ticks: ticks.collect(), ..self }
     }
 
     /// Leaves every second, third, … label only, until no two touch.

@@ -2,7 +2,7 @@
 //!
 //! A cell is the share of the runs in which that verdict came, by its shade and in per cent; the verdict of the
 //! catalogue has a frame. What is as the catalogue says is blue, a dispute on a link where links fail is green, what is otherwise
-//! is orange, and an innocent actor named is purple (`inn.`); beside each block stand the epochs to the verdict.
+//! is orange, and an innocent actor named is purple; beside each block stand the epochs to the verdict.
 
 use plotters::style::RGBColor;
 
@@ -27,8 +27,12 @@ const EPOCHS: i32 = 66;
 /// Width of a block: its cells, its epochs and a gap.
 const BLOCK: i32 = 5 * CELL + EPOCHS + 4;
 /// The first line of cells, below title, caption, legend and the heads of the columns.
-const TOP: i32 = 180;
-const COLUMNS: [&str; 5] = ["exp.", "susp.", "pair", "none", "inn."];
+const TOP: i32 = 200;
+/// The verdicts; every second one stands higher, or they would not have room beside each other.
+const COLUMNS: [(&str, i32); 5] =
+    [("exposed", 0), ("suspected", 1), ("pair", 0), ("nobody", 1), ("innocent", 0)];
+/// How much higher.
+const HIGHER: i32 = 19;
 
 /// Draws the matrix. Rows of one attack must stand together.
 ///
@@ -51,7 +55,15 @@ pub fn blame(heading: &Heading, rows: &[BlameRow]) -> Result<String, ChartError>
                 draw_row(canvas, row, block(row.chaos), y)?;
             }
         }
-        Ok(())
+        // above all cells, or the next ones would cut their edges
+        let line_of =
+            |row: &BlameRow| lines.iter().position(|(id, attack)| (*id, *attack) == (&*row.id, &*row.attack));
+        rows.iter().filter_map(|row| Some((row, line_of(row)?))).try_for_each(|(row, line)| {
+            let verdict =
+                Verdict::ALL.iter().position(|verdict| *verdict == row.expected).unwrap_or_default();
+            let (from, y) = (block(row.chaos) + CELL * verdict as i32, TOP + LINE * line as i32);
+            frame(canvas, (from, y), (from + CELL, y + LINE), INK)
+        })
     })?)
 }
 
@@ -64,10 +76,10 @@ fn head(canvas: &Canvas<'_>, heading: &Heading) -> Drawn {
     canvas.title(&cut(&heading.title, TITLE_AS_TEXT, WIDTH - 2 * LEFT), (LEFT, 22))?;
     canvas.text(&cut(&heading.caption, TEXT, WIDTH - 2 * LEFT), (LEFT, 49), Anchor::Left)?;
     let legend = [
-        (BLUE, "as the catalogue says", (LEFT, 77)),
-        (GREEN, "besides, a dispute on a link that may have failed", (LEFT + 250, 77)),
-        (ORANGE, "otherwise, or in part", (LEFT, 101)),
-        (PURPLE, "an innocent named", (LEFT + 250, 101)),
+        (BLUE, "as expected", (LEFT, 77)),
+        (GREEN, "a pair where links fail: no blame", (LEFT + 250, 77)),
+        (ORANGE, "otherwise, or not always", (LEFT, 101)),
+        (PURPLE, "an innocent actor named", (LEFT + 250, 101)),
     ];
     for (color, text, (x, y)) in legend {
         canvas.area((x, y - 8), (x + 32, y + 8), color, 0.8)?;
@@ -79,13 +91,14 @@ fn head(canvas: &Canvas<'_>, heading: &Heading) -> Drawn {
     for chaos in [false, true] {
         let x = block(chaos);
         let title = if chaos { "chaos: % of runs" } else { "calm: % of runs" };
-        canvas.text(title, (x + 5 * CELL / 2, TOP - 42), Anchor::Middle)?;
-        for (index, name) in COLUMNS.iter().enumerate() {
-            canvas.text(name, (x + CELL * index as i32 + CELL / 2, TOP - 16), Anchor::Middle)?;
+        canvas.text(title, (x + 5 * CELL / 2, TOP - 62), Anchor::Middle)?;
+        for (index, (name, higher)) in COLUMNS.iter().enumerate() {
+            let (x, y) = (x + CELL * index as i32 + CELL / 2, TOP - 16 - HIGHER * higher);
+            canvas.text(name, (x, y), Anchor::Middle)?;
         }
-        let middle = x + 5 * CELL + EPOCHS / 2;
-        canvas.text("epochs", (middle, TOP - 42), Anchor::Middle)?;
-        canvas.text("med/max", (middle, TOP - 16), Anchor::Middle)?;
+        let middle = x + 5 * CELL + EPOCHS / 2 + 4;
+        canvas.text("epochs", (middle, TOP - 62), Anchor::Middle)?;
+        canvas.text("med/max", (middle, TOP - 16 - HIGHER), Anchor::Middle)?;
     }
     Ok(())
 }
@@ -115,10 +128,6 @@ fn draw_row(canvas: &Canvas<'_>, row: &BlameRow, left: i32, y: i32) -> Drawn {
             canvas.text(&percent, ((from + to) / 2, y + LINE / 2), Anchor::Middle)?;
         }
         frame(canvas, (from, y), (to, y + LINE), GRID)?;
-    }
-    if let Some(index) = Verdict::ALL.iter().position(|verdict| *verdict == row.expected) {
-        let from = left + CELL * index as i32;
-        frame(canvas, (from, y), (from + CELL, y + LINE), INK)?;
     }
     let epochs = row.epochs().replace(' ', "");
     canvas.text(&cut(&epochs, TEXT, EPOCHS - 4), (left + 5 * CELL + EPOCHS / 2, y + LINE / 2), Anchor::Middle)

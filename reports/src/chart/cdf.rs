@@ -39,7 +39,7 @@ pub fn cdf(heading: &Heading, distributions: &[Distribution]) -> Result<String, 
     let unit = Unit::of_latencies(latencies());
     let x = Dimension::log10(format!("latency ({})", unit.name));
     let x = x.axis(latencies().map(|latency_us| unit.of_us(latency_us)));
-    let y = Axis::hundred_percent("share of messages at or below");
+    let y = Axis::hundred_percent("share at or below");
     let lines: Vec<Line<'_>> =
         distributions.iter().enumerate().map(|(index, one)| line(index, one, unit)).collect();
     let given: usize = distributions.iter().map(|one| one.points.len()).sum();

@@ -83,8 +83,10 @@ pub enum Style {
     #[default]
     Measured,
     /// It was measured, but where more was asked for than can be done: dashed, in the colour and with the mark of the last measured
-    /// line before it.
+    /// line before it, which is empty inside.
     Overloaded,
+    /// The same of what has no measured line, and so has a colour and mark of its own.
+    OverloadedAlone,
     /// What would be best: dotted and grey.
     Ideal,
     /// What a model says: dashed, in the colour of the last measured line before it.
@@ -151,7 +153,7 @@ fn drawable_lines(plot: &LinesPlot) -> Vec<Line<'_>> {
     let mut measured = 0;
     let mut lines = Vec::new();
     for series in &plot.series {
-        measured += usize::from(series.style == Style::Measured);
+        measured += usize::from(matches!(series.style, Style::Measured | Style::OverloadedAlone));
         let points = series.points.iter().filter(|point| plot.x.holds(point.x) && plot.y.holds(point.y));
         let points = points.map(|point| within(point, &plot.y)).collect();
         lines.push(Line { name: &series.name, points, look: look(series.style, measured) });
@@ -173,7 +175,9 @@ fn look(style: Style, measured: usize) -> Look {
     };
     match style {
         Style::Measured => Look::measured(measured.saturating_sub(1)),
-        Style::Overloaded => Look { dash: Dash::Dashed, ..Look::measured(measured.saturating_sub(1)) },
+        Style::Overloaded | Style::OverloadedAlone => {
+            Look { dash: Dash::Dashed, hollow: true, ..Look::measured(measured.saturating_sub(1)) }
+        }
         Style::Predicted => last(Dash::Dashed),
         Style::Ideal => Look { dash: Dash::Dotted, ..Look::plain(GREY, 3) },
         Style::Bound => Look { dash: Dash::Mixed, ..Look::plain(INK, 2) },

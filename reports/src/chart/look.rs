@@ -1,12 +1,12 @@
 //! How a line looks: colour, dashes and marks, so that no two lines differ in colour alone.
 //!
 //! In grey, on paper, or to a colour-blind reader two lines must still be two. So measured lines are solid and
-//! have a mark of their own each; what was not measured has no mark and is dashed.
+//! have a mark of their own each, empty where more was asked for than can be done; what was not measured has no mark and is dashed.
 //!
 //! *Invariants*: the first 42 measured lines differ pairwise, in colour or in mark; what differs in kind
 //! (measured, predicted, ideal, bound) differs in its dashes.
 
-use plotters::style::RGBColor;
+use plotters::style::{RGBColor, WHITE};
 
 use super::canvas::{BLUE, Canvas, Drawn, GREEN, INK, ORANGE, PURPLE, Pixel, SKY, VERMILION};
 
@@ -28,6 +28,8 @@ pub struct Look {
     pub dash: Dash,
     /// What stands at the points.
     pub marker: Option<Marker>,
+    /// Whether marks are empty inside.
+    pub hollow: bool,
 }
 
 /// Interruptions of a line.
@@ -57,14 +59,14 @@ pub enum Marker {
 impl Look {
     /// A solid line without marks.
     pub fn plain(color: RGBColor, width: u32) -> Self {
-        Self { color, width, dash: Dash::Solid, marker: None }
+        Self { color, width, dash: Dash::Solid, marker: None, hollow: false }
     }
 
     /// The look of the measured line of this index.
     pub fn measured(index: usize) -> Self {
         // shifted by one each time the colours begin anew, so that colour and mark form new pairs
         let marker = MARKERS[(index % COLORS.len() + index / COLORS.len()) % MARKERS.len()];
-        Self { color: COLORS[index % COLORS.len()], width: 3, dash: Dash::Solid, marker: Some(marker) }
+        Self { marker: Some(marker), ..Self::plain(COLORS[index % COLORS.len()], 3) }
     }
 
     /// Draws the line through the points. One point alone is a dot or its mark.
@@ -79,7 +81,22 @@ impl Look {
 
     /// Draws the mark, if this look has one.
     pub fn mark(self, canvas: &Canvas<'_>, at: Pixel) -> Drawn {
-        self.marker.map_or(Ok(()), |marker| marker.draw(canvas, at, self.color))
+        let Some(marker) = self.marker else { return Ok(()) };
+        if !self.hollow {
+            return marker.draw(canvas, at, MARKER_RADIUS, self.color);
+        }
+        // empty inside: the same, smaller and white, on a larger one, or where there is no inside on a disc
+        match marker {
+            Marker::Cross | Marker::Plus => {
+                Marker::Disc.draw(canvas, at, MARKER_RADIUS + 3, self.color)?;
+                Marker::Disc.draw(canvas, at, MARKER_RADIUS + 1, WHITE)?;
+                marker.draw(canvas, at, MARKER_RADIUS - 3, self.color)
+            }
+            solid => {
+                solid.draw(canvas, at, MARKER_RADIUS + 2, self.color)?;
+                solid.draw(canvas, at, MARKER_RADIUS - 2, WHITE)
+            }
+        }
     }
 }
 
@@ -96,8 +113,7 @@ impl Dash {
 }
 
 impl Marker {
-    fn draw(self, canvas: &Canvas<'_>, (x, y): Pixel, color: RGBColor) -> Drawn {
-        let r = MARKER_RADIUS;
+    fn draw(self, canvas: &Canvas<'_>, (x, y): Pixel, r: i32, color: RGBColor) -> Drawn {
         let stroke = |from: Pixel, to: Pixel| canvas.line(vec![from, to], color, 4);
         match self {
             Self::Disc => canvas.disc((x, y), r, color),

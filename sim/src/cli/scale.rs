@@ -223,7 +223,8 @@ fn the_curve(
     }
     let reproduce =
         reproduce(command(experiment, &arguments.sets), curve.seeds, &curve.profile(&arguments.sets)?);
-    let mut page = curve::page(&experiment.question, curve, journal.rows(), reproduce)?;
+    let fixed = curve.fixed(&arguments.sets)?;
+    let mut page = curve::page(&experiment.question, curve, journal.rows(), fixed, reproduce)?;
     page.limits.extend(curve.models(&arguments.sets)?);
     if arguments.json {
         say_json_line(&curve.json(&experiment.question, &page.answer, journal.rows()));

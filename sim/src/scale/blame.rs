@@ -73,7 +73,7 @@ pub fn page(
     let heading = Heading { title: question.to_owned(), caption };
     let plot = Plot {
         file: "blame".to_owned(),
-        caption: "Of all runs in which the attack took place, the share that ended in each verdict."
+        caption: "Of all runs in which the attack took place, the share that ended in each verdict, the darker the more; the one that is expected is framed. Epochs from the cheat to the verdict: the median and the longest."
             .to_owned(),
         svg: chart::blame(&heading, rows)?,
     };

@@ -118,7 +118,7 @@ fn answer(all: &[Compared]) -> String {
         within(&medians, bar),
         within(&tails, bar_of_tails),
         itself(&medians, bar).zip(itself(&tails, bar_of_tails)).map_or(String::new(), |(medians, tails)| format!(
-            " Of the real server itself a measurement is within the same of the median of the others in {medians} and {tails} of cases."
+            " The real server itself is no nearer: one measurement is within the same bounds of the median of its others in {medians} and {tails} of cases."
         )),
     )
 }
@@ -171,7 +171,7 @@ fn plot(one: &Compared, machine: &str) -> Result<Vec<Plot>, ChartError> {
         Ok(Plot {
             file: plot_file(one.architecture, kind),
             caption: format!(
-                "{title}, predicted and measured: the median of all servers, with the least and the most."
+                "{title}: what was measured, the median of all servers with the least and the most; and what is predicted of it."
             ),
             svg: chart::lines(&heading, &plot)?,
         })

@@ -58,19 +58,19 @@ fn of_line(curve: &Curve, metric: &Metric, series: usize, line: &Line, of_point:
     let within: Vec<&Measured> =
         all.iter().filter(|one| curve.search.is_some() || served(one.point)).collect();
     let values: Vec<&Measured> = if within.is_empty() { all.iter().collect() } else { within };
-    let unit = metric.unit;
-    let said =
-        |one: &Measured| format!("{} {unit} at {}", text::number(one.value.value), text::shortest(one.at));
+    let of = |one: &Measured| quantity(one.value.value, metric.unit);
+    let said = |one: &Measured| format!("{} at {}", of(one), text::shortest(one.at));
     let mut said = match &values[..] {
         [] => format!("{} at no point", line.name),
         [only] if line.points.len() == 1 => {
-            format!("{} {} {unit}", line.name, text::number(only.value.value))
+            format!("{} {}", line.name, of(only))
         }
         [only] => format!("{} {}, and at no other point", line.name, said(only)),
         [first, between @ .., last] => {
             let most = outside(first, between, last)
                 .map_or(String::new(), |(word, one)| format!(", {word} {}", said(one)));
-            format!("{} {} to {}{}{most}", line.name, said(first), said(last), apart(first, last))
+            let times = if metric.name == PEAK && line.ideal { String::new() } else { times(first, last) };
+            format!("{} {} to {}{times}{}{most}", line.name, said(first), said(last), apart(first, last))
         }
     };
     if metric.name == PEAK {
@@ -85,6 +85,26 @@ fn of_line(curve: &Curve, metric: &Metric, series: usize, line: &Line, of_point:
     said
 }
 
+/// A value with its unit, of bytes by thousands.
+fn quantity(value: f64, unit: &str) -> String {
+    match unit.strip_prefix('B') {
+        Some(per) if value >= 1e9 => format!("{} GB{per}", text::number(value / 1e9)),
+        Some(per) if value >= 1e6 => format!("{} MB{per}", text::number(value / 1e6)),
+        Some(per) if value >= 1e4 => format!("{} kB{per}", text::number(value / 1e3)),
+        _ => format!("{} {unit}", text::number(value)),
+    }
+}
+
+/// How many times the first the last is.
+fn times(first: &Measured, last: &Measured) -> String {
+    let (first, last) = (first.value.value, last.value.value);
+    if first > 0.0 && last > 0.0 {
+        format!(", {} times as much", text::number(last / first))
+    } else {
+        String::new()
+    }
+}
+
 /// What is higher or lower in between than at both ends, by more than a little: of that the ends say nothing.
 fn outside<'a>(
     first: &Measured,
@@ -96,7 +116,7 @@ fn outside<'a>(
     let by_value = |one: &&&Measured, other: &&&Measured| one.value.value.total_cmp(&other.value.value);
     let most = between.iter().max_by(by_value).filter(|one| one.value.value > OUTSIDE * high);
     let least = between.iter().min_by(by_value).filter(|one| one.value.value * OUTSIDE < low);
-    most.map(|one| ("at most", *one)).or(least.map(|one| ("at least", *one)))
+    most.map(|one| ("highest", *one)).or(least.map(|one| ("lowest", *one)))
 }
 
 /// What must be said of two ends whose ranges meet: that they may be the same.
@@ -234,7 +254,7 @@ mod tests {
         let [first, last] = [measured(1.0, 11_800.0, 11_800.0), measured(16.0, 34_900.0, 34_900.0)];
         let [top, low, same] = [45_300.0, 9_000.0, 35_000.0].map(|value| measured(4.0, value, value));
         let told = |between| outside(&first, &[between], &last).map(|(word, one)| (word, one.value.value));
-        assert_eq!(told(&top), Some(("at most", 45_300.0)));
+        assert_eq!(told(&top), Some(("highest", 45_300.0)));
         assert_eq!(told(&low), Some(("at least", 9_000.0)));
         assert_eq!(told(&same), None);
     }

@@ -26,6 +26,8 @@
 //! what the others have more of from point to point.
 
 mod answer;
+mod fixed;
+mod knee;
 mod page;
 mod peak;
 mod run;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use reports::{
     chart::{
-        self, Bar, ChartError, Dimension, Distribution, Heading, HeatPlot, LinesPlot, Mark, Point, Series,
+        self, Bar, ChartError, Dimension, Distribution, Heading, HeatPlot, LinesPlot, Point, Scale, Series,
         StackedPlot, Style,
     },
     page::{Cell, Column, Page, Plot, Reproduce, Section, Table},
@@ -12,9 +12,9 @@ use reports::{
 };
 
 use super::{
-    Curve, Key, Line, Row, Search,
+    Curve, Key, Line, Row,
     answer::{answer, busiest, estimate, keeps_up, refused},
-    run::{DELIVERIES_MIN, LAG_MAX, REQUESTS_MIN},
+    fixed::Fixed,
 };
 use crate::scale::{
     METRICS,
@@ -26,8 +26,9 @@ const LATENCIES: &str = "The simulator predicts latencies too low, the more so t
 /// and every peak.
 const PEAKS: &str =
     "So a real server leaves the bound at a lower rate. Peaks compare what is simulated alike.";
-/// How many times the bound the plot of latency over load reaches.
-const HIGHEST_BOUNDS: f64 = 20.0;
+
+/// With less between the lowest point and the highest than this factor, an axis is linear.
+const DECADE: f64 = 10.0;
 
 impl Curve {
     /// What is plotted: the peak first, if it was looked for.
@@ -37,7 +38,8 @@ impl Curve {
     }
 
     fn dimension(&self) -> Dimension {
-        Dimension { title: self.name.clone(), scale: self.scale }
+        let chosen = self.points.iter().map(|point| point.at).collect();
+        Dimension { scale: self.scale, ..Dimension::linear(self.name.clone()) }.ticked_at(chosen)
     }
 }
 
@@ -49,17 +51,18 @@ pub fn page(
     question: &str,
     curve: &Curve,
     rows: &BTreeMap<Key, Row>,
+    fixed: Fixed,
     reproduce: Reproduce,
 ) -> Result<Page, ChartError> {
     let seeds = if curve.seeds == 1 { "one seed".to_owned() } else { format!("{} seeds", curve.seeds) };
-    let draft = Draft { curve, rows, caption: format!("{}, {seeds} a point", curve.base.display()) };
+    let draft = Draft { curve, rows, caption: format!("based on {}, {seeds} a point", curve.base.display()) };
     let mut sections = vec![draft.over_parameter()?];
     if let Some(search) = curve.search {
         sections.push(draft.over_load(search)?);
     }
     sections.extend(draft.stack()?);
     sections.push(draft.distributions()?);
-    sections.push(draft.table());
+    sections.extend([draft.table(), fixed.section()]);
     let mut limits = curve.limits.clone();
     limits.push(match curve.search {
         Some(_) => format!("{LATENCIES} {PEAKS}"),
@@ -71,19 +74,33 @@ pub fn page(
     Ok(Page { question: question.to_owned(), answer: answer(curve, &of_point), sections, reproduce, limits })
 }
 
-struct Draft<'a> {
-    curve: &'a Curve,
+/// A page that is being made.
+pub(super) struct Draft<'a> {
+    pub(super) curve: &'a Curve,
     rows: &'a BTreeMap<Key, Row>,
     caption: String,
 }
 
 impl<'a> Draft<'a> {
-    fn of_point(&self, series: usize, point: usize) -> Vec<&'a Row> {
+    pub(super) fn of_point(&self, series: usize, point: usize) -> Vec<&'a Row> {
         self.rows.range((series, point, 0)..=(series, point, u64::MAX)).map(|(_, row)| row).collect()
     }
 
     fn heading(&self, title: &str) -> Heading {
         Heading { title: title.to_owned(), caption: self.caption.clone() }
+    }
+
+    /// Of what is shown of one run each.
+    pub(super) fn heading_of_first_seed(&self, title: &str) -> Heading {
+        Heading {
+            title: title.to_owned(),
+            caption: format!("based on {}, the first seed", self.curve.base.display()),
+        }
+    }
+
+    /// What is measured of a peak is measured at another load at each point.
+    fn at_the_peak(&self, metric: &Metric) -> &'static str {
+        if self.curve.search.is_some() && metric.name != PEAK { ", at the peak of each point" } else { "" }
     }
 
     /// A plot a metric.
@@ -100,16 +117,17 @@ impl<'a> Draft<'a> {
         let (none, shown): (Vec<_>, Vec<_>) = self.curve.shown().partition(|metric| self.is_nothing(metric));
         let text = none.iter().map(|metric| format!("{}: none anywhere. ", metric.caption())).collect();
         let plots = shown.into_iter().map(|metric| {
-            let y = metric.dimension();
             let lines = self.curve.series.iter().enumerate();
             let series = lines.flat_map(|(index, line)| self.lines(metric, index, line));
             // of an architecture that has no such part there is nothing to show
-            let series = series.filter(|series| !series.points.is_empty()).collect();
+            let series: Vec<Series> = series.filter(|series| !series.points.is_empty()).collect();
+            let y = dimension(metric, &series);
             let plot = LinesPlot { x: self.curve.dimension(), y, series, marks: Vec::new() };
+            let when = self.at_the_peak(metric);
             Ok(Plot {
                 file: metric.name.to_owned(),
-                caption: format!("{}; {}.", metric.caption(), self.ends(metric)),
-                svg: chart::lines(&self.heading(metric.title), &plot)?,
+                caption: format!("{}{when}; {}.", metric.caption(), self.ends(metric)),
+                svg: chart::lines(&self.heading(&format!("{}{when}", metric.title)), &plot)?,
             })
         });
         let maps = self.curve.heat.iter().map(|metric| self.heat(metric));
@@ -166,7 +184,7 @@ impl<'a> Draft<'a> {
         };
         Ok(Plot {
             file: format!("{}-map", metric.name),
-            caption: format!("{}, the mean over seeds.", metric.caption()),
+            caption: format!("{}{}, the mean over seeds.", metric.caption(), self.at_the_peak(metric)),
             svg: chart::heat(&self.heading(metric.title), &plot)?,
         })
     }
@@ -193,7 +211,7 @@ impl<'a> Draft<'a> {
         };
         let plot = Plot {
             file: "parts".to_owned(),
-            caption: format!("Each series at each {}, the mean over seeds.", self.curve.name),
+            caption: format!("Each series, over {}; the mean over seeds.", self.curve.name),
             svg: chart::stacked(&self.heading("What a bundle costs"), &plot)?,
         };
         let (title, text) = ("What a bundle costs".to_owned(), String::new());
@@ -216,72 +234,10 @@ impl<'a> Draft<'a> {
             Series { name: format!("{} in proportion", line.name), points, style: Style::Ideal }
         });
         let name = format!("{}, sent more than it can serve", line.name);
-        // one that nowhere keeps up has no other line whose colour it could have
-        let style = if points.is_empty() { Style::Measured } else { Style::Overloaded };
+        let style = if points.is_empty() { Style::OverloadedAlone } else { Style::Overloaded };
         let beyond = Series { name, points: beyond, style };
         let measured = Series { name: line.name.clone(), points, style: Style::Measured };
         [Some(measured), Some(beyond), ideal].into_iter().flatten().collect()
-    }
-
-    /// The rates that were tried at the last point of each series: where latency leaves the bound.
-    fn over_load(&self, search: Search) -> Result<Section, ChartError> {
-        let bound_ms = search.bound_ns as f64 / 1e6;
-        let ends = self.curve.series.iter().enumerate();
-        let mut series: Vec<Series> = Vec::new();
-        let mut marks = Vec::new();
-        for (index, line) in ends {
-            let Some(last) = line.points.last() else { continue };
-            let rows = self.of_point(index, *last);
-            let name = format!("{} at {}", line.name, reports::text::shortest(self.curve.points[*last].at));
-            series.push(Series {
-                name,
-                points: hockey_stick(&rows, HIGHEST_BOUNDS * bound_ms),
-                style: Style::Measured,
-            });
-            let knee =
-                METRICS.iter().find(|metric| metric.name == PEAK).and_then(|peak| estimate(peak, &rows));
-            marks.extend(knee.map(|knee| Mark { x: knee.value, label: line.name.clone() }));
-        }
-        series.retain(|series| !series.points.is_empty());
-        let all = || series.iter().flat_map(|series| &series.points).map(|point| point.x);
-        let (low, high) = (all().fold(f64::MAX, f64::min), all().fold(0.0, f64::max));
-        let bound = vec![Point::exact(low, bound_ms), Point::exact(high, bound_ms)];
-        series.push(Series { name: "bound".to_owned(), points: bound, style: Style::Bound });
-        let plot = LinesPlot {
-            x: Dimension::log10("offered load (bundles/s)"),
-            y: Dimension::log10("delivery latency, 99th percentile (ms)"),
-            series,
-            marks,
-        };
-        let plot = Plot {
-            file: "latency-over-load".to_owned(),
-            caption: format!(
-                "Each rate that was tried on the way to the peak, the median of all runs at it with the least and the most; more than {} times the \
-                 bound, and where not everything arrived, stands at that. The mean peak of the seeds is marked.",
-                reports::text::shortest(HIGHEST_BOUNDS),
-            ),
-            svg: chart::lines(&self.heading("Latency over load"), &plot)?,
-        };
-        let text = format!(
-            "The peak is the highest rate at which everything arrives, 99 of 100 deliveries take no longer than {} ms, and \
-             deliveries do not come later and later by more than half an epoch and {} % of the time that passes: a queue that grows would do no \
-             harm yet in so short a run. So a rate can be refused whose percentile is within the bound. It is found by doubling \
-             and bisection to 6 %; bundles are sent for {} ms at each rate and until there are {} deliveries and {} requests, after {} ms that are not \
-             measured; one run decides if it is sustained, else two of three do. What else is told of a peak is of a run that was sustained. \
-             Each run stands in trials.csv.",
-            reports::text::number(bound_ms),
-            reports::text::number(LAG_MAX * 100.0),
-            reports::text::number(search.length_ns as f64 / 1e6),
-            reports::text::number(DELIVERIES_MIN),
-            reports::text::number(REQUESTS_MIN),
-            reports::text::number(search.warm_up_ns as f64 / 1e6),
-        );
-        Ok(Section {
-            title: "Where latency leaves the bound".to_owned(),
-            text,
-            plots: vec![plot],
-            tables: Vec::new(),
-        })
     }
 
     /// Latencies at the last point of each series, of the first seed.
@@ -290,7 +246,9 @@ impl<'a> Draft<'a> {
         let distributions = ends.filter_map(|(series, line)| {
             let last = line.points.last()?;
             let row = self.of_point(series, *last).into_iter().next()?;
-            let name = format!("{} at {}", line.name, reports::text::shortest(self.curve.points[*last].at));
+            let beyond = if row.keeps_up() { "" } else { ", sent more than it can serve" };
+            let name =
+                format!("{} at {}{beyond}", line.name, reports::text::shortest(self.curve.points[*last].at));
             Some(Distribution { name, points: row.latency.clone() })
         });
         let distributions: Vec<Distribution> = distributions.collect();
@@ -298,9 +256,9 @@ impl<'a> Draft<'a> {
         let plot = Plot {
             file: "latency".to_owned(),
             caption: format!(
-                "Time from when a bundle is wanted to when a recipient has it{when}; of one run each."
+                "Time from when a bundle is wanted to when a recipient has it{when}; of the first seed alone."
             ),
-            svg: chart::cdf(&self.heading(&format!("Delivery latency{when}")), &distributions)?,
+            svg: chart::cdf(&self.heading_of_first_seed(&format!("Delivery latency{when}")), &distributions)?,
         };
         Ok(Section {
             title: "Latency".to_owned(),
@@ -390,64 +348,13 @@ impl<'a> Draft<'a> {
     }
 }
 
-/// Latency over load: of all runs at a rate the median, with the least and the most, none above the highest.
-fn hockey_stick(rows: &[&Row], highest_ms: f64) -> Vec<Point> {
-    let mut by_rate: BTreeMap<u64, Vec<f64>> = BTreeMap::new();
-    for trial in rows.iter().flat_map(|row| &row.trials) {
-        // of what did not arrive the latency is not known, and is long
-        let p99_ms =
-            trial.p99_ms.filter(|_| trial.complete).map_or(highest_ms, |p99_ms| p99_ms.min(highest_ms));
-        by_rate.entry(trial.offered_per_s as u64).or_default().push(p99_ms);
-    }
-    let points = by_rate.into_iter().filter_map(|(rate, latencies)| {
-        let median = stats::median(&latencies)?;
-        let least = latencies.iter().copied().fold(median.value, f64::min);
-        let most = latencies.iter().copied().fold(median.value, f64::max);
-        Some(Point::estimate(rate as f64, stats::Estimate { low: least, high: most, ..median }))
-    });
-    // above a rate at which nothing arrives in time there is nothing more to see
-    let mut points: Vec<Point> = points.collect();
-    let beyond = points.iter().position(|point| point.low >= highest_ms);
-    points.truncate(beyond.map_or(points.len(), |first| first + 1));
-    points
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{super::Trial, *};
-
-    #[test]
-    fn latency_over_load_has_all_runs_of_a_rate_up_to_where_nothing_is_in_time() {
-        let trial = |offered_per_s, p99_ms, complete| Trial {
-            seed: 0,
-            offered_per_s,
-            complete,
-            p50_ms: Some(1.0),
-            p99_ms: Some(p99_ms),
-            lag: 0.0,
-            sustained: true,
-            refused: None,
-            broken: None,
-        };
-        let row = Row {
-            metrics: BTreeMap::new(),
-            busiest: None,
-            latency: Vec::new(),
-            trials: vec![
-                trial(800.0, 9000.0, true),
-                trial(100.0, 20.0, true),
-                trial(200.0, 30.0, true),
-                trial(200.0, 50.0, true),
-                trial(200.0, 40.0, false),
-                trial(400.0, 1.0, false),
-            ],
-            refused_per_s: None,
-            seed: 0,
-        };
-        let points = hockey_stick(&[&row], 2000.0);
-        let drawn: Vec<[f64; 4]> =
-            points.iter().map(|point| [point.x, point.low, point.y, point.high]).collect();
-        let at_once = [100.0, 20.0, 20.0, 20.0];
-        assert_eq!(drawn, [at_once, [200.0, 30.0, 50.0, 2000.0], [400.0, 2000.0, 2000.0, 2000.0]]);
+/// The axis of a metric: one of ratios is linear where these points leave it hardly a power of ten to mark.
+fn dimension(metric: &Metric, series: &[Series]) -> Dimension {
+    let dimension = metric.dimension();
+    let values = || series.iter().flat_map(|series| &series.points).map(|point| point.y);
+    let (low, high) = (values().fold(f64::INFINITY, f64::min), values().fold(0.0, f64::max));
+    match dimension.scale {
+        Scale::Log10 if high < DECADE * low => Dimension { scale: Scale::Linear, ..dimension },
+        _ => dimension,
     }
 }

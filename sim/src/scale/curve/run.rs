@@ -197,7 +197,7 @@ impl Curve {
         })
     }
 
-    fn scenario(&self, at: (usize, usize), more: &[String]) -> Result<Scenario, InputError> {
+    pub(super) fn scenario(&self, at: (usize, usize), more: &[String]) -> Result<Scenario, InputError> {
         command::read(&self.base, &self.sets(at, more))
     }
 
