@@ -38,11 +38,11 @@ fn every_attack_has_a_line_and_every_verdict_a_column() {
     let svg = chart::blame(&Heading { title: "Who?".into(), caption: "20 seeds".into() }, &rows).unwrap();
     for text in [
         "D03  swap",
-        "exp.",
-        "susp.",
+        "exposed",
+        "suspected",
         "pair",
-        "none",
-        "inn.",
+        "nobody",
+        "innocent",
         "calm: % of runs",
         "chaos: % of runs",
         "med/max",

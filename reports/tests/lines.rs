@@ -212,3 +212,53 @@ fn what_is_no_picture_does_not_become_one() {
         assert!(chart::png(odd).is_err(), "{odd}");
     }
 }
+
+#[test]
+fn what_is_asked_too_much_has_empty_marks_and_its_own_colour_only_where_it_has_no_other_line() {
+    let plot = |styles: &[Style]| {
+        let line = |(index, style): (usize, &Style)| {
+            let points = [1.0, 3.0].map(|x| Point::exact(x, 5.0 + x + index as f64)).to_vec();
+            series(&format!("line {index}"), *style, points)
+        };
+        let series = styles.iter().enumerate().map(line).collect();
+        let y = Dimension::linear("latency (ms)");
+        LinesPlot { x: Dimension::linear("clients"), y, series, marks: Vec::new() }
+    };
+    // the marks of the first line are discs; those of one more in its colour are discs with white ones in them
+    let white = |svg: &str| svg.matches("<circle").count() - filled(svg);
+    let normal = draw("kept-up", &plot(&[Style::Measured]));
+    let beyond = draw("overloaded", &plot(&[Style::Measured, Style::Overloaded]));
+    assert_eq!((white(&normal), white(&beyond)), (0, 3), "two points and the legend");
+    let alone = draw("overloaded-alone", &plot(&[Style::OverloadedAlone, Style::Measured]));
+    assert_eq!(white(&alone), 3);
+    assert!(
+        alone.contains("<rect") && alone.matches("#E69F00").count() > 0,
+        "the next line has the next colour"
+    );
+}
+
+/// Circles that are not white.
+fn filled(svg: &str) -> usize {
+    svg.split("<circle")
+        .skip(1)
+        .filter(|circle| !circle[..circle.find('>').unwrap()].contains("#FFFFFF"))
+        .count()
+}
+
+#[test]
+fn an_axis_is_ticked_where_something_was_measured() {
+    let points = [3.0, 10.0, 30.0].map(|x| Point::exact(x, x)).to_vec();
+    let plot = |x: Dimension| LinesPlot {
+        x,
+        y: Dimension::linear("deliveries (1/s)"),
+        series: vec![series("parallel", Style::Measured, points.clone())],
+        marks: Vec::new(),
+    };
+    let x = Dimension::log10("recipients");
+    assert!(!draw("ticks-round", &plot(x.clone())).contains(">\n3\n"));
+    let svg = draw("ticks-chosen", &plot(x.ticked_at(vec![1.0, 3.0, 10.0, 30.0])));
+    for label in ["3", "10", "30"] {
+        assert!(svg.contains(&format!(">\n{label}\n")), "{label}");
+    }
+    assert!(!svg.contains(">\n1\n"), "there is nothing");
+}

@@ -65,7 +65,7 @@ fn grid(columns: usize, rows: usize, value: impl Fn(usize, usize) -> Option<f64>
 fn distributions_share_an_axis_of_time() {
     let all = [("central", 9_000.0), ("multithreaded", 5_000.0), ("parallel", 1_400.0)];
     let svg = cdf("realistic", &all.map(|(name, middle_us)| distribution(name, middle_us)));
-    for words in ["central", "parallel", "latency (ms)", "100%", "share of messages"] {
+    for words in ["central", "parallel", "latency (ms)", "100%", "share at or below"] {
         assert!(svg.contains(words), "{words}");
     }
 }
