@@ -250,12 +250,29 @@ mod tests {
     }
 
     #[test]
+    fn bytes_are_told_by_thousands_and_growth_by_how_many_times() {
+        let said = [
+            (595_324_591.0, "B/s"),
+            (24_406.0, "B per bundle"),
+            (2e9, "B"),
+            (7_060.0, "B per bundle"),
+            (5e6, "bundles/s"),
+        ];
+        assert_eq!(
+            said.map(|(value, unit)| quantity(value, unit)),
+            ["595 MB/s", "24.4 kB per bundle", "2.00 GB", "7,060 B per bundle", "5,000,000 bundles/s"]
+        );
+        let grown = |from: f64, to: f64| times(&measured(1.0, from, from), &measured(4.0, to, to));
+        assert_eq!([grown(10.0, 25.0), grown(0.0, 25.0), grown(5.0, 0.0)], [", 2.5 times as much", "", ""]);
+    }
+
+    #[test]
     fn what_the_ends_hide_is_told() {
         let [first, last] = [measured(1.0, 11_800.0, 11_800.0), measured(16.0, 34_900.0, 34_900.0)];
         let [top, low, same] = [45_300.0, 9_000.0, 35_000.0].map(|value| measured(4.0, value, value));
         let told = |between| outside(&first, &[between], &last).map(|(word, one)| (word, one.value.value));
         assert_eq!(told(&top), Some(("highest", 45_300.0)));
-        assert_eq!(told(&low), Some(("at least", 9_000.0)));
+        assert_eq!(told(&low), Some(("lowest", 9_000.0)));
         assert_eq!(told(&same), None);
     }
 

@@ -64,3 +64,37 @@ impl Fixed {
         Section { title, text, plots: Vec::new(), tables: vec![table] }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::{Experiment, Kind};
+
+    #[test]
+    fn what_all_runs_agree_on_is_told_and_nothing_else() {
+        let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+        let text = |find: &str| {
+            format!(
+                "# How?\n[experiment]\nkind = \"curve\"\nbase = \"{root}/scenarios/scaling/base.toml\"\nseeds = 1\nshow = [\"throughput\"]\n\
+                 set = [\"workload.payload=64B\"]\n{find}x = {{ name = \"n\", points = [{{ at = 1, set = [\"topology.incoming=1\"] }}, \
+                 {{ at = 2, set = [\"topology.incoming=2\"] }}] }}\n"
+            )
+        };
+        let fixed = |find: &str| {
+            let directory = tempfile::tempdir().unwrap();
+            let path = directory.path().join("x.toml");
+            std::fs::write(&path, text(find)).unwrap();
+            let Kind::Curve(curve) = Experiment::read(&path).unwrap().kind else {
+                unreachable!("it is a curve")
+            };
+            curve.fixed(&["topology.mailboxes=3".to_owned()]).unwrap().0
+        };
+        let told = fixed("");
+        let value = |key: &str| told.iter().find(|(told, _)| told == key).map(|(_, value)| value.as_str());
+        let values =
+            ["topology.incoming", "topology.mailboxes", "workload.payload", "workload.rate"].map(value);
+        assert_eq!(values, [None, Some("3"), Some("64B"), Some("5000/s")]);
+        let searched = fixed("find = \"peak\"\nbound = \"10ms\"\nlength = \"1s\"\n");
+        assert!(searched.iter().all(|(key, _)| key != "workload.rate"), "it is what is looked for");
+        assert_eq!(searched.len() + 1, told.len());
+    }
+}
