@@ -174,11 +174,11 @@ fn distort((mut cuts, mut seals): Row, how: u8, at: &Index, other: &Index) -> Ro
         2 => recut(&|cut| cut.base.0 += 1),
         3 => recut(&|cut| cut.total.0 += 1),
         4 => recut(&|cut| cut.terms.key += 1),
-        5 => recut(&|cut| cut.reached[0].end.0 += 1),
-        6 => recut(&|cut| cut.reached[0].seal = None),
+        5 => recut(&|cut| cut.reached.iter_mut().take(1).for_each(|first| first.end.0 += 1)),
+        6 => recut(&|cut| cut.reached.iter_mut().take(1).for_each(|first| first.seal = None)),
         7 => recut(&|cut| cut.reached.push(Reached::default())),
         8 => recut(&|cut| cut.reached.clear()),
-        9 => recut(&|cut| cut.reached[0].seal = Some(elsewhere(3))),
+        9 => recut(&|cut| cut.reached.iter_mut().take(1).for_each(|first| first.seal = Some(elsewhere(3)))),
         10 => drop(cuts.remove(cut)),
         11 => cuts.insert(next, cuts[cut].clone()),
         12 => cuts.swap(cut, next),
@@ -270,6 +270,25 @@ fn a_row_of_nothing_and_one_that_makes_up_much_are_refused() {
     assert_eq!(read(&counts(9000, 1)), Err(DecodeError::TooLong { what: "cuts", length: 9000, bound: 8192 }));
     // nothing at all follows nothing
     assert_eq!(read(&as_they_are(&(Vec::new(), Vec::new()))), Ok((Vec::new(), Vec::new())));
+}
+
+#[test]
+fn at_the_end_of_the_number_space_they_come_back_too() {
+    let draft = (2, true, Seen::Nothing, false);
+    let (mut cuts, mut seals) = row(&[vec![vec![draft]], vec![vec![draft]]]);
+    let mut first = body(&seals[0].seal);
+    first.batch = BatchNumber(u64::MAX);
+    seals[0].seal = sign(first.clone());
+    seals[1].seal =
+        sign(Seal { batch: BatchNumber(u64::MAX), previous: seals[0].seal.digest(), ..body(&seals[1].seal) });
+    let mut previous = Digest::ZERO;
+    for (cut, part) in cuts.iter_mut().zip(&seals) {
+        let reached = vec![Reached { seal: Some(part.seal.cite()), end: body(&part.seal).end }];
+        *cut = sign(Cut { epoch: Epoch(u64::MAX), previous, reached, ..body(cut) });
+        previous = cut.digest();
+    }
+    let row = (cuts, seals);
+    assert_eq!(read(&written(&row)), Ok(row));
 }
 
 #[test]

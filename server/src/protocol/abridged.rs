@@ -285,8 +285,7 @@ fn decode_cut(
         }
         Some(last) => {
             let Cut { epoch, terms, total, .. } = last.claimed();
-            let epoch = epoch.0.checked_add(1).map(Epoch).ok_or(NO_FORM)?;
-            (epoch, decode_change(*terms, input)?, last.digest(), *total)
+            (epoch.next(), decode_change(*terms, input)?, last.digest(), *total)
         }
     };
     let total = base.0.checked_add(orders).map(SequenceId).ok_or(NO_FORM)?;
@@ -332,8 +331,7 @@ fn decode_part(
         ),
         Some(last) => {
             let Seal { batch, terms, end, .. } = last.claimed();
-            let batch = batch.0.checked_add(1).map(BatchNumber).ok_or(NO_FORM)?;
-            (batch, decode_change(*terms, input)?, *end, last.digest())
+            (batch.next(), decode_change(*terms, input)?, *end, last.digest())
         }
     };
     let count = input.count("bundles", LEAVES_MAX as usize)? as u64;
