@@ -2,8 +2,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod picture;
+
 use std::fs;
 
+use picture::checked;
 use reports::{
     blame::{BlameRow, Verdict, write_blame},
     chart::{self, Heading},
@@ -35,7 +38,8 @@ fn every_attack_has_a_line_and_every_verdict_a_column() {
         row("swap", true, Verdict::Exposed),
         row(&"long".repeat(40), false, Verdict::Innocent),
     ];
-    let svg = chart::blame(&Heading { title: "Who?".into(), caption: "20 seeds".into() }, &rows).unwrap();
+    let heading = Heading { title: "Who?".into(), caption: "20 seeds".into() };
+    let svg = checked("blame", chart::blame(&heading, &rows).unwrap());
     for text in [
         "D03  swap",
         "exposed",

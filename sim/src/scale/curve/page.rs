@@ -27,6 +27,8 @@ const LATENCIES: &str = "The simulator predicts latencies too low, the more so t
 const PEAKS: &str =
     "So a real server leaves the bound at a lower rate. Peaks compare what is simulated alike.";
 
+/// What is to be said of points at which a server falls behind.
+const BEYOND: &str = "; where marks are empty most seeds are sent more than they can serve, and the longer a run the later it all comes";
 /// With less between the lowest point and the highest than this factor, an axis is linear.
 const DECADE: f64 = 10.0;
 
@@ -122,11 +124,14 @@ impl<'a> Draft<'a> {
             // of an architecture that has no such part there is nothing to show
             let series: Vec<Series> = series.filter(|series| !series.points.is_empty()).collect();
             let y = dimension(metric, &series);
+            let is_beyond =
+                |series: &Series| matches!(series.style, Style::Overloaded | Style::OverloadedAlone);
+            let beyond = if series.iter().any(is_beyond) { BEYOND } else { "" };
             let plot = LinesPlot { x: self.curve.dimension(), y, series, marks: Vec::new() };
             let when = self.at_the_peak(metric);
             Ok(Plot {
                 file: metric.name.to_owned(),
-                caption: format!("{}{when}; {}.", metric.caption(), self.ends(metric)),
+                caption: format!("{}{when}; {}{beyond}.", metric.caption(), self.ends(metric)),
                 svg: chart::lines(&self.heading(&format!("{}{when}", metric.title)), &plot)?,
             })
         });
