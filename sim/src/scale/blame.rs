@@ -16,7 +16,7 @@ use serde::Deserialize;
 
 pub use run::{Attack, Finding, Key, Plan, rows, run};
 
-use super::file::Mistake;
+use super::{file::Mistake, words};
 
 /// What its file says.
 #[derive(Deserialize)]
@@ -88,7 +88,7 @@ pub fn page(
     Ok(Page {
         question: question.to_owned(),
         answer: answer(rows),
-        sections: vec![section],
+        sections: vec![section, words::section()],
         reproduce,
         limits: LIMITS.map(str::to_owned).to_vec(),
     })

@@ -9,6 +9,7 @@ mod file;
 mod inversion;
 mod metric;
 mod provenance;
+pub mod words;
 
 use std::path::{Path, PathBuf};
 

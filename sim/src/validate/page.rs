@@ -8,6 +8,7 @@ use reports::{
 };
 
 use super::{ARCHITECTURES, AtShare, CONNECTIONS, Compared, KEEPS_UP, MEASURED_FILE, PROFILE_FILE, Pair};
+use crate::scale::words;
 
 /// How much a prediction may be off, in per cent: of the peak and medians, and of 99th percentiles at three quarters.
 const BARS: [f64; 2] = [15.0, 30.0];
@@ -49,9 +50,10 @@ pub fn page(all: &[Compared], reproduce: Reproduce) -> Result<Page, ChartError> 
     Ok(Page {
         question: "How well does the simulator predict the real server?".to_owned(),
         answer: answer(all),
-        sections: vec![section, why(all)],
+        sections: vec![section, why(all), words::section()],
         reproduce,
         limits: vec![
+            "The costs of the twins are calibrated beside these loads; other pages use those of the default profile.".to_owned(),
             "The cost of a request is calibrated on the central server, at its peak among other loads: that point is hardly a prediction."
                 .to_owned(),
             "Requests come as a Poisson process on both sides; the load generator deals them to its connections in turn, one at a time each."

@@ -19,6 +19,7 @@ use super::{
 use crate::scale::{
     METRICS,
     metric::{Metric, PEAK},
+    words,
 };
 
 /// What every latency has to bear in mind,
@@ -64,7 +65,7 @@ pub fn page(
     }
     sections.extend(draft.stack()?);
     sections.push(draft.distributions()?);
-    sections.extend([draft.table(), fixed.section()]);
+    sections.extend([draft.table(), fixed.section(), words::section()]);
     let mut limits = curve.limits.clone();
     limits.push(match curve.search {
         Some(_) => format!("{LATENCIES} {PEAKS}"),
