@@ -339,7 +339,7 @@ mod tests {
         let all = [compared("central")];
         assert_eq!(all[0].shares[0].overloaded(), 1);
         let page = page(&all, Reproduce::default()).unwrap();
-        let why = page.sections.last().unwrap();
+        let why = page.sections.iter().find(|section| section.title.starts_with("Why")).unwrap();
         assert!(why.text.contains("in 2 of 6 loads the real server served less than 97.0 %"), "{}", why.text);
     }
 

@@ -263,7 +263,7 @@ mod tests {
             ["595 MB/s", "24.4 kB per bundle", "2.00 GB", "7,060 B per bundle", "5,000,000 bundles/s"]
         );
         let grown = |from: f64, to: f64| times(&measured(1.0, from, from), &measured(4.0, to, to));
-        assert_eq!([grown(10.0, 25.0), grown(0.0, 25.0), grown(5.0, 0.0)], [", 2.5 times as much", "", ""]);
+        assert_eq!([grown(10.0, 25.0), grown(0.0, 25.0), grown(5.0, 0.0)], [", 2.50 times as much", "", ""]);
     }
 
     #[test]
