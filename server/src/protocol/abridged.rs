@@ -60,12 +60,15 @@ pub fn encode(cuts: &[Unverified<Cut>], seals: &[SealPart], out: &mut Writer) {
     }
 }
 
+/// Cuts, and the seals that they take.
+pub type Row = (Vec<Unverified<Cut>>, Vec<SealPart>);
+
 /// Reads them back.
-pub fn decode(input: &mut Reader<'_>) -> Result<(Vec<Unverified<Cut>>, Vec<SealPart>), DecodeError> {
+pub fn decode(input: &mut Reader<'_>) -> Result<Row, DecodeError> {
     let (plan, cuts, seals) = match input.u8()? {
         0 => (None, input.list("cuts", EPOCHS_MAX)?, input.list("seals", SEALS_MAX)?),
         1 => {
-            let (plan, cuts, seals) = decode_row(input)?;
+            let (plan, (cuts, seals)) = decode_row(input)?;
             (Some(plan), cuts, seals)
         }
         _ => return Err(NO_FORM),
@@ -369,7 +372,7 @@ fn decode_part(
 }
 
 /// Reads what follows each other.
-fn decode_row(input: &mut Reader<'_>) -> Result<(Plan, Vec<Unverified<Cut>>, Vec<SealPart>), DecodeError> {
+fn decode_row(input: &mut Reader<'_>) -> Result<(Plan, Row), DecodeError> {
     let count = input.count("cuts", EPOCHS_MAX)?;
     let actors = input.count("incoming actors", MEMBERS_MAX)?;
     if count == 0 || actors == 0 || count * actors > ENTRIES_MAX {
@@ -403,5 +406,5 @@ fn decode_row(input: &mut Reader<'_>) -> Result<(Plan, Vec<Unverified<Cut>>, Vec
     }
     let (seals, seen): (Vec<_>, Vec<_>) = queues.into_iter().unzip();
     let plan = Plan { taken, seen: seen.concat(), cited };
-    Ok((plan, cuts, seals.into_iter().flatten().collect()))
+    Ok((plan, (cuts, seals.into_iter().flatten().collect())))
 }
